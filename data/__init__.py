@@ -1,0 +1,1 @@
+"""Where images come from: pairs, their decompositions, augmentation, built-in samples."""

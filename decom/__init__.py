@@ -1,0 +1,1 @@
+"""Stage 1: an image is taken apart into reflectance and illumination."""

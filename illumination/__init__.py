@@ -1,0 +1,1 @@
+"""Stage 3: the illumination is adjusted by a wanted ratio."""

@@ -1,0 +1,1 @@
+"""The loss catalogue: pure functions of tensors, one idea a file."""

@@ -1,0 +1,18 @@
+"""Two exposures of one scene have one reflectance."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def reflectance_similarity(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """mean |R_low - R_high| (KinD, section 3.2.1; the paper prints the square, the code takes |·|).
+
+    Args:
+        low: reflectance of the dark image, float32 [N, H, W, 3].
+        high: reflectance of the bright image, the same shape.
+
+    Returns:
+        float32 scalar.
+    """
+    return tf.reduce_mean(tf.abs(low - high))

@@ -1,0 +1,1 @@
+"""Figures of merit, each defined once and checked against an independent implementation."""

@@ -1,0 +1,24 @@
+"""The min-max stretch that every image goes through on its way to the decomposition."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+_SMALLEST_RANGE = 1e-3
+
+
+def min_max_stretch(images: tf.Tensor) -> tf.Tensor:
+    """Stretches each image so that its darkest value is 0 and its brightest 1, all channels together.
+
+    (x - min) / max(max - min, 0.001), as in the published loading code; the lower bound makes a
+    constant image black instead of undefined.
+
+    Args:
+        images: float32 [N, H, W, C] in [0, 1].
+
+    Returns:
+        float32 [N, H, W, C] in [0, 1].
+    """
+    smallest = tf.reduce_min(images, axis=[1, 2, 3], keepdims=True)
+    largest = tf.reduce_max(images, axis=[1, 2, 3], keepdims=True)
+    return (images - smallest) / tf.maximum(largest - smallest, _SMALLEST_RANGE)

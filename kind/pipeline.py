@@ -1,0 +1,185 @@
+"""The one path from a dark image to an enhanced one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import tensorflow as tf
+from tensorflow import keras
+
+from kind.errors import UserError
+from kind.network_files import load_net
+from kind.ops.colour import BT709, gray
+from kind.ops.gaussian import gaussian_blur
+from kind.ops.stretch import min_max_stretch
+
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
+STAGES = ("decom", "restoration", "illumination")
+FUSIONS = ("plain", "published")
+DEFAULT_ALPHA = 5.0
+
+_MASK_SIGMA = 3.0
+
+
+class Enhanced(NamedTuple):
+    """Everything that the pipeline makes of a batch of images, float32 in [0, 1].
+
+    Attributes:
+        stretched: the min-max stretched input S, [N, H, W, 3].
+        reflectance: R of the dark image, [N, H, W, 3].
+        illumination: L of the dark image, [N, H, W, 1].
+        restored: the cleaned reflectance R̂, [N, H, W, 3].
+        adjusted: the adjusted illumination L̂, [N, H, W, 1].
+        relit: the enhanced image, [N, H, W, 3].
+    """
+
+    stretched: tf.Tensor
+    reflectance: tf.Tensor
+    illumination: tf.Tensor
+    restored: tf.Tensor
+    adjusted: tf.Tensor
+    relit: tf.Tensor
+
+
+class Enhancer:
+    """Takes dark images apart, cleans the reflectance, adjusts the illumination and multiplies them.
+
+    Example:
+        >>> enhancer = Enhancer.load()
+        >>> enhanced = enhancer(images, alpha=5.0)  # float32 [N, H, W, 3] in [0, 1], any size
+        >>> enhanced.relit.shape == images.shape
+        True
+    """
+
+    def __init__(self, decom: keras.Model, restoration: keras.Model, illumination: keras.Model) -> None:
+        """Joins three networks; `load` reads them from files.
+
+        Args:
+            decom: image → [reflectance, illumination].
+            restoration: [reflectance, illumination] → restored reflectance.
+            illumination: [illumination, α plane] → adjusted illumination.
+        """
+        self.decom = decom
+        self.restoration = restoration
+        self.illumination = illumination
+        self._graphs = {fusion: self._graph(fusion) for fusion in FUSIONS}
+
+    @classmethod
+    def load(cls, weights: str | Path | None = None) -> Enhancer:
+        """Reads the three networks.
+
+        Args:
+            weights: a folder with any of `decom.keras`, `restoration.keras` and `illumination.keras`, or
+                a folder of run folders with these names. What it lacks comes from the weights that ship,
+                as does everything when no folder is given.
+
+        Returns:
+            The enhancer.
+
+        Raises:
+            UserError: when the folder is missing, holds none of the three, or a file cannot be loaded.
+        """
+        return cls(*(load_net(path) for path in find_weights(weights).values()))
+
+    def __call__(
+        self, images: tf.Tensor, alpha: float | tf.Tensor = DEFAULT_ALPHA, fusion: str = "plain"
+    ) -> Enhanced:
+        """Enhances a batch.
+
+        Args:
+            images: float32 [N, H, W, 3], RGB in [0, 1], any size from 1×1.
+            alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens,
+                5 is the published default. The networks were trained on ratios up to about 20.
+            fusion: "plain" is R̂ ∘ L̂; "published" is the masked and blended form of the original
+                evaluation script.
+
+        Returns:
+            All parts, see `Enhanced`.
+
+        Raises:
+            ValueError: on another fusion, shape or type.
+        """
+        if fusion not in FUSIONS:
+            raise ValueError(f"fusion expects one of {', '.join(FUSIONS)}; received {fusion!r}")
+        images = tf.convert_to_tensor(images)
+        if images.dtype != tf.float32 or images.shape.rank != 4 or images.shape[-1] != 3:
+            raise ValueError(
+                "images expects float32 [N, H, W, 3], RGB in [0, 1]; "
+                f"received {images.dtype.name} {list(images.shape)}"
+            )
+        alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), tf.shape(images)[:1])
+        return self._graphs[fusion](images, alpha)
+
+    def _graph(self, fusion: str):
+        """The pipeline as one graph for all sizes."""
+
+        def enhance(images, alpha):
+            stretched = min_max_stretch(images)
+            reflectance, illumination = self.decom(stretched, training=False)
+            restored = self.restoration([reflectance, illumination], training=False)
+            planes = tf.ones_like(illumination) * alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
+            adjusted = self.illumination([illumination, planes], training=False)
+            relit = restored * adjusted
+            if fusion == "published":
+                relit = published_fusion(stretched, reflectance, illumination, restored, adjusted)
+            return Enhanced(stretched, reflectance, illumination, restored, adjusted, relit)
+
+        signature = [tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None])]
+        return tf.function(enhance, input_signature=signature)
+
+
+def published_fusion(
+    image: tf.Tensor,
+    reflectance: tf.Tensor,
+    illumination: tf.Tensor,
+    restored: tf.Tensor,
+    adjusted: tf.Tensor,
+) -> tf.Tensor:
+    """The fusion of KinD's evaluation script, which the paper does not mention.
+
+    The restored reflectance is damped where the reflectance around it is dark (there it is mostly
+    noise), relit, and then blended with the input where the input was bright already:
+    F = L ∘ S + (1 - L) ∘ (R̂ ∘ m ∘ L̂) with m = min(√(2·G₃(gray(R))), 1).
+
+    Args:
+        image: the stretched input S, float32 [N, H, W, 3].
+        reflectance: R of the dark image, float32 [N, H, W, 3].
+        illumination: L of the dark image, float32 [N, H, W, 1].
+        restored: R̂, float32 [N, H, W, 3].
+        adjusted: L̂, float32 [N, H, W, 1].
+
+    Returns:
+        float32 [N, H, W, 3] in [0, 1].
+    """
+    brightness = gaussian_blur(gray(reflectance, BT709), _MASK_SIGMA)
+    mask = tf.minimum(tf.sqrt(2.0 * brightness), 1.0)
+    return illumination * image + (1.0 - illumination) * (restored * mask * adjusted)
+
+
+def find_weights(folder: str | Path | None = None) -> dict[str, Path]:
+    """Names the file of each stage's network, the shipped one where `folder` has none.
+
+    Args:
+        folder: see `Enhancer.load`.
+
+    Returns:
+        A path for each of "decom", "restoration" and "illumination", in this order.
+
+    Raises:
+        UserError: when the folder does not exist or holds none of the three.
+    """
+    shipped = {stage: SHIPPED_WEIGHTS / f"{stage}.keras" for stage in STAGES}
+    if folder is None:
+        return shipped
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder of weights")
+    found = {}
+    for stage in STAGES:
+        candidates = (folder / f"{stage}.keras", folder / stage / "best.keras")
+        found.update({stage: path for path in reversed(candidates) if path.is_file()})
+    if not found:
+        names = ", ".join(f"{stage}.keras" for stage in STAGES)
+        raise UserError(f"{folder}: expected any of {names} (or run folders of these names); found none")
+    return {stage: found.get(stage, shipped[stage]) for stage in STAGES}

@@ -1,0 +1,1 @@
+"""What every training run shares: configuration, run folder, resuming, progress, plots."""

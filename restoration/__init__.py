@@ -1,0 +1,1 @@
+"""Stage 2: the reflectance of a dark image is cleaned."""

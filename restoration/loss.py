@@ -1,0 +1,50 @@
+"""What the restoration networks are trained for."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from kind.losses.dissimilarity import dissimilarity
+from kind.losses.gradient_difference import gradient_difference
+from kind.losses.squared_error import squared_error
+from kind.ops.colour import gray
+
+
+def restoration_target(reflectance_high: tf.Tensor, *, scale: float = 1.0, power: float = 1.2) -> tf.Tensor:
+    """What the restored reflectance should be: (scale · R_high)^power.
+
+    Paper: R_high itself. Here: a power of 1.2 (and a scale of 0.99 in KinD++), a contrast tweak of the
+    published code.
+
+    Args:
+        reflectance_high: reflectance of the bright image, float32 [N, H, W, 3] in [0, 1].
+        scale: 1 in KinD, 0.99 in KinD++.
+        power: of both.
+
+    Returns:
+        float32 [N, H, W, 3] in [0, 1].
+    """
+    return tf.pow(scale * reflectance_high, power)
+
+
+def restoration_loss(
+    restored: tf.Tensor, target: tf.Tensor, *, with_gradient: bool = True, per_image: bool = False
+) -> dict[str, tf.Tensor]:
+    """The terms of KinD's restoration loss (equation 4) and their sum.
+
+    Args:
+        restored: float32 [N, H, W, 3] in [0, 1], H and W at least 11.
+        target: the same shape.
+        with_gradient: include the gradient term: KinD does, KinD++ does not.
+        per_image: normalise gradients over each image; the published form takes the whole batch.
+
+    Returns:
+        float32 scalars by name: "squared_error", "dissimilarity", "gradient" (if asked for) and "loss".
+    """
+    terms = {
+        "squared_error": squared_error(restored, target),
+        "dissimilarity": dissimilarity(restored, target),
+    }
+    if with_gradient:
+        terms["gradient"] = gradient_difference(gray(restored), gray(target), per_image=per_image)
+    return {"loss": tf.add_n(list(terms.values())), **terms}
