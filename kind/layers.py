@@ -67,3 +67,65 @@ def sigmoid_head(values, filters: int, size: int, name: str):
     """A size×size convolution and a sigmoid, always computed in float32: [N, H, W, filters] in (0, 1)."""
     logits = keras.layers.Conv2D(filters, size, padding="same", name=f"{name}_logits")(values)
     return keras.layers.Activation("sigmoid", dtype="float32", name=name)(logits)
+
+
+@keras.utils.register_keras_serializable("kind")
+class JoinConvolution(keras.layers.Layer):
+    """A 1×1 convolution with bias over the channels of several tensors, which are never concatenated.
+
+    It equals `Concatenate` and a 1×1 `Conv2D` with the same kernel, but adds up one convolution for
+    each input: at full resolution the concatenation would be the network's largest tensor by far.
+
+    Input: a list of float [N, H, W, Cᵢ]. Output: float [N, H, W, filters].
+    """
+
+    def __init__(self, filters: int, activation=None, **kwargs):
+        """Takes the number of output channels and any Keras activation; kwargs as for `Layer`."""
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape):
+        """Makes one kernel [1, 1, ΣCᵢ, filters] for all inputs, in their order, and one bias [filters]."""
+        self.widths = [shape[-1] for shape in input_shape]
+        self.kernel = self.add_weight("kernel", (1, 1, sum(self.widths), self.filters))
+        self.bias = self.add_weight("bias", (self.filters,), initializer="zeros")
+        super().build(input_shape)
+
+    def call(self, inputs):
+        """Adds up the inputs' convolutions and the bias, and activates the sum."""
+        total = None
+        for values, kernel in zip(inputs, tf.split(self.kernel, self.widths, axis=2)):
+            part = tf.nn.conv2d(values, kernel, strides=1, padding="VALID")
+            total = part if total is None else total + part
+        return self.activation(total + self.bias)
+
+    def compute_output_shape(self, input_shape):
+        """[N, H, W, filters]."""
+        return (*input_shape[0][:-1], self.filters)
+
+    def get_config(self):
+        """What `__init__` takes."""
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "filters": self.filters, "activation": activation}
+
+
+@keras.utils.register_keras_serializable("kind")
+class After(keras.layers.Layer):
+    """Passes the first tensor on, unchanged, once the second one has been computed.
+
+    Branches that need much memory can so be made to run one after another: left alone, TensorFlow runs
+    them side by side and keeps the intermediate results of all.
+
+    Input: [any tensor, any other tensor]. Output: the first.
+    """
+
+    def call(self, inputs):
+        """Gives `inputs[0]` when `inputs[1]` is there."""
+        values, finished = inputs
+        with tf.control_dependencies([finished]):
+            return tf.identity(values)
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the first input."""
+        return input_shape[0]

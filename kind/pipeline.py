@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -13,6 +14,7 @@ from kind.network_files import load_net
 from kind.ops.colour import BT709, gray
 from kind.ops.gaussian import gaussian_blur
 from kind.ops.stretch import min_max_stretch
+from kind.ops.tiling import tiles
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 STAGES = ("decom", "restoration", "illumination")
@@ -20,6 +22,12 @@ FUSIONS = ("plain", "published")
 DEFAULT_ALPHA = 5.0
 
 _MASK_SIGMA = 3.0
+
+# Larger images go through in tiles. The networks one after another see at most 139 pixels far: U-Net 93 and
+# its pooling cells 30, decomposition 16; the halo is the next multiple of the coarsest pooling, 16.
+_TILE = 1024
+_HALO = 144
+_STRIDE = 16
 
 
 class Enhanced(NamedTuple):
@@ -109,13 +117,29 @@ class Enhancer:
                 f"received {images.dtype.name} {list(images.shape)}"
             )
         alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), tf.shape(images)[:1])
-        return self._graphs[fusion](images, alpha)
+        stretched = min_max_stretch(images)
+        if max(images.shape[1:3]) > _TILE + 2 * _HALO:
+            return self._tiled(stretched, alpha, fusion)
+        return self._graphs[fusion](stretched, alpha)
+
+    def _tiled(self, stretched: tf.Tensor, alpha: tf.Tensor, fusion: str) -> Enhanced:
+        """The same result tile by tile, in memory that depends on the tile for all but the result."""
+        batch, height, width = stretched.shape[:3]
+        parts = Enhanced(
+            *(np.empty((batch, height, width, channels), np.float32) for channels in (3, 3, 1, 3, 1, 3))
+        )
+        for row in tiles(height, _TILE, _HALO, _STRIDE):
+            for column in tiles(width, _TILE, _HALO, _STRIDE):
+                window = stretched[:, row.start : row.stop, column.start : column.stop]
+                for whole, part in zip(parts, self._graphs[fusion](window, alpha)):
+                    kept = part[:, row.kept, column.kept]
+                    whole[:, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
+        return Enhanced(*(tf.convert_to_tensor(part) for part in parts))
 
     def _graph(self, fusion: str):
-        """The pipeline as one graph for all sizes."""
+        """Everything after the stretch, as one graph for all sizes."""
 
-        def enhance(images, alpha):
-            stretched = min_max_stretch(images)
+        def enhance(stretched, alpha):
             reflectance, illumination = self.decom(stretched, training=False)
             restored = self.restoration([reflectance, illumination], training=False)
             planes = tf.ones_like(illumination) * alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
@@ -177,8 +201,9 @@ def find_weights(folder: str | Path | None = None) -> dict[str, Path]:
         raise UserError(f"{folder}: no such folder of weights")
     found = {}
     for stage in STAGES:
-        candidates = (folder / f"{stage}.keras", folder / stage / "best.keras")
-        found.update({stage: path for path in reversed(candidates) if path.is_file()})
+        for path in (folder / stage / "best.keras", folder / f"{stage}.keras"):
+            if path.is_file():
+                found[stage] = path
     if not found:
         names = ", ".join(f"{stage}.keras" for stage in STAGES)
         raise UserError(f"{folder}: expected any of {names} (or run folders of these names); found none")

@@ -13,7 +13,7 @@ _SMALLEST_GRADIENT = 0.01
 def illumination_smoothness(
     illumination: tf.Tensor, image: tf.Tensor, *, per_image: bool = False
 ) -> tf.Tensor:
-    """mean |∇L / max(∇gray(S), 0.01)| over x plus y (KinD, section 3.2.1).
+    """Mean |∇L / max(∇gray(S), 0.01)| over x plus y (KinD, section 3.2.1).
 
     Args:
         illumination: L, float32 [N, H, W, 1] in [0, 1].

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def reflectance_similarity(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
-    """mean |R_low - R_high| (KinD, section 3.2.1; the paper prints the square, the code takes |·|).
+    """Mean |R_low - R_high| (KinD, section 3.2.1; the paper prints the square, the code takes |·|).
 
     Args:
         low: reflectance of the dark image, float32 [N, H, W, 3].

@@ -6,5 +6,5 @@ import tensorflow as tf
 
 
 def squared_error(output: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """mean (output - target)² over all elements: float32 scalar from two tensors of one shape."""
+    """Mean (output - target)² over all elements: float32 scalar from two tensors of one shape."""
     return tf.reduce_mean(tf.square(output - target))

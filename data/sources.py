@@ -1,0 +1,153 @@
+"""Whole samples on disk, by index: image pairs, and the frozen decomposition of image pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from data.arrays import read_array, write_array
+from data.pairs import Pair
+from kind.image import read_photo
+from kind.network_files import weights_digest
+from kind.ops.stretch import min_max_stretch
+
+_DIGEST_LENGTH = 24  # characters of a SHA-256 in file names: 96 bits
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Samples that can be read by index inside `tf.data`.
+
+    Attributes:
+        names: of the samples.
+        files: for each key of a sample, one cached array per sample.
+        channels: for each key, the number of channels.
+        digest: changes with any byte of the images, or of the weights that made the arrays.
+    """
+
+    names: tuple[str, ...]
+    files: dict[str, tuple[str, ...]]
+    channels: dict[str, int]
+    digest: str
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.names)
+
+    def reader(self) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+        """A function from an index, int64 scalar, to a sample of uint16 [H, W, C] arrays."""
+        tables = {key: tf.constant(paths) for key, paths in self.files.items()}
+        return lambda index: {
+            key: read_array(tf.gather(table, index), self.channels[key]) for key, table in tables.items()
+        }
+
+    def smallest_side(self) -> int:
+        """The shortest height or width among the samples, in pixels."""
+        first = next(iter(self.files.values()))
+        return min(int(side) for path in first for side in np.fromfile(path, "<u2", count=2))
+
+
+def pair_source(pairs: Sequence[Pair], cache: Path, progress: Progress | None = None) -> Source:
+    """Decodes and stretches image pairs, each file once for all time.
+
+    Args:
+        pairs: see `data.pairs.find_pairs`.
+        cache: folder for the decoded arrays.
+        progress: called with what is done, how many are done and how many there are.
+
+    Returns:
+        Samples `{low, high}`, [H, W, 3], min-max stretched as the published code does on loading.
+
+    Raises:
+        kind.image.ImageError: when a file cannot be read.
+    """
+    contents = _content_digests(pairs)
+    files = {
+        side: tuple(str(cache / "images" / f"{contents[getattr(pair, side)]}.u16") for pair in pairs)
+        for side in ("low", "high")
+    }
+    todo = {path: getattr(pair, side) for side in files for pair, path in zip(pairs, files[side])}
+    missing = {path: image for path, image in todo.items() if not Path(path).is_file()}
+    with ThreadPoolExecutor() as pool:
+        for done, _ in enumerate(pool.map(_decode, missing.values(), missing.keys()), start=1):
+            if progress:
+                progress("decoding images", done, len(missing))
+    names = tuple(pair.name for pair in pairs)
+    return Source(names, files, {"low": 3, "high": 3}, _joined_digest(files))
+
+
+def decomposed_source(
+    pairs: Sequence[Pair], decom: keras.Model, cache: Path, progress: Progress | None = None
+) -> Source:
+    """Takes the whole images of pairs apart with a frozen network, once per network.
+
+    Whole images, because the network sees 20 pixels around each pixel: crops decomposed on their own
+    would differ at their borders.
+
+    Args:
+        pairs: see `data.pairs.find_pairs`.
+        decom: image → [reflectance, illumination].
+        cache: folder for the arrays; they are kept by the network's weights.
+        progress: as in `pair_source`.
+
+    Returns:
+        Samples `{reflectance_low, illumination_low, reflectance_high, illumination_high}`, [H, W, 3 or 1].
+
+    Raises:
+        kind.image.ImageError: when a file cannot be read.
+    """
+    contents = _content_digests(pairs)
+    folder = cache / "decompositions" / weights_digest(decom)[:_DIGEST_LENGTH]
+    files = {
+        f"{part}_{side}": tuple(str(folder / f"{contents[getattr(pair, side)]}.{part}.u16") for pair in pairs)
+        for side in ("low", "high")
+        for part in ("reflectance", "illumination")
+    }
+    images = {contents[path]: path for pair in pairs for path in (pair.low, pair.high)}
+    missing = {
+        content: path
+        for content, path in images.items()
+        if not all((folder / f"{content}.{part}.u16").is_file() for part in ("reflectance", "illumination"))
+    }
+    for done, (content, path) in enumerate(missing.items(), start=1):
+        reflectance, illumination = decom(_stretched(path)[tf.newaxis], training=False)
+        write_array(folder / f"{content}.reflectance.u16", reflectance[0].numpy())
+        write_array(folder / f"{content}.illumination.u16", illumination[0].numpy())
+        if progress:
+            progress("decomposing images", done, len(missing))
+    channels = {key: 3 if key.startswith("reflectance") else 1 for key in files}
+    return Source(tuple(pair.name for pair in pairs), files, channels, _joined_digest(files))
+
+
+def _content_digests(pairs: Sequence[Pair]) -> dict[Path, str]:
+    """SHA-256 of each image file's bytes."""
+    paths = [path for pair in pairs for path in (pair.low, pair.high)]
+    with ThreadPoolExecutor() as pool:
+        digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
+        return {path: digest[:_DIGEST_LENGTH] for path, digest in zip(paths, digests)}
+
+
+def _joined_digest(files: dict[str, tuple[str, ...]]) -> str:
+    """SHA-256 of the arrays' names, which are made of the contents that they come from."""
+    lines = [
+        f"{key} {Path(path).parent.name}/{Path(path).name}" for key in sorted(files) for path in files[key]
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _stretched(path: Path) -> tf.Tensor:
+    """An image file → float32 [H, W, 3], min-max stretched."""
+    return min_max_stretch(tf.constant(read_photo(path).pixels)[tf.newaxis])[0]
+
+
+def _decode(image: Path, path: str) -> None:
+    write_array(Path(path), _stretched(image).numpy())

@@ -1,0 +1,69 @@
+"""Which pairs of a data set an evaluation is about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from data.pairs import Pair, find_pairs, split_pairs
+from kind.errors import UserError
+
+SPLITS = ("validation", "training", "test", "all")
+
+_TRAINING_FOLDER = "our485"
+_TEST_FOLDER = "eval15"
+
+
+class Split(NamedTuple):
+    """A part of a data set.
+
+    Attributes:
+        name: one of `SPLITS`.
+        pairs: sorted by name, those of `our485/` before those of `eval15/`.
+        total: how many pairs were looked at to choose them.
+        trained: how many of `pairs` a training run on this folder sees.
+    """
+
+    name: str
+    pairs: list[Pair]
+    total: int
+    trained: int
+
+
+def choose_split(folder: Path, name: str | None = None) -> Split:
+    """Chooses the pairs to evaluate.
+
+    Args:
+        folder: holds `low/` and `high/`, or LOL's `our485/` and `eval15/`.
+        name: "validation" is every tenth pair, by sorted name, of what a training run is given; "training"
+            the others; "test" is `eval15/`; "all" is everything. By default "test" where there is
+            `eval15/`, otherwise "all".
+
+    Returns:
+        The split.
+
+    Raises:
+        UserError: when the folder has no such split, it is empty, or see `find_pairs`.
+    """
+    has_test = (folder / _TEST_FOLDER).is_dir()
+    name = name or ("test" if has_test else "all")
+    if name == "test" and not has_test:
+        raise UserError(
+            f"{folder}: has no {_TEST_FOLDER}/ and so no test split; choose all, training or validation"
+        )
+    test = find_pairs(folder, "test") if has_test and name in ("test", "all") else []
+    has_training = (folder / _TRAINING_FOLDER).is_dir() or not has_test
+    rest = find_pairs(folder, "training") if has_training and name != "test" else []
+    training, validation = split_pairs(rest) if len(rest) > 1 else ([], rest)
+    pairs = {"training": training, "validation": validation, "test": test, "all": [*rest, *test]}[name]
+    if not pairs:
+        raise UserError(f"{folder}: the {name} split is empty; choose another one")
+    return Split(name, pairs, len(rest) + len(test), len(set(training) & set(pairs)))
+
+
+def display_names(pairs: list[Pair]) -> list[str]:
+    """The pairs' names, with the part's folder before them where a name occurs in both parts."""
+    names = [pair.name for pair in pairs]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{pair.low.parent.parent.name}/{pair.name}" for pair in pairs]

@@ -1,0 +1,58 @@
+"""Training of the decomposition: two exposures of a scene, one reflectance."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from decom.config import DecompositionConfig
+from decom.loss import Decomposition, decomposition_loss
+from decom.model import decomposition_net
+from kind.training.recipe import Recipe
+from kind.training.stage import Stage
+
+
+class DecompositionStage(Stage):
+    """Learns from samples `{low, high}`; the best net has the lowest validation loss."""
+
+    terms = (
+        "loss",
+        "reconstruction_low",
+        "reconstruction_high",
+        "reflectance_similarity",
+        "mutual_consistency",
+        "smoothness_low",
+        "smoothness_high",
+    )
+    score_names = ("psnr",)
+    config: DecompositionConfig
+
+    def losses(self, sample, training):
+        """KinD's decomposition loss, see `decom.loss`."""
+        # One pass over both exposures together: the net has no batch statistics, so nothing mixes.
+        both = tf.concat([sample["low"], sample["high"]], axis=0)
+        reflectance, illumination = self.net(both, training=training)
+        parts = zip(tf.split(reflectance, 2), tf.split(illumination, 2))
+        low, high = (Decomposition(*part) for part in parts)
+        return decomposition_loss(
+            sample["low"],
+            sample["high"],
+            low,
+            high,
+            similarity_weight=self.config.similarity_weight,
+            mutual_weight=self.config.mutual_weight,
+            smoothness_weight=self.config.smoothness_weight,
+            per_image=self.config.per_image,
+        )
+
+    def scores(self, sample):
+        """PSNR in dB of the dark image against its own reflectance times illumination."""
+        reflectance, illumination = self.net(sample["low"], training=False)
+        return {"psnr": tf.reduce_mean(tf.image.psnr(reflectance * illumination, sample["low"], 1.0))}
+
+    def pictures(self, sample):
+        """Dark image, its reflectance and illumination; the same of the bright image."""
+        low, high = (self.net(sample[side], training=False) for side in ("low", "high"))
+        return [sample["low"], *low, sample["high"], *high]
+
+
+RECIPE = Recipe(lambda config: DecompositionStage(decomposition_net(), config), needs_decom=False)

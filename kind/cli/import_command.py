@@ -1,0 +1,121 @@
+"""`python -m kind import SOURCE`: other people's trained weights become ours."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.errors import UserError
+
+if TYPE_CHECKING:
+    from tensorflow import keras
+
+_STAGES = ("decom", "restoration", "illumination")
+_FAMILIES = {"kind": "KinD (ACM MM 2019)", "kind-plus": "KinD++ (IJCV 2021)"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares one sub-command for each source of weights; each names the function that imports it."""
+    sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
+    for family, title in _FAMILIES.items():
+        text = f"TensorFlow 1 checkpoints of {title}"
+        _add_checkpoint_arguments(sources.add_parser(family, help=text, description=text))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Imports from the chosen source and prints where each network comes from.
+
+    Returns:
+        The exit code 0.
+
+    Raises:
+        UserError: when anything about the given weights is wrong; then no file has been written.
+    """
+    return arguments.import_source(arguments)
+
+
+def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
+    for stage in _STAGES:
+        parser.add_argument(
+            f"--{stage}",
+            metavar="PREFIX",
+            help=f"checkpoint of the {stage} network: its prefix (dir/model.ckpt), its .index file, or the "
+            "folder it is alone in",
+        )
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the .keras files")
+    parser.set_defaults(import_source=_import_checkpoints)
+
+
+def _import_checkpoints(arguments: argparse.Namespace) -> int:
+    given = {stage: getattr(arguments, stage) for stage in _STAGES if getattr(arguments, stage)}
+    if not given:
+        flags = ", ".join(f"--{stage}" for stage in _STAGES)
+        raise UserError(f"import {arguments.source} expects at least one of {flags}; received none")
+    out = Path(arguments.out)
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: expected a folder for --out; this is a file")
+    nets, prefixes = _read(arguments.source, given)
+    _write(out, nets)
+    _report(out, nets, prefixes)
+    return 0
+
+
+def _read(family: str, given: dict[str, str]) -> tuple[dict[str, keras.Model], dict[str, Path]]:
+    """Builds and fills the networks; the problems of all checkpoints come in one error."""
+    from kind.checkpoints.names import PUBLISHED
+    from kind.checkpoints.tensorflow1 import load_checkpoint
+
+    nets, prefixes, problems = {}, {}, []
+    for stage, path in given.items():
+        nets[stage] = _build(family, stage)
+        try:
+            prefixes[stage] = load_checkpoint(nets[stage], path, PUBLISHED[family][stage])
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("; ".join(problems))
+    return nets, prefixes
+
+
+def _build(family: str, stage: str) -> keras.Model:
+    from decom.model import decomposition_net
+    from illumination.model import adjustment_net
+    from restoration.msia import msia
+    from restoration.unet import unet
+
+    restoration = {"kind": unet, "kind-plus": msia}[family]
+    return {"decom": decomposition_net, "restoration": restoration, "illumination": adjustment_net}[stage]()
+
+
+def _write(out: Path, nets: dict[str, keras.Model]) -> None:
+    """Writes all files under temporary names and puts them in place only when all are complete."""
+    from kind.files import replacing
+    from kind.network_files import save_net
+
+    try:
+        with contextlib.ExitStack() as stack:
+            for stage, net in nets.items():
+                save_net(net, stack.enter_context(replacing(out / f"{stage}.keras")))
+    except OSError as error:
+        raise UserError(f"{out}: the networks cannot be written there: {error.strerror or error}") from error
+
+
+def _report(out: Path, nets: dict[str, keras.Model], prefixes: dict[str, Path]) -> None:
+    """Prints, for each stage, whose weights `--weights DIR` stands for from now on."""
+    from kind.pipeline import SHIPPED_WEIGHTS, find_weights
+
+    for stage, path in find_weights(out).items():
+        if stage in nets:
+            print(f"{stage}: {path} ({nets[stage].name}), from {prefixes[stage]}")
+        elif SHIPPED_WEIGHTS in path.parents:
+            print(f"{stage}: not given; the network that ships with kind is used")
+            if stage == "restoration" and "decom" in nets:
+                print(
+                    "restoration: note that the shipped network was trained on the shipped decomposition's "
+                    "reflectance, not on that of the imported one: expect less of it here"
+                )
+        else:
+            print(f"{stage}: not given; {path} was there already and is used")
+    print(f"use them with: python -m kind enhance --weights {out} …")

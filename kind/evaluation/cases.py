@@ -1,0 +1,133 @@
+"""The worst, the median and the best case of a method, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from kind.errors import UserError
+from kind.evaluation.methods import Method, Sample
+from kind.evaluation.run import Row
+from kind.evaluation.scoring import outputs_by_protocol, read_sample
+from kind.files import replacing
+
+ERROR_RANGE = 0.5
+_LONGEST_SIDE = 900
+_RAMP = np.array([[0, 0, 0], [0.5, 0, 0.3], [1, 0.4, 0], [1, 0.9, 0.3], [1, 1, 1]])
+
+
+class Case(NamedTuple):
+    """One image of the report.
+
+    Attributes:
+        label: "worst", "median" or "best".
+        row: its figures.
+        by: the column that chose it.
+        pictures: (caption, file beside the report); empty when the image could not be read any more.
+    """
+
+    label: str
+    row: Row
+    by: str
+    pictures: list[tuple[str, Path]]
+
+
+def choose_cases(rows: Sequence[Row]) -> list[tuple[str, str, Row]]:
+    """Picks worst, median and best among the rows of one method and protocol.
+
+    By PSNR where there are targets, otherwise by NIQE, otherwise by LOE. Of two images only worst and
+    best are shown, of one only itself.
+
+    Args:
+        rows: of one method under one protocol.
+
+    Returns:
+        (label, column, row).
+    """
+    for column, better in (("psnr", 1), ("niqe", -1), ("loe", -1)):
+        ranked = [
+            (better * value, row.image, row) for row in rows if (value := row.figures.get(column)) is not None
+        ]
+        ranked.sort(key=lambda entry: entry[:2])
+        places = {"worst": 0, "median": (len(ranked) - 1) // 2, "best": len(ranked) - 1}
+        wanted = ("worst", "median", "best") if len(ranked) > 2 else ("worst", "best")[: len(ranked)]
+        if wanted:
+            return [(label, column, ranked[places[label]][2]) for label in wanted]
+    return []
+
+
+def draw_cases(
+    rows: Sequence[Row], methods: Sequence[Method], samples: Sequence[Sample], folder: Path
+) -> list[Case]:
+    """Makes the pictures of every method that is not a baseline, under every protocol.
+
+    Pictures that are there from an earlier run of the same content are used; others in the folder that
+    this function once made are removed.
+
+    Args:
+        rows: all.
+        methods: all.
+        samples: all.
+        folder: where the pictures go.
+
+    Returns:
+        Cases in the order of the rows.
+    """
+    by_name = {sample.name: sample for sample in samples}
+    shown = {method.name: method for method in methods if not method.is_baseline}
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.method in shown:
+            groups.setdefault((row.method, row.protocol), []).append(row)
+    cases = []
+    for group in groups.values():
+        for label, column, row in choose_cases(group):
+            pictures = _draw(row, shown[row.method], by_name[row.image], folder)
+            cases.append(Case(label, row, column, pictures))
+    used = {path for case in cases for _, path in case.pictures}
+    for path in folder.glob("case-*.jpg"):
+        if path not in used:
+            path.unlink()
+    return cases
+
+
+def error_map(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Mean absolute error over channels as colour: black at 0, white at 0.5 and beyond.
+
+    Args:
+        output: float [H, W, 3] in [0, 1].
+        target: the same shape.
+
+    Returns:
+        float64 [H, W, 3] in [0, 1].
+    """
+    error = np.abs(np.asarray(output, np.float64) - target).mean(axis=2) / ERROR_RANGE
+    positions = np.linspace(0, 1, len(_RAMP))
+    return np.stack([np.interp(error, positions, _RAMP[:, channel]) for channel in range(3)], axis=2)
+
+
+def _draw(row: Row, method: Method, sample: Sample, folder: Path) -> list[tuple[str, Path]]:
+    captions = ["input", "output"] + (["target", "error"] if sample.high else [])
+    files = [(caption, folder / f"case-{row.key[:16]}-{row.protocol}-{caption}.jpg") for caption in captions]
+    if all(path.is_file() for _, path in files):
+        return files
+    try:
+        dark, target = read_sample(sample)
+        output = outputs_by_protocol(method, sample, dark, target)[row.protocol].image
+    except UserError:  # scored in an earlier run, and gone or changed within this one
+        return []
+    images = [dark, output] + ([target, error_map(output, target)] if target is not None else [])
+    for (_, path), image in zip(files, images):
+        _write_small(path, image)
+    return files
+
+
+def _write_small(path: Path, image: np.ndarray) -> None:
+    picture = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
+    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    with replacing(path) as temporary:
+        picture.save(temporary, quality=90, optimize=True)

@@ -1,0 +1,178 @@
+"""What is scored: the networks, other programs' images, and simple baselines, all behind one interface."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kind.errors import UserError
+from kind.image import find_photos, read_photo
+from kind.metrics.protocols import target_ratio
+from kind.network_files import weights_digest
+from kind.ops.stretch import min_max_stretch
+from kind.pipeline import DEFAULT_ALPHA, STAGES, Enhancer
+
+_MOST_NAMED = 5
+
+
+class Sample(NamedTuple):
+    """One image to score.
+
+    Attributes:
+        name: what tables call it.
+        low: the dark image's file.
+        high: the target's file, or None for a photograph without one.
+    """
+
+    name: str
+    low: Path
+    high: Path | None = None
+
+
+class Output(NamedTuple):
+    """What a method made of one image.
+
+    Attributes:
+        image: float32 [H, W, 3], RGB in [0, 1].
+        seconds: it took, reading and writing left out; None when another program made it.
+        alpha: α that the networks were given, None for other methods.
+    """
+
+    image: np.ndarray
+    seconds: float | None = None
+    alpha: float | None = None
+
+
+class Method:
+    """Something that turns a dark image into a brighter one.
+
+    Attributes:
+        name: what tables call it.
+        is_baseline: whether it is there for scale only; the report shows no pictures of it.
+    """
+
+    name = ""
+    is_baseline = False
+
+    def identity(self, sample: Sample) -> str:
+        """Everything that the output depends on beside the image: what kept results are keyed by."""
+        raise NotImplementedError
+
+    def enhance(self, sample: Sample, dark: np.ndarray) -> Output:
+        """The output without any knowledge of the target, from float32 [H, W, 3] in [0, 1]."""
+        raise NotImplementedError
+
+    def enhance_to(self, sample: Sample, dark: np.ndarray, target: np.ndarray) -> Output | None:
+        """The output under the GT-ratio protocol, or None where the method has no α to set."""
+        return None
+
+
+class Network(Method):
+    """The pipeline of three networks."""
+
+    def __init__(
+        self, enhancer: Enhancer, alpha: float = DEFAULT_ALPHA, fusion: str = "plain", name: str = "networks"
+    ) -> None:
+        """Wraps an enhancer.
+
+        Args:
+            enhancer: the networks.
+            alpha: of the raw and GT-mean protocols.
+            fusion: of the raw and GT-mean protocols; GT-ratio is plain by definition.
+            name: what tables call it.
+        """
+        self.name = name
+        self.enhancer, self.alpha, self.fusion = enhancer, alpha, fusion
+        self.digests = {stage: weights_digest(getattr(enhancer, stage)) for stage in STAGES}
+        self._run(np.zeros((16, 16, 3), np.float32), alpha, fusion)  # traces the graph outside the clock
+
+    def identity(self, sample: Sample) -> str:
+        """The weights' digests and the settings."""
+        return f"networks {self.digests} {self.alpha} {self.fusion}"
+
+    def enhance(self, sample: Sample, dark: np.ndarray) -> Output:
+        """Runs the pipeline with the α of the settings."""
+        return self._run(dark, self.alpha, self.fusion)
+
+    def enhance_to(self, sample: Sample, dark: np.ndarray, target: np.ndarray) -> Output:
+        """Runs it with α = mean(L_high / (L_low + 1e-4)) and the plain product."""
+        illuminations = [
+            self.enhancer.decom(min_max_stretch(tf.constant(image[np.newaxis])), training=False)[1][0].numpy()
+            for image in (dark, target)
+        ]
+        return self._run(dark, target_ratio(*illuminations), "plain")
+
+    def _run(self, dark: np.ndarray, alpha: float, fusion: str) -> Output:
+        start = time.perf_counter()
+        relit = self.enhancer(tf.constant(dark[np.newaxis]), alpha=alpha, fusion=fusion).relit[0].numpy()
+        return Output(relit, time.perf_counter() - start, alpha)
+
+
+class Folder(Method):
+    """Images that some other program made, matched by stem."""
+
+    def __init__(self, folder: Path, samples: Sequence[Sample], name: str | None = None) -> None:
+        """Finds the images.
+
+        Args:
+            folder: holds one image for every sample, of the dark image's stem.
+            samples: what will be scored.
+            name: what tables call it, by default the folder's name.
+
+        Raises:
+            UserError: when the folder is missing, two files share a stem, or samples lack an image; the
+                message names them.
+        """
+        self.name = name or folder.resolve().name
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder of outputs")
+        self._files: dict[str, Path] = {}
+        for path in find_photos([folder]):
+            if path.stem in self._files:
+                raise UserError(f"{self._files[path.stem]} and {path.name} share a stem; keep one of them")
+            self._files[path.stem] = path
+        stems = [sample.low.stem for sample in samples]
+        if twice := {stem for stem in stems if stems.count(stem) > 1}:
+            raise UserError(f"two images have the stem {min(twice)}, which {folder} cannot tell apart")
+        missing = [stem for stem in stems if stem not in self._files]
+        if missing:
+            more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+            named = ", ".join(missing[:_MOST_NAMED])
+            raise UserError(f"{folder}: holds no output of the stem {named}{more}")
+
+    def identity(self, sample: Sample) -> str:
+        """The file's content."""
+        return f"file {file_digest(self._files[sample.low.stem])}"
+
+    def enhance(self, sample: Sample, dark: np.ndarray) -> Output:
+        """Reads the image.
+
+        Raises:
+            UserError: when it cannot be read or has another size than the dark image.
+        """
+        path = self._files[sample.low.stem]
+        pixels = read_photo(path).pixels
+        if pixels.shape != dark.shape:
+            raise UserError(
+                f"{path}: is {pixels.shape[1]}x{pixels.shape[0]}, expected the dark image's "
+                f"{dark.shape[1]}x{dark.shape[0]}"
+            )
+        return Output(pixels)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes.
+
+    Raises:
+        UserError: when it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error

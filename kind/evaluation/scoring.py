@@ -1,0 +1,138 @@
+"""Figures of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from kind.errors import UserError
+from kind.evaluation.methods import Method, Output, Sample
+from kind.image import read_photo
+from kind.metrics.loe import loe
+from kind.metrics.lpips import Lpips
+from kind.metrics.mae import mae
+from kind.metrics.niqe import niqe
+from kind.metrics.niqe_model import NiqeModel
+from kind.metrics.protocols import GT_MEAN, GT_RATIO, RAW, match_mean
+from kind.metrics.psnr import psnr
+from kind.metrics.ssim import ssim, ssim_gray
+from kind.ops.ssim import WINDOW
+
+Figures = dict[str, Optional[float]]
+
+_VERSION = 1  # raise it when a definition changes: kept results of another version are not used
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Which figures are computed: NIQE and LPIPS only where the user brought what they need.
+
+    Attributes:
+        niqe_model: the pristine model, or None.
+        lpips: the network, or None.
+    """
+
+    niqe_model: NiqeModel | None = None
+    lpips: Lpips | None = None
+
+    @property
+    def identity(self) -> str:
+        """What kept results are keyed by."""
+        model = self.niqe_model.digest if self.niqe_model else None
+        return f"{_VERSION} niqe {model} lpips {self.lpips.digest if self.lpips else None}"
+
+    def columns(self, with_target: bool) -> list[str]:
+        """The figures' keys in the order of the table."""
+        columns = ["psnr", "ssim", "ssim_gray", "mae"] if with_target else []
+        columns.append("loe")
+        columns += ["niqe"] if self.niqe_model else []
+        columns += ["lpips"] if self.lpips and with_target else []
+        return columns if with_target else [*columns, "seconds"]
+
+
+def read_sample(sample: Sample) -> tuple[np.ndarray, np.ndarray | None]:
+    """The dark image and its target, float32 [H, W, 3] in [0, 1].
+
+    Raises:
+        UserError: when a file cannot be read, sizes differ, or a pair is smaller than SSIM's window.
+    """
+    dark = read_photo(sample.low).pixels
+    if sample.high is None:
+        return dark, None
+    target = read_photo(sample.high).pixels
+    if dark.shape != target.shape:
+        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (dark, target))
+        raise UserError(f"{sample.low} and {sample.high} differ in size: {sizes}")
+    if min(dark.shape[:2]) < WINDOW:
+        raise UserError(
+            f"{sample.low}: expected at least {WINDOW}x{WINDOW} pixels, the size of SSIM's window; "
+            f"received {dark.shape[1]}x{dark.shape[0]}"
+        )
+    return dark, target
+
+
+def outputs_by_protocol(
+    method: Method, sample: Sample, dark: np.ndarray, target: np.ndarray | None
+) -> dict[str, Output]:
+    """The images that are scored, under every protocol that applies.
+
+    Outputs are rounded to 8 bits first, as if written and read again: so that `--pred` with the written
+    files gives the same figures, and other programs' files are met on equal terms.
+
+    Args:
+        method: what makes the outputs.
+        sample: which image.
+        dark: float32 [H, W, 3] in [0, 1].
+        target: the same shape, or None for the raw protocol alone.
+
+    Returns:
+        By protocol.
+    """
+    raw = _rounded(method.enhance(sample, dark))
+    outputs = {RAW: raw}
+    if target is not None:
+        outputs[GT_MEAN] = raw._replace(image=match_mean(raw.image, target))
+        to_target = method.enhance_to(sample, dark, target)
+        if to_target is not None:
+            outputs[GT_RATIO] = _rounded(to_target)
+    return outputs
+
+
+def figures_of(output: Output, dark: np.ndarray, target: np.ndarray | None, metrics: Metrics) -> Figures:
+    """Everything that is measured of one output.
+
+    Args:
+        output: of one protocol.
+        dark: float32 [H, W, 3] in [0, 1].
+        target: the same shape, or None.
+        metrics: which figures.
+
+    Returns:
+        By key; None where NIQE or LPIPS is not defined (the image is too small, or without texture).
+    """
+    figures: Figures = {}
+    if target is not None:
+        for metric in (psnr, ssim, ssim_gray, mae):
+            figures[metric.__name__] = metric(output.image, target)
+    figures["loe"] = loe(output.image, dark)
+    if metrics.niqe_model:
+        figures["niqe"] = _where_defined(lambda: niqe(output.image, metrics.niqe_model))
+    if metrics.lpips and target is not None:
+        figures["lpips"] = _where_defined(lambda: metrics.lpips(output.image, target))
+    figures["seconds"], figures["alpha"] = output.seconds, output.alpha
+    return figures
+
+
+def _rounded(output: Output) -> Output:
+    levels = np.rint(np.clip(output.image, 0, 1) * 255)
+    return output._replace(image=(levels / 255).astype(np.float32))
+
+
+def _where_defined(metric: Callable[[], float]) -> float | None:
+    try:
+        return metric()
+    except ValueError:
+        return None

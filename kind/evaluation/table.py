@@ -1,0 +1,143 @@
+"""The one table, as text for a terminal, as Markdown, and cell by cell for the report."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from kind.errors import UserError
+from kind.evaluation.summary import Evaluation, Statistic, SummaryRow
+from kind.files import replacing
+
+# Heading and decimals. Up and down say which way is better.
+_COLUMNS = {
+    "psnr": ("PSNR ↑", 2),
+    "ssim": ("SSIM ↑", 4),
+    "ssim_gray": ("SSIM-gray ↑", 4),
+    "mae": ("MAE ↓", 4),
+    "loe": ("LOE ↓", 1),
+    "niqe": ("NIQE ↓", 2),
+    "lpips": ("LPIPS ↓", 4),
+    "seconds": ("seconds ↓", 2),
+}
+_STATISTICS = ("mean", "median", "95 %")
+
+
+def headings(summary: Sequence[SummaryRow]) -> list[str]:
+    """The headings of `cells`, the same for every row."""
+    columns = summary[0].figures if summary else ()
+    return ["method", "protocol", "images", "", *map(_heading, columns)]
+
+
+def cells(summary: Sequence[SummaryRow]) -> list[list[str]]:
+    """Three lines for each method and protocol: mean, median, bootstrap interval of the mean."""
+    lines = []
+    for row in summary:
+        for number, statistic in enumerate(_STATISTICS):
+            first = [row.method, row.protocol, str(row.images)] if number == 0 else ["", "", ""]
+            figures = [_cell(figure, statistic, column) for column, figure in row.figures.items()]
+            lines.append([*first, statistic, *figures])
+    return lines
+
+
+def text_table(summary: Sequence[SummaryRow]) -> str:
+    """Aligned columns for a terminal."""
+    lines = [headings(summary), *cells(summary)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    rule = "  ".join("-" * width for width in widths)
+    text = ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
+    return "\n".join([text[0], rule, *text[1:]])
+
+
+def markdown_table(evaluation: Evaluation) -> str:
+    """Facts and notes as a list, and the table with one line for each method and protocol.
+
+    Args:
+        evaluation: see `summarise`.
+
+    Returns:
+        Markdown; each cell is mean, median and interval.
+    """
+    facts = [*evaluation.facts, *(("Note", note) for note in evaluation.all_notes)]
+    lines = [f"- {_escaped(name)}: {_escaped(value)}" for name, value in facts]
+    lines += ["", "Each cell: mean (median) [bootstrap 95 % interval of the mean over images].", ""]
+    lines.append(
+        "| " + " | ".join(["method", "protocol", "images", *map(_heading, evaluation.columns)]) + " |"
+    )
+    lines.append("| --- | --- | ---: |" + " ---: |" * len(evaluation.columns))
+    for row in evaluation.summary:
+        words = [_escaped(row.method), row.protocol, str(row.images)]
+        figures = [_markdown_cell(figure, column) for column, figure in row.figures.items()]
+        lines.append("| " + " | ".join([*words, *figures]) + " |")
+    return "\n".join(lines)
+
+
+def check_markers(document: Path, name: str) -> None:
+    """Refuses a document that has no place for the table.
+
+    Raises:
+        UserError: when the document is missing or lacks the markers.
+    """
+    _split_at_markers(document, name)
+
+
+def write_between_markers(document: Path, name: str, content: str) -> None:
+    """Replaces what stands between `<!-- NAME begin -->` and `<!-- NAME end -->`.
+
+    Args:
+        document: a Markdown file with both markers.
+        name: of the markers.
+        content: without markers.
+
+    Raises:
+        UserError: when the document is missing or lacks the markers.
+    """
+    before, after = _split_at_markers(document, name)
+    with replacing(document) as temporary:
+        temporary.write_text(f"{before}\n{content}\n{after}", encoding="utf-8")
+
+
+def _split_at_markers(document: Path, name: str) -> tuple[str, str]:
+    begin, end = f"<!-- {name} begin -->", f"<!-- {name} end -->"
+    try:
+        text = document.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{document}: expected a Markdown document with {begin} and {end}: {error}"
+        ) from error
+    match = re.search(f"(.*{re.escape(begin)}).*({re.escape(end)}.*)", text, re.DOTALL)
+    if not match:
+        raise UserError(f"{document}: expected the lines {begin} and {end}, between which the table goes")
+    return match[1], match[2]
+
+
+def _cell(figure: Statistic, statistic: str, column: str) -> str:
+    decimals = _COLUMNS[column][1]
+    if statistic == "95 %":
+        return "–" if figure.interval is None else "–".join(f"{end:.{decimals}f}" for end in figure.interval)
+    value = figure.mean if statistic == "mean" else figure.median
+    return "–" if value is None else f"{value:.{decimals}f}"
+
+
+def _aligned(line: list[str], widths: list[int]) -> list[str]:
+    """Words to the left, figures to the right."""
+    left = (0, 1, 3)
+    return [
+        cell.ljust(width) if column in left else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(line, widths))
+    ]
+
+
+def _markdown_cell(figure: Statistic, column: str) -> str:
+    mean, median, interval = (_cell(figure, statistic, column) for statistic in _STATISTICS)
+    return f"{mean} ({median}) [{interval}]" if figure.interval else f"{mean} ({median})"
+
+
+def _heading(column: str) -> str:
+    return _COLUMNS[column][0]
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False).replace("|", "\\|")

@@ -1,0 +1,24 @@
+"""Mean absolute error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kind.metrics.image_arrays import checked_pair
+
+
+def mae(output: np.ndarray, target: np.ndarray) -> float:
+    """Mean |output - target| over all pixels and channels, in units of the range [0, 1].
+
+    Args:
+        output: float [H, W, C] (or [H, W]) in [0, 1].
+        target: the same shape.
+
+    Returns:
+        0 for identical images, at most 1.
+
+    Raises:
+        ValueError: when the shapes differ, or see `checked_image`.
+    """
+    output, target = checked_pair("MAE", output, target)
+    return float(np.mean(np.abs(output - target)))

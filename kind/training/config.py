@@ -1,0 +1,86 @@
+"""Frozen dataclasses as the one place for a stage's settings; command-line flags are made from them."""
+
+import argparse
+import dataclasses
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from kind.errors import UserError
+
+Config = TypeVar("Config", bound="TrainingConfig")
+
+
+def option(default: Any, text: str) -> Any:
+    """A dataclass field with a default and the sentence that `--help` shows."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What every stage can be told; a stage's own config sets the paper's values and adds its own."""
+
+    seed: int = option(0, "of weights, order, crops and turns")
+    epochs: int = option(2000, "passes over the training pairs")
+    batch: int = option(10, "samples a step, over all accelerators together")
+    patch: int = option(48, "side of the random crops, in pixels")
+    learning_rate: float = option(1e-4, "at the start, after any warm-up")
+    schedule: Literal["constant", "step", "cosine"] = option("constant", "how the learning rate goes on")
+    step_epochs: int = option(800, "step schedule: multiply the rate after each so many epochs")
+    step_factor: float = option(0.5, "step schedule: by this")
+    warmup_epochs: int = option(0, "raise the learning rate linearly from 0 over so many epochs")
+    clip_norm: float = option(0.0, "clip the gradients' global norm to this; 0 does not clip")
+    per_image: bool = option(False, "normalise loss gradients over each image, not the batch")
+    validation_every: int = option(10, "hold out one pair in so many, by sorted name")
+    validate_epochs: int = option(20, "validate after each so many epochs, and at the end")
+
+    def __post_init__(self) -> None:
+        """Refuses values that cannot be trained with.
+
+        Raises:
+            UserError: naming the flag, what it expects and what it received.
+        """
+        for name in ("epochs", "batch", "patch", "step_epochs", "validate_epochs"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{_flag(name)} expects at least 1, received {getattr(self, name)}")
+        if self.validation_every < 2:
+            raise UserError(f"--validation-every expects at least 2, received {self.validation_every}")
+        if not self.learning_rate > 0:
+            raise UserError(f"--learning-rate expects more than 0, received {self.learning_rate}")
+
+
+def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
+    """Adds one flag for each field of a config class; a flag that is not given leaves the default."""
+    hints = typing.get_type_hints(config_class)
+    for item in dataclasses.fields(config_class):
+        kind = hints[item.name]
+        text = f"{item.metadata['help']} (default: {item.default})"
+        how: dict[str, Any] = {"type": kind}
+        if kind is bool:
+            how = {"action": argparse.BooleanOptionalAction}
+            text = item.metadata["help"]  # argparse adds the default itself on some versions
+        elif typing.get_origin(kind) is Literal:
+            how = {"choices": typing.get_args(kind)}
+        parser.add_argument(_flag(item.name), dest=item.name, default=None, help=text, **how)
+
+
+def config_from_flags(config_class: type[Config], arguments: argparse.Namespace, **replaced: Any) -> Config:
+    """The config that the flags describe.
+
+    Args:
+        config_class: the stage's dataclass.
+        arguments: parsed by a parser that `add_flags` prepared.
+        **replaced: defaults to use instead of the class's own, where the user gave no flag.
+
+    Returns:
+        An instance.
+
+    Raises:
+        UserError: when a value cannot be used.
+    """
+    given = {item.name: getattr(arguments, item.name) for item in dataclasses.fields(config_class)}
+    return config_class(**{**replaced, **{name: value for name, value in given.items() if value is not None}})
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,38 @@
+"""Every logged value over the epochs, as one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kind.files import replacing
+
+_COLUMNS = 4
+
+
+def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draws one small plot a term, training and validation together.
+
+    Args:
+        records: lines of `metrics.jsonl`: "epoch", terms, and the same terms with "val_" in front.
+        path: the PNG to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = sorted({name.removeprefix("val_") for record in records for name in record} - {"epoch"})
+    rows = max(1, -(-len(names) // _COLUMNS))
+    figure = Figure(figsize=(3.2 * _COLUMNS, 2.4 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    for number, name in enumerate(names, start=1):
+        axes = figure.add_subplot(rows, _COLUMNS, number)
+        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+            points = [(record["epoch"], record[key]) for record in records if key in record]
+            if points:
+                axes.plot(*zip(*points), label=label, linewidth=1, marker="." if len(points) == 1 else None)
+        axes.set_title(name, fontsize=9)
+        axes.tick_params(labelsize=7)
+        axes.legend(fontsize=7)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=100)
