@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from kind.errors import UserError
+from kind.image import photo_size
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VALIDATION_EVERY = 10
@@ -112,8 +111,3 @@ def _check_sizes(pairs: Sequence[Pair]) -> None:
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def photo_size(path):
-    with Image.open(path) as image:
-        return image.size[::-1]

@@ -1,8 +1,9 @@
 """The only place where bytes become [0, 1] floats and back."""
 
+import contextlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
@@ -12,7 +13,7 @@ from PIL import Image
 
 from kind.errors import UserError
 from kind.files import replacing
-from kind.image_decoding import Stored, stored_samples
+from kind.image_decoding import Stored, header_size, stored_samples
 
 PIXEL_LIMIT = 200_000_000
 """More pixels than this are refused before decoding; the largest phone sensors have just under as many."""
@@ -105,7 +106,28 @@ def read_photo(path: Union[str, Path]) -> Photo:
         >>> photo = read_photo("night.jpg")
         >>> write_photo("brighter.png", photo.pixels**0.5, like=photo)
     """
-    path = Path(path)
+    return decode_photo(_file_bytes(Path(path)), str(path))
+
+
+def photo_size(path: Union[str, Path]) -> tuple[int, int]:
+    """Tells the size of a photograph, upright, from its header where that is enough.
+
+    Args:
+        path: as for `read_photo`.
+
+    Returns:
+        (height, width) in pixels.
+
+    Raises:
+        ImageError: the file cannot be read, or does not begin like an image of a known format.
+    """
+    data = _file_bytes(Path(path))
+    with _naming(str(path)):
+        size = header_size(data)
+    return size or decode_photo(data, str(path)).pixels.shape[:2]
+
+
+def _file_bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ImageError(f"{path}: is a folder: name an image file in it")
@@ -116,7 +138,9 @@ def read_photo(path: Union[str, Path]) -> Photo:
         raise ImageError(f"{path}: no such file: check the spelling") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror}): check the permissions") from error
-    return decode_photo(data, str(path))
+    if not data:
+        raise ImageError(f"{path}: the file is empty (0 bytes): copy or download it again")
+    return data
 
 
 def decode_photo(data: bytes, name: str) -> Photo:
@@ -137,9 +161,16 @@ def decode_photo(data: bytes, name: str) -> Photo:
         ImageError: unknown format, damaged or cut short, more than `PIXEL_LIMIT` pixels, or NaN inside.
     """
     if not data:
-        raise ImageError(f"{name}: the file is empty (0 bytes): copy or download it again")
-    try:
+        raise ImageError(f"{name}: no bytes to decode: send a whole image file")
+    with _naming(name):
         return _interpreted(stored_samples(data, PIXEL_LIMIT))
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Turns whatever the decoders raise into an ImageError that names the image."""
+    try:
+        yield
     except UserError as error:
         raise ImageError(f"{name}: {error}") from error
     except MemoryError as error:

@@ -51,10 +51,7 @@ def stored_samples(data: bytes, pixel_limit: int) -> Stored:
         UserError: the format, the layout or the size is not supported. The message does not name the file.
         Exception: damaged data; Pillow and tifffile report it by many types (OSError, SyntaxError, …).
     """
-    Image.init()
-    file_format = next((known for known in READABLE_FORMATS if Image.OPEN[known][1](data[:16]) is True), None)
-    if file_format is None:
-        raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}")
+    file_format = _format_of(data)
     try:
         image = _open(data, file_format)
     except SyntaxError:
@@ -65,6 +62,35 @@ def stored_samples(data: bytes, pixel_limit: int) -> Stored:
     return (
         _by_tifffile(data, pixel_limit) if _misread_by_pillow(image) else _by_pillow(data, image, file_format)
     )
+
+
+def header_size(data: bytes) -> Optional[tuple[int, int]]:
+    """Reads the upright size of an image from its header.
+
+    Args:
+        data: the file, or as much of it as holds the header.
+
+    Returns:
+        (height, width) in pixels; None for a TIFF, whose header is not enough to know which way is up.
+
+    Raises:
+        UserError: the format is not supported. The message does not name the file.
+        Exception: a damaged header, as for `stored_samples`.
+    """
+    file_format = _format_of(data)
+    if file_format == "TIFF":
+        return None
+    image = _open(data, file_format)
+    on_its_side = _orientation(image, Stored(np.empty(0))) > 4
+    return image.size if on_its_side else image.size[::-1]
+
+
+def _format_of(data: bytes) -> str:
+    Image.init()
+    for known in READABLE_FORMATS:
+        if Image.OPEN[known][1](data[:16]) is True:
+            return known
+    raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}")
 
 
 def _open(data: bytes, file_format: str) -> Image.Image:

@@ -12,6 +12,7 @@ import numpy as np
 from tensorflow import keras
 
 import kind.layers  # noqa: F401  (registers the layers that the files name)
+from kind.checkpoints.saved_config import check_saved_config
 from kind.errors import UserError
 from kind.files import replacing
 
@@ -50,6 +51,7 @@ def load_net(path: str | Path) -> keras.Model:
         raise UserError(f"{path}: no such weights file; expected a .keras file")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise UserError(f"{path}: not a .keras file (a zip with config.json and {_WEIGHTS})")
+    check_saved_config(path)
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises anything from KeyError to struct.error on damaged files

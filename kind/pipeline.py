@@ -23,11 +23,12 @@ DEFAULT_ALPHA = 5.0
 
 _MASK_SIGMA = 3.0
 
-# Larger images go through in tiles. The networks one after another see at most 139 pixels far: U-Net 93 and
-# its pooling cells 30, decomposition 16; the halo is the next multiple of the coarsest pooling, 16.
-_TILE = 1024
-_HALO = 144
+# Larger images go through in tiles that start at multiples of the coarsest pooling, 16. The halo covers how
+# far the networks see one after another: decomposition 16, U-Net 93 and its pooling cells 30; KinD++'s
+# restoration only 22, but it needs six times the memory a pixel.
 _STRIDE = 16
+_TILE, _HALO = 1024, 144
+_OTHER_TILES_AND_HALOS = {"restoration_msia": (512, 48)}
 
 
 class Enhanced(NamedTuple):
@@ -118,18 +119,19 @@ class Enhancer:
             )
         alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), tf.shape(images)[:1])
         stretched = min_max_stretch(images)
-        if max(images.shape[1:3]) > _TILE + 2 * _HALO:
-            return self._tiled(stretched, alpha, fusion)
+        tile, halo = _OTHER_TILES_AND_HALOS.get(self.restoration.name, (_TILE, _HALO))
+        if max(images.shape[1:3]) > tile + 2 * halo:
+            return self._tiled(stretched, alpha, fusion, tile, halo)
         return self._graphs[fusion](stretched, alpha)
 
-    def _tiled(self, stretched: tf.Tensor, alpha: tf.Tensor, fusion: str) -> Enhanced:
+    def _tiled(self, stretched: tf.Tensor, alpha: tf.Tensor, fusion: str, tile: int, halo: int) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
         batch, height, width = stretched.shape[:3]
         parts = Enhanced(
             *(np.empty((batch, height, width, channels), np.float32) for channels in (3, 3, 1, 3, 1, 3))
         )
-        for row in tiles(height, _TILE, _HALO, _STRIDE):
-            for column in tiles(width, _TILE, _HALO, _STRIDE):
+        for row in tiles(height, tile, halo, _STRIDE):
+            for column in tiles(width, tile, halo, _STRIDE):
                 window = stretched[:, row.start : row.stop, column.start : column.stop]
                 for whole, part in zip(parts, self._graphs[fusion](window, alpha)):
                     kept = part[:, row.kept, column.kept]

@@ -15,9 +15,17 @@ class RestorationConfig(TrainingConfig):
     batch: int = option(4, "samples a step, over all accelerators together")
     patch: int = option(384, "side of the random crops, in pixels")
     schedule: Literal["constant", "step", "cosine"] = option("step", "how the learning rate goes on")
-    variant: Literal["unet"] = option("unet", "which network")
+    variant: Literal["unet", "msia"] = option(
+        "unet", "KinD's network, or KinD++'s (msia), which also changes the defaults to those of KinD++"
+    )
     target_power: float = option(1.2, "the target is (scale · R_high)^power")
     target_scale: float = option(1.0, "see --target-power; KinD++: 0.99")
+    gradient_term: bool = option(True, "compare gradients too, which KinD++ does not")
+
+    @classmethod
+    def defaults(cls, given):
+        """Those of KinD++ for its network."""
+        return KIND_PLUS if given.get("variant") == "msia" else {}
 
     def __post_init__(self) -> None:
         """Refuses patches that SSIM's window does not fit in.
@@ -29,6 +37,16 @@ class RestorationConfig(TrainingConfig):
         if self.patch < 11:
             raise UserError(f"--patch expects at least 11, SSIM's window; received {self.patch}")
 
+
+#: KinD++'s schedule: Adam 1e-4, patches of 48, batches of 10, 2400 epochs, halved after 300, 500 and 1500.
+KIND_PLUS = {
+    "epochs": 2400,
+    "batch": 10,
+    "patch": 48,
+    "step_epochs": (300, 500, 1500),
+    "target_scale": 0.99,
+    "gradient_term": False,
+}
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
 QUICK = {"epochs": 8, "validate_epochs": 4, "patch": 64, "learning_rate": 5e-4}

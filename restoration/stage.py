@@ -9,22 +9,30 @@ from kind.training.recipe import Recipe
 from kind.training.stage import Stage
 from restoration.config import RestorationConfig
 from restoration.loss import restoration_loss, restoration_target
+from restoration.msia import msia
 from restoration.unet import unet
 
 
 class RestorationStage(Stage):
     """Learns from decomposed pairs; the best net has the highest validation PSNR."""
 
-    terms = ("loss", "squared_error", "dissimilarity", "gradient")
     score_names = ("psnr", "ssim")
     monitor = "val_psnr"
     higher_is_better = True
     config: RestorationConfig
 
+    @property
+    def terms(self):
+        """Names of the loss's terms."""
+        return ("loss", "squared_error", "dissimilarity") + ("gradient",) * self.config.gradient_term
+
     def losses(self, sample, training):
-        """KinD's restoration loss, see `restoration.loss`."""
+        """KinD's or KinD++'s restoration loss, see `restoration.loss`."""
         return restoration_loss(
-            self._restored(sample, training), self._target(sample), per_image=self.config.per_image
+            self._restored(sample, training),
+            self._target(sample),
+            with_gradient=self.config.gradient_term,
+            per_image=self.config.per_image,
         )
 
     def scores(self, sample):
@@ -53,4 +61,6 @@ class RestorationStage(Stage):
         )
 
 
-RECIPE = Recipe(lambda config: RestorationStage(unet(), config))
+NETWORKS = {"unet": unet, "msia": msia}
+
+RECIPE = Recipe(lambda config: RestorationStage(NETWORKS[config.variant](), config))

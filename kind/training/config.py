@@ -26,7 +26,7 @@ class TrainingConfig:
     patch: int = option(48, "side of the random crops, in pixels")
     learning_rate: float = option(1e-4, "at the start, after any warm-up")
     schedule: Literal["constant", "step", "cosine"] = option("constant", "how the learning rate goes on")
-    step_epochs: int = option(800, "step schedule: multiply the rate after each so many epochs")
+    step_epochs: tuple[int, ...] = option((800,), "step schedule: multiply the rate after these epochs")
     step_factor: float = option(0.5, "step schedule: by this")
     warmup_epochs: int = option(0, "raise the learning rate linearly from 0 over so many epochs")
     clip_norm: float = option(0.0, "clip the gradients' global norm to this; 0 does not clip")
@@ -34,13 +34,18 @@ class TrainingConfig:
     validation_every: int = option(10, "hold out one pair in so many, by sorted name")
     validate_epochs: int = option(20, "validate after each so many epochs, and at the end")
 
+    @classmethod
+    def defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Defaults that follow from what the user gave, such as those of another variant."""
+        return {}
+
     def __post_init__(self) -> None:
         """Refuses values that cannot be trained with.
 
         Raises:
             UserError: naming the flag, what it expects and what it received.
         """
-        for name in ("epochs", "batch", "patch", "step_epochs", "validate_epochs"):
+        for name in ("epochs", "batch", "patch", "validate_epochs"):
             if getattr(self, name) < 1:
                 raise UserError(f"{_flag(name)} expects at least 1, received {getattr(self, name)}")
         if self.validation_every < 2:
@@ -59,6 +64,9 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
         if kind is bool:
             how = {"action": argparse.BooleanOptionalAction}
             text = item.metadata["help"]  # argparse adds the default itself on some versions
+        elif typing.get_origin(kind) is tuple:
+            text = f"{item.metadata['help']} (default: {' '.join(map(str, item.default))})"
+            how = {"type": typing.get_args(kind)[0], "nargs": "+"}
         elif typing.get_origin(kind) is Literal:
             how = {"choices": typing.get_args(kind)}
         parser.add_argument(_flag(item.name), dest=item.name, default=None, help=text, **how)
@@ -79,7 +87,12 @@ def config_from_flags(config_class: type[Config], arguments: argparse.Namespace,
         UserError: when a value cannot be used.
     """
     given = {item.name: getattr(arguments, item.name) for item in dataclasses.fields(config_class)}
-    return config_class(**{**replaced, **{name: value for name, value in given.items() if value is not None}})
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if value is not None
+    }
+    return config_class(**{**config_class.defaults(given), **replaced, **given})
 
 
 def _flag(name: str) -> str:

@@ -29,7 +29,8 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
         epoch = tf.cast(step, tf.float32) / self.steps_per_epoch
         rate = tf.constant(config.learning_rate, tf.float32)
         if config.schedule == "step":
-            rate *= config.step_factor ** tf.floor(epoch / config.step_epochs)
+            passed = tf.reduce_sum([tf.cast(epoch >= step, tf.float32) for step in config.step_epochs])
+            rate *= config.step_factor**passed
         elif config.schedule == "cosine":
             length = max(1, config.epochs - config.warmup_epochs)
             passed = tf.clip_by_value((epoch - config.warmup_epochs) / length, 0.0, 1.0)

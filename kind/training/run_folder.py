@@ -135,7 +135,8 @@ class Backup:
 
 def describe(stage: str, config: Any, **identity: str) -> dict[str, Any]:
     """What `config.json` holds: the stage, its settings, and digests of what it was trained on."""
-    return {"stage": stage, **dataclasses.asdict(config), **identity}
+    description = {"stage": stage, **dataclasses.asdict(config), **identity}
+    return json.loads(json.dumps(description))  # tuples become lists, as they will be when read back
 
 
 def best_weights(run_or_file: str | Path) -> Path:
