@@ -34,6 +34,8 @@ _OTHER_TILES_AND_HALOS = {"restoration_msia": (512, 48)}
 class Enhanced(NamedTuple):
     """Everything that the pipeline makes of a batch of images, float32 in [0, 1].
 
+    Of a single image, the parts come without the batch dimension N.
+
     Attributes:
         stretched: the min-max stretched input S, [N, H, W, 3].
         reflectance: R of the dark image, [N, H, W, 3].
@@ -56,9 +58,9 @@ class Enhancer:
 
     Example:
         >>> enhancer = Enhancer.load()
-        >>> enhanced = enhancer(images, alpha=5.0)  # float32 [N, H, W, 3] in [0, 1], any size
-        >>> enhanced.relit.shape == images.shape
-        True
+        >>> photo = kind.image.read_photo("night.jpg")
+        >>> enhanced = enhancer(photo.pixels, alpha=5.0)
+        >>> kind.image.write_photo("night-relit.jpg", enhanced.relit, like=photo)
     """
 
     def __init__(self, decom: keras.Model, restoration: keras.Model, illumination: keras.Model) -> None:
@@ -94,10 +96,10 @@ class Enhancer:
     def __call__(
         self, images: tf.Tensor, alpha: float | tf.Tensor = DEFAULT_ALPHA, fusion: str = "plain"
     ) -> Enhanced:
-        """Enhances a batch.
+        """Enhances a batch, or a single image.
 
         Args:
-            images: float32 [N, H, W, 3], RGB in [0, 1], any size from 1×1.
+            images: float32 [N, H, W, 3] or [H, W, 3], RGB in [0, 1], any size from 1×1.
             alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens,
                 5 is the published default. The networks were trained on ratios up to about 20.
             fusion: "plain" is R̂ ∘ L̂; "published" is the masked and blended form of the original
@@ -112,11 +114,13 @@ class Enhancer:
         if fusion not in FUSIONS:
             raise ValueError(f"fusion expects one of {', '.join(FUSIONS)}; received {fusion!r}")
         images = tf.convert_to_tensor(images)
-        if images.dtype != tf.float32 or images.shape.rank != 4 or images.shape[-1] != 3:
+        if images.dtype != tf.float32 or images.shape.rank not in (3, 4) or images.shape[-1] != 3:
             raise ValueError(
-                "images expects float32 [N, H, W, 3], RGB in [0, 1]; "
+                "images expects float32 [N, H, W, 3] or [H, W, 3], RGB in [0, 1]; "
                 f"received {images.dtype.name} {list(images.shape)}"
             )
+        if images.shape.rank == 3:
+            return Enhanced(*(part[0] for part in self(images[tf.newaxis], alpha, fusion)))
         alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), tf.shape(images)[:1])
         stretched = min_max_stretch(images)
         tile, halo = _OTHER_TILES_AND_HALOS.get(self.restoration.name, (_TILE, _HALO))

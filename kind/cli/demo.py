@@ -1,0 +1,59 @@
+"""Relights photographs and shows each step; without INPUT, the built-in dark photographs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.cli.gallery import Entry, write_gallery
+from kind.cli.relighting import Job, add_relighting_arguments, plan, relight
+from kind.image import Photo, write_photo
+
+if TYPE_CHECKING:
+    from kind.pipeline import Enhanced
+
+SHEET_TITLES = ("input", "reflectance", "illumination", "restored", "relit")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument(
+        "inputs", nargs="*", type=Path, metavar="INPUT", help="photographs or folders of them"
+    )
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
+    add_relighting_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes an enhanced image and a contact sheet for each photograph, and `index.html` for all.
+
+    Returns:
+        0 when all were relit, 1 when some could not be, 2 when none could.
+
+    Raises:
+        UserError: when nothing can be done, before anything is.
+    """
+    inputs = arguments.inputs or _builtin_photographs(arguments.out / "inputs")
+    jobs = plan(inputs, arguments.out, arguments.format, also=("sheet",))
+    entries: list[Entry] = []
+
+    def show(job: Job, photo: Photo, enhanced: Enhanced) -> None:
+        from kind.contact_sheet import contact_sheet
+
+        parts = (enhanced.reflectance, enhanced.illumination, enhanced.restored, enhanced.relit)
+        row = [photo.pixels, *(part.numpy() for part in parts)]
+        write_photo(job.beside("sheet"), contact_sheet([row], SHEET_TITLES))
+        entries.append(Entry(job.target, job.beside("sheet"), photo.pixels.shape[:2], arguments.alpha))
+
+    code = relight(jobs, arguments, show)
+    if entries:
+        write_gallery(arguments.out / "index.html", entries)
+        print(f"look at {arguments.out / 'index.html'}")
+    return code
+
+
+def _builtin_photographs(folder: Path) -> list[Path]:
+    from data.samples import write_dark
+
+    return write_dark(folder)

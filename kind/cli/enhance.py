@@ -1,0 +1,59 @@
+"""Relights dark photographs: any number of files and folders in, one image each out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.cli.relighting import Job, add_relighting_arguments, plan, relight
+from kind.image import Photo, write_photo
+
+if TYPE_CHECKING:
+    from kind.pipeline import Enhanced
+
+#: What `--save-parts` writes beside the image, by the names of `kind.pipeline.Enhanced`.
+PARTS = ("reflectance", "illumination", "restored", "adjusted")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="a photograph, or a folder of them"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="a folder; or for a single photograph also a file, whose suffix says the format",
+    )
+    add_relighting_arguments(parser)
+    parser.add_argument(
+        "--save-parts",
+        action="store_true",
+        help="also write reflectance, illumination, restored reflectance and adjusted illumination",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Relights the photographs and prints a table.
+
+    Returns:
+        0 when all were relit, 1 when some could not be, 2 when none could.
+
+    Raises:
+        UserError: when nothing can be done, before anything is.
+    """
+    jobs = plan(arguments.inputs, arguments.out, arguments.format, also=PARTS if arguments.save_parts else ())
+    return relight(jobs, arguments, _write_parts if arguments.save_parts else None)
+
+
+def _write_parts(job: Job, photo: Photo, enhanced: Enhanced) -> None:
+    for name in PARTS:
+        pixels = getattr(enhanced, name).numpy()
+        is_colour = pixels.shape[-1] == 3
+        write_photo(
+            job.beside(name),
+            pixels if is_colour else pixels.repeat(3, axis=-1),
+            like=photo if is_colour else None,
+        )

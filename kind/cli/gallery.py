@@ -1,0 +1,74 @@
+"""The page that `demo` writes: every photograph with the steps that it went through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from kind.errors import UserError
+from kind.files import replacing
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Relit photographs</title>
+<style>
+  body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 110rem; margin: 2rem auto; padding: 0 1rem;
+         color: #222; background: #fff }}
+  h2 {{ margin: 2.5rem 0 .25rem; font-size: 1.1rem }}
+  p {{ margin: .25rem 0 }}
+  img {{ max-width: 100%; height: auto }}
+</style>
+<h1>Relit photographs</h1>
+<p>Each row: the dark input, its reflectance and illumination, the restored reflectance, and the result.
+Select a row to see the result in full size.</p>
+{sections}
+</html>
+"""
+
+_SECTION = """<section>
+<h2>{name}</h2>
+<p>{width}×{height} pixels, α = {alpha:g}</p>
+<a href="{relit}"><img src="{sheet}" alt="Steps from the dark {name} to the relit one"></a>
+</section>"""
+
+
+class Entry(NamedTuple):
+    """One photograph of the page: its files beside the page, (height, width) in pixels, and α."""
+
+    relit: Path
+    sheet: Path
+    size: tuple[int, int]
+    alpha: float
+
+
+def write_gallery(path: Path, entries: Sequence[Entry]) -> None:
+    """Writes the page.
+
+    Args:
+        path: the HTML file, in the folder of the entries' files.
+        entries: in the order to show.
+
+    Raises:
+        UserError: when the file cannot be written.
+    """
+    sections = (
+        _SECTION.format(
+            name=escape(entry.relit.name),
+            height=entry.size[0],
+            width=entry.size[1],
+            alpha=entry.alpha,
+            relit=quote(entry.relit.name),
+            sheet=quote(entry.sheet.name),
+        )
+        for entry in entries
+    )
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(_PAGE.format(sections="\n".join(sections)), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); give --out another place") from error

@@ -1,0 +1,110 @@
+"""What holds for every network: its size, any image size, and files that stand for themselves."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from decom.model import decomposition_net
+from illumination.model import adjustment_net
+from kind.network_files import load_net, save_net, weights_digest
+from restoration.msia import msia
+from restoration.unet import unet
+
+NETWORKS = {
+    "decomposition": (decomposition_net, 235_876),
+    "unet": (unet, 7_760_739),
+    "adjustment": (adjustment_net, 19_393),
+    "msia": (msia, 8_023_079),
+}
+SIZES = [(1, 1), (1, 40), (2, 3), (5, 4), (16, 16), (17, 23), (31, 8)]
+
+
+@pytest.fixture(scope="module")
+def nets():
+    return {name: build() for name, (build, _) in NETWORKS.items()}
+
+
+def inputs_of(net, height, width, batch=1):
+    random = np.random.default_rng(height * 100 + width)
+    inputs = [
+        random.random((batch, height, width, tensor.shape[-1]), dtype=np.float32) for tensor in net.inputs
+    ]
+    return inputs if len(inputs) > 1 else inputs[0]
+
+
+def as_list(outputs):
+    return outputs if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_number_of_parameters_is_the_published_one(nets, name):
+    assert nets[name].count_params() == NETWORKS[name][1]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_every_size_comes_out_as_it_went_in(nets, name, height, width):
+    for output in as_list(nets[name](inputs_of(nets[name], height, width, batch=2), training=False)):
+        assert output.shape[:3] == (2, height, width)
+        assert output.dtype == np.float32
+        assert 0 < np.min(output) and np.max(output) < 1
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_a_network_makes_of_an_image_does_not_depend_on_its_neighbours(nets, name):
+    both = inputs_of(nets[name], 12, 20, batch=2)
+    alone = [part[:1] for part in both] if isinstance(both, list) else both[:1]
+    outputs = as_list(nets[name](both, training=False))
+    for together, single in zip(outputs, as_list(nets[name](alone, training=False))):
+        np.testing.assert_allclose(together[:1], single, atol=1e-6)
+
+
+def test_a_saved_network_loads_where_the_stages_cannot_be_imported(nets, tmp_path):
+    expected = {}
+    for name, net in nets.items():
+        save_net(net, tmp_path / f"{name}.keras")
+        outputs = as_list(net(inputs_of(net, 9, 14), training=False))
+        inputs = inputs_of(net, 9, 14)
+        expected[f"{name}_inputs"] = np.concatenate(inputs if isinstance(inputs, list) else [inputs], axis=-1)
+        expected[f"{name}_outputs"] = np.concatenate(outputs, axis=-1)
+    np.savez(tmp_path / "expected.npz", **expected)
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys(["decom", "restoration", "illumination", "data"]))  # importing them fails
+import numpy as np
+from kind.network_files import load_net
+expected = np.load(r"{tmp_path}/expected.npz")
+for name in {list(nets)}:
+    net = load_net(rf"{tmp_path}/{{name}}.keras")
+    joined, inputs = expected[name + "_inputs"], []
+    for tensor in net.inputs:
+        inputs.append(joined[..., : tensor.shape[-1]])
+        joined = joined[..., tensor.shape[-1] :]
+    outputs = net(inputs if len(inputs) > 1 else inputs[0], training=False)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    np.testing.assert_allclose(np.concatenate(outputs, -1), expected[name + "_outputs"], atol=1e-6)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_half_precision_files_are_half_the_size_and_close(nets, tmp_path):
+    net = nets["decomposition"]
+    save_net(net, tmp_path / "whole.keras")
+    save_net(net, tmp_path / "half.keras", half_precision=True)
+    assert (tmp_path / "half.keras").stat().st_size < 0.55 * (tmp_path / "whole.keras").stat().st_size
+    half = load_net(tmp_path / "half.keras")
+    assert {variable.dtype.name for variable in half.weights} == {"float32"}
+    for loaded, original in zip(half.weights, net.weights):
+        np.testing.assert_allclose(loaded, original, rtol=2**-11, atol=1e-7)
+
+
+def test_the_digest_changes_with_any_weight(nets, tmp_path):
+    net = nets["adjustment"]
+    save_net(net, tmp_path / "net.keras")
+    other = load_net(tmp_path / "net.keras")
+    assert weights_digest(other) == weights_digest(net)
+    value = other.weights[-1].numpy()
+    other.weights[-1].assign(np.nextafter(value, 1))
+    assert weights_digest(other) != weights_digest(net)
