@@ -6,6 +6,8 @@ Several protocols, one table: what each of them knows of the target is written a
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from kind.evaluation.scoring import Metrics
 
 _MARKER = "evaluation"
-_DIGITS = 12
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0; 1 when some images could not be scored and the rest was; 2 when something must be
         mended by the user first; 130 when interrupted.
     """
-    parser = _parser()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ↑ must not cost the table
+    parser = make_parser()
     flags, unknown = parser.parse_known_args(arguments)
     if unknown and flags.command != "detect":  # which takes no flags yet, and says so itself
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -41,12 +44,17 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # reading is checked where it happens: this is a full disk or a read-only place
+        place = error.filename2 or error.filename or flags.out
+        print(f"evaluate.py: {place}: cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("evaluate.py: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; it imports nothing heavy."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     text = "score enhancement on pairs (--data) or on photographs without targets (--photos)"
@@ -92,7 +100,7 @@ def _add_enhance(enhance: argparse.ArgumentParser) -> None:
         help="folder of images that another program made, of the dark images' stems; repeatable",
     )
     enhance.add_argument("--baselines", action="store_true", help="score input, gamma and CLAHE too")
-    enhance.add_argument("--alpha", type=float, help="brightening of the raw protocol (default: 5.0)")
+    enhance.add_argument("--alpha", type=_alpha, help="brightening of the raw protocol (default: 5.0)")
     enhance.add_argument("--fusion", choices=("plain", "published"), default="plain")
     enhance.add_argument("--niqe-model", type=Path, metavar="FILE", help="pristine model, .mat or .npz")
     enhance.add_argument("--lpips-weights", type=Path, metavar="FILE", help=".npz, see docs/evaluation.md")
@@ -103,6 +111,14 @@ def _add_enhance(enhance: argparse.ArgumentParser) -> None:
         f"(default NAME: {_MARKER})",
     )
     enhance.add_argument("--fresh", action="store_true", help="forget figures kept in --out")
+
+
+def _alpha(text: str) -> float:
+    """A brightening factor: finite, 0 or more."""
+    with contextlib.suppress(ValueError):
+        if 0 <= (alpha := float(text)) < float("inf"):
+            return alpha
+    raise argparse.ArgumentTypeError(f"expects a number from 0 on, received {text!r}")
 
 
 def _detect(flags: argparse.Namespace) -> int:
@@ -121,16 +137,16 @@ def _enhance(flags: argparse.Namespace) -> int:
 
     if document:
         check_markers(Path(document), marker or _MARKER)
-    metrics, metric_facts = _metrics(flags)
-    results = Results(flags.out / "results.jsonl", flags.fresh)
+    metrics = _metrics(flags)
     methods, method_facts = _methods(flags, samples)
+    results = Results(flags.out / "results.jsonl", flags.fresh)
     rows, failures = evaluate(samples, methods, metrics, results)
     for failure in failures:
         print(f"evaluate.py: left out: {failure.reason}", file=sys.stderr)
     if not rows:
         raise UserError(f"none of {len(samples)} images could be scored")
     columns = metrics.columns(with_target=flags.data is not None)
-    facts = [*data_facts, *method_facts, *metric_facts]
+    facts = [*data_facts, *method_facts, *metrics.facts(with_target=flags.data is not None)]
     evaluation = Evaluation(facts, notes, columns, summarise(rows, columns), rows, failures)
     write_all(flags.out, evaluation, methods, samples)
     if document:
@@ -191,27 +207,14 @@ def _photographs(flags: argparse.Namespace) -> tuple[list[Sample], list[tuple[st
     return samples, [("Data", f"{inputs}: {len(samples)} photographs without targets")], []
 
 
-def _metrics(flags: argparse.Namespace) -> tuple[Metrics, list[tuple[str, str]]]:
+def _metrics(flags: argparse.Namespace) -> Metrics:
     from kind.evaluation.scoring import Metrics
     from kind.metrics.lpips import Lpips
     from kind.metrics.niqe_model import load_niqe_model
 
     model = load_niqe_model(flags.niqe_model) if flags.niqe_model else None
     lpips = Lpips(flags.lpips_weights) if flags.lpips_weights else None
-    facts = [
-        (
-            "NIQE model",
-            f"{model.name}, digest {model.digest[:_DIGITS]}"
-            if model
-            else "none given, so no NIQE; give --niqe-model FILE, or make one: evaluate.py fit-niqe DIR",
-        )
-    ]
-    if flags.data:
-        given = (
-            f"AlexNet v0.1, {lpips.name}, digest {lpips.digest[:_DIGITS]}" if lpips else "no weights given"
-        )
-        facts.append(("LPIPS", given))
-    return Metrics(model, lpips), facts
+    return Metrics(model, lpips)
 
 
 def _methods(
@@ -219,7 +222,7 @@ def _methods(
 ) -> tuple[list[Method], list[tuple[str, str]]]:
     """What is scored, in the order of the table, and what the header says of it."""
     from kind.evaluation.baselines import CLAHE_CLIP, GAMMA, all_baselines
-    from kind.evaluation.methods import Folder
+    from kind.evaluation.methods import Folder, Network
 
     methods: list[Method] = []
     facts = []
@@ -233,6 +236,9 @@ def _methods(
         methods += all_baselines()
         facts.append(("Baselines", f"input; x^(1/{GAMMA}); CLAHE of HSV's value, clip limit {CLAHE_CLIP}"))
     names = [method.name for method in methods]
+    if not any(isinstance(method, Network) for method in methods):
+        if flags.alpha is not None or flags.fusion != "plain":
+            raise UserError("--alpha and --fusion are settings of the networks; no --weights are scored here")
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"two methods are called {twice.pop()!r}; tell them apart with NAME=DIR")
     return methods, facts
@@ -240,6 +246,7 @@ def _methods(
 
 def _networks(flags: argparse.Namespace, facts: list[tuple[str, str]]) -> list[Method]:
     from kind.evaluation.methods import Network
+    from kind.evaluation.scoring import DIGITS
     from kind.pipeline import DEFAULT_ALPHA, SHIPPED_WEIGHTS, Enhancer, find_weights
 
     alpha = DEFAULT_ALPHA if flags.alpha is None else flags.alpha
@@ -249,7 +256,7 @@ def _networks(flags: argparse.Namespace, facts: list[tuple[str, str]]) -> list[M
         files = find_weights(folder)
         network = Network(Enhancer.load(folder), alpha, flags.fusion, name or folder.resolve().name)
         digests = [
-            f"{stage} {digest[:_DIGITS]}{' (ships)' if files[stage].parent == SHIPPED_WEIGHTS else ''}"
+            f"{stage} {digest[:DIGITS]}{' (ships)' if files[stage].parent == SHIPPED_WEIGHTS else ''}"
             for stage, digest in network.digests.items()
         ]
         facts.append(
@@ -267,6 +274,7 @@ def _named(value: str) -> tuple[str | None, Path]:
 
 def _fit_niqe(flags: argparse.Namespace) -> int:
     from kind.evaluation.niqe_fitting import fit_to_photographs
+    from kind.evaluation.scoring import DIGITS
     from kind.image import find_photos
     from kind.metrics.niqe_model import save_niqe_model
 
@@ -277,7 +285,7 @@ def _fit_niqe(flags: argparse.Namespace) -> int:
     save_niqe_model(flags.out, model)
     for reason in left_out:
         print(f"evaluate.py: left out: {reason}", file=sys.stderr)
-    print(f"{flags.out}: NIQE model of {model.name}, digest {model.digest[:_DIGITS]}")
+    print(f"{flags.out}: NIQE model of {model.name}, digest {model.digest[:DIGITS]}")
     return 1 if left_out else 0
 
 

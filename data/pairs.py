@@ -11,9 +11,8 @@ from kind.image import photo_size
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VALIDATION_EVERY = 10
-
-_TRAINING_FOLDER = "our485"
-_TEST_FOLDER = "eval15"
+TRAINING_FOLDER = "our485"
+TEST_FOLDER = "eval15"
 _MOST_NAMED = 5
 
 
@@ -42,7 +41,7 @@ def find_pairs(folder: str | Path, part: str = "training") -> list[Pair]:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected one that holds low/ and high/")
-    named = folder / {"training": _TRAINING_FOLDER, "test": _TEST_FOLDER}[part]
+    named = folder / {"training": TRAINING_FOLDER, "test": TEST_FOLDER}[part]
     root = named if named.is_dir() else folder
     for side in ("low", "high"):
         if not (root / side).is_dir():

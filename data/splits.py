@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from data.pairs import Pair, find_pairs, split_pairs
+from data.pairs import TEST_FOLDER, TRAINING_FOLDER, Pair, find_pairs, split_pairs
 from kind.errors import UserError
 
 SPLITS = ("validation", "training", "test", "all")
-
-_TRAINING_FOLDER = "our485"
-_TEST_FOLDER = "eval15"
 
 
 class Split(NamedTuple):
@@ -45,14 +42,14 @@ def choose_split(folder: Path, name: str | None = None) -> Split:
     Raises:
         UserError: when the folder has no such split, it is empty, or see `find_pairs`.
     """
-    has_test = (folder / _TEST_FOLDER).is_dir()
+    has_test = (folder / TEST_FOLDER).is_dir()
     name = name or ("test" if has_test else "all")
     if name == "test" and not has_test:
         raise UserError(
-            f"{folder}: has no {_TEST_FOLDER}/ and so no test split; choose all, training or validation"
+            f"{folder}: has no {TEST_FOLDER}/ and so no test split; choose all, training or validation"
         )
     test = find_pairs(folder, "test") if has_test and name in ("test", "all") else []
-    has_training = (folder / _TRAINING_FOLDER).is_dir() or not has_test
+    has_training = (folder / TRAINING_FOLDER).is_dir() or not has_test
     rest = find_pairs(folder, "training") if has_training and name != "test" else []
     training, validation = split_pairs(rest) if len(rest) > 1 else ([], rest)
     pairs = {"training": training, "validation": validation, "test": test, "all": [*rest, *test]}[name]

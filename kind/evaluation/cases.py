@@ -13,7 +13,7 @@ from kind.errors import UserError
 from kind.evaluation.methods import Method, Sample
 from kind.evaluation.run import Row
 from kind.evaluation.scoring import outputs_by_protocol, read_sample
-from kind.files import replacing
+from kind.image import write_photo
 
 ERROR_RANGE = 0.5
 _LONGEST_SIDE = 900
@@ -129,5 +129,4 @@ def _draw(row: Row, method: Method, sample: Sample, folder: Path) -> list[tuple[
 def _write_small(path: Path, image: np.ndarray) -> None:
     picture = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
     picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    with replacing(path) as temporary:
-        picture.save(temporary, quality=90, optimize=True)
+    write_photo(path, np.asarray(picture, np.float32) / 255, quality=90)

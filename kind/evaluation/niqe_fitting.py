@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kind.evaluation.progress import Progress
 from kind.image import ImageError, read_photo
 from kind.metrics.niqe_features import BLOCK
 from kind.metrics.niqe_model import SHARPNESS_THRESHOLD, NiqeModel, fit_niqe_model
 
 
 def fit_to_photographs(paths: Sequence[Path], source: str) -> tuple[NiqeModel, list[str]]:
-    """Fits a model to files.
+    """Fits a model to files, with progress on stderr.
 
     Args:
         paths: clean photographs.
@@ -27,9 +28,11 @@ def fit_to_photographs(paths: Sequence[Path], source: str) -> tuple[NiqeModel, l
         UserError: when too few sharp blocks are found.
     """
     left_out: list[str] = []
+    progress = Progress("photographs")
 
     def images() -> Iterator[np.ndarray]:
-        for path in paths:
+        for done, path in enumerate(paths):
+            progress(done, len(paths))
             try:
                 pixels = read_photo(path).pixels
             except ImageError as error:

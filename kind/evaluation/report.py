@@ -13,10 +13,12 @@ from kind.evaluation.methods import Method, Sample
 from kind.evaluation.results import json_ready
 from kind.evaluation.run import Failure
 from kind.evaluation.summary import Evaluation, SummaryRow
-from kind.evaluation.table import cells, headings
+from kind.evaluation.table import WORDS, cells, heading, headings
 from kind.files import replacing
 
 _TITLE = "Enhancement, scored"
+# File names on disk are bytes, and not always text.
+_TEXT = {"encoding": "utf-8", "errors": "backslashreplace"}
 _STYLE = """
 body { font: 15px/1.5 sans-serif; margin: 2rem auto; padding: 0 1rem; color: #222; max-width: 90rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0 }
@@ -65,13 +67,13 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
     }
     with replacing(path) as temporary:
         text = json.dumps(json_ready(content), indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", **_TEXT)
 
 
 def write_per_image(path: Path, evaluation: Evaluation) -> None:
     """Writes `per_image.csv`: one line for each image, method and protocol; undefined figures are empty."""
     figures = list(dict.fromkeys([*evaluation.columns, "alpha", "seconds"]))
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="", **_TEXT) as file:
         writer = csv.writer(file)
         writer.writerow(["image", "method", "protocol", *figures])
         for row in evaluation.rows:
@@ -99,7 +101,7 @@ def write_html(path: Path, evaluation: Evaluation, cases: Sequence[Case]) -> Non
         + "\n</body></html>\n"
     )
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, **_TEXT)
 
 
 def _facts(evaluation: Evaluation) -> str:
@@ -112,7 +114,7 @@ def _facts(evaluation: Evaluation) -> str:
 def _table(summary: Sequence[SummaryRow]) -> str:
     if not summary:
         return ""
-    head = "".join(f"<th>{html.escape(heading)}</th>" for heading in headings(summary))
+    head = "".join(_table_cell(cell, number, "th") for number, cell in enumerate(headings(summary)))
     body = []
     for line in cells(summary):
         kind = ' class="first"' if line[0] else ""
@@ -122,9 +124,9 @@ def _table(summary: Sequence[SummaryRow]) -> str:
     return f'<div class="scroll"><table><tr>{head}</tr>{"".join(body)}</table></div>'
 
 
-def _table_cell(cell: str, number: int) -> str:
-    words = ' class="words"' if number in (0, 1, 3) else ""
-    return f"<td{words}>{html.escape(cell)}</td>"
+def _table_cell(cell: str, number: int, tag: str = "td") -> str:
+    words = ' class="words"' if number in WORDS else ""
+    return f"<{tag}{words}>{html.escape(cell)}</{tag}>"
 
 
 def _failures(failures: Sequence[Failure]) -> str:
@@ -142,13 +144,13 @@ def _cases(cases: Sequence[Case], base: Path) -> list[str]:
             group = (case.row.method, case.row.protocol)
             parts.append(f"<h2>{html.escape(' · '.join(group))}</h2>")
         value = case.row.figures[case.by]
-        heading = f"{case.label} by {case.by.upper()}: {case.row.image} ({value:.2f})"
+        title = f"{case.label} by {case.by.upper()}: {case.row.image} ({value:.2f})"
         figures = "".join(
             f'<figure><img loading="lazy" src="{html.escape(picture.relative_to(base).as_posix())}" '
             f'alt="{html.escape(caption)}"><figcaption>{_caption(caption)}</figcaption></figure>'
             for caption, picture in case.pictures
         )
-        parts.append(f'<h3>{html.escape(heading)}</h3><div class="case">{figures}</div>')
+        parts.append(f'<h3>{html.escape(title)}</h3><div class="case">{figures}</div>')
     return parts
 
 
@@ -157,7 +159,8 @@ def _caption(caption: str) -> str:
 
 
 def _per_image(evaluation: Evaluation) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ["image", "method", "protocol", *evaluation.columns])
+    words = "".join(f'<th class="words">{name}</th>' for name in ("image", "method", "protocol"))
+    head = words + "".join(f"<th>{heading(column)}</th>" for column in evaluation.columns)
     lines = []
     for row in evaluation.rows:
         values = [row.figures.get(column) for column in evaluation.columns]

@@ -39,7 +39,7 @@ class Results:
                 with path.open("ab") as file:
                     file.write(b"\n")
         except OSError as error:
-            raise UserError(f"{path}: cannot be written to: {error.strerror}") from error
+            raise UserError(f"{path}: cannot be written to: {error.strerror or error}") from error
         for line in content.splitlines():
             record = _parsed(line)
             if record:
@@ -61,6 +61,9 @@ class Results:
             image: its name, for readers of the file.
             method: its name, likewise.
             figures: by protocol.
+
+        Raises:
+            OSError: when the file cannot be written to any more.
         """
         self._kept[key] = figures
         record = {"key": key, "image": image, "method": method, "figures": json_ready(figures)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,10 +9,9 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.evaluation.methods import Method, Sample, file_digest
+from kind.evaluation.progress import Progress
 from kind.evaluation.results import Results, result_key
 from kind.evaluation.scoring import Figures, Metrics, figures_of, outputs_by_protocol, read_sample
-
-_PROGRESS_EVERY = 5.0
 
 
 class Row(NamedTuple):
@@ -53,13 +50,15 @@ def evaluate(
     """
     rows: list[Row] = []
     failures: list[Failure] = []
-    progress = _Progress(len(samples))
-    for sample in samples:
+    progress = Progress("images")
+    kept = 0
+    for done, sample in enumerate(samples, 1):
         kept_before = len(results)
         scored, failed = _evaluate_one(sample, methods, metrics, results)
         rows += scored
         failures += failed
-        progress.step(sample.name, computed=len(results) > kept_before or bool(failed))
+        kept += len(results) == kept_before and not failed
+        progress(done, len(samples), kept)
     order = [method.name for method in methods]
     protocols = list(dict.fromkeys(row.protocol for row in rows))
     rows.sort(key=lambda row: (order.index(row.method), protocols.index(row.protocol)))
@@ -104,27 +103,3 @@ def _score(
 ) -> dict[str, Figures]:
     outputs = outputs_by_protocol(method, sample, dark, target)
     return {name: figures_of(output, dark, target, metrics) for name, output in outputs.items()}
-
-
-class _Progress:
-    """Lines on stderr: images done, images a second, time left."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._done = self._computed = 0
-        self._start = self._last = time.monotonic()
-
-    def step(self, name: str, computed: bool) -> None:
-        now = time.monotonic()
-        self._done += 1
-        self._computed += computed
-        if self._done < self._total and now - self._last < _PROGRESS_EVERY:
-            return
-        self._last = now
-        rate = self._computed / max(now - self._start, 1e-9)
-        left = (self._total - self._done) / rate if rate else 0.0
-        print(
-            f"{self._done}/{self._total} images, {self._done - self._computed} kept from before, "
-            f"{rate:.2f} images/s, {left:.0f} s left ({name})",
-            file=sys.stderr,
-        )

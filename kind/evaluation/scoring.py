@@ -23,6 +23,14 @@ from kind.ops.ssim import WINDOW
 
 Figures = dict[str, Optional[float]]
 
+DIGITS = 12
+"""How much of a digest is shown."""
+
+_WITH_TARGET = (
+    "PSNR, SSIM and MAE of RGB in [0, 1], means over images; SSIM with an 11×11 Gaussian of σ 1.5 where it "
+    "fits, by channel; SSIM-gray the same on BT.601 luma"
+)
+_LOE = "LOE of max(R, G, B) against the input, shorter side 50"
 _VERSION = 1  # raise it when a definition changes: kept results of another version are not used
 
 
@@ -51,6 +59,22 @@ class Metrics:
         columns += ["niqe"] if self.niqe_model else []
         columns += ["lpips"] if self.lpips and with_target else []
         return columns if with_target else [*columns, "seconds"]
+
+    def facts(self, with_target: bool) -> list[tuple[str, str]]:
+        """How the figures are defined, and which models they rest on: name and value."""
+        niqe_model = (
+            f"{self.niqe_model.name}, digest {self.niqe_model.digest[:DIGITS]}"
+            if self.niqe_model
+            else "none given, so no NIQE; give --niqe-model FILE, or make one: evaluate.py fit-niqe DIR"
+        )
+        if not with_target:
+            return [("Figures", _LOE), ("NIQE model", niqe_model)]
+        lpips = (
+            f"AlexNet v0.1, {self.lpips.name}, digest {self.lpips.digest[:DIGITS]}"
+            if self.lpips
+            else "no weights given"
+        )
+        return [("Figures", f"{_WITH_TARGET}; {_LOE}"), ("NIQE model", niqe_model), ("LPIPS", lpips)]
 
 
 def read_sample(sample: Sample) -> tuple[np.ndarray, np.ndarray | None]:
@@ -90,14 +114,17 @@ def outputs_by_protocol(
 
     Returns:
         By protocol.
+
+    Raises:
+        UserError: when an output holds NaN or infinity, or see the method.
     """
-    raw = _rounded(method.enhance(sample, dark))
+    raw = _rounded(method, sample, method.enhance(sample, dark))
     outputs = {RAW: raw}
     if target is not None:
         outputs[GT_MEAN] = raw._replace(image=match_mean(raw.image, target))
         to_target = method.enhance_to(sample, dark, target)
         if to_target is not None:
-            outputs[GT_RATIO] = _rounded(to_target)
+            outputs[GT_RATIO] = _rounded(method, sample, to_target)
     return outputs
 
 
@@ -126,7 +153,9 @@ def figures_of(output: Output, dark: np.ndarray, target: np.ndarray | None, metr
     return figures
 
 
-def _rounded(output: Output) -> Output:
+def _rounded(method: Method, sample: Sample, output: Output) -> Output:
+    if not np.isfinite(output.image).all():
+        raise UserError(f"{sample.low}: {method.name} made NaN or infinity of it; have its weights diverged?")
     levels = np.rint(np.clip(output.image, 0, 1) * 255)
     return output._replace(image=(levels / 255).astype(np.float32))
 

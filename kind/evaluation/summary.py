@@ -58,17 +58,11 @@ class Evaluation(NamedTuple):
     @property
     def all_notes(self) -> list[str]:
         """The notes, and what is missing from the table."""
-        notes = [*self.notes]
-        for row in self.summary:
-            for column, figure in row.figures.items():
-                if figure.images < row.images and column in ("niqe", "lpips"):
-                    notes.append(
-                        f"{column.upper()} of {row.method}, {row.protocol}: over {figure.images} of "
-                        f"{row.images} images; on the others it is not defined (too small, no texture)"
-                    )
-        if self.failures:
-            images = sorted({failure.image for failure in self.failures})
-            notes.append(f"left out, because they could not be scored: {', '.join(images)}")
+        notes = [*self.notes, *_undefined(self.summary, self.columns)]
+        for method in dict.fromkeys(failure.method for failure in self.failures):
+            images = ", ".join(failure.image for failure in self.failures if failure.method == method)
+            of = f" of {method}, whose figures do not compare with those over all images" if method else ""
+            notes.append(f"left out{of}, because they could not be scored: {images}")
         return notes
 
 
@@ -89,6 +83,22 @@ def summarise(rows: Sequence[Row], columns: Sequence[str]) -> list[SummaryRow]:
         SummaryRow(method, protocol, len(group), {column: _statistic(group, column) for column in columns})
         for (method, protocol), group in groups.items()
     ]
+
+
+def _undefined(summary: Sequence[SummaryRow], columns: Sequence[str]) -> list[str]:
+    """Where a figure is over fewer images than its row, in one line when that is so in every row."""
+    notes = []
+    for column in (name for name in ("niqe", "lpips") if name in columns):
+        counts = [(row.figures[column].images, row.images) for row in summary]
+        everywhere = len(set(counts)) == 1
+        for row, (images, total) in list(zip(summary, counts))[: 1 if everywhere else None]:
+            if images < total:
+                of = "" if everywhere else f" of {row.method}, {row.protocol}"
+                notes.append(
+                    f"{column.upper()}{of}: over {images} of {total} images; on the others it is not defined "
+                    "(too small, no texture)"
+                )
+    return notes
 
 
 def _statistic(rows: Sequence[Row], column: str) -> Statistic:

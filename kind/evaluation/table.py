@@ -24,11 +24,14 @@ _COLUMNS = {
 }
 _STATISTICS = ("mean", "median", "95 %")
 
+WORDS = (0, 1, 3)
+"""The places in a line of `cells` that hold words, not figures."""
+
 
 def headings(summary: Sequence[SummaryRow]) -> list[str]:
     """The headings of `cells`, the same for every row."""
     columns = summary[0].figures if summary else ()
-    return ["method", "protocol", "images", "", *map(_heading, columns)]
+    return ["method", "protocol", "images", "", *map(heading, columns)]
 
 
 def cells(summary: Sequence[SummaryRow]) -> list[list[str]]:
@@ -40,6 +43,11 @@ def cells(summary: Sequence[SummaryRow]) -> list[list[str]]:
             figures = [_cell(figure, statistic, column) for column, figure in row.figures.items()]
             lines.append([*first, statistic, *figures])
     return lines
+
+
+def heading(column: str) -> str:
+    """A figure's name, with the direction that is better."""
+    return _COLUMNS[column][0]
 
 
 def text_table(summary: Sequence[SummaryRow]) -> str:
@@ -64,7 +72,7 @@ def markdown_table(evaluation: Evaluation) -> str:
     lines = [f"- {_escaped(name)}: {_escaped(value)}" for name, value in facts]
     lines += ["", "Each cell: mean (median) [bootstrap 95 % interval of the mean over images].", ""]
     lines.append(
-        "| " + " | ".join(["method", "protocol", "images", *map(_heading, evaluation.columns)]) + " |"
+        "| " + " | ".join(["method", "protocol", "images", *map(heading, evaluation.columns)]) + " |"
     )
     lines.append("| --- | --- | ---: |" + " ---: |" * len(evaluation.columns))
     for row in evaluation.summary:
@@ -96,7 +104,7 @@ def write_between_markers(document: Path, name: str, content: str) -> None:
     """
     before, after = _split_at_markers(document, name)
     with replacing(document) as temporary:
-        temporary.write_text(f"{before}\n{content}\n{after}", encoding="utf-8")
+        temporary.write_text(f"{before}\n{content}\n{after}", encoding="utf-8", errors="backslashreplace")
 
 
 def _split_at_markers(document: Path, name: str) -> tuple[str, str]:
@@ -123,9 +131,8 @@ def _cell(figure: Statistic, statistic: str, column: str) -> str:
 
 def _aligned(line: list[str], widths: list[int]) -> list[str]:
     """Words to the left, figures to the right."""
-    left = (0, 1, 3)
     return [
-        cell.ljust(width) if column in left else cell.rjust(width)
+        cell.ljust(width) if column in WORDS else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(line, widths))
     ]
 
@@ -133,10 +140,6 @@ def _aligned(line: list[str], widths: list[int]) -> list[str]:
 def _markdown_cell(figure: Statistic, column: str) -> str:
     mean, median, interval = (_cell(figure, statistic, column) for statistic in _STATISTICS)
     return f"{mean} ({median}) [{interval}]" if figure.interval else f"{mean} ({median})"
-
-
-def _heading(column: str) -> str:
-    return _COLUMNS[column][0]
 
 
 def _escaped(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 RESAMPLES = 10_000
+_DRAWN_AT_ONCE = 4_000_000  # bounds the memory for sets of thousands of images
 
 
 def bootstrap_interval(
@@ -35,8 +36,13 @@ def bootstrap_interval(
         raise ValueError(f"a bootstrap interval expects two or more figures without NaN; received {values!r}")
     if not 0 < level < 1:
         raise ValueError(f"level expects a number between 0 and 1; received {level}")
-    draws = np.random.default_rng(seed).integers(0, figures.size, (resamples, figures.size))
-    means = np.sort(figures[draws].mean(axis=1))
+    generator = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    step = max(_DRAWN_AT_ONCE // figures.size, 1)
+    for start in range(0, resamples, step):
+        part = means[start : start + step]
+        part[:] = figures[generator.integers(0, figures.size, (part.size, figures.size))].mean(axis=1)
+    means.sort()
     tail = (1 - level) / 2
     ends = np.rint(np.array([tail, 1 - tail]) * (resamples - 1)).astype(int)
     return float(means[ends[0]]), float(means[ends[1]])

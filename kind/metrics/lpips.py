@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -105,10 +104,11 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         shapes[f"{name}.bias"] = (outputs,)
         shapes[f"lin{number}.model.1.weight"] = (1, outputs, 1, 1)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: np.asarray(archive[key], np.float32) for key in shapes if key in archive.files}
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read as .npz: {str(error).strip().splitlines()[0]}") from error
+    except Exception as error:  # NumPy reports damage as OSError, zlib.error, TypeError and many more
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise UserError(f"{path}: cannot be read as .npz: {reason}") from error
     wrong = [f"{key} is missing" for key in shapes if key not in arrays]
     wrong += [
         f"{key} is {list(array.shape)}, expected {list(shapes[key])}"

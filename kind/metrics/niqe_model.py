@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from kind.errors import UserError
 from kind.files import replacing
@@ -127,10 +125,12 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         if path.suffix == ".mat":
             return {key: value for key, value in loadmat(path).items() if not key.startswith("__")}
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, MatReadError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().split("\n")[0]
+    except (
+        Exception
+    ) as error:  # the two readers report damage as OSError, zlib.error, TypeError and many more
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UserError(f"{path}: cannot be read as a NIQE model: {reason}") from error
     raise UserError(f"{path}: a NIQE model is a .mat or .npz file")
 

@@ -221,6 +221,11 @@ class _Touch:
         return os.mkdir, (str(self.path),)
 
 
+def _save_one_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+
+
 @pytest.mark.parametrize(
     ("name", "make", "words"),
     [
@@ -228,6 +233,7 @@ class _Touch:
         ("other.txt", lambda path: path.write_text("x"), ".mat or .npz"),
         ("broken.npz", lambda path: path.write_bytes(b"PK\3\4 nonsense"), "cannot be read"),
         ("broken.mat", lambda path: path.write_bytes(b"nonsense" * 40), "cannot be read"),
+        ("array.npz", _save_one_array, "cannot be read"),
         ("keys.npz", lambda path: np.savez(path, a=np.ones(3)), "found a"),
         (
             "shape.npz",

@@ -1,0 +1,192 @@
+"""Looks at a paired data set before anyone trains on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data.pair_checks import Finding, Measured, check_pair
+from data.pairs import SUFFIXES, TEST_FOLDER, TRAINING_FOLDER, Pair, split_pairs
+from data.scenes import likeness
+from kind.errors import UserError
+
+ERROR, WARNING = "error", "warning"
+SAME_SCENE = 0.5
+"""Likeness from which on two photographs count as one scene, see `data.scenes.likeness`."""
+
+
+class Kind(NamedTuple):
+    """A kind of finding: how bad it is, and what to do about it."""
+
+    severity: str
+    advice: str
+
+
+# An error stops training and evaluation; with a warning they run, and the result suffers.
+KINDS = {
+    "unreadable": Kind(ERROR, "copy or export the file again, or remove the pair"),
+    "unmatched": Kind(ERROR, "give the file its partner of the same stem, or remove it"),
+    "same stem": Kind(ERROR, "keep one of the files"),
+    "size": Kind(ERROR, "export both at one size; never scale one to fit"),
+    "brighter": Kind(WARNING, "low and high may be swapped"),
+    "unrelated": Kind(WARNING, "a wrong partner, or a low image that holds nothing but noise"),
+    "shifted": Kind(WARNING, "register the pair or remove it: its edges teach blur"),
+    "constant": Kind(WARNING, "remove the pair, unless it is there on purpose (black pairs are)"),
+    "clipped": Kind(WARNING, "what is clipped cannot be learned: expose again, or remove the pair"),
+    "duplicate": Kind(WARNING, "keep one: the others only weigh it more"),
+    "same scene": Kind(
+        WARNING, "held out, but training sees the scene: figures on it are too good; train on it"
+    ),
+    "passed over": Kind(WARNING, f"not an image by its suffix ({' '.join(SUFFIXES)}): convert or remove it"),
+}
+
+_MOST_AT_ONCE = 8  # pairs in memory; two photographs of 24 megapixels take 0.6 GB
+
+Progress = Callable[[int, int], None]
+
+
+class Examination(NamedTuple):
+    """What `examine` saw.
+
+    Attributes:
+        folder: the data set.
+        parts: number of pairs whose two files are there, by "training", "validation" and "test".
+        measured: every one of these pairs.
+        findings: errors first, then in the order of `KINDS` and of the file names.
+    """
+
+    folder: Path
+    parts: dict[str, int]
+    measured: list[Measured]
+    findings: list[Finding]
+
+    def count(self, severity: str) -> int:
+        """Number of findings of one severity."""
+        return sum(KINDS[finding.kind].severity == severity for finding in self.findings)
+
+
+def examine(folder: str | Path, show_progress: Progress = lambda done, total: None) -> Examination:
+    """Looks at every file of a paired data set.
+
+    Args:
+        folder: holds `low/` and `high/`, or LOL's `our485/` and `eval15/` that hold them.
+        show_progress: called with the number of pairs done and the total.
+
+    Returns:
+        The findings; validation is every tenth pair, as in training.
+
+    Raises:
+        UserError: when there is no such folder, it lacks `low/` and `high/`, or they are empty.
+    """
+    folder = Path(folder)
+    findings: list[Finding] = []
+    parts = {name: _matched(root, findings) for name, root in _roots(folder).items()}
+    if not any(parts.values()) and not findings:
+        raise UserError(f"{folder}: low/ and high/ hold no images ({', '.join(SUFFIXES)})")
+    if len(parts.get("training", [])) > 1:
+        parts["training"], parts["validation"] = split_pairs(parts["training"])
+    measured = _measure([pair for pairs in parts.values() for pair in pairs], show_progress)
+    findings += [finding for one in measured for finding in one.findings]
+    findings += _duplicates(measured)
+    findings += _seen_scenes(parts, measured)
+    order = list(KINDS)
+    findings.sort(key=lambda finding: (order.index(finding.kind), finding.files))
+    return Examination(folder, {name: len(pairs) for name, pairs in parts.items()}, measured, findings)
+
+
+def _roots(folder: Path) -> dict[str, Path]:
+    """Where the parts lie."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; expected one that holds low/ and high/")
+    named = {"training": folder / TRAINING_FOLDER, "test": folder / TEST_FOLDER}
+    roots = {part: root for part, root in named.items() if root.is_dir()} or {"training": folder}
+    for root in roots.values():
+        if not ((root / "low").is_dir() and (root / "high").is_dir()):
+            raise UserError(f"{root}: expected folders low/ and high/ (or LOL's our485/ and eval15/) in it")
+    return roots
+
+
+def _matched(root: Path, findings: list[Finding]) -> list[Pair]:
+    """Pairs whose two files are there, sorted by name; what has no partner becomes a finding."""
+    low, high = (_by_stem(root / side, findings) for side in ("low", "high"))
+    for files, others, side in ((low, high, "high"), (high, low, "low")):
+        for stem in files.keys() - others.keys():
+            findings.append(Finding("unmatched", (files[stem],), f"no partner in {side}/"))
+    return [Pair(stem, low[stem], high[stem]) for stem in sorted(low.keys() & high.keys())]
+
+
+def _by_stem(folder: Path, findings: list[Finding]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed ({error.strerror}): check the permissions") from error
+    for path in entries:
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() not in SUFFIXES:
+            findings.append(
+                Finding("passed over", (path,), "a folder" if path.is_dir() else "another suffix")
+            )
+        elif path.stem in found:
+            findings.append(Finding("same stem", (found[path.stem], path), "two files, one stem"))
+        else:
+            found[path.stem] = path
+    return found
+
+
+def _measure(pairs: Sequence[Pair], show_progress: Progress) -> list[Measured]:
+    """Every pair, in the order given; decoding and transforms leave Python's lock to other threads."""
+    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_ONCE))
+    try:
+        futures = [pool.submit(check_pair, pair) for pair in pairs]
+        for done, _ in enumerate(as_completed(futures), 1):
+            show_progress(done, len(pairs))
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interruption must not wait for all the others
+
+
+def _duplicates(measured: Iterable[Measured]) -> list[Finding]:
+    """Groups of pictures with the same pixels; pairs that are equal on both sides are named once."""
+    groups: dict[tuple[str, str], list[Measured]] = {}
+    for one in measured:
+        for side, digest in one.digests.items():
+            groups.setdefault((side, digest), []).append(one)
+    findings = []
+    named: set[tuple[str, ...]] = set()
+    for (side, _), group in groups.items():
+        names = tuple(str(one.pair.high) for one in group)
+        if len(group) > 1 and names not in named:
+            named.add(names)
+            files = tuple(getattr(one.pair, side) for one in group)
+            findings.append(Finding("duplicate", files, f"{len(files)} files with the same pixels"))
+    return findings
+
+
+def _seen_scenes(parts: dict[str, list[Pair]], measured: Sequence[Measured]) -> list[Finding]:
+    """Held-out pairs with a twin among the training pairs."""
+    signatures = {one.pair: one.signature for one in measured if one.signature is not None}
+    trained = [pair for pair in parts.get("training", []) if pair in signatures]
+    if not trained:
+        return []
+    known = np.stack([signatures[pair] for pair in trained])
+    findings = []
+    for part in ("validation", "test"):
+        for pair in parts.get(part, []):
+            if pair not in signatures:
+                continue
+            alike = likeness(signatures[pair], known)
+            best = int(alike.argmax())
+            if alike[best] >= SAME_SCENE:
+                others = int((alike >= SAME_SCENE).sum()) - 1
+                more = f", and {others} more of them" if others else ""
+                detail = f"{part} {pair.name} is like training {trained[best].name} ({alike[best]:.2f}){more}"
+                files = (pair.high, trained[best].high)
+                findings.append(Finding("same scene", files, detail, {"likeness": float(alike[best])}))
+    return findings

@@ -1,0 +1,127 @@
+"""`python -m kind doctor DIR`: looks at a paired data set before anyone trains on it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.errors import UserError
+
+if TYPE_CHECKING:
+    from data.doctor import Examination
+    from data.pair_checks import Finding
+
+CLEAN, WARNINGS, ERRORS = 0, 1, 3  # 2 is every command's "could not even begin"
+
+_OUT = Path("out/doctor")
+_MOST_PRINTED = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the folder to look at and where the report goes."""
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder with low/ and high/, or LOL's our485/ and eval15/"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=_OUT, metavar="DIR", help="folder for doctor.json and suspects.jpg"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Examines the folder, prints the table, and writes `doctor.json` and `suspects.jpg`.
+
+    Returns:
+        The exit code: 0 without findings, 1 with warnings only, 3 with errors, which stop training.
+
+    Raises:
+        UserError: when the folder is not one of pairs, or the report cannot be written.
+    """
+    from data.doctor import ERROR, WARNING, examine
+    from data.suspect_sheet import write_suspect_sheet
+    from kind.evaluation.progress import Progress
+
+    examination = examine(arguments.folder, Progress("pairs"))
+    _print(examination)
+    report, sheet = arguments.out / "doctor.json", arguments.out / "suspects.jpg"
+    _write_report(report, examination)
+    drawn = write_suspect_sheet(sheet, examination.findings)
+    print(f"written: {report}{f', {sheet} ({drawn} of {len(examination.findings)})' if drawn else ''}")
+    if examination.count(ERROR):
+        return ERRORS
+    return WARNINGS if examination.count(WARNING) else CLEAN
+
+
+def _print(examination: Examination) -> None:
+    from data.doctor import ERROR, KINDS, WARNING
+
+    pairs = ", ".join(f"{count} {part}" for part, count in examination.parts.items())
+    severities = f"{_counted(examination, ERROR)}, {_counted(examination, WARNING)}"
+    _print_line(f"{examination.folder}: pairs: {pairs}; {severities}")
+    for kind, (severity, advice) in KINDS.items():
+        findings = [finding for finding in examination.findings if finding.kind == kind]
+        if not findings:
+            continue
+        print(f"\n{severity}: {kind}, {len(findings)}: {advice}")
+        rows = [(_names(finding, examination.folder), finding.detail) for finding in findings]
+        width = max(len(names) for names, _ in rows[:_MOST_PRINTED])
+        for names, detail in rows[:_MOST_PRINTED]:
+            _print_line(f"  {names:{width}}  {detail}")
+        if len(rows) > _MOST_PRINTED:
+            print(f"  … and {len(rows) - _MOST_PRINTED} more in doctor.json")
+    print()
+
+
+def _print_line(text: str) -> None:
+    """Prints file names too that are not text, which Linux allows."""
+    print(text.encode(errors="backslashreplace").decode())
+
+
+def _counted(examination: Examination, severity: str) -> str:
+    count = examination.count(severity)
+    return f"{count} {severity}{'' if count == 1 else 's'}"
+
+
+def _names(finding: Finding, folder: Path) -> str:
+    """The finding's files below the data set's folder: both when there are two, else the first."""
+    names = [path.relative_to(folder).as_posix() for path in finding.files]
+    return " ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} others"
+
+
+def _write_report(path: Path, examination: Examination) -> None:
+    """Every finding, and what was measured of every pair; paths are relative to the data set's folder."""
+    from data.doctor import KINDS
+    from kind.files import replacing
+
+    def relative(file: Path) -> str:
+        return file.relative_to(examination.folder).as_posix()
+
+    content = {
+        "folder": str(examination.folder.resolve()),
+        "pairs": examination.parts,
+        "findings": [
+            {
+                "severity": KINDS[finding.kind].severity,
+                "kind": finding.kind,
+                "files": [relative(file) for file in finding.files],
+                "detail": finding.detail,
+                "values": finding.values,
+            }
+            for finding in examination.findings
+        ],
+        "measured": [
+            {
+                "low": relative(one.pair.low),
+                "high": relative(one.pair.high),
+                "means": one.means,
+                "shift": one.shift and {**one.shift._asdict(), "pixels": one.shift.pixels},
+            }
+            for one in examination.measured
+        ],
+    }
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written to: {error.strerror or error}") from error
