@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 from kind.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tensorflow import keras
 
+    from detection.model import Detector
+
+_MOST_NAMED = 5
 _STAGES = ("decom", "restoration", "illumination")
 _FAMILIES = {"kind": "KinD (ACM MM 2019)", "kind-plus": "KinD++ (IJCV 2021)"}
 
@@ -22,6 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for family, title in _FAMILIES.items():
         text = f"TensorFlow 1 checkpoints of {title}"
         _add_checkpoint_arguments(sources.add_parser(family, help=text, description=text))
+    text = "a YOLOv8 detector, sizes n to x, from a PyTorch file"
+    parser = sources.add_parser("yolov8", help=text, description=text)
+    parser.add_argument("file", metavar="FILE.pt", help="what torch.save wrote; nothing in it is executed")
+    _add_detector_arguments(parser, "those of the file", _import_yolov8)
+    text = "a KerasCV preset with YOLOv8's backbone, by name; the first time it is downloaded"
+    parser = sources.add_parser("keras-cv", help=text, description=text)
+    parser.add_argument("preset", metavar="PRESET", help="for example yolo_v8_s_backbone_coco")
+    _add_detector_arguments(parser, "Pascal VOC's", _import_preset)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,6 +59,55 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the .keras files")
     parser.set_defaults(import_source=_import_checkpoints)
+
+
+def _add_detector_arguments(
+    parser: argparse.ArgumentParser, classes: str, function: Callable[[argparse.Namespace], int]
+) -> None:
+    parser.add_argument("--out", metavar="FILE.keras", required=True, help="the detector's file")
+    parser.add_argument(
+        "--classes",
+        metavar="NAME",
+        nargs="+",
+        help=f"a detector of other classes, whose last layers are still to be trained (default: {classes})",
+    )
+    parser.set_defaults(import_source=function)
+
+
+def _import_yolov8(arguments: argparse.Namespace) -> int:
+    out = _detector_file(arguments.out)
+    from detection.published import detector_from_yolov8
+
+    return _write_detector(detector_from_yolov8(arguments.file, arguments.classes), out, arguments.file)
+
+
+def _import_preset(arguments: argparse.Namespace) -> int:
+    out = _detector_file(arguments.out)
+    from detection.published import detector_from_preset
+
+    return _write_detector(detector_from_preset(arguments.preset, arguments.classes), out, arguments.preset)
+
+
+def _detector_file(name: str) -> Path:
+    """The --out of a detector; checked before anything slow is imported."""
+    if Path(name).suffix != ".keras" or Path(name).is_dir():
+        raise UserError(f"{name}: expected a file that ends in .keras for --out")
+    return Path(name)
+
+
+def _write_detector(net: Detector, out: Path, source: str) -> int:
+    from detection.model import proportions_of, size_name
+    from kind.network_files import save_net
+
+    try:
+        save_net(net, out)
+    except OSError as error:
+        raise UserError(f"{out}: the detector cannot be written there: {error.strerror or error}") from error
+    names = net.class_names
+    shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
+    size = size_name(proportions_of(net))
+    print(f"detector: {out} (YOLOv8 {size}, {len(names)} classes: {shown}), from {source}")
+    return 0
 
 
 def _import_checkpoints(arguments: argparse.Namespace) -> int:

@@ -1,8 +1,14 @@
-"""Checkpoints to read: written in TensorFlow 1's format, with the published names and formula."""
+"""Checkpoints to read: TensorFlow 1's, with the published names and formula, and PyTorch's."""
 
 import functools
 import hashlib
+import io
 import json
+import pickle
+import sys
+import types
+import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +107,84 @@ def _formula_value(number, name, shape):
     if part == "moving_variance":
         return 1 + np.float32(0.1) * np.abs(values)
     return np.float32(0.1) * values
+
+
+class Tensor:
+    """A tensor of PyTorch as its pickles have it: a reduction to a function of torch._utils."""
+
+    def __init__(self, array, dtype="FloatStorage", offset=0, strides=None, content=None, size=None):
+        self.array, self.dtype, self.offset = array, dtype, offset
+        count = [int(np.prod(array.shape[axis + 1 :])) for axis in range(array.ndim)]
+        self.strides = tuple(count) if strides is None else strides
+        numbers = {"FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8"}.get(dtype)
+        self.content = array.astype(numbers).tobytes() if content is None else content
+        self.size = array.size if size is None else size
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file, entries):
+        super().__init__(file, protocol=2)
+        self.entries = entries
+
+    def persistent_id(self, item):
+        if not isinstance(item, _Storage):
+            return None
+        self.entries[str(len(self.entries))] = item.tensor.content
+        key = str(len(self.entries) - 1)
+        return "storage", getattr(sys.modules["torch"], item.tensor.dtype), key, "cpu", item.tensor.size
+
+    def reducer_override(self, item):
+        if not isinstance(item, Tensor):
+            return NotImplemented
+        rebuild = sys.modules["torch._utils"]._rebuild_tensor_v2
+        shape = tuple(map(int, item.array.shape))
+        return rebuild, (_Storage(item), item.offset, shape, item.strides, False, OrderedDict())
+
+
+class _Storage:
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+
+@pytest.fixture
+def fake_class(monkeypatch):
+    """(module, name) → a class that pickles as that name, such as one of torch's or ultralytics'."""
+
+    def make(module, name):
+        parts = module.split(".")
+        for name_of_part in (".".join(parts[:end]) for end in range(1, len(parts) + 1)):
+            if name_of_part not in sys.modules:
+                monkeypatch.setitem(sys.modules, name_of_part, types.ModuleType(name_of_part))
+        made = type(name, (), {"__module__": module})
+        monkeypatch.setattr(sys.modules[module], name, made, raising=False)
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pt_tensor():
+    """A tensor to write: `Tensor(array, …)`."""
+    return Tensor
+
+
+@pytest.fixture
+def write_pt(fake_class, monkeypatch):
+    """(path, content, further entries) → writes what `torch.save` writes; tensors are of class `Tensor`."""
+    for name in ("FloatStorage", "HalfStorage", "BFloat16Storage", "LongStorage"):
+        fake_class("torch", name)
+    fake_class("torch._utils", "_rebuild_tensor_v2")
+
+    def write(path, content, compression=zipfile.ZIP_STORED, **others):
+        program, entries = io.BytesIO(), {}
+        if isinstance(content, bytes):
+            program.write(content)
+        else:
+            _Pickler(program, entries).dump(content)
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            archive.writestr("name/data.pkl", program.getvalue())
+            for key, numbers in {**{f"data/{key}": entries[key] for key in entries}, **others}.items():
+                archive.writestr(f"name/{key}", numbers)
+        return path
+
+    return write

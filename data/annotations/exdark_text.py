@@ -1,0 +1,52 @@
+"""ExDark: `bbGt` text files, a line `Class left top width height …` for each object, in pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from data.annotations.annotated import Annotations, Row
+from data.annotations.class_names import EXDARK
+from data.annotations.text_files import numbered_lines, numbers, read_text_files
+
+_WORDS = 12  # class, box, occluded, visible box, ignore, angle
+
+
+def read_exdark_text(images: str | Path, annotations: str | Path, *, repair: bool = False) -> Annotations:
+    """Reads ExDark (Loh and Chan, CVIU 2019).
+
+    `ExDark_Anno/Bicycle/NAME.jpg.txt` belongs to `ExDark/Bicycle/NAME.jpg`. The files are in the bbGt format,
+    version 3, of Dollár's Matlab toolbox; a set `ign` makes an object difficult. Coordinates begin at 0.
+
+    Args:
+        images: folder of images, searched with its folders.
+        annotations: folder of text files in the same arrangement.
+        repair: cut or leave out what is broken, and name it in `problems`, instead of refusing.
+
+    Returns:
+        The data set, with the 12 classes of `class_names.EXDARK`.
+
+    Raises:
+        UserError: when folders are missing, or an annotation is broken: all are named with file and line.
+    """
+    return read_text_files(
+        images,
+        annotations,
+        EXDARK,
+        label_name=lambda path: path.with_name(f"{path.name}.txt"),
+        parse=_rows,
+        required=True,
+        repair=repair,
+    )
+
+
+def _rows(path: Path, size: tuple[int, int], problems: list[str]) -> Iterator[Row]:
+    for where, words in numbered_lines(path):
+        if words[0].startswith("%"):  # the header
+            continue
+        values = numbers(words[1:])
+        if values is None or len(words) != _WORDS:
+            problems.append(f"{where}: expected a class and {_WORDS - 1} numbers (bbGt, version 3)")
+            continue
+        left, top, width, height = values[:4]
+        yield Row(where, words[0], (left, top, left + width, top + height), difficult=values[9] != 0)

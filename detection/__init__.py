@@ -1,0 +1,1 @@
+"""A KerasCV detector for objects and faces on the restored reflectance."""

@@ -1,0 +1,155 @@
+"""From the detector's raw outputs to boxes: distances, anchors, suppression. Works inside any graph."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+from tensorflow import keras
+
+from detection.letterbox import letterbox, to_image
+from detection.model import BINS, STRIDES
+
+CONFIDENCE, IOU, MAX_DETECTIONS = 0.25, 0.7, 300
+INPUT_SIZE = 640
+
+
+class Detections(NamedTuple):
+    """Boxes of a batch, sorted by score; rows from `counts` on are zeros.
+
+    Attributes:
+        boxes: float32 [N, M, 4], left, top, right, bottom in pixels.
+        scores: float32 [N, M] in [0, 1].
+        classes: int32 [N, M].
+        counts: int32 [N], boxes of each image.
+    """
+
+    boxes: tf.Tensor
+    scores: tf.Tensor
+    classes: tf.Tensor
+    counts: tf.Tensor
+
+
+def anchor_points(height: tf.Tensor | int, width: tf.Tensor | int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where the detector's outputs sit.
+
+    Args:
+        height: of the detector's input, a multiple of 32, also one known only when the graph runs.
+        width: likewise.
+
+    Returns:
+        Centres float32 [A, 2], x and y in pixels, and strides float32 [A, 1]; row by row, stride 8 first.
+    """
+    centres, strides = [], []
+    for stride in STRIDES:
+        rows = tf.cast(tf.range(height // stride), tf.float32)
+        columns = tf.cast(tf.range(width // stride), tf.float32)
+        x, y = tf.meshgrid((columns + 0.5) * stride, (rows + 0.5) * stride)  # [rows, columns]
+        points = tf.reshape(tf.stack([x, y], axis=-1), [-1, 2])
+        centres.append(points)
+        strides.append(tf.fill([tf.shape(points)[0], 1], float(stride)))
+    return tf.concat(centres, axis=0), tf.concat(strides, axis=0)
+
+
+def decode_boxes(logits: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int) -> tf.Tensor:
+    """Distributions of distances → boxes.
+
+    Each side's distance from the anchor's centre is the mean of its distribution (Li et al., "Generalized
+    Focal Loss", NeurIPS 2020, equation 3), in strides.
+
+    Args:
+        logits: float32 [N, A, 64], the detector's output `boxes`.
+        height: of the detector's input.
+        width: likewise.
+
+    Returns:
+        float32 [N, A, 4], left, top, right, bottom in pixels of the detector's input; not cut at its border.
+    """
+    centres, strides = anchor_points(height, width)
+    shape = tf.shape(logits)
+    distributions = tf.nn.softmax(tf.reshape(logits, [shape[0], shape[1], 4, BINS]))
+    distances = tf.linalg.matvec(distributions, tf.range(BINS, dtype=tf.float32)) * strides  # [N, A, 4]
+    return tf.concat([centres - distances[..., :2], centres + distances[..., 2:]], axis=-1)
+
+
+def suppress(
+    boxes: tf.Tensor,
+    scores: tf.Tensor,
+    *,
+    confidence: float = CONFIDENCE,
+    iou: float = IOU,
+    max_detections: int = MAX_DETECTIONS,
+) -> Detections:
+    """Keeps, for each class by itself, the best of the boxes that overlap.
+
+    KerasCV suppresses across classes and stops at 100 boxes. Here: a face on a person is not suppressed,
+    and a crowd may have thousands of boxes.
+
+    Args:
+        boxes: float32 [N, A, 4], xyxy.
+        scores: float32 [N, A, C] in [0, 1]; an anchor may give a box for more than one class.
+        confidence: scores of this and less give no box.
+        iou: boxes of one class that overlap a better one by more than this go.
+        max_detections: boxes an image, of all classes together.
+
+    Returns:
+        The detections; M is `max_detections`.
+
+    Raises:
+        ValueError: a threshold outside [0, 1], or fewer than one detection.
+    """
+    for name, value in (("confidence", confidence), ("iou", iou)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} expects a number in [0, 1]; received {value}")
+    if max_detections < 1:
+        raise ValueError(f"max_detections expects at least 1; received {max_detections}")
+    kept = tf.image.combined_non_max_suppression(
+        boxes[:, :, tf.newaxis],
+        scores,
+        max_output_size_per_class=max_detections,
+        max_total_size=max_detections,
+        iou_threshold=iou,
+        score_threshold=confidence,
+        clip_boxes=False,
+    )
+    return Detections(
+        kept.nmsed_boxes, kept.nmsed_scores, tf.cast(kept.nmsed_classes, tf.int32), kept.valid_detections
+    )
+
+
+def detect(
+    net: keras.Model,
+    images: tf.Tensor,
+    *,
+    size: int = INPUT_SIZE,
+    confidence: float = CONFIDENCE,
+    iou: float = IOU,
+    max_detections: int = MAX_DETECTIONS,
+) -> Detections:
+    """Finds objects in images of any size.
+
+    Args:
+        net: a `detection.model.Detector`, or a model with the same outputs.
+        images: float32 [N, H, W, 3], RGB in [0, 1]; H and W may be unknown until the graph runs.
+        size: the longer side of what the detector sees, a multiple of 32; larger finds smaller objects.
+        confidence: see `suppress`.
+        iou: see `suppress`.
+        max_detections: see `suppress`.
+
+    Returns:
+        The detections, in pixels of `images`.
+
+    Raises:
+        ValueError: a size or threshold out of range.
+
+    Example:
+        >>> found = detect(load_net("detector.keras"), images, confidence=0.4)
+        >>> found.boxes[0, : found.counts[0]]
+    """
+    canvas = letterbox(images, size)
+    raw = net(canvas.images, training=False)
+    shape = tf.shape(canvas.images)
+    boxes = decode_boxes(raw["boxes"], shape[1], shape[2])
+    found = suppress(boxes, raw["classes"], confidence=confidence, iou=iou, max_detections=max_detections)
+    shape = tf.shape(images)
+    return found._replace(boxes=to_image(found.boxes, canvas, shape[1], shape[2]))

@@ -1,0 +1,12 @@
+"""What is used of KerasCV; the one file that imports it."""
+
+import contextlib
+import sys
+
+# KerasCV prints its backend's name on standard output, which is for results.
+with contextlib.redirect_stdout(sys.stderr):
+    from keras_cv.models import YOLOV8Backbone, YOLOV8Detector
+    from keras_cv.src.models.object_detection.yolo_v8.yolo_v8_label_encoder import YOLOV8LabelEncoder
+    from keras_cv.src.models.object_detection.yolo_v8.yolo_v8_layers import apply_conv_bn, apply_csp_block
+
+__all__ = ["YOLOV8Backbone", "YOLOV8Detector", "YOLOV8LabelEncoder", "apply_conv_bn", "apply_csp_block"]

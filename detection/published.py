@@ -1,0 +1,114 @@
+"""Detectors that start from weights which others have trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tensorflow import keras
+
+from data.annotations.class_names import PASCAL_VOC
+from detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
+from detection.model import (
+    BOX_FORMAT,
+    SIZES,
+    Detector,
+    Proportions,
+    build_detector,
+    copy_weights,
+    with_classes,
+)
+from kind.checkpoints.pytorch import read_checkpoint
+from kind.checkpoints.yolov8 import architecture_of, load_yolov8
+from kind.errors import UserError
+
+_LONGEST_REASON = 150
+
+
+def detector_from_yolov8(path: str | Path, class_names: Sequence[str] | None = None) -> Detector:
+    """Converts a YOLOv8 checkpoint of any size; the outputs are those of the original network.
+
+    Args:
+        path: a `.pt` file; read without PyTorch, and nothing in it is executed.
+        class_names: of a detector for other classes: all but the last class layers come from the file.
+
+    Returns:
+        The detector, with the file's class names unless others are given.
+
+    Raises:
+        UserError: when the file is missing, damaged, or not a YOLOv8 detector's.
+    """
+    checkpoint = read_checkpoint(path)
+    architecture = architecture_of(checkpoint)
+    net = build_detector(
+        Proportions(architecture.channels, architecture.depths, architecture.fpn_depth),
+        architecture.class_names,
+        class_channels=architecture.class_channels,
+    )
+    load_yolov8(net, checkpoint)
+    return with_classes(net, class_names) if class_names else net
+
+
+def detector_from_preset(preset: str, class_names: Sequence[str] | None = None) -> Detector:
+    """Makes a detector of a KerasCV preset, which Keras downloads and keeps.
+
+    Args:
+        preset: of a `YOLOV8Backbone`, which leaves pyramid and head new, or of a `YOLOV8Detector`.
+        class_names: of the detector; needed for a backbone. With a detector's preset all but the last
+            class layers are kept.
+
+    Returns:
+        The detector; its input is [0, 1], where the preset's own is [0, 255].
+
+    Raises:
+        UserError: on an unknown preset, missing class names, or when it cannot be downloaded.
+    """
+    detectors = {name for name in YOLOV8Detector.presets if name not in YOLOV8Detector.backbone_presets}
+    backbones = {name for name in YOLOV8Backbone.presets if name not in detectors}
+    if preset in backbones and not class_names:
+        raise UserError(f"{preset} is a backbone without classes: give --classes NAME …")
+    if preset in backbones:
+        return _with_backbone(_downloaded(preset, YOLOV8Backbone), class_names)
+    if preset in detectors:
+        found = _downloaded(preset, YOLOV8Detector, bounding_box_format=BOX_FORMAT)
+        net = _converted(found)
+        return with_classes(net, class_names) if class_names else net
+    names = ", ".join(sorted(backbones | detectors))
+    raise UserError(f"{ascii(preset)}: no such KerasCV preset; expected one of {names}")
+
+
+def _downloaded(preset: str, kind: type, **settings: object) -> keras.Model:
+    """KerasCV's own model of a preset."""
+    try:
+        return kind.from_preset(preset, **settings)
+    except Exception as error:  # whatever the network, the download or a half-downloaded file lead to
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"{preset}: this preset cannot be downloaded: check the network, or copy Kaggle's cache from a "
+            f"machine that has one ({reason[:_LONGEST_REASON]})"
+        ) from error
+
+
+def _with_backbone(backbone: keras.Model, class_names: Sequence[str]) -> Detector:
+    net = build_detector(_proportions(backbone), class_names)
+    own = {layer.name for layer in net.backbone.layers}
+    copy_weights(backbone, net, but=[layer.name for layer in net.layers if layer.name not in own])
+    return net
+
+
+def _converted(found: YOLOV8Detector) -> Detector:
+    """Our detector with the weights of KerasCV's."""
+    proportions = _proportions(found.backbone)._replace(fpn_depth=found.fpn_depth)
+    names = PASCAL_VOC if found.num_classes == len(PASCAL_VOC) else range(found.num_classes)
+    width = max(found.num_classes, proportions.channels[1])  # KerasCV's rule
+    net = build_detector(proportions, [str(name) for name in names], class_channels=width)
+    copy_weights(found.backbone, net.backbone)
+    own = {layer.name for layer in net.backbone.layers}
+    copy_weights(found, net, but=list(own))
+    return net
+
+
+def _proportions(backbone: keras.Model) -> Proportions:
+    channels, depths = tuple(backbone.stackwise_channels), tuple(backbone.stackwise_depth)
+    published = (size for size in SIZES.values() if size[:2] == (channels, depths))
+    return next(published, Proportions(channels, depths, depths[0]))

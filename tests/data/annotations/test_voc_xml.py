@@ -1,0 +1,97 @@
+import pytest
+
+from data.annotations.voc_xml import read_voc_xml
+from kind.errors import UserError
+
+CAT = (
+    "<object><name>cat</name><part><name>head</name><bndbox><xmin>9</xmin></bndbox></part>\n"
+    "<difficult>0</difficult>"
+    "<bndbox><xmin>1</xmin><ymin>21</ymin><xmax>100</xmax><ymax>80</ymax></bndbox></object>\n"
+)
+
+
+@pytest.fixture
+def read(photo, tmp_path):
+    """(XML, repair) → the data set of one image with that annotation."""
+    photo(tmp_path / "JPEGImages/1.jpg")
+
+    def read(xml, repair=False):
+        (tmp_path / "Annotations").mkdir(exist_ok=True)
+        file = tmp_path / "Annotations/1.xml"
+        file.write_bytes(xml if isinstance(xml, bytes) else xml.encode())
+        return read_voc_xml(tmp_path / "JPEGImages", tmp_path / "Annotations", repair=repair)
+
+    return read
+
+
+def refusal(read, xml):
+    with pytest.raises(UserError) as caught:
+        read(xml)
+    assert "\n" not in str(caught.value)
+    assert len(read(xml, repair=True).problems) == 1
+    return str(caught.value)
+
+
+def test_boxes_are_counted_from_1_and_include_their_last_pixel(read):
+    difficult = CAT.replace("<difficult>0", "<difficult>1").replace("cat", "tvmonitor")
+    found = read(
+        f"<?xml version='1.0'?>\n<annotation><filename>x.jpg</filename>\n{CAT}{difficult}</annotation>"
+    )
+    image = found.images[0]
+    assert image.boxes.tolist() == [[0, 20, 100, 80]] * 2
+    assert image.classes.tolist() == [7, 19] and image.difficult.tolist() == [False, True]
+
+
+def test_images_without_objects_stay_in_and_others_stay_out(read, photo, tmp_path):
+    photo(tmp_path / "JPEGImages/2.jpg")
+    found = read("<annotation></annotation>")
+    assert [image.path.name for image in found.images] == ["1.jpg"] and len(found.images[0].boxes) == 0
+
+
+@pytest.mark.parametrize(
+    ("xml", "reason"),
+    [
+        (f"<annotation>\n\n{CAT.replace('cat', 'cow!')}</annotation>", "1.xml, line 3: unknown class 'cow!'"),
+        (
+            f"<annotation>\n{CAT.replace('bndbox', 'box')}</annotation>",
+            "1.xml, line 2: expected a bndbox with xmin",
+        ),
+        (f"<annotation>{CAT.replace('100', 'wide')}</annotation>", "1.xml, line 1: expected a bndbox"),
+        (f"<annotation>{CAT.replace('100', '-5')}</annotation>", "box 0 20 -5 80 is inverted"),
+        (f"<annotation>{CAT.replace('100', '300')}</annotation>", "reaches outside the image of 100x80"),
+        ("<annotation>", "1.xml: not a Pascal VOC file: no element found"),
+        ("", "1.xml: not a Pascal VOC file: no element found"),
+        ("<html></html>", "expected <annotation>, found <html>"),
+        (b"\xff\xfe\x00", "1.xml: not a Pascal VOC file"),
+    ],
+)
+def test_broken_annotations_are_named(read, xml, reason):
+    assert reason in refusal(read, xml)
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        '<!DOCTYPE a [<!ENTITY x "ha">]>',
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE a [<!ENTITY a "haha"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY x "&b;&b;&b;&b;">]>',
+        '<!DOCTYPE a SYSTEM "http://127.0.0.1/evil.dtd">',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_hostile_xml_is_refused(read, doctype, encoding):
+    xml = f'<?xml version="1.0" encoding="{encoding}"?>{doctype}<annotation>{CAT}</annotation>'
+    assert "declares a document type, which is refused" in refusal(read, xml.encode(encoding))
+
+
+def test_deep_and_large_xml_is_refused(read):
+    assert "too deep" in refusal(read, "<annotation>" + "<a>" * 100_000)
+    assert "larger than 4 MiB" in refusal(read, "<annotation>" + " " * (1 << 22) + "</annotation>")
+
+
+def test_annotations_without_an_image_are_named(read, tmp_path):
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations/9.xml").write_text("<annotation/>")
+    assert "9.xml: no image of that name" in refusal(read, "<annotation/>")
+    with pytest.raises(UserError, match="no such folder of annotations"):
+        read_voc_xml(tmp_path / "JPEGImages", tmp_path / "none")
