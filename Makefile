@@ -12,7 +12,7 @@ help: ## this list
 
 setup: .venv/run.stamp ## .venv with the pinned packages; PYTHON=... names the interpreter for a new one
 
-run: setup ## enhance INPUT=folder-or-file (without it: a built-in dark photograph) into OUT=out
+run: setup ## enhance INPUT=folder-or-file (without it: five built-in dark photographs) into OUT=out
 	@$(python) -m kind demo --out "$$OUT" $${INPUT:+"$$INPUT"}
 
 test: lint ## lint, then the tests

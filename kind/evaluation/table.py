@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from kind.errors import UserError
@@ -52,11 +52,29 @@ def heading(column: str) -> str:
 
 def text_table(summary: Sequence[SummaryRow]) -> str:
     """Aligned columns for a terminal."""
-    lines = [headings(summary), *cells(summary)]
+    return aligned_table([headings(summary), *cells(summary)], WORDS)
+
+
+def aligned_table(lines: Sequence[Sequence[str]], words: Collection[int]) -> str:
+    """Cells below one another, with a rule below the first line, the headings.
+
+    Args:
+        lines: all equally long.
+        words: the columns that hold words, which go to the left; figures go to the right.
+
+    Returns:
+        Plain text.
+    """
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+
+    def aligned(line: Sequence[str]) -> str:
+        cells = zip(range(len(line)), line, widths)
+        return "  ".join(
+            cell.ljust(width) if column in words else cell.rjust(width) for column, cell, width in cells
+        ).rstrip()
+
     rule = "  ".join("-" * width for width in widths)
-    text = ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
-    return "\n".join([text[0], rule, *text[1:]])
+    return "\n".join([aligned(lines[0]), rule, *map(aligned, lines[1:])])
 
 
 def markdown_table(evaluation: Evaluation) -> str:
@@ -69,17 +87,22 @@ def markdown_table(evaluation: Evaluation) -> str:
         Markdown; each cell is mean, median and interval.
     """
     facts = [*evaluation.facts, *(("Note", note) for note in evaluation.all_notes)]
-    lines = [f"- {_escaped(name)}: {_escaped(value)}" for name, value in facts]
+    lines = [f"- {escaped(name)}: {escaped(value)}" for name, value in facts]
     lines += ["", "Each cell: mean (median) [bootstrap 95 % interval of the mean over images].", ""]
     lines.append(
         "| " + " | ".join(["method", "protocol", "images", *map(heading, evaluation.columns)]) + " |"
     )
     lines.append("| --- | --- | ---: |" + " ---: |" * len(evaluation.columns))
     for row in evaluation.summary:
-        words = [_escaped(row.method), row.protocol, str(row.images)]
+        words = [escaped(row.method), row.protocol, str(row.images)]
         figures = [_markdown_cell(figure, column) for column, figure in row.figures.items()]
         lines.append("| " + " | ".join([*words, *figures]) + " |")
     return "\n".join(lines)
+
+
+def escaped(text: str) -> str:
+    """Plain text as Markdown, also inside a table."""
+    return html.escape(text, quote=False).replace("|", "\\|")
 
 
 def check_markers(document: Path, name: str) -> None:
@@ -129,18 +152,6 @@ def _cell(figure: Statistic, statistic: str, column: str) -> str:
     return "–" if value is None else f"{value:.{decimals}f}"
 
 
-def _aligned(line: list[str], widths: list[int]) -> list[str]:
-    """Words to the left, figures to the right."""
-    return [
-        cell.ljust(width) if column in WORDS else cell.rjust(width)
-        for column, (cell, width) in enumerate(zip(line, widths))
-    ]
-
-
 def _markdown_cell(figure: Statistic, column: str) -> str:
     mean, median, interval = (_cell(figure, statistic, column) for statistic in _STATISTICS)
     return f"{mean} ({median}) [{interval}]" if figure.interval else f"{mean} ({median})"
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False).replace("|", "\\|")
