@@ -1,21 +1,29 @@
-"""Trains one stage: python train_stage.py {decom|restoration|illumination} --data DIR --run DIR."""
+"""Trains one stage: python train_stage.py {decom|restoration|illumination|joint} --data DIR --run DIR."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from decom import config as decom_config
 from illumination import config as illumination_config
+from joint import config as joint_config
 from kind.errors import UserError
 from kind.training.config import TrainingConfig, add_flags, config_from_flags
 from restoration import config as restoration_config
 
 if TYPE_CHECKING:
+    from tensorflow import keras
+
     from data.sources import Source
+    from kind.training.loop import Feed
     from kind.training.recipe import Recipe
+    from kind.training.stage import Stage
 
 _PREVIEWS = 4
 _QUICK_TILE = 192
@@ -24,6 +32,14 @@ STAGES = {
     "decom": (decom_config.DecompositionConfig, decom_config.QUICK),
     "restoration": (restoration_config.RestorationConfig, restoration_config.QUICK),
     "illumination": (illumination_config.AdjustmentConfig, illumination_config.QUICK),
+    "joint": (joint_config.JointConfig, joint_config.QUICK),
+}
+#: Which trained networks each stage is given.
+GIVEN = {
+    "decom": (),
+    "restoration": ("decom",),
+    "illumination": ("decom",),
+    "joint": ("decom", "restoration", "illumination"),
 }
 
 
@@ -34,104 +50,208 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: the command line after the program's name; None takes the process's own.
 
     Returns:
-        The exit code: 0, or 2 when something must be mended by the user.
+        The exit code: 0; 2 when something must be mended by the user; 130 when interrupted.
     """
-    flags = _parser().parse_args(arguments)
+    flags = make_parser().parse_args(arguments)
     try:
         _train(flags)
     except UserError as error:
         print(f"train_stage.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("train_stage.py: interrupted; the same command goes on from the last backup", file=sys.stderr)
+        return 130
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command line's parser; `--help` needs no TensorFlow."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     for name, (config_class, _) in STAGES.items():
         text = config_class.__doc__
         stage = stages.add_parser(name, help=text, description=text, allow_abbrev=False)
-        stage.add_argument(
-            "--data", type=Path, help="folder with low/ and high/, or LOL's our485/ and eval15/"
-        )
-        stage.add_argument(
-            "--run", type=Path, required=True, help="run folder; the same command goes on in it"
-        )
-        stage.add_argument("--cache", type=Path, help="folder for decoded images (default: ~/.cache/kind)")
-        stage.add_argument("--quick", action="store_true", help="a minute on the built-in samples")
-        if name != "decom":
-            stage.add_argument(
-                "--decom", type=Path, required=True, help="run folder or .keras of stage decom"
-            )
+        _add_run_flags(stage)
+        for given in GIVEN[name]:
+            text = f"run folder or .keras of stage {given}"
+            stage.add_argument(f"--{given}", type=Path, required=True, help=text)
         add_flags(stage, config_class)
     return parser
 
 
+def _add_run_flags(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("--data", type=Path, help="folder with low/ and high/, or LOL's our485/ and eval15/")
+    stage.add_argument("--run", type=Path, required=True, help="run folder; the same command goes on in it")
+    stage.add_argument("--cache", type=Path, help="folder for decoded images (default: ~/.cache/kind)")
+    stage.add_argument("--quick", action="store_true", help="a minute on the built-in samples")
+    stage.add_argument(
+        "--fork", type=Path, metavar="RUN", help="start from the weights of another run folder or .keras file"
+    )
+    stage.add_argument(
+        "--fork-partly", action="store_true", help="with --fork: layers that do not fit start anew"
+    )
+    stage.add_argument(
+        "--strategy",
+        choices=("auto", "mirrored", "multiworker"),
+        default="auto",
+        help="how accelerators share the work (default: auto, all of TF_CONFIG or of this machine)",
+    )
+
+
 def _train(flags: argparse.Namespace) -> None:
-    config_class, quick = STAGES[flags.stage]
-    config = config_from_flags(config_class, flags, **(quick if flags.quick else {}))
-    if (flags.data is None) != flags.quick:
-        raise UserError("give --data DIR to train on pairs, or --quick to try the built-in samples, not both")
+    config = _config(flags)
 
     import tensorflow as tf
 
-    from data import batches
+    from kind.network_files import load_net
+    from kind.training.distribution import choose_strategy, is_chief, rejoining
     from kind.training.loop import train
-    from kind.training.run_folder import RunFolder, describe
+    from kind.training.run_folder import RunFolder, best_weights
 
+    strategy = choose_strategy(flags.strategy)
     tf.keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
 
-    recipe = _recipe(flags.stage)
-    training, validation = _sources(flags, config, recipe.needs_decom)
-    folder = RunFolder(flags.run)
-    folder.open(describe(flags.stage, config, training=training.digest, validation=validation.digest))
-
-    stream = {"batch": config.batch, "patch": config.patch, "seed": config.seed}
-    whole = batches.whole_images(validation, recipe.prepare_validation)
-    train(
-        recipe.make_stage(config),
-        folder,
-        batches_from=lambda epoch: batches.training_batches(
-            training, first_epoch=epoch, prepare=recipe.prepare, **stream
-        ),
-        steps=batches.steps_per_epoch(training, config.batch),
-        validation=whole,
-        previews=list(whole.take(_PREVIEWS)),
-        names_of_batch=lambda epoch, step: batches.names_of_batch(
-            training, config.batch, config.seed, epoch, step
-        ),
-    )
-    print(f"{folder.path}: {config.epochs} epochs done; the best network is {folder.best_file}")
+    given = {name: load_net(best_weights(getattr(flags, name))) for name in GIVEN[flags.stage]}
+    recipe = _recipe(flags.stage, given)
+    training, validation = _sources(flags, config, given["decom"] if recipe.needs_decom else None)
+    folder, chief = RunFolder(flags.run), is_chief(strategy)
+    feed = _feed(recipe, config, training, validation, strategy.num_replicas_in_sync)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(rejoining(strategy))
+        if chief:
+            data = {"training": training.digests(), "validation": validation.digests()}
+            stack.enter_context(folder.opened(_description(flags, config, recipe.stage, given), data))
+        own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
+        train(
+            partial(_stage, recipe, config, flags), feed, own, strategy=strategy, backup_folder=folder.backup
+        )
+    if chief:
+        print(f"{folder.path}: {config.epochs} epochs done; the best network is {folder.best_file}")
 
 
-def _recipe(stage: str) -> Recipe:
+def _config(flags: argparse.Namespace) -> TrainingConfig:
+    config_class, quick = STAGES[flags.stage]
+    if (flags.data is None) != flags.quick:
+        raise UserError("give --data DIR to train on pairs, or --quick to try the built-in samples, not both")
+    if flags.fork_partly and not flags.fork:
+        raise UserError("--fork-partly expects --fork RUN; received no --fork")
+    return config_from_flags(config_class, flags, **(quick if flags.quick else {}))
+
+
+def _recipe(stage: str, given: dict[str, keras.Model]) -> Recipe:
     """The stage's recipe, imported now: it brings TensorFlow, which `--help` does without."""
     if stage == "decom":
         from decom.stage import RECIPE
     elif stage == "restoration":
         from restoration.stage import RECIPE
-    else:
+    elif stage == "illumination":
         from illumination.stage import RECIPE
+    else:
+        from joint.stage import recipe
+
+        return recipe(lambda: [_copy(given[name]) for name in GIVEN["joint"]])
     return RECIPE
 
 
-def _sources(flags: argparse.Namespace, config: TrainingConfig, needs_decom: bool) -> tuple[Source, Source]:
+def _copy(net: keras.Model) -> keras.Model:
+    """A trainable copy of a network, under the precision and the strategy in force."""
+    from decom.model import decomposition_net
+    from illumination.model import adjustment_net
+    from kind.training.layer_names import take_weights
+    from restoration.msia import msia
+    from restoration.unet import unet
+
+    builders = {
+        "decomposition": decomposition_net,
+        "restoration_unet": unet,
+        "restoration_msia": msia,
+        "adjustment": adjustment_net,
+    }
+    if net.name not in builders:
+        raise UserError(f"a network named {net.name} cannot be trained; expected {', '.join(builders)}")
+    copy = builders[net.name]()
+    take_weights(copy, net)
+    return copy
+
+
+def _stage(recipe: Recipe, config: TrainingConfig, flags: argparse.Namespace) -> Stage:
+    """The stage with the weights to start from."""
+    from kind.network_files import load_net
+    from kind.training.layer_names import take_weights
+    from kind.training.precision import precision
+    from kind.training.run_folder import best_weights
+
+    with precision(config.precision):
+        stage = recipe.stage(recipe.make_net(config), config)
+    if flags.fork:
+        left = take_weights(stage.net, load_net(best_weights(flags.fork)), partly=flags.fork_partly)
+        if left:
+            print(f"--fork-partly: anew start {', '.join(left)}", file=sys.stderr)
+    return stage
+
+
+def _description(
+    flags: argparse.Namespace,
+    config: TrainingConfig,
+    stage: type[Stage],
+    given: dict[str, keras.Model],
+) -> dict[str, Any]:
+    """What `config.json` records besides the settings: where the weights come from, what counts as best."""
+    from kind.network_files import weights_digest
+    from kind.training.run_folder import describe
+
+    return describe(
+        flags.stage,
+        config,
+        fork=str(flags.fork) if flags.fork else None,
+        fork_partly=flags.fork_partly,
+        **{name: weights_digest(net) for name, net in given.items()},
+        monitor=stage.monitor,
+        higher_is_better=stage.higher_is_better,
+    )
+
+
+def _sources(
+    flags: argparse.Namespace, config: TrainingConfig, decom: keras.Model | None
+) -> tuple[Source, Source]:
     """Training and validation samples, decoded or decomposed unless the cache has them."""
     from data.arrays import default_cache
     from data.pairs import find_pairs, split_pairs
     from data.samples import write_pairs
     from data.sources import decomposed_source, pair_source
-    from kind.network_files import load_net
-    from kind.training.run_folder import best_weights
 
     cache = flags.cache or default_cache()
     pairs = find_pairs(write_pairs(cache / "built-in", tile=_QUICK_TILE) if flags.quick else flags.data)
     parts = split_pairs(pairs, config.validation_every)
-    if not needs_decom:
+    if decom is None:
         return tuple(pair_source(part, cache, _show_progress) for part in parts)
-    decom = load_net(best_weights(flags.decom))
     return tuple(decomposed_source(part, decom, cache, _show_progress) for part in parts)
+
+
+def _feed(
+    recipe: Recipe, config: TrainingConfig, training: Source, validation: Source, replicas: int
+) -> Feed:
+    from data import batches
+    from kind.training.loop import Feed
+
+    stream = {"batch": config.batch, "patch": config.patch, "seed": config.seed}
+    whole = batches.whole_images(validation, recipe.prepare_validation)
+    return Feed(
+        batches=lambda epoch, processes, process: batches.training_batches(
+            training,
+            first_epoch=epoch,
+            processes=processes,
+            process=process,
+            replicas=replicas,
+            prepare=recipe.prepare,
+            **stream,
+        ),
+        steps=batches.steps_per_epoch(training, config.batch),
+        validation=whole,
+        previews=list(whole.take(_PREVIEWS)),
+        images_of=partial(batches.images_of_batch, training, config.batch, config.seed),
+    )
 
 
 def _show_progress(what: str, done: int, total: int) -> None:

@@ -27,53 +27,65 @@ def training_batches(
     patch: int,
     seed: int,
     first_epoch: int = 0,
+    processes: int = 1,
+    process: int = 0,
+    replicas: int = 1,
     prepare: Prepare | None = None,
 ) -> tf.data.Dataset:
     """An endless stream of batches that depends on nothing but its arguments.
 
+    Several processes with several replicas share each batch: all their pieces of a step together are
+    the batch that one process with one replica would get.
+
     Args:
         source: whole samples.
-        batch: samples a batch.
+        batch: samples a step, over all processes and replicas.
         patch: side of the random crops, in pixels.
         seed: of order, crops and turns.
         first_epoch: start here, as if the epochs before had been read.
+        processes: how many processes share a batch.
+        process: which of them this is, from 0.
+        replicas: how many replicas there are in all processes together.
         prepare: last step for each cropped sample; receives it and a seed, int32 [2].
 
     Returns:
-        Batches of float32 [batch, patch, patch, C] under the sample's keys.
+        Pieces of a batch, float32 [batch / replicas, patch, patch, C] under the sample's keys.
 
     Raises:
-        UserError: when an image is smaller than the patch.
+        UserError: when an image is smaller than the patch, or the batch cannot be shared equally.
     """
+    if batch % replicas:
+        raise UserError(f"--batch {batch} cannot be shared equally by {replicas} replicas; use a multiple")
     if source.smallest_side() < patch:
         raise UserError(
             f"--patch {patch} is more than the smallest image's shorter side; "
             f"use at most {source.smallest_side()}"
         )
     read = source.reader()
-    length = steps_per_epoch(source, batch) * batch
+    length, share = steps_per_epoch(source, batch) * batch, batch // processes
 
-    def sample(number: tf.Tensor) -> dict[str, tf.Tensor]:
+    def sample(count: tf.Tensor) -> dict[str, tf.Tensor]:
+        number = count // share * batch + process * share + count % share
         epoch, position = number // length, number % length
         key = sample_seed(seed, epoch, position)
         arrays = crop_and_turn(read(shuffled_index(position, len(source), seed, epoch)), patch, key)
         arrays = {name: to_float(values) for name, values in arrays.items()}
         return prepare(arrays, key) if prepare else arrays
 
-    numbers = tf.data.Dataset.range(first_epoch * length, tf.int64.max)
+    counts = tf.data.Dataset.range(first_epoch * length // processes, tf.int64.max // batch)
     return (
-        numbers.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch, drop_remainder=True)
+        counts.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch // replicas, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
 
 
-def names_of_batch(source: Source, batch: int, seed: int, epoch: int, step: int) -> list[str]:
-    """The samples of one training batch, recomputed: for messages about that batch."""
+def images_of_batch(source: Source, batch: int, seed: int, epoch: int, step: int) -> list[str]:
+    """The image files of one training batch, recomputed: for messages about that batch."""
     epoch_tensor = tf.constant(epoch, tf.int64)
     positions = range(step * batch, (step + 1) * batch)
     return [
-        source.names[int(shuffled_index(tf.constant(position, tf.int64), len(source), seed, epoch_tensor))]
+        source.images[int(shuffled_index(tf.constant(position, tf.int64), len(source), seed, epoch_tensor))]
         for position in positions
     ]
 
@@ -88,7 +100,7 @@ def whole_images(source: Source, prepare: Prepare | None = None) -> tf.data.Data
     Returns:
         Batches of float32 [1, H, W, C].
     """
-    read = source.reader()
+    read = source.reader(memory=0)  # each image is read once in many epochs
 
     def sample(index: tf.Tensor) -> dict[str, tf.Tensor]:
         arrays = {name: to_float(values) for name, values in read(index).items()}

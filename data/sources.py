@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from data.arrays import read_array, write_array
+from data.arrays import default_memory, pack, read_array, unpacker, write_array
 from data.pairs import Pair
 from kind.image import read_photo
 from kind.network_files import weights_digest
@@ -29,23 +29,44 @@ class Source:
 
     Attributes:
         names: of the samples.
+        images: for each sample, the image file that a message should name.
         files: for each key of a sample, one cached array per sample.
         channels: for each key, the number of channels.
-        digest: changes with any byte of the images, or of the weights that made the arrays.
     """
 
     names: tuple[str, ...]
+    images: tuple[str, ...]
     files: dict[str, tuple[str, ...]]
     channels: dict[str, int]
-    digest: str
 
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.names)
 
-    def reader(self) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-        """A function from an index, int64 scalar, to a sample of uint16 [H, W, C] arrays."""
-        tables = {key: tf.constant(paths) for key, paths in self.files.items()}
+    def digests(self) -> dict[str, str]:
+        """For each sample, text that changes with its images' bytes, or the weights that made its arrays."""
+        return {
+            name: _digest("\n".join(f"{key} {_made_of(paths[index])}" for key, paths in self.files.items()))
+            for index, name in enumerate(self.names)
+        }
+
+    def reader(self, memory: int | None = None) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+        """A function from an index, int64 scalar, to a sample of uint16 [H, W, C] arrays.
+
+        Args:
+            memory: hold the arrays in memory when they take no more bytes than this; otherwise each is read
+                from its file when it is wanted. By default half of the memory that is free.
+
+        Returns:
+            The function, for use in `tf.data`.
+        """
+        paths = [path for files in self.files.values() for path in files]
+        if sum(Path(path).stat().st_size for path in paths) <= (
+            default_memory() if memory is None else memory
+        ):
+            readers = {key: unpacker(pack(files), self.channels[key]) for key, files in self.files.items()}
+            return lambda index: {key: read(index) for key, read in readers.items()}
+        tables = {key: tf.constant(files) for key, files in self.files.items()}
         return lambda index: {
             key: read_array(tf.gather(table, index), self.channels[key]) for key, table in tables.items()
         }
@@ -81,8 +102,7 @@ def pair_source(pairs: Sequence[Pair], cache: Path, progress: Progress | None = 
         for done, _ in enumerate(pool.map(_decode, missing.values(), missing.keys()), start=1):
             if progress:
                 progress("decoding images", done, len(missing))
-    names = tuple(pair.name for pair in pairs)
-    return Source(names, files, {"low": 3, "high": 3}, _joined_digest(files))
+    return _source(pairs, files, {"low": 3, "high": 3})
 
 
 def decomposed_source(
@@ -125,7 +145,11 @@ def decomposed_source(
         if progress:
             progress("decomposing images", done, len(missing))
     channels = {key: 3 if key.startswith("reflectance") else 1 for key in files}
-    return Source(tuple(pair.name for pair in pairs), files, channels, _joined_digest(files))
+    return _source(pairs, files, channels)
+
+
+def _source(pairs: Sequence[Pair], files: dict[str, tuple[str, ...]], channels: dict[str, int]) -> Source:
+    return Source(tuple(pair.name for pair in pairs), tuple(str(pair.low) for pair in pairs), files, channels)
 
 
 def _content_digests(pairs: Sequence[Pair]) -> dict[Path, str]:
@@ -136,12 +160,13 @@ def _content_digests(pairs: Sequence[Pair]) -> dict[Path, str]:
         return {path: digest[:_DIGEST_LENGTH] for path, digest in zip(paths, digests)}
 
 
-def _joined_digest(files: dict[str, tuple[str, ...]]) -> str:
-    """SHA-256 of the arrays' names, which are made of the contents that they come from."""
-    lines = [
-        f"{key} {Path(path).parent.name}/{Path(path).name}" for key in sorted(files) for path in files[key]
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def _made_of(path: str) -> str:
+    """A cached array's folder and name, which say from what bytes and by what weights it was made."""
+    return f"{Path(path).parent.name}/{Path(path).name}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 def _stretched(path: Path) -> tf.Tensor:

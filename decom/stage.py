@@ -23,7 +23,6 @@ class DecompositionStage(Stage):
         "smoothness_low",
         "smoothness_high",
     )
-    score_names = ("psnr",)
     config: DecompositionConfig
 
     def losses(self, sample, training):
@@ -55,4 +54,4 @@ class DecompositionStage(Stage):
         return [sample["low"], *low, sample["high"], *high]
 
 
-RECIPE = Recipe(lambda config: DecompositionStage(decomposition_net(), config), needs_decom=False)
+RECIPE = Recipe(DecompositionStage, lambda config: decomposition_net(), needs_decom=False)

@@ -25,7 +25,8 @@ def upward(sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         α = 1 / mean(L_low / (L_high + 1e-4)) + 1e-4.
     """
     low, high = sample["illumination_low"], sample["illumination_high"]
-    alpha = 1.0 / brightness_ratio(low[tf.newaxis], high[tf.newaxis])[0] + _EPSILON
+    ratio = brightness_ratio(low[tf.newaxis], high[tf.newaxis])[0]
+    alpha = 1.0 / tf.maximum(ratio, _EPSILON) + _EPSILON  # a black crop must not ask for infinite light
     return {"illumination": low, "alpha": tf.fill(tf.shape(low), alpha), "target": high}
 
 
@@ -47,7 +48,6 @@ class AdjustmentStage(Stage):
     """Learns from `{illumination, alpha, target}`; the best net has the highest validation PSNR upward."""
 
     terms = ("loss", "squared_error", "gradient")
-    score_names = ("psnr", "ssim")
     monitor = "val_psnr"
     higher_is_better = True
     config: AdjustmentConfig
@@ -78,7 +78,8 @@ class AdjustmentStage(Stage):
 
 
 RECIPE = Recipe(
-    lambda config: AdjustmentStage(adjustment_net(), config),
+    AdjustmentStage,
+    lambda config: adjustment_net(),
     prepare=either_way,
     prepare_validation=lambda sample, seed: upward(sample),
 )

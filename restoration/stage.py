@@ -16,7 +16,6 @@ from restoration.unet import unet
 class RestorationStage(Stage):
     """Learns from decomposed pairs; the best net has the highest validation PSNR."""
 
-    score_names = ("psnr", "ssim")
     monitor = "val_psnr"
     higher_is_better = True
     config: RestorationConfig
@@ -63,4 +62,4 @@ class RestorationStage(Stage):
 
 NETWORKS = {"unet": unet, "msia": msia}
 
-RECIPE = Recipe(lambda config: RestorationStage(NETWORKS[config.variant](), config))
+RECIPE = Recipe(RestorationStage, lambda config: NETWORKS[config.variant]())

@@ -29,7 +29,16 @@ class TrainingConfig:
     step_epochs: tuple[int, ...] = option((800,), "step schedule: multiply the rate after these epochs")
     step_factor: float = option(0.5, "step schedule: by this")
     warmup_epochs: int = option(0, "raise the learning rate linearly from 0 over so many epochs")
+    optimiser: Literal["adam", "adamw", "radam"] = option("adam", "radam is rectified Adam")
+    weight_decay: float = option(0.0, "decoupled, for adamw (kernels only) and radam (all weights)")
+    lookahead: bool = option(False, "radam only: step back to slow weights every 6 steps")
     clip_norm: float = option(0.0, "clip the gradients' global norm to this; 0 does not clip")
+    average_decay: float = option(0.0, "validate and keep a moving average of the weights; 0 keeps none")
+    freeze: tuple[str, ...] = option((), "layers that stay as they are, by name or pattern: 'encode_*'")
+    rates: tuple[str, ...] = option((), "PATTERN=FACTOR: layers with a learning rate of their own")
+    precision: Literal["float32", "mixed_bfloat16"] = option(
+        "float32", "of the layers; weights, losses and what is saved are float32 either way"
+    )
     per_image: bool = option(False, "normalise loss gradients over each image, not the batch")
     validation_every: int = option(10, "hold out one pair in so many, by sorted name")
     validate_epochs: int = option(20, "validate after each so many epochs, and at the end")
@@ -48,10 +57,23 @@ class TrainingConfig:
         for name in ("epochs", "batch", "patch", "validate_epochs"):
             if getattr(self, name) < 1:
                 raise UserError(f"{_flag(name)} expects at least 1, received {getattr(self, name)}")
+        if not 0 <= self.seed < 2**31:
+            raise UserError(f"--seed expects 0 to {2**31 - 1}, received {self.seed}")
         if self.validation_every < 2:
             raise UserError(f"--validation-every expects at least 2, received {self.validation_every}")
         if not self.learning_rate > 0:
             raise UserError(f"--learning-rate expects more than 0, received {self.learning_rate}")
+        for name in ("step_factor", "warmup_epochs", "weight_decay", "clip_norm"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"{_flag(name)} expects 0 or more, received {getattr(self, name)}")
+        if not 0 <= self.average_decay < 1:
+            raise UserError(
+                f"--average-decay expects at least 0 and less than 1, received {self.average_decay}"
+            )
+        if self.lookahead and self.optimiser != "radam":
+            raise UserError(f"--lookahead expects --optimiser radam, received {self.optimiser}")
+        if self.weight_decay and self.optimiser == "adam":
+            raise UserError("--weight-decay expects --optimiser adamw or radam, received adam")
 
 
 def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
@@ -65,7 +87,7 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
             how = {"action": argparse.BooleanOptionalAction}
             text = item.metadata["help"]  # argparse adds the default itself on some versions
         elif typing.get_origin(kind) is tuple:
-            text = f"{item.metadata['help']} (default: {' '.join(map(str, item.default))})"
+            text = f"{item.metadata['help']} (default: {' '.join(map(str, item.default)) or 'none'})"
             how = {"type": typing.get_args(kind)[0], "nargs": "+"}
         elif typing.get_origin(kind) is Literal:
             how = {"choices": typing.get_args(kind)}

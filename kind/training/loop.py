@@ -2,75 +2,132 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import tensorflow as tf
+from tensorflow import keras
 
 from kind.errors import UserError
-from kind.training.callbacks import Progress, Record
-from kind.training.optimisers import make_optimiser
-from kind.training.run_folder import Backup, RunFolder
+from kind.training.backup import Backup
+from kind.training.callbacks import Record, Validate
+from kind.training.distribution import ChiefsWord, is_chief
+from kind.training.progress import Progress
+from kind.training.run_folder import RunFolder
 from kind.training.stage import Stage
 
 
+@dataclass(frozen=True)
+class Feed:
+    """What a stage is fed.
+
+    Attributes:
+        batches: makes the endless training stream of one process from (first epoch, processes, this
+            process's number): its share of every batch, cut into one piece for each of its replicas.
+        steps: batches an epoch.
+        validation: every validation sample once, whole, in batches of one.
+        previews: a few of them, for `samples/`.
+        images_of: the image files of the batch at (epoch, step), for messages about it.
+    """
+
+    batches: Callable[[int, int, int], tf.data.Dataset]
+    steps: int
+    validation: tf.data.Dataset
+    previews: Sequence[dict[str, tf.Tensor]]
+    images_of: Callable[[int, int], list[str]]
+
+
 def train(
-    stage: Stage,
+    make_stage: Callable[[], Stage],
+    feed: Feed,
     folder: RunFolder,
     *,
-    batches_from: Callable[[int], tf.data.Dataset],
-    steps: int,
-    validation: tf.data.Dataset,
-    previews: Sequence[dict[str, tf.Tensor]],
-    names_of_batch: Callable[[int, int], list[str]],
+    strategy: tf.distribute.Strategy | None = None,
+    backup_folder: Path | None = None,
 ) -> None:
     """Trains until the config's last epoch, and leaves the run folder complete.
 
     Args:
-        stage: not compiled yet.
-        folder: opened for this run.
-        batches_from: makes the endless training stream as it is from an epoch on.
-        steps: batches an epoch.
-        validation: every validation sample once.
-        previews: batches of one whole sample, for `samples/`.
-        names_of_batch: the sample names at (epoch, step), for the message about a bad batch.
+        make_stage: builds the stage with the weights to start from.
+        feed: its data.
+        folder: opened for this run; that of a process that is not the chief is thrown away.
+        strategy: how replicas share the work; by default there is one.
+        backup_folder: where the chief keeps the backups; by default in `folder`.
 
     Raises:
-        UserError: when a loss term or a gradient is not finite; the run folder keeps the last good state.
+        UserError: when a loss term or a gradient is not finite, or something cannot be saved; the run
+            folder keeps the last good state.
     """
-    config = stage.config
-    stage.compile(optimizer=make_optimiser(config, steps))
-    backup = Backup(folder, stage)
-    first_epoch = backup.restore()
-    folder.forget_after(first_epoch)
-    if first_epoch >= config.epochs:
+    strategy = strategy or tf.distribute.get_strategy()
+    with strategy.scope():
+        stage = make_stage()
+        stage.set_up(feed.steps)
+        backup = Backup(folder.backup, stage)
+    first_epoch = backup.restore(backup_folder)
+    with _saving(folder):
+        if first_epoch is None:
+            first_epoch = 0
+            backup.save(0)  # from here on the weights to start from are no longer needed
+        folder.forget_after(first_epoch)
+    if first_epoch >= stage.config.epochs:
         return
-    try:
+    validated = _validation_epochs(stage.config.epochs, stage.config.validate_epochs)
+    callbacks = [
+        Validate(feed.validation, validated),
+        Record(folder, backup, feed.previews, ChiefsWord(strategy)),
+    ]
+    if is_chief(strategy):
+        callbacks += [
+            Progress(first_epoch, stage.config.batch),
+            keras.callbacks.TensorBoard(str(folder.path), write_graph=False, profile_batch=0),
+        ]
+    batches = strategy.distribute_datasets_from_function(
+        lambda context: feed.batches(first_epoch, context.num_input_pipelines, context.input_pipeline_id)
+    )
+    with _saving(folder), _explained(stage, feed):
         stage.fit(
-            batches_from(first_epoch),
-            epochs=config.epochs,
+            batches,
+            epochs=stage.config.epochs,
             initial_epoch=first_epoch,
-            steps_per_epoch=steps,
-            validation_data=validation,
-            validation_freq=_validation_epochs(config.epochs, config.validate_epochs),
+            steps_per_epoch=feed.steps,
             verbose=0,
-            callbacks=[
-                Progress(first_epoch, config.batch),
-                Record(folder, backup, previews),
-                tf.keras.callbacks.TensorBoard(str(folder.path), write_graph=False, profile_batch=0),
-            ],
+            callbacks=callbacks,
         )
-    except tf.errors.InvalidArgumentError as error:
-        what = next((line for line in error.message.splitlines() if "Tensor had" in line), None)
-        if what is None:
-            raise
-        epoch, step = divmod(int(stage.optimizer.iterations), steps)
+
+
+@contextlib.contextmanager
+def _saving(folder: RunFolder):
+    """Turns a failure to write into one line."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder.path
         raise UserError(
-            f"stopped at epoch {epoch + 1}, step {step + 1}: {what.strip()}; the batch was "
-            f"{', '.join(names_of_batch(epoch, step))}. The folder keeps the state before it: look at these "
+            f"{where}: cannot be written: {error.strerror or error}. What was saved before is intact: "
+            "make room, and run the same command again to go on"
+        ) from error
+
+
+@contextlib.contextmanager
+def _explained(stage: Stage, feed: Feed):
+    """Turns a number that is not finite into one line that names it, its step and its images."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = re.search(r"(loss term \w+|gradient of the loss) : Tensor had (\w+)", error.message)
+        if not found:
+            raise
+        epoch, step = divmod(int(stage.stepper.steps.numpy()), feed.steps)
+        raise UserError(
+            f"stopped at epoch {epoch + 1}, step {step + 1}: {found[1]} is {found[2]}; the batch was "
+            f"{', '.join(feed.images_of(epoch, step))}. The folder keeps the last good state: look at these "
             "images, or start anew with a lower --learning-rate or with --clip-norm 1"
         ) from error
 
 
-def _validation_epochs(epochs: int, every: int) -> list[int]:
+def _validation_epochs(epochs: int, every: int) -> set[int]:
     """After each so many epochs, and always after the last."""
-    return sorted({*range(every, epochs + 1, every), epochs})
+    return {*range(every, epochs + 1, every), epochs}

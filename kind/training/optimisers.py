@@ -1,8 +1,9 @@
-"""Optimisers and learning-rate schedules by name."""
+"""Learning-rate schedules, and one optimiser for each group of weights with a rate of its own."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 from tensorflow import keras
@@ -13,41 +14,95 @@ from kind.training.config import TrainingConfig
 class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Learning rate by epoch: linear warm-up, then constant, stepwise or cosine.
 
-    Args:
-        config: of the run.
-        steps_per_epoch: optimiser steps an epoch.
+    With w warm-up epochs of n steps each, E epochs and the step's epoch e = step / n, the rate is
+    learning_rate · min(1, (step + 1) / (w·n)) times 1 (constant), step_factor once for each of
+    step_epochs that has passed (step), or ½(1 + cos(π·clip((e - w) / (E - w), 0, 1))) (cosine).
     """
 
-    def __init__(self, config: TrainingConfig, steps_per_epoch: int) -> None:
-        """Keeps the numbers that the schedule is made of."""
+    def __init__(self, config: TrainingConfig, steps_per_epoch: int, factor: float = 1.0) -> None:
+        """Keeps the numbers that the schedule is made of.
+
+        Args:
+            config: of the run.
+            steps_per_epoch: optimiser steps an epoch.
+            factor: multiplies every rate.
+        """
         self.config = config
         self.steps_per_epoch = steps_per_epoch
+        self.factor = factor
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """The rate at an optimiser step, float32 scalar."""
         config = self.config
-        epoch = tf.cast(step, tf.float32) / self.steps_per_epoch
-        rate = tf.constant(config.learning_rate, tf.float32)
+        step = tf.cast(step, tf.float32)
+        epoch = step / self.steps_per_epoch
+        rate = tf.constant(config.learning_rate * self.factor, tf.float32)
         if config.schedule == "step":
-            passed = tf.reduce_sum([tf.cast(epoch >= step, tf.float32) for step in config.step_epochs])
+            passed = tf.reduce_sum([tf.cast(epoch >= start, tf.float32) for start in config.step_epochs])
             rate *= config.step_factor**passed
         elif config.schedule == "cosine":
             length = max(1, config.epochs - config.warmup_epochs)
             passed = tf.clip_by_value((epoch - config.warmup_epochs) / length, 0.0, 1.0)
             rate *= 0.5 * (1.0 + tf.cos(math.pi * passed))
         if config.warmup_epochs:
-            rate *= tf.minimum(
-                1.0, (epoch * self.steps_per_epoch + 1) / (config.warmup_epochs * self.steps_per_epoch)
-            )
+            rate *= tf.minimum(1.0, (step + 1.0) / (config.warmup_epochs * self.steps_per_epoch))
         return rate
 
     def get_config(self) -> dict:
-        """The numbers that the schedule is made of."""
-        return {"config": self.config, "steps_per_epoch": self.steps_per_epoch}
+        """What `__init__` takes."""
+        return {"config": self.config, "steps_per_epoch": self.steps_per_epoch, "factor": self.factor}
 
 
-def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Adam (β 0.9, 0.999) with the config's schedule and gradient clipping."""
-    return keras.optimizers.Adam(
-        EpochSchedule(config, steps_per_epoch), global_clipnorm=config.clip_norm or None
-    )
+class GroupedOptimiser:
+    """One optimiser for each group of weights, stepped together."""
+
+    def __init__(
+        self, config: TrainingConfig, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]
+    ) -> None:
+        """Makes the optimisers.
+
+        Args:
+            config: of the run.
+            steps_per_epoch: optimiser steps an epoch.
+            groups: variables by the factor of their learning rate, see `layer_names.rate_groups`.
+        """
+        self.variable_groups = tuple(tuple(variables) for variables in groups.values())
+        self.optimisers = [_make(config, EpochSchedule(config, steps_per_epoch, factor)) for factor in groups]
+        for optimiser, variables in zip(self.optimisers, self.variable_groups):
+            # All state is made now, so that a backup restores into it. Addons has Keras's older interface.
+            build = getattr(optimiser, "build", None) or optimiser._create_all_weights
+            build(list(variables))
+
+    @property
+    def steps(self) -> tf.Variable:
+        """Number of finished steps, int64."""
+        return self.optimisers[0].iterations
+
+    @property
+    def weights_in_order(self) -> list[tf.Variable]:
+        """All weights that are stepped; `apply` takes their gradients in this order."""
+        return [variable for group in self.variable_groups for variable in group]
+
+    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
+        """Makes one step.
+
+        Args:
+            gradients: in the order of `weights_in_order`, summed over all replicas.
+        """
+        gradients = iter(gradients)
+        for optimiser, variables in zip(self.optimisers, self.variable_groups):
+            pairs = [(next(gradients), variable) for variable in variables]
+            optimiser.apply_gradients(pairs, experimental_aggregate_gradients=False)
+
+
+def _make(config: TrainingConfig, schedule: EpochSchedule) -> keras.optimizers.Optimizer:
+    """Adam (β 0.9, 0.999) or one of its relatives."""
+    if config.optimiser == "adam":
+        return keras.optimizers.Adam(schedule)
+    if config.optimiser == "adamw":
+        optimiser = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+        optimiser.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return optimiser
+    from kind.training.addons import rectified_adam
+
+    return rectified_adam(schedule, weight_decay=config.weight_decay, lookahead=config.lookahead)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
+from tensorflow import keras
 
 from kind.training.config import TrainingConfig
 from kind.training.stage import Stage
@@ -19,13 +20,15 @@ class Recipe:
     """How one stage is built and fed.
 
     Attributes:
-        make_stage: builds the stage, with fresh weights, from its config.
+        stage: wraps the network with its losses.
+        make_net: builds the network from the config, with the weights that it has without `--fork`.
         needs_decom: it learns from decomposed pairs, not from images.
         prepare: last step for a cropped training sample, from it and a seed, int32 [2].
         prepare_validation: the same for a whole validation sample.
     """
 
-    make_stage: Callable[[TrainingConfig], Stage]
+    stage: type[Stage]
+    make_net: Callable[[TrainingConfig], keras.Model]
     needs_decom: bool = True
     prepare: Prepare | None = None
     prepare_validation: Prepare | None = None

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import tensorflow as tf
+from typing import IO, Any
 
 from kind.errors import UserError
 from kind.files import replacing
-from kind.network_files import save_net
-from kind.training.stage import Stage
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there nothing keeps two processes out of one folder
+    fcntl = None
+
+_MOST_NAMED = 3
 
 
 class RunFolder:
-    """The files of one run: `config.json`, `metrics.jsonl`, `backup/`, `best.keras`, `last.keras`.
+    """The files of one run: `config.json`, `data.json`, `metrics.jsonl`, `backup/`, `best.keras`, ….
 
     Everything is written to a temporary name first. `metrics.jsonl` holds nothing that depends on the
     clock, so that a run that was killed and resumed leaves the same bytes as one that was not.
@@ -27,43 +32,53 @@ class RunFolder:
         """Names a folder; nothing is written yet."""
         self.path = Path(path)
         self.config_file = self.path / "config.json"
+        self.data_file = self.path / "data.json"
         self.metrics_file = self.path / "metrics.jsonl"
         self.best_file = self.path / "best.keras"
         self.last_file = self.path / "last.keras"
+        self.curves_file = self.path / "curves.png"
+        self.backup = self.path / "backup"
         self.samples = self.path / "samples"
 
-    def open(self, description: dict[str, Any]) -> None:
-        """Records what the run is, or checks that it is the one recorded.
+    @contextlib.contextmanager
+    def opened(self, config: dict[str, Any], data: dict[str, dict[str, str]]) -> Iterator[None]:
+        """Records what the run is, or checks that it is the one recorded, and keeps other processes out.
 
         Args:
-            description: JSON values by name; see `describe`.
+            config: JSON values by name; see `describe`.
+            data: for each part of the data set, a digest of each sample by its name.
+
+        Yields:
+            Nothing; the folder is free again after the block, or when the process ends, however it ends.
 
         Raises:
-            UserError: when the folder belongs to a run of another description (the message says what
-                changed), holds other files, or cannot be written to.
+            UserError: when the folder belongs to a run of another config or other data (the message says
+                what changed), is in use, holds other files, or cannot be written to.
         """
-        if not self.config_file.is_file():
-            if self.path.is_dir() and any(self.path.iterdir()):
+        if self.config_file.is_file():
+            changed = differences(read_json(self.config_file), config)
+            changed += data_differences(read_json(self.data_file), data)
+            if changed:
                 raise UserError(
-                    f"{self.path}: holds files but no config.json; give --run a new or empty folder"
+                    f"{self.path}: belongs to another run: {'; '.join(changed)}. Give the same settings and "
+                    f"data to go on, or --run NEW --fork {self.path} to start anew from its weights"
                 )
+        elif self.path.is_dir() and any(path.name != "data.json" for path in self.path.glob("[!.]*")):
+            raise UserError(f"{self.path}: holds files but no config.json; give --run a new or empty folder")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / ".lock", "w")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock:
+            self._keep_others_out(lock)
             try:
-                with replacing(self.config_file) as temporary:
-                    temporary.write_text(json.dumps(description, indent=2) + "\n")
+                if not self.config_file.is_file():
+                    _write_json(self.data_file, data)
+                    _write_json(self.config_file, config)
             except OSError as error:
-                raise UserError(f"{self.path}: cannot be written to: {error.strerror}") from error
-            return
-        recorded = json.loads(self.config_file.read_text())
-        changed = [
-            f"{name} was {recorded.get(name)!r}, now {description.get(name)!r}"
-            for name in sorted({*recorded, *description})
-            if recorded.get(name) != description.get(name)
-        ]
-        if changed:
-            raise UserError(
-                f"{self.path}: belongs to another run ({'; '.join(changed)}); "
-                "give --run a new folder, or the same settings to go on"
-            )
+                raise self._unwritable(error) from error
+            yield
 
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Adds one line for an epoch."""
@@ -88,55 +103,54 @@ class RunFolder:
         with replacing(self.metrics_file) as temporary:
             temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
 
-    def best_value(self, stage: Stage) -> float:
-        """The best monitored value on record, or the worst possible one."""
-        values = [record[stage.monitor] for record in self.read_metrics() if stage.monitor in record]
-        best, worst = (max, -math.inf) if stage.higher_is_better else (min, math.inf)
-        return best(values, default=worst)
+    def best(self, monitor: str, higher_is_better: bool) -> tuple[int, float] | None:
+        """The epoch and value of the best monitored figure so far; the earlier one of two equals."""
+        values = [(record["epoch"], record[monitor]) for record in self.read_metrics() if monitor in record]
+        sign = -1 if higher_is_better else 1
+        return min(values, key=lambda item: (not math.isfinite(item[1]), sign * item[1]), default=None)
 
-    def save_last(self, stage: Stage) -> None:
-        """Writes `last.keras`."""
-        save_net(stage.net, self.last_file)
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(f"{self.path}: cannot be written to ({error.strerror}); give --run another folder")
 
-    def save_best(self, stage: Stage) -> None:
-        """Writes `best.keras`."""
-        save_net(stage.net, self.best_file)
-
-
-class Backup:
-    """Weights, optimiser state and epoch, saved together and restored bit by bit."""
-
-    def __init__(self, folder: RunFolder, stage: Stage) -> None:
-        """Names what is saved; the newest two are kept, so that one is whole at any moment.
-
-        Args:
-            folder: of the run.
-            stage: compiled with its optimiser.
-        """
-        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        stage.optimizer.build(stage.net.trainable_variables)
-        checkpoint = tf.train.Checkpoint(net=stage.net, optimizer=stage.optimizer, epoch=self._epoch)
-        self._manager = tf.train.CheckpointManager(checkpoint, str(folder.path / "backup"), max_to_keep=2)
-
-    def restore(self) -> int:
-        """Restores the newest backup, if there is one.
-
-        Returns:
-            The number of finished epochs, 0 without a backup.
-        """
-        self._manager.restore_or_initialize()
-        return int(self._epoch)
-
-    def save(self, epoch: int) -> None:
-        """Saves the state after an epoch (its number from 1)."""
-        self._epoch.assign(epoch)
-        self._manager.save(checkpoint_number=epoch)
+    def _keep_others_out(self, lock: IO[str]) -> None:
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{self.path}: another process is training in this folder; let it finish"
+            ) from None
 
 
-def describe(stage: str, config: Any, **identity: str) -> dict[str, Any]:
-    """What `config.json` holds: the stage, its settings, and digests of what it was trained on."""
-    description = {"stage": stage, **dataclasses.asdict(config), **identity}
+def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
+    """What `config.json` holds: the stage, its settings, and what else the result depends on."""
+    description = {"stage": stage, **dataclasses.asdict(config), **more}
     return json.loads(json.dumps(description))  # tuples become lists, as they will be when read back
+
+
+def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What has changed between two flat dictionaries, one phrase for each name."""
+    return [
+        f"{name} was {recorded.get(name)!r}, now {now.get(name)!r}"
+        for name in [*recorded, *(name for name in now if name not in recorded)]
+        if recorded.get(name) != now.get(name)
+    ]
+
+
+def data_differences(recorded: dict[str, dict[str, str]], now: dict[str, dict[str, str]]) -> list[str]:
+    """What has changed between two data sets: "training data: 2 added (a, b)"."""
+    phrases = []
+    for part in now:
+        before, after = recorded.get(part, {}), now[part]
+        groups = {
+            "added": after.keys() - before.keys(),
+            "removed": before.keys() - after.keys(),
+            "changed": {name for name in after.keys() & before.keys() if after[name] != before[name]},
+        }
+        texts = [f"{len(names)} {what} ({_listed(sorted(names))})" for what, names in groups.items() if names]
+        if texts:
+            phrases.append(f"{part} data: {', '.join(texts)}")
+    return phrases
 
 
 def best_weights(run_or_file: str | Path) -> Path:
@@ -151,3 +165,27 @@ def best_weights(run_or_file: str | Path) -> Path:
     if path.is_file():
         return path
     raise UserError(f"{path}: expected a .keras file or a run folder that holds best.keras")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads one of a run folder's JSON files.
+
+    Raises:
+        UserError: when it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: not a readable JSON file of a run folder; give --run a new folder"
+        ) from error
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.training.averaging import WeightAverage
 from kind.training.config import TrainingConfig
+from kind.training.layer_names import freeze, rate_groups
+from kind.training.optimisers import GroupedOptimiser
 
 
 class Stage(keras.Model):
@@ -21,8 +26,6 @@ class Stage(keras.Model):
 
     #: Names that `losses` returns; "loss", the total, is first.
     terms: tuple[str, ...] = ("loss",)
-    #: Names that `scores` returns, on validation samples only.
-    score_names: tuple[str, ...] = ()
     #: What makes a net the best so far, and whether more of it is better.
     monitor: str = "val_loss"
     higher_is_better: bool = False
@@ -37,7 +40,7 @@ class Stage(keras.Model):
         super().__init__(name=f"{net.name}_stage")
         self.net = net
         self.config = config
-        self._means = {name: keras.metrics.Mean(name=name) for name in (*self.terms, *self.score_names)}
+        self._means = {name: keras.metrics.Mean(name=name) for name in self.terms}
 
     def losses(self, sample: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
         """Loss terms of a batch, float32 scalars by name, among them the total "loss"."""
@@ -51,34 +54,78 @@ class Stage(keras.Model):
         """What to show of a sample, left to right: float32 [N, H, W, 1 or 3] in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} does not say what to show")
 
+    def parts(self, net: keras.Model) -> dict[str, keras.Model]:
+        """Networks inside a saved `net` that are kept as files of their own too, by the file's stem."""
+        return {}
+
+    def set_up(self, steps_per_epoch: int) -> None:
+        """Makes everything that training needs besides the network, in the strategy's scope.
+
+        Args:
+            steps_per_epoch: optimiser steps an epoch.
+
+        Raises:
+            UserError: when `freeze` or `rates` of the config do not fit the network.
+        """
+        config = self.config
+        freeze(self.net, config.freeze)
+        self.stepper = GroupedOptimiser(config, steps_per_epoch, rate_groups(self.net, config.rates))
+        self.average = None
+        if config.average_decay:
+            variables = self.stepper.weights_in_order
+            self.average = WeightAverage(variables, config.average_decay, self.stepper.steps)
+        # All steps of up to 32 run in one call into TensorFlow, without Python between them.
+        self.compile(self.stepper.optimisers[0], steps_per_execution=min(steps_per_epoch, 32))
+
+    def state(self) -> dict[str, tf.Variable | keras.Model | list]:
+        """All that changes while training, by name: what a backup keeps."""
+        averages = self.average.averages if self.average else []
+        return {"net": self.net, "optimisers": self.stepper.optimisers, "averages": averages}
+
+    def kept_weights(self) -> contextlib.AbstractContextManager[None]:
+        """For the length of a `with` block, `net` has the weights that are validated and saved."""
+        return self.average.in_place() if self.average else contextlib.nullcontext()
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The running means, which Keras resets at the start of each epoch and validation."""
+        """The running means, which Keras resets at the start of each epoch."""
         return list(self._means.values())
 
     def train_step(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimiser step. A non-finite term or gradient raises before any weight changes."""
+        replica = tf.distribute.get_replica_context()
+        variables = self.stepper.weights_in_order
         with tf.GradientTape() as tape:
             terms = self.losses(sample, training=True)
+            share = terms["loss"] / replica.num_replicas_in_sync
+        # Reduced first and looked at afterwards: so all replicas see the same and stop at the same step.
+        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, tape.gradient(share, variables))
+        terms = replica.all_reduce(tf.distribute.ReduceOp.MEAN, terms)
+        terms, gradients = self._checked(terms, gradients)
+        with tf.control_dependencies(
+            gradients
+        ):  # nothing moves, not even the step's number, before the checks
+            self.stepper.apply(gradients)
+        if self.average:
+            self.average.update()
+        for name, term in terms.items():
+            self._means[name].update_state(term)
+        return {name: mean.result() for name, mean in self._means.items()}
+
+    def validation_values(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Losses and scores of one validation batch, float32 scalars by name."""
+        return {**self.losses(sample, training=False), **self.scores(sample)}
+
+    def _checked(self, terms, gradients):
+        """Finite terms, and finite gradients with their global norm clipped if the config says so."""
+        norm = tf.linalg.global_norm(gradients)
+        with tf.control_dependencies([norm]):
             terms = {
                 name: tf.debugging.check_numerics(term, f"loss term {name}") for name, term in terms.items()
             }
-            # Gradients are summed over replicas, each of which sees its share of the batch.
-            loss = terms["loss"] / tf.distribute.get_strategy().num_replicas_in_sync
-        variables = self.net.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        with tf.control_dependencies(
-            [tf.debugging.check_numerics(tf.linalg.global_norm(gradients), "gradient of the loss")]
-        ):
-            gradients = [tf.identity(gradient) for gradient in gradients]
-        self.optimizer.apply_gradients(zip(gradients, variables))
-        return self._tracked(terms)
-
-    def test_step(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Losses and scores of one validation batch."""
-        return self._tracked({**self.losses(sample, training=False), **self.scores(sample)})
-
-    def _tracked(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        for name, value in values.items():
-            self._means[name].update_state(value)
-        return {name: self._means[name].result() for name in values}
+        with tf.control_dependencies(list(terms.values())):
+            norm = tf.debugging.check_numerics(norm, "gradient of the loss")
+        with tf.control_dependencies([norm]):
+            if self.config.clip_norm:
+                gradients, _ = tf.clip_by_global_norm(gradients, self.config.clip_norm, use_norm=norm)
+            return terms, [tf.identity(gradient) for gradient in gradients]

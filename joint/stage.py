@@ -1,0 +1,112 @@
+"""Joint fine-tuning: dark image → decomposition, restoration, adjustment → relit image ≈ bright image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+from tensorflow import keras
+
+from joint.config import JointConfig
+from kind.losses.dissimilarity import dissimilarity
+from kind.losses.reconstruction import reconstruction
+from kind.losses.reflectance_similarity import reflectance_similarity
+from kind.losses.squared_error import squared_error
+from kind.ops.ssim import ssim
+from kind.training.recipe import Recipe
+from kind.training.stage import Stage
+
+_EPSILON = 1e-4
+_NAMES = {"decom": "decomposition", "restoration": "restoration", "illumination": "adjustment"}
+
+
+class JointStage(Stage):
+    """Learns from image pairs `{low, high}`; the best nets have the highest validation PSNR, relit."""
+
+    terms = ("loss", "squared_error", "dissimilarity", "reconstruction", "reflectance_similarity")
+    monitor = "val_psnr"
+    higher_is_better = True
+    config: JointConfig
+
+    def losses(self, sample, training):
+        """Mean square and 1 - SSIM of the relit image, and what keeps the decomposition one."""
+        dark, bright, _, _, relit = self._forward(sample, training)
+        terms = {
+            "squared_error": squared_error(relit, sample["high"]),
+            "dissimilarity": dissimilarity(relit, sample["high"]),
+            "reconstruction": reconstruction(sample["low"], *dark) + reconstruction(sample["high"], *bright),
+            "reflectance_similarity": reflectance_similarity(dark[0], bright[0]),
+        }
+        total = (
+            terms["squared_error"]
+            + terms["dissimilarity"]
+            + self.config.reconstruction_weight * terms["reconstruction"]
+            + self.config.similarity_weight * terms["reflectance_similarity"]
+        )
+        return {"loss": total, **terms}
+
+    def scores(self, sample):
+        """PSNR in dB and SSIM of the relit image, with the bright image's ratio of brightness."""
+        relit = self._forward(sample, training=False)[-1]
+        return {
+            "psnr": tf.reduce_mean(tf.image.psnr(relit, sample["high"], 1.0)),
+            "ssim": tf.reduce_mean(ssim(relit, sample["high"])),
+        }
+
+    def pictures(self, sample):
+        """Dark image, its reflectance, restored, illumination adjusted, relit image, bright image."""
+        dark, _, restored, adjusted, relit = self._forward(sample, training=False)
+        return [sample["low"], dark[0], restored, adjusted, relit, sample["high"]]
+
+    def parts(self, net):
+        """The three networks, in the files that `Enhancer.load` looks for."""
+        return _networks(net)
+
+    def _forward(self, sample, training):
+        """Both decompositions (R, L), and of the dark one R̂, L̂ and R̂ ∘ L̂."""
+        decom, restoration, adjustment = _networks(self.net).values()
+        both = decom(tf.concat([sample["low"], sample["high"]], axis=0), training=training)
+        dark, bright = zip(*(tf.split(part, 2) for part in both))
+        restored = restoration(list(dark), training=training)
+        # The ratio that the adjustment was trained with; it is a wish, so no gradient goes through it.
+        ratio = tf.reduce_mean(dark[1] / (bright[1] + _EPSILON), axis=[1, 2, 3], keepdims=True)
+        alpha = tf.stop_gradient(1.0 / tf.maximum(ratio, _EPSILON) + _EPSILON) * tf.ones_like(dark[1])
+        adjusted = adjustment([dark[1], alpha], training=training)
+        return dark, bright, restored, adjusted, restored * adjusted
+
+
+def joint_net(decom: keras.Model, restoration: keras.Model, illumination: keras.Model) -> keras.Model:
+    """Joins three networks into one that can be saved as one file.
+
+    Args:
+        decom: image → [reflectance, illumination].
+        restoration: [reflectance, illumination] → restored reflectance.
+        illumination: [illumination, α plane] → adjusted illumination.
+
+    Returns:
+        A model named "joint" from [image float32 [N, H, W, 3], alpha float32 [N, H, W, 1]] to the relit
+        image, float32 [N, H, W, 3] in (0, 1).
+    """
+    image = keras.Input((None, None, 3), name="image")
+    alpha = keras.Input((None, None, 1), name="alpha")
+    dark = decom(image)
+    relit = [restoration(dark), illumination([dark[1], alpha])]
+    return keras.Model([image, alpha], keras.layers.Multiply(name="relit")(relit), name="joint")
+
+
+def recipe(make_nets: Callable[[], list[keras.Model]]) -> Recipe:
+    """The joint stage's recipe.
+
+    Args:
+        make_nets: builds the decomposition, restoration and adjustment networks with the weights to start
+            from, under the precision and the strategy in force.
+    """
+    return Recipe(JointStage, lambda config: joint_net(*make_nets()), needs_decom=False)
+
+
+def _networks(net: keras.Model) -> dict[str, keras.Model]:
+    """The three networks of a joint one by stage, in the order in which an image meets them."""
+    inner = [layer for layer in net.layers if isinstance(layer, keras.Model)]
+    return {
+        stage: next(model for model in inner if model.name.startswith(name)) for stage, name in _NAMES.items()
+    }

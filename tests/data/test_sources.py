@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorflow import keras
+
+from data.pairs import find_pairs
+from data.sources import decomposed_source, pair_source
+from kind.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pairs of different sizes; the second dark one is black."""
+    generator = np.random.default_rng(0)
+    for number, (height, width) in enumerate([(9, 12), (10, 8), (11, 11)]):
+        high = generator.integers(0, 256, (height, width, 3), np.uint8)
+        low = high // 8 if number != 1 else np.zeros_like(high)
+        for side, image in (("low", low), ("high", high)):
+            path = tmp_path / "pairs" / side / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    return tmp_path / "pairs"
+
+
+def splitting_net(seed=0):
+    """A stand-in for the decomposition: 1×1 convolutions, so that NumPy can do it too."""
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((None, None, 3))
+    reflectance = keras.layers.Conv2D(3, 1, activation="sigmoid", name="reflectance")(image)
+    illumination = keras.layers.Conv2D(1, 1, activation="sigmoid", name="illumination")(image)
+    return keras.Model(image, [reflectance, illumination], name="decomposition")
+
+
+def stretched(path):
+    """The published loading: every image from its minimum to its maximum."""
+    values = np.asarray(Image.open(path), np.float64) / 255
+    span = values.max() - values.min()
+    return (values - values.min()) / np.maximum(span, 1 / 255)
+
+
+def test_pairs_are_decoded_and_stretched(folder, tmp_path):
+    source = pair_source(find_pairs(folder), tmp_path / "cache")
+    assert source.names == ("0", "1", "2") and len(source) == 3 and source.smallest_side() == 8
+    assert source.images[2] == str(folder / "low" / "2.png")
+    read = source.reader()
+    for index, name in enumerate(source.names):
+        for side, values in read(tf.constant(index, tf.int64)).items():
+            expected = stretched(folder / side / f"{name}.png")
+            assert np.max(np.abs(values.numpy() / 65535 - expected)) < 1e-4
+
+
+def test_16_bit_images_keep_their_levels(tmp_path):
+    from tifffile import imwrite
+
+    image = np.arange(0, 65535, 257, np.uint16)[:192].reshape(8, 8, 3) + np.uint16(100)
+    for side in ("low", "high"):
+        (tmp_path / side).mkdir()
+        imwrite(tmp_path / side / "a.tif", image)
+    values = pair_source(find_pairs(tmp_path), tmp_path / "cache").reader()(tf.constant(0, tf.int64))["low"]
+    expected = (image - image.min()) / float(image.max() - image.min())
+    assert np.max(np.abs(values.numpy() / 65535 - expected)) < 2e-5
+    assert len(np.unique(values)) == 192
+
+
+def test_memory_and_files_give_the_same_samples(folder, tmp_path):
+    source = pair_source(find_pairs(folder), tmp_path / "cache")
+    in_memory, from_files = source.reader(memory=1 << 30), source.reader(memory=0)
+    assert in_memory is not from_files
+    for index in range(len(source)):
+        number = tf.constant(index, tf.int64)
+        for key, values in in_memory(number).items():
+            assert np.array_equal(values, from_files(number)[key])
+
+
+def test_images_are_decoded_once(folder, tmp_path):
+    seen = []
+    pairs = find_pairs(folder)
+    pair_source(pairs, tmp_path / "cache", lambda what, done, total: seen.append((what, done, total)))
+    assert seen == [("decoding images", done, 6) for done in range(1, 7)]
+    pair_source(pairs, tmp_path / "cache", lambda *progress: pytest.fail("decoded again"))
+
+
+def test_digests_change_with_the_images_and_nothing_else(folder, tmp_path):
+    before = pair_source(find_pairs(folder), tmp_path / "cache").digests()
+    assert before == pair_source(find_pairs(folder), tmp_path / "elsewhere").digests()
+    image = np.asarray(Image.open(folder / "high" / "2.png")).copy()
+    image[0, 0, 0] ^= 1
+    Image.fromarray(image).save(folder / "high" / "2.png")
+    after = pair_source(find_pairs(folder), tmp_path / "cache").digests()
+    assert {name for name in before if before[name] != after[name]} == {"2"}
+
+
+def test_decompositions_are_those_of_the_whole_stretched_image(folder, tmp_path):
+    net = splitting_net()
+    source = decomposed_source(find_pairs(folder), net, tmp_path / "cache")
+    sample = source.reader()(tf.constant(0, tf.int64))
+    assert set(sample) == {
+        f"{part}_{side}" for part in ("reflectance", "illumination") for side in ("low", "high")
+    }
+    for side in ("low", "high"):
+        image = stretched(folder / side / "0.png")
+        for part in ("reflectance", "illumination"):
+            kernel, bias = net.get_layer(part).get_weights()
+            expected = 1 / (1 + np.exp(-(image @ kernel[0, 0] + bias)))
+            assert np.max(np.abs(sample[f"{part}_{side}"].numpy() / 65535 - expected)) < 1e-4
+
+
+def test_the_decomposition_cache_is_kept_by_the_weights(folder, tmp_path):
+    pairs, seen = find_pairs(folder), []
+    count = lambda what, done, total: seen.append(done)  # noqa: E731
+    first = decomposed_source(pairs, splitting_net(), tmp_path / "cache", count)
+    assert len(seen) == 6
+    again = decomposed_source(pairs, splitting_net(), tmp_path / "cache", count)
+    assert len(seen) == 6 and again.digests() == first.digests()
+    other = decomposed_source(pairs, splitting_net(seed=1), tmp_path / "cache", count)
+    assert len(seen) == 12
+    assert not set(other.digests().values()) & set(first.digests().values())
+    assert not set(other.files["reflectance_low"]) & set(first.files["reflectance_low"])
+
+
+def test_a_damaged_image_is_named(folder, tmp_path):
+    damaged = folder / "low" / "0.png"
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+    with pytest.raises(UserError, match="0.png"):
+        pair_source(find_pairs(folder), tmp_path / "cache")

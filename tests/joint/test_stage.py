@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from joint.config import JointConfig
+from joint.stage import JointStage, joint_net, recipe
+from kind.network_files import load_net, save_net
+from kind.pipeline import Enhancer
+
+
+def nets():
+    """Stand-ins with the names and shapes of the three networks; fixed functions that NumPy can do too."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((None, None, 3), name="image")
+    parts = [keras.layers.Conv2D(n, 1, activation="sigmoid", name=f"to_{n}")(image) for n in (3, 1)]
+    decom = keras.Model(image, parts, name="decomposition")
+    reflectance, illumination, alpha = (keras.Input((None, None, n)) for n in (3, 1, 1))
+    joined = keras.layers.Concatenate(name="join")([reflectance, illumination])
+    restored = keras.layers.Conv2D(3, 1, activation="sigmoid", name="restored")(joined)
+    joined = keras.layers.Concatenate(name="join")([illumination, alpha])
+    adjusted = keras.layers.Conv2D(1, 1, activation="sigmoid", name="adjusted")(joined)
+    restoration = keras.Model([reflectance, illumination], restored, name="restoration_unet")
+    return [decom, restoration, keras.Model([illumination, alpha], adjusted, name="adjustment")]
+
+
+@pytest.fixture(scope="module")
+def stage():
+    config = JointConfig(reconstruction_weight=0.5, similarity_weight=0.25)
+    made = recipe(nets)
+    return made.stage(made.make_net(config), config)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    high = np.random.default_rng(0).random((2, 13, 15, 3), np.float32)
+    return {"low": tf.constant(high / 6), "high": tf.constant(high)}
+
+
+def numpy_layer(layer, values):
+    kernel, bias = (weights.astype(np.float64) for weights in layer.get_weights())
+    return 1 / (1 + np.exp(-(values @ kernel[0, 0] + bias)))
+
+
+def numpy_forward(stage, sample):
+    decom, restoration, adjustment = (
+        stage.net.get_layer(name) for name in ("decomposition", "restoration_unet", "adjustment")
+    )
+    low, high = (sample[side].numpy().astype(np.float64) for side in ("low", "high"))
+    dark, bright = ([numpy_layer(decom.get_layer(f"to_{n}"), image) for n in (3, 1)] for image in (low, high))
+    restored = numpy_layer(restoration.get_layer("restored"), np.concatenate(dark, axis=-1))
+    alpha = 1 / np.mean(dark[1] / (bright[1] + 1e-4), axis=(1, 2, 3), keepdims=True) + 1e-4
+    planes = np.broadcast_to(alpha, dark[1].shape)
+    adjusted = numpy_layer(adjustment.get_layer("adjusted"), np.concatenate([dark[1], planes], axis=-1))
+    return low, high, dark, bright, restored * adjusted
+
+
+def test_terms_and_scores_equal_numpy(stage, sample):
+    low, high, dark, bright, relit = numpy_forward(stage, sample)
+    terms = {name: float(value) for name, value in stage.losses(sample, training=True).items()}
+    reconstruction = np.abs(dark[0] * dark[1] - low).mean() + np.abs(bright[0] * bright[1] - high).mean()
+    assert terms["squared_error"] == pytest.approx(np.mean((relit - high) ** 2), rel=1e-4)
+    assert terms["reconstruction"] == pytest.approx(reconstruction, rel=1e-4)
+    assert terms["reflectance_similarity"] == pytest.approx(np.abs(dark[0] - bright[0]).mean(), rel=1e-3)
+    total = terms["squared_error"] + terms["dissimilarity"]
+    total += 0.5 * terms["reconstruction"] + 0.25 * terms["reflectance_similarity"]
+    assert terms["loss"] == pytest.approx(total, rel=1e-5) and list(terms) == list(stage.terms)
+    one = {name: value[:1] for name, value in sample.items()}
+    scores = stage.scores(one)
+    assert float(scores["psnr"]) == pytest.approx(-10 * np.log10(np.mean((relit - high)[0] ** 2)), rel=1e-4)
+    assert float(scores["ssim"]) == pytest.approx(
+        1 - float(stage.losses(one, False)["dissimilarity"]), abs=1e-6
+    )
+
+
+def test_the_gradient_reaches_all_three_networks_but_not_the_ratio(stage, sample):
+    with tf.GradientTape() as tape:
+        loss = stage.losses(sample, training=True)["squared_error"]
+    gradients = tape.gradient(loss, stage.net.trainable_variables)
+    assert len(gradients) == 8 and all(np.any(gradient != 0) for gradient in gradients)
+    with tf.GradientTape() as tape:
+        tape.watch(sample["high"])
+        relit = tf.reduce_sum(stage.pictures(sample)[4])
+    assert np.all(tape.gradient(relit, sample["high"]) == 0)  # it enters through the ratio only
+
+
+def test_the_parts_of_a_saved_network_are_the_enhancer(stage, sample, tmp_path):
+    save_net(stage.net, tmp_path / "joint.keras")
+    loaded = load_net(tmp_path / "joint.keras")
+    parts = stage.parts(loaded)
+    assert list(parts) == ["decom", "restoration", "illumination"]
+    enhanced = Enhancer(**parts)(sample["low"], alpha=3.0)
+    relit = joint_net(*parts.values())([enhanced.stretched, tf.fill((2, 13, 15, 1), 3.0)])
+    np.testing.assert_allclose(relit, enhanced.relit, atol=1e-6)
+
+
+def test_pictures_and_recipe(stage, sample):
+    assert [picture.shape[-1] for picture in stage.pictures(sample)] == [3, 3, 3, 1, 3, 3]
+    assert isinstance(stage, JointStage) and not recipe(nets).needs_decom

@@ -1,0 +1,82 @@
+import argparse
+import json
+import subprocess
+import sys
+
+import pytest
+
+from kind.cli.runs import add_arguments, find_runs, run
+from kind.errors import UserError
+from kind.training.run_folder import RunFolder
+
+
+def make_run(path, stage, monitor, higher_is_better, values, network=True):
+    folder = RunFolder(path)
+    config = {"stage": stage, "epochs": 9, "monitor": monitor, "higher_is_better": higher_is_better}
+    with folder.opened(config, {}):
+        for epoch, value in enumerate(values, start=1):
+            folder.append_metrics(
+                {"epoch": epoch, "loss": 1.0, **({} if value is None else {monitor: value})}
+            )
+    if network:
+        folder.best_file.write_text("")
+
+
+def command(*arguments):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+@pytest.fixture
+def runs(tmp_path):
+    make_run(tmp_path / "deep" / "b", "restoration", "val_psnr", True, [None, 20.5, 19.0])
+    make_run(tmp_path / "a", "decom", "val_loss", False, [0.5, 0.25, 0.75, None])
+    make_run(tmp_path / "new", "decom", "val_loss", False, [], network=False)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text("{}")
+    return tmp_path
+
+
+def test_runs_are_listed_with_their_best_figure(runs, capsys):
+    assert command(runs) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["run", "stage", "epochs", "best", "at", "epoch", "network"]
+    assert rows[1:] == [
+        ["a", "decom", "4/9", "val_loss", "0.25", "2", str(runs / "a" / "best.keras")],
+        ["new", "decom", "0/9", "-", "-", "-"],
+        ["deep/b", "restoration", "3/9", "val_psnr", "20.5", "2", str(runs / "deep" / "b" / "best.keras")],
+    ]
+
+
+def test_json_and_a_run_folder_itself(runs, capsys):
+    assert command(runs / "a", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "run": ".",
+        "stage": "decom",
+        "epochs": [4, 9],
+        "best": ["val_loss", 0.25],
+        "best_epoch": 2,
+        "network": str(runs / "a" / "best.keras"),
+    }
+
+
+def test_nothing_to_list_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="no run folder in it"):
+        find_runs(tmp_path)
+    with pytest.raises(UserError, match="none: no such folder"):
+        find_runs(tmp_path / "none")
+
+
+def test_a_damaged_run_is_named(runs):
+    (runs / "a" / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"a/config\.json: not a readable JSON file"):
+        find_runs(runs)
+
+
+def test_listing_needs_no_tensorflow(runs):
+    script = (
+        "import sys, pathlib; from kind.cli.runs import find_runs; find_runs(pathlib.Path(sys.argv[1])); "
+    )
+    script += "sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script, str(runs)]).returncode == 0

@@ -1,0 +1,91 @@
+import argparse
+import dataclasses
+
+import pytest
+
+from decom.config import DecompositionConfig
+from illumination.config import AdjustmentConfig
+from joint.config import JointConfig
+from kind.errors import UserError
+from kind.training.config import TrainingConfig, add_flags, config_from_flags
+from restoration.config import RestorationConfig
+
+CONFIGS = [TrainingConfig, DecompositionConfig, RestorationConfig, AdjustmentConfig, JointConfig]
+
+
+def parsed(config_class, *arguments, **replaced):
+    parser = argparse.ArgumentParser()
+    add_flags(parser, config_class)
+    return config_from_flags(config_class, parser.parse_args(arguments), **replaced)
+
+
+@pytest.mark.parametrize("config_class", CONFIGS)
+def test_no_flag_leaves_the_defaults(config_class):
+    assert parsed(config_class) == config_class()
+
+
+def test_the_papers_schedules_are_the_defaults():
+    settings = [dataclasses.astuple(config())[1:5] for config in (DecompositionConfig, AdjustmentConfig)]
+    assert settings == [(2000, 10, 48, 1e-4)] * 2
+    restoration = RestorationConfig()
+    assert (restoration.epochs, restoration.batch, restoration.patch) == (1000, 4, 384)
+    assert (restoration.schedule, restoration.step_epochs, restoration.step_factor) == ("step", (800,), 0.5)
+    msia = parsed(RestorationConfig, "--variant", "msia", "--epochs", "5")
+    assert (msia.epochs, msia.batch, msia.step_epochs) == (5, 10, (300, 500, 1500))
+
+
+@pytest.mark.parametrize("config_class", CONFIGS)
+def test_every_field_has_a_flag_that_sets_it(config_class):
+    examples = {
+        "seed": 3, "epochs": 7, "batch": 3, "patch": 33, "learning_rate": 0.5, "schedule": "step",
+        "step_epochs": (3, 4), "step_factor": 0.25, "warmup_epochs": 2, "optimiser": "radam",
+        "weight_decay": 0.125, "lookahead": True, "clip_norm": 2.0, "average_decay": 0.75,
+        "freeze": ("a", "b*"), "rates": ("a=2",), "precision": "mixed_bfloat16", "per_image": True,
+        "validation_every": 4, "validate_epochs": 6, "similarity_weight": 0.375, "mutual_weight": 0.375,
+        "smoothness_weight": 0.375, "variant": "msia", "target_power": 1.5, "target_scale": 0.875,
+        "gradient_term": False, "signed_gradient": True, "reconstruction_weight": 0.375,
+    }  # fmt: skip
+    arguments = []
+    for field in dataclasses.fields(config_class):
+        flag, value = "--" + field.name.replace("_", "-"), examples[field.name]
+        if isinstance(value, bool):
+            arguments.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            arguments += [flag, *map(str, value if isinstance(value, tuple) else [value])]
+    config = parsed(config_class, *arguments)
+    assert dataclasses.asdict(config) == {f.name: examples[f.name] for f in dataclasses.fields(config_class)}
+
+
+def test_replaced_defaults_give_way_to_flags():
+    config = parsed(TrainingConfig, "--epochs", "3", epochs=60, batch=2)
+    assert (config.epochs, config.batch) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": 0}, "--epochs expects at least 1, received 0"),
+        ({"batch": 0}, "--batch"),
+        ({"patch": -1}, "--patch"),
+        ({"validate_epochs": 0}, "--validate-epochs"),
+        ({"validation_every": 1}, "--validation-every expects at least 2, received 1"),
+        ({"learning_rate": 0.0}, "--learning-rate expects more than 0, received 0.0"),
+        ({"learning_rate": float("nan")}, "--learning-rate"),
+        ({"seed": -1}, "--seed"),
+        ({"clip_norm": -1.0}, "--clip-norm"),
+        ({"warmup_epochs": -1}, "--warmup-epochs"),
+        ({"average_decay": 1.0}, "--average-decay"),
+        ({"lookahead": True}, "--lookahead expects --optimiser radam, received adam"),
+        ({"weight_decay": 0.1}, "--weight-decay expects --optimiser adamw or radam, received adam"),
+    ],
+)
+def test_values_that_cannot_be_used_are_refused_with_their_flag(settings, words):
+    with pytest.raises(UserError) as caught:
+        TrainingConfig(**settings)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("config_class", [RestorationConfig, JointConfig])
+def test_patches_smaller_than_the_window_of_ssim_are_refused(config_class):
+    with pytest.raises(UserError, match="--patch expects at least 11"):
+        config_class(patch=10)

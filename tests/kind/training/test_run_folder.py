@@ -1,0 +1,138 @@
+import json
+import math
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from kind.errors import UserError
+from kind.training.run_folder import RunFolder, best_weights, data_differences, describe, differences
+
+DATA = {"training": {"a": "1", "b": "2"}, "validation": {"c": "3"}}
+
+
+@dataclass(frozen=True)
+class Config:
+    epochs: int = 3
+    steps: tuple = (1, 2)
+
+
+CONFIG = describe("decom", Config(), monitor="val_loss")
+
+
+def record(path):
+    with RunFolder(path).opened(CONFIG, DATA):
+        pass
+
+
+def test_a_description_is_what_json_gives_back():
+    assert CONFIG == {"stage": "decom", "epochs": 3, "steps": [1, 2], "monitor": "val_loss"}
+
+
+def test_a_new_folder_records_and_the_same_settings_open_it_again(tmp_path):
+    folder = RunFolder(tmp_path / "new" / "run")
+    with folder.opened(CONFIG, DATA):
+        pass
+    assert json.loads(folder.config_file.read_text()) == CONFIG
+    assert json.loads(folder.data_file.read_text()) == DATA
+    with RunFolder(tmp_path / "new" / "run").opened(CONFIG, DATA):
+        assert folder.read_metrics() == []
+
+
+def refusal(path, config, data):
+    with pytest.raises(UserError) as caught, RunFolder(path).opened(config, data):
+        pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_other_settings_are_refused_with_what_changed(tmp_path):
+    record(tmp_path)
+    message = refusal(tmp_path, {**CONFIG, "epochs": 4, "more": True}, DATA)
+    assert f"{tmp_path}: belongs to another run: epochs was 3, now 4; more was None, now True." in message
+    assert f"--run NEW --fork {tmp_path}" in message
+    assert json.loads((tmp_path / "config.json").read_text()) == CONFIG
+
+
+def test_other_data_are_refused_with_what_changed(tmp_path):
+    record(tmp_path)
+    other = {"training": {"a": "1", "b": "9", "d": "4", "e": "5"}, "validation": {}}
+    message = refusal(tmp_path, CONFIG, other)
+    assert "training data: 2 added (d, e), 1 changed (b); validation data: 1 removed (c)" in message
+
+
+def test_long_lists_of_changes_are_cut():
+    after = {"training": {str(number): "" for number in range(9)}}
+    assert data_differences({"training": {}}, after) == ["training data: 9 added (0, 1, 2 and 6 more)"]
+    assert data_differences(after, after) == [] and differences(CONFIG, CONFIG) == []
+
+
+def test_a_folder_of_other_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    assert "holds files but no config.json" in refusal(tmp_path, CONFIG, DATA)
+
+
+def test_a_kill_before_the_config_was_written_does_not_matter(tmp_path):
+    (tmp_path / "data.json").write_text("{}")
+    (tmp_path / ".config.x.json").write_text("{")
+    record(tmp_path)
+    assert json.loads((tmp_path / "data.json").read_text()) == DATA
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert f"{tmp_path / 'file' / 'run'}: cannot be written to" in refusal(
+        tmp_path / "file" / "run", CONFIG, DATA
+    )
+
+
+def test_damaged_json_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    assert f"{tmp_path / 'config.json'}: not a readable JSON file" in refusal(tmp_path, CONFIG, DATA)
+
+
+def test_two_processes_cannot_share_a_folder(tmp_path):
+    pytest.importorskip("fcntl", reason="file locks are POSIX's")
+    script = (
+        "import sys; from kind.training.run_folder import RunFolder; folder = RunFolder(sys.argv[1]); "
+        f"held = folder.opened({CONFIG!r}, {DATA!r}); held.__enter__(); "
+        "print('open', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "open\n"
+        assert "another process is training in this folder" in refusal(tmp_path, CONFIG, DATA)
+        other.kill()
+    record(tmp_path)
+
+
+def test_metrics_survive_a_line_cut_off_by_a_kill(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.read_metrics() == []
+    for epoch in (1, 2, 3):
+        folder.append_metrics({"epoch": epoch, "loss": epoch / 3})
+    whole = folder.metrics_file.read_bytes()
+    folder.metrics_file.write_bytes(whole + b'{"epoch": 4, "lo')
+    assert [record["epoch"] for record in folder.read_metrics()] == [1, 2, 3]
+    folder.forget_after(3)
+    assert folder.metrics_file.read_bytes() == whole
+    folder.forget_after(1)
+    assert folder.metrics_file.read_bytes() == whole.splitlines(keepends=True)[0]
+
+
+def test_the_best_is_the_first_of_the_best_finite_ones(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.best("val_psnr", True) is None
+    for epoch, value in enumerate([math.nan, 2.0, 3.0, 3.0, -math.inf, 1.0], start=1):
+        folder.append_metrics({"epoch": epoch, "val_psnr": value})
+        folder.append_metrics({"epoch": epoch, "loss": 0.0})
+    assert folder.best("val_psnr", True) == (3, 3.0)
+    assert folder.best("val_psnr", False) == (6, 1.0)
+
+
+def test_weights_are_meant_by_a_run_folder_or_a_file(tmp_path):
+    with pytest.raises(UserError, match=r"expected a \.keras file or a run folder that holds best\.keras"):
+        best_weights(tmp_path)
+    (tmp_path / "best.keras").write_text("")
+    assert best_weights(tmp_path) == best_weights(str(tmp_path / "best.keras")) == tmp_path / "best.keras"

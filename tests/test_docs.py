@@ -1,0 +1,138 @@
+"""The documents tell the truth: their commands are understood, their links lead somewhere, their code runs.
+
+The quick tests only parse commands; `-m slow` also runs them all, document by document, on small stand-ins
+for the files that the documents name.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+#: What makes a documented training run short; the last of two equal flags counts.
+SHORT = ["--epochs", "1", "--patch", "16", "--batch", "2", "--validate-epochs", "1"]
+
+
+def blocks(document, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", document.read_text(encoding="utf-8"), re.S | re.M)
+
+
+def commands(document):
+    """Every command of a document as a list of words, without environment variables in front."""
+    for block in blocks(document, "shell"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
+                words.pop(0)
+            if words:
+                yield words
+
+
+def is_python(word):
+    return word in ("python", ".venv/bin/python")
+
+
+def parser_of(words):
+    """The argument parser of a Python command, and the arguments that it gets."""
+    if words[1:3] == ["-m", "kind"]:
+        from kind.cli.main import make_parser
+
+        return make_parser(), words[3:]
+    if words[1] == "train_stage.py":
+        from train_stage import make_parser
+
+        return make_parser(), words[2:]
+    if words[1] == "evaluate.py":
+        from evaluate import make_parser
+
+        return make_parser(), words[2:]
+    return None, words[1:]
+
+
+@names
+def test_commands_are_understood(document):
+    for words in commands(document):
+        if words[0] == "make":
+            subprocess.run(["make", "--dry-run", *words[1:]], cwd=REPOSITORY, check=True, capture_output=True)
+        elif is_python(words[0]):
+            parser, arguments = parser_of(words)
+            if parser:
+                parser.parse_args(arguments)  # exits with the usage error when it is none
+            else:
+                assert arguments[0] == "-m" and arguments[1].startswith("benchmarks."), words
+                assert (REPOSITORY / (arguments[1].replace(".", "/") + ".py")).is_file(), words
+        else:
+            assert words[0] in ("git", "cd", "tensorboard", ".venv/bin/tensorboard", "docker", "curl"), words
+
+
+@names
+def test_python_is_python(document):
+    for block in blocks(document, "python"):
+        compile(block, str(document), "exec")
+
+
+@names
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+@pytest.fixture
+def desk(tmp_path, request):
+    """A folder like the repository's, with the files that documents name."""
+    from data.samples import write_dark, write_pairs
+
+    for path in REPOSITORY.iterdir():
+        if path.suffix == ".py" or (path / "__init__.py").is_file() or path.name == "benchmarks":
+            (tmp_path / path.name).symlink_to(path)
+    shutil.copytree(REPOSITORY / "docs", tmp_path / "docs")
+    pairs = write_pairs(tmp_path / "pairs", tile=64)
+    for side in ("low", "high"):
+        for index, path in enumerate(sorted((pairs / side).iterdir())):
+            if index >= 12:
+                path.unlink()
+    for name in ("lol_train", "LOL"):
+        (tmp_path / name).symlink_to(pairs)
+    write_dark(tmp_path / "holiday")
+    shutil.copy(next((pairs / "low").iterdir()), tmp_path / "night.png")
+    (tmp_path / "night.png").rename(tmp_path / "night.jpg")  # content tells the format
+    reference = (
+        Path(os.environ.get("KIND_REFERENCE", REPOSITORY.parent / "shared")) / "reference/kind/checkpoints"
+    )
+    if reference.is_dir():
+        for published, ours in {
+            "decom_net_train": "kind/decom",
+            "illumination_adjust_net_train": "kind/illumination",
+            "decom_model": "kind_plus/decom",
+            "illu_model": "kind_plus/illumination",
+        }.items():
+            (tmp_path / "checkpoint").mkdir(exist_ok=True)
+            (tmp_path / "checkpoint" / published).symlink_to(reference / ours)
+    return tmp_path
+
+
+@pytest.mark.slow
+@names
+def test_commands_run(document, desk):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(desk / "cache")}
+    for words in commands(document):
+        if not is_python(words[0]):
+            continue
+        if words[1] == "train_stage.py" and "--quick" not in words:
+            words = [*words, *SHORT]
+        done = subprocess.run(
+            [sys.executable, *words[1:]], cwd=desk, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stderr[-2000:]}"
+    for block in blocks(document, "python"):
+        subprocess.run([sys.executable, "-c", block], cwd=desk, env=environment, check=True)
