@@ -1,4 +1,4 @@
-"""Scores enhanced images: python evaluate.py {enhance|fit-niqe|detect} ….
+"""Scores enhanced images and detectors: python evaluate.py {enhance|fit-niqe|detect} ….
 
 Several protocols, one table: what each of them knows of the target is written above it.
 """
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli import evaluate_detect
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,12 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ↑ must not cost the table
-    parser = make_parser()
-    flags, unknown = parser.parse_known_args(arguments)
-    if unknown and flags.command != "detect":  # which takes no flags yet, and says so itself
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    flags = make_parser().parse_args(arguments)
     try:
-        return {"enhance": _enhance, "fit-niqe": _fit_niqe, "detect": _detect}[flags.command](flags)
+        return {"enhance": _enhance, "fit-niqe": _fit_niqe, "detect": evaluate_detect.run}[flags.command](
+            flags
+        )
     except UserError as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
@@ -66,7 +66,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     fit.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .npz")
     fit.add_argument("--name", help="what reports call the model (default: the folder's name)")
-    commands.add_parser("detect", help="reserved: comes with the detector")
+    text = "score detectors on annotated photographs, on several kinds of input"
+    evaluate_detect.add_arguments(
+        commands.add_parser("detect", help=text, description=text, allow_abbrev=False)
+    )
     return parser
 
 
@@ -119,10 +122,6 @@ def _alpha(text: str) -> float:
         if 0 <= (alpha := float(text)) < float("inf"):
             return alpha
     raise argparse.ArgumentTypeError(f"expects a number from 0 on, received {text!r}")
-
-
-def _detect(flags: argparse.Namespace) -> int:
-    raise UserError("detect is not there yet: it comes with the detector; enhance and fit-niqe are")
 
 
 def _enhance(flags: argparse.Namespace) -> int:

@@ -124,7 +124,8 @@ class Enhancer:
         alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), tf.shape(images)[:1])
         stretched = min_max_stretch(images)
         tile, halo = _OTHER_TILES_AND_HALOS.get(self.restoration.name, (_TILE, _HALO))
-        if max(images.shape[1:3]) > tile + 2 * halo:
+        # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
+        if tf.executing_eagerly() and max(images.shape[1:3]) > tile + 2 * halo:
             return self._tiled(stretched, alpha, fusion, tile, halo)
         return self._graphs[fusion](stretched, alpha)
 

@@ -15,3 +15,47 @@ def shared() -> Path:
     if not (folder / "reference").is_dir():
         pytest.skip(f"no reference data: expected the folder `reference` in {folder} (set KIND_REFERENCE)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def painted_detector():
+    """Stands for a detector with two classes: a spot of 8×8 brighter than half is a `spot` of 16×16.
+
+    Spots are seen where they lie on a grid of 8 pixels; their score is their brightness. No `dot` is found.
+    """
+    import tensorflow as tf
+
+    class Painted(tf.keras.Model):
+        class_names = ("dot", "spot")
+
+        def call(self, images, training=False):
+            cells = tf.nn.avg_pool2d(tf.reduce_max(images, -1, keepdims=True), 8, 8, "VALID")
+            found = tf.reshape(tf.where(cells > 0.5, cells, 0.0), [tf.shape(images)[0], -1, 1])
+            coarser = tf.shape(found)[1] * 5 // 16  # anchors at strides 16 and 32
+            scores = tf.pad(found, [[0, 0], [0, coarser], [1, 0]])
+            one_stride = tf.one_hot(tf.ones_like(scores[..., 0], tf.int32), 16) * 100.0
+            return {"boxes": tf.tile(one_stride, [1, 1, 4]), "classes": scores}
+
+    return Painted(name="painted")
+
+
+@pytest.fixture(scope="session")
+def bright_networks(tmp_path_factory):
+    """A folder with three small networks: R = R̂ = S, the stretched image, L = mean(S) and L̂ = α·L."""
+    from tensorflow import keras
+
+    from kind.network_files import save_net
+
+    image, reflectance = keras.Input((None, None, 3)), keras.Input((None, None, 3))
+    illumination, alpha = keras.Input((None, None, 1)), keras.Input((None, None, 1))
+    mean = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer=keras.initializers.Constant(1 / 3))
+    same = keras.layers.Activation("linear")
+    nets = {
+        "decom": keras.Model(image, [same(image), mean(image)]),
+        "restoration": keras.Model([reflectance, illumination], same(reflectance)),
+        "illumination": keras.Model([illumination, alpha], keras.layers.Multiply()([illumination, alpha])),
+    }
+    folder = tmp_path_factory.mktemp("bright_networks")
+    for stage, net in nets.items():
+        save_net(net, folder / f"{stage}.keras")
+    return folder

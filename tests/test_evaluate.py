@@ -80,7 +80,7 @@ def table(out):
 
 
 def test_help_is_there_without_tensorflow():
-    for words in (["--help"], ["enhance", "--help"], ["fit-niqe", "--help"]):
+    for words in (["--help"], ["enhance", "--help"], ["fit-niqe", "--help"], ["detect", "--help"]):
         script = (
             "import sys, evaluate\n"
             f"try: evaluate.main({words})\n"
@@ -274,11 +274,6 @@ def test_alpha_is_a_number_from_0_on(alpha, pairs, capsys):
     with pytest.raises(SystemExit) as caught:
         evaluate.main(["enhance", "--data", str(pairs), "--out", "out", f"--alpha={alpha}"])
     assert caught.value.code == 2 and "expects a number from 0 on" in capsys.readouterr().err
-
-
-def test_detect_is_reserved(run):
-    code, _, errors = run("--data", "somewhere", command="detect")
-    assert code == 2 and "comes with the detector" in errors
 
 
 def test_a_niqe_model_needs_its_suffix(run, tmp_path):

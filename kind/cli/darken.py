@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kind.cli.relighting import plan
+from kind.cli.jobs import FORMATS, plan
 from kind.errors import UserError
-from kind.image import WRITABLE_SUFFIXES, read_photo, write_photo
+from kind.image import read_photo, write_photo
 
 _PRESETS = ("dusk", "moderate", "published")
-_FORMATS = tuple(suffix[1:] for suffix in WRITABLE_SUFFIXES)
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -28,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="photograph number i is darkened with (SEED, i) (default: 0)"
     )
-    parser.add_argument(
-        "--format", choices=_FORMATS, default=None, help="of the twins (default: the input's)"
-    )
+    parser.add_argument("--format", choices=FORMATS, default=None, help="of the twins (default: the input's)")
 
 
 def run(arguments: argparse.Namespace) -> int:

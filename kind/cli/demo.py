@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.gallery import Entry, write_gallery
-from kind.cli.relighting import Job, add_relighting_arguments, plan, relight
+from kind.cli.jobs import Job, plan
+from kind.cli.relighting import add_relighting_arguments, relight
 from kind.image import Photo, write_photo
 
 if TYPE_CHECKING:

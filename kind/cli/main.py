@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from kind.cli import demo, enhance, import_command
+from kind.cli import darken, demo, detect, doctor, enhance, import_command, pack, runs, scenes
 from kind.errors import UserError
 
 #: A command is a module with `add_arguments(parser)` and `run(arguments)`, which returns the exit code.
@@ -13,7 +13,13 @@ from kind.errors import UserError
 COMMANDS = {
     "enhance": (enhance, "relight photographs"),
     "demo": (demo, "relight photographs and lay out every step on a page to look at"),
+    "detect": (detect, "find objects in dark photographs"),
+    "doctor": (doctor, "look at a paired data set before training on it"),
+    "runs": (runs, "list training runs with their best figures"),
+    "darken": (darken, "make photographs as dark as a camera at night would"),
+    "scenes": (scenes, "make a data set for a detector, of simple objects over photographs"),
     "import": (import_command, "turn other people's trained weights into ours"),
+    "pack": (pack, "put trained networks into one small folder of weights"),
 }
 
 DONE, PARTLY_DONE, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
@@ -29,13 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0 done, 1 partly done, 2 nothing done, 130 interrupted. Whatever went wrong has
         been printed on stderr.
     """
-    parser = argparse.ArgumentParser(prog="python -m kind", description=__doc__, allow_abbrev=False)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, (module, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=module.__doc__, allow_abbrev=False)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    parsed = parser.parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         return parsed.run(parsed)
     except UserError as error:
@@ -44,3 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("kind: interrupted; what was written is complete", file=sys.stderr)
         return INTERRUPTED
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; what it parses has the chosen command's function as `run`."""
+    parser = argparse.ArgumentParser(prog="python -m kind", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=module.__doc__, allow_abbrev=False)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser

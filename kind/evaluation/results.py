@@ -5,11 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kind.errors import UserError
 from kind.evaluation.scoring import Figures
+
+
+def figures_by_protocol(content: Any) -> dict[str, Figures]:
+    """What `Results` keeps of an enhanced image, from JSON.
+
+    Raises:
+        ValueError: when it is something else; likewise AttributeError and TypeError.
+    """
+    return {
+        protocol: {name: None if value is None else float(value) for name, value in row.items()}
+        for protocol, row in content.items()
+    }
 
 
 class Results:
@@ -18,18 +31,26 @@ class Results:
     A line that was cut short by a kill, or damaged otherwise, is passed over and its image scored again.
     """
 
-    def __init__(self, path: Path, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        fresh: bool = False,
+        field: str = "figures",
+        parse: Callable[[Any], Any] = figures_by_protocol,
+    ) -> None:
         """Reads what is there.
 
         Args:
             path: the file; made with its folder when missing.
             fresh: forget what is there.
+            field: what a line calls that which is kept.
+            parse: makes it from JSON; raises AttributeError, KeyError, TypeError or ValueError otherwise.
 
         Raises:
             UserError: when the place cannot be read or written to.
         """
-        self._path = path
-        self._kept: dict[str, dict[str, Figures]] = {}
+        self._path, self._field, self._parse = path, field, parse
+        self._kept: dict[str, Any] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             content = path.read_bytes() if path.is_file() and not fresh else b""
@@ -41,32 +62,34 @@ class Results:
         except OSError as error:
             raise UserError(f"{path}: cannot be written to: {error.strerror or error}") from error
         for line in content.splitlines():
-            record = _parsed(line)
-            if record:
-                self._kept[record["key"]] = record["figures"]
+            try:
+                record = json.loads(line)
+                self._kept[str(record["key"])] = parse(record[field])
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
 
     def __len__(self) -> int:
         """How many methods × images are kept."""
         return len(self._kept)
 
-    def get(self, key: str) -> dict[str, Figures] | None:
-        """Figures by protocol, or None."""
+    def get(self, key: str) -> Any | None:
+        """What is kept, by default figures by protocol, or None."""
         return self._kept.get(key)
 
-    def add(self, key: str, image: str, method: str, figures: dict[str, Figures]) -> None:
-        """Keeps the figures of one image.
+    def add(self, key: str, image: str, method: str, kept: Any) -> None:
+        """Keeps what one method made of one image.
 
         Args:
             key: see `result_key`.
             image: its name, for readers of the file.
             method: its name, likewise.
-            figures: by protocol.
+            kept: what JSON can hold, infinities included, in the form that `parse` takes.
 
         Raises:
             OSError: when the file cannot be written to any more.
         """
-        self._kept[key] = figures
-        record = {"key": key, "image": image, "method": method, "figures": json_ready(figures)}
+        self._kept[key] = self._parse(kept)
+        record = {"key": key, "image": image, "method": method, self._field: json_ready(kept)}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, allow_nan=False) + "\n")
 
@@ -85,16 +108,3 @@ def json_ready(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    """One record, or None when the line is not wholly one."""
-    try:
-        record = json.loads(line)
-        figures = {
-            protocol: {name: None if value is None else float(value) for name, value in row.items()}
-            for protocol, row in record["figures"].items()
-        }
-        return {"key": str(record["key"]), "figures": figures}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None

@@ -1,0 +1,61 @@
+"""An annotated data set on a command line: in which form the annotations of `--data DIR` are."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.errors import UserError
+
+if TYPE_CHECKING:
+    from data.annotations.annotated import Annotations
+
+
+def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the form of the annotations, which is YOLO's by default, and what is particular to some."""
+    layout = parser.add_mutually_exclusive_group()
+    layout.add_argument(
+        "--coco", type=Path, metavar="FILE", help="COCO's JSON; its images are in DIR/images or DIR"
+    )
+    layout.add_argument(
+        "--voc", action="store_true", help="DIR has Pascal VOC's JPEGImages/ and Annotations/"
+    )
+    layout.add_argument("--exdark", action="store_true", help="DIR has ExDark/ and ExDark_Anno/")
+    layout.add_argument("--dark-face", action="store_true", help="DIR has DARK FACE's image/ and label/")
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="NAME",
+        help="of YOLO or VOC annotations (default: DIR/labels/classes.txt; else COCO's or VOC's own)",
+    )
+    parser.add_argument(
+        "--repair", action="store_true", help="cut or leave out broken annotations instead of refusing them"
+    )
+
+
+def read_annotations(flags: argparse.Namespace) -> Annotations:
+    """Reads the data set.
+
+    Args:
+        flags: parsed, see `add_layout_arguments`; `data` is the folder.
+
+    Returns:
+        Its images with their boxes.
+
+    Raises:
+        UserError: when folders are missing, flags disagree, or annotations are broken.
+    """
+    from data.annotations import layouts
+
+    if flags.classes and (flags.coco or flags.exdark or flags.dark_face):
+        raise UserError("--classes is for YOLO's and VOC's annotations; the others bring their classes")
+    if flags.coco:
+        return layouts.read_coco_folder(flags.data, flags.coco, repair=flags.repair)
+    if flags.voc:
+        return layouts.read_voc_folder(flags.data, flags.classes, repair=flags.repair)
+    if flags.exdark:
+        return layouts.read_exdark_folder(flags.data, repair=flags.repair)
+    if flags.dark_face:
+        return layouts.read_dark_face_folder(flags.data, repair=flags.repair)
+    return layouts.read_yolo_folder(flags.data, flags.classes, repair=flags.repair)

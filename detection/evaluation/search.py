@@ -1,0 +1,231 @@
+"""The loop over images, inputs and detectors; what was found is kept, and a stopped run goes on there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from data.annotations.annotated import AnnotatedImage
+from data.darkening import PRESETS, darken
+from detection.evaluation.class_matching import ClassMatching
+from detection.finder import Finder
+from detection.inputs import detector_inputs
+from kind.errors import UserError
+from kind.evaluation.methods import file_digest
+from kind.evaluation.progress import Progress
+from kind.evaluation.results import Results, result_key
+from kind.image import read_photo
+from kind.metrics.boxes import Objects, Predictions
+from kind.network_files import weights_digest
+from kind.pipeline import Enhancer
+
+_VERSION = (
+    "1"  # raise it when predictions come about in another way: kept ones of another version are not used
+)
+_PIXEL_DIGITS, _SCORE_DIGITS = 3, 6
+
+
+class Sample(NamedTuple):
+    """One image to search.
+
+    Attributes:
+        name: what tables call it.
+        image: its file and what is in it.
+        index: its place in the whole data set, which its dark twin depends on.
+    """
+
+    name: str
+    image: AnnotatedImage
+    index: int
+
+
+class Darkening(NamedTuple):
+    """How images are made dark: a name of `data.darkening.PRESETS`, and a seed."""
+
+    preset: str
+    seed: int
+
+
+class Method(NamedTuple):
+    """A detector on a kind of input.
+
+    Attributes:
+        detector: its name.
+        input: the kind, see `detection.inputs`.
+        find: the detector.
+        classes: its classes and the data set's.
+        identity: everything that its predictions depend on beside the input.
+    """
+
+    detector: str
+    input: str
+    find: Finder
+    classes: ClassMatching
+    identity: str
+
+    @property
+    def name(self) -> str:
+        """Detector and input."""
+        return f"{self.detector}, {self.input}"
+
+
+class LeftOut(NamedTuple):
+    """An image that was left out, and the one line that says why."""
+
+    image: str
+    reason: str
+
+
+class Search(NamedTuple):
+    """What was found.
+
+    Attributes:
+        samples: the images that were searched.
+        objects: of each, what is there.
+        found: for each method, of each image, with the data set's class numbers.
+        left_out: the others.
+    """
+
+    samples: Sequence[Sample]
+    objects: Sequence[Objects]
+    found: Sequence[Sequence[Predictions]]
+    left_out: Sequence[LeftOut]
+
+
+class Inputs:
+    """Makes the inputs of images: reads, darkens, enhances."""
+
+    def __init__(self, enhancer: Enhancer | None, alpha: float, darkening: Darkening | None) -> None:
+        """Settings.
+
+        Args:
+            enhancer: the networks, None when no input needs them.
+            alpha: of "relit".
+            darkening: None takes the images as they are.
+        """
+        self._enhancer, self._alpha, self._darkening = enhancer, alpha, darkening
+        stages = ("decom", "restoration", "illumination") if enhancer else ()
+        self.digests = {stage: weights_digest(getattr(enhancer, stage)) for stage in stages}
+
+    def identities(self, sample: Sample, kinds: Sequence[str]) -> dict[str, str]:
+        """Everything that each kind of input of an image depends on.
+
+        Raises:
+            UserError: when the image cannot be read.
+        """
+        image = file_digest(sample.image.path)
+        dark = f"{self._darkening} {sample.index}" if self._darkening else "as it is"
+        return {kind: f"{image} {dark} {kind} {self._networks(kind)}" for kind in kinds}
+
+    def photograph(self, sample: Sample) -> np.ndarray:
+        """The image, or its dark twin, rounded to 8 bits as `kind darken` writes it; float32 [H, W, 3].
+
+        Raises:
+            UserError: when the file cannot be read, or is not of the size that the annotations are for.
+        """
+        pixels = read_photo(sample.image.path).pixels
+        if pixels.shape[:2] != tuple(sample.image.size):
+            sizes = ["{1}x{0}".format(*size) for size in (pixels.shape, sample.image.size)]
+            raise UserError(f"{sample.image.path}: is {sizes[0]}, but its annotations are for {sizes[1]}")
+        if self._darkening:
+            seed = tf.constant([self._darkening.seed, sample.index])
+            dark = darken(tf.constant(pixels), seed, PRESETS[self._darkening.preset])
+            pixels = np.rint(dark.numpy() * 255).astype(np.float32) / 255
+        return pixels
+
+    def of(self, photograph: np.ndarray, kinds: Sequence[str]) -> dict[str, tf.Tensor]:
+        """What the detector sees, float32 [H, W, 3] for each kind; the networks run once at most."""
+        made = detector_inputs(self._enhancer, tf.constant(photograph[np.newaxis]), kinds, self._alpha)
+        return {kind: images[0] for kind, images in made.items()}
+
+    def _networks(self, kind: str) -> str:
+        """The weights and settings that make a kind of input; the adjustment has no part in reflectance."""
+        used = {stage: digest for stage, digest in self.digests.items() if stage != "illumination"}
+        return {"relit": f"{self.digests} {self._alpha}", "reflectance": str(used)}.get(kind, "")
+
+
+def search(samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs, results: Results) -> Search:
+    """Searches every image by every method; what is kept from an earlier run is not searched again.
+
+    Progress goes to stderr. An image that cannot be read is left out for all methods, so that they stay
+    comparable.
+
+    Args:
+        samples: the images.
+        methods: detectors on inputs.
+        inputs: makes the inputs.
+        results: where predictions are kept; made with `field="found", parse=parsed_predictions`.
+
+    Returns:
+        What was found.
+    """
+    searched, left_out = [], []
+    progress = Progress("images")
+    kept = 0
+    for done, sample in enumerate(samples, 1):
+        before = len(results)
+        try:
+            searched.append((sample, _search_one(sample, methods, inputs, results)))
+            kept += len(results) == before
+        except UserError as error:
+            left_out.append(LeftOut(sample.name, str(error)))
+        progress(done, len(samples), kept)
+    return Search(
+        [sample for sample, _ in searched],
+        [sample.image.objects() for sample, _ in searched],
+        [
+            [method.classes.translated(found[number]) for _, found in searched]
+            for number, method in enumerate(methods)
+        ],
+        left_out,
+    )
+
+
+def _search_one(
+    sample: Sample, methods: Sequence[Method], inputs: Inputs, results: Results
+) -> list[Predictions]:
+    """One image by every method; it is only decoded when something of it is missing."""
+    kinds = list(dict.fromkeys(method.input for method in methods))
+    identities = inputs.identities(sample, kinds)
+    keys = [result_key(_VERSION, identities[method.input], method.identity) for method in methods]
+    missing = [number for number, key in enumerate(keys) if results.get(key) is None]
+    if missing:
+        wanted = list(dict.fromkeys(methods[number].input for number in missing))
+        seen = inputs.of(inputs.photograph(sample), wanted)
+        for number in missing:
+            method = methods[number]
+            results.add(keys[number], sample.name, method.name, _json_form(method.find(seen[method.input])))
+    return [results.get(key) for key in keys]
+
+
+def _json_form(found: Predictions) -> dict[str, Any]:
+    """Rounded, so that a file of thousands of boxes an image stays small; what is scored is what is kept."""
+    return {
+        "boxes": np.round(found.boxes.astype(float), _PIXEL_DIGITS).tolist(),
+        "scores": np.round(found.scores.astype(float), _SCORE_DIGITS).tolist(),
+        "classes": found.classes.tolist(),
+    }
+
+
+def parsed_predictions(content: Any) -> Predictions:
+    """Predictions from what `Results` keeps.
+
+    Raises:
+        ValueError: when it is something else; likewise KeyError and TypeError.
+    """
+    boxes = np.asarray(content["boxes"], np.float32).reshape(-1, 4)
+    scores, classes = np.asarray(content["scores"], np.float32), np.asarray(content["classes"], np.int32)
+    if not len(boxes) == len(scores) == len(classes):
+        raise ValueError("an image's predictions expect as many boxes as scores and classes")
+    return Predictions(boxes, scores, classes)
+
+
+def display_names(paths: Sequence[Path]) -> list[str]:
+    """File names; with their folder where a name occurs twice."""
+    times = Counter(path.name for path in paths)
+    return [f"{path.parent.name}/{path.name}" if times[path.name] > 1 else path.name for path in paths]

@@ -1,0 +1,81 @@
+"""The tables of an evaluation, cell by cell, for terminal, Markdown and page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from detection.evaluation.figures import COLUMNS, SURE, Difference, Interval, Line
+from kind.evaluation.table import escaped
+
+_NOTHING = "–"
+
+
+class Table(NamedTuple):
+    """Headings, lines of cells, and how many columns at the left hold words."""
+
+    head: list[str]
+    lines: list[list[str]]
+    words: int
+
+
+def figures_table(lines: Sequence[Line]) -> Table:
+    """One line for each method: every figure, those of `SURE` with their intervals."""
+    head = ["detector", "input"]
+    for key, name in COLUMNS.items():
+        head += [f"{name} ↑", "95 %"] if key in SURE else [f"{name} ↑"]
+    rows = []
+    for line in lines:
+        row = [line.method.detector, line.method.input]
+        for key, value in line.figures.items():
+            row += [_figure(value), _interval(line.intervals[key])] if key in SURE else [_figure(value)]
+        rows.append(row)
+    return Table(head, rows, 2)
+
+
+def differences_table(lines: Sequence[Line]) -> Table:
+    """One line for each method but the first: how much better it is than the first, on the same images."""
+    head = ["detector", "input"]
+    for key in SURE:
+        head += [f"{COLUMNS[key]} ↑", "95 %"]
+    rows = []
+    for line in lines[1:]:
+        row = [line.method.detector, line.method.input]
+        for key in SURE:
+            row += _difference(line.differences.get(key))
+        rows.append(row)
+    return Table(head, rows, 2)
+
+
+def classes_table(lines: Sequence[Line], class_names: Sequence[str], counts: Sequence[int]) -> Table:
+    """AP50 of each class that occurs, by method, the commonest class first."""
+    head = ["class", "objects", *(line.method.name for line in lines)]
+    order = sorted(range(len(class_names)), key=lambda label: (-counts[label], label))
+    rows = [
+        [class_names[label], str(counts[label]), *(_figure(line.by_class[label][1]) for line in lines)]
+        for label in order
+        if counts[label]
+    ]
+    return Table(head, rows, 1)
+
+
+def markdown(table: Table) -> str:
+    """The table in Markdown."""
+    rule = ["---" if column < table.words else "---:" for column in range(len(table.head))]
+    lines = [table.head, rule, *([escaped(cell) for cell in line] for line in table.lines)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _figure(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.3f}"
+
+
+def _interval(ends: Interval | None) -> str:
+    return _NOTHING if ends is None else "–".join(f"{end:.3f}" for end in ends)
+
+
+def _difference(difference: Difference | None) -> list[str]:
+    if difference is None:
+        return [_NOTHING, _NOTHING]
+    ends = difference.interval
+    return [f"{difference.value:+.3f}", " to ".join(f"{end:+.3f}" for end in ends) if ends else _NOTHING]

@@ -1,0 +1,77 @@
+"""What the detector sees of a photograph: the one function that training, prediction and export share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from kind.pipeline import Enhancer
+
+INPUTS = {
+    "reflectance": "the restored reflectance: the scene with the darkness taken out",
+    "relit": "the enhanced photograph",
+    "stretched": "the photograph, its darkest value moved to 0 and its brightest to 1",
+    "raw": "the photograph as it is",
+}
+"""The kinds of input, the default first, and what each is."""
+
+DEFAULT_INPUT = next(iter(INPUTS))
+DEFAULT_ALPHA = 5.0
+
+
+def detector_input(
+    enhancer: Enhancer | None, images: tf.Tensor, kind: str, alpha: float | tf.Tensor = DEFAULT_ALPHA
+) -> tf.Tensor:
+    """Turns photographs into what the detector sees.
+
+    It comes before `detection.letterbox`: the stretch must not see the canvas, whose grey is neither the
+    darkest nor the brightest value of the photograph, and the networks know no edges of canvases.
+
+    Args:
+        enhancer: the three networks; None will do for "raw" and "stretched".
+        images: float32 [N, H, W, 3], RGB in [0, 1], any size.
+        kind: one of `INPUTS`.
+        alpha: how much brighter "relit" is, a number or float32 [N]; nothing else depends on it.
+
+    Returns:
+        float32 [N, H, W, 3] in [0, 1].
+
+    Raises:
+        ValueError: on another kind, or without an enhancer where one is needed.
+
+    Example:
+        >>> seen = detector_input(Enhancer.load(), images, "reflectance")
+    """
+    return detector_inputs(enhancer, images, [kind], alpha)[kind]
+
+
+def detector_inputs(
+    enhancer: Enhancer | None,
+    images: tf.Tensor,
+    kinds: Sequence[str],
+    alpha: float | tf.Tensor = DEFAULT_ALPHA,
+) -> dict[str, tf.Tensor]:
+    """As `detector_input`, for several kinds; the networks run once at most."""
+    from kind.ops.stretch import min_max_stretch  # late: --help wants the names above, not TensorFlow
+
+    if unknown := set(kinds) - set(INPUTS):
+        raise ValueError(f"kind expects one of {', '.join(INPUTS)}; received {min(unknown)!r}")
+    needing = [kind for kind in kinds if needs_enhancer(kind)]
+    if needing and enhancer is None:
+        raise ValueError(f"kind {needing[0]!r} expects an enhancer; received None")
+    enhanced = enhancer(images, alpha) if needing else None
+    makers = {
+        "reflectance": lambda: enhanced.restored,
+        "relit": lambda: enhanced.relit,
+        "stretched": lambda: min_max_stretch(images),
+        "raw": lambda: images,
+    }
+    return {kind: makers[kind]() for kind in kinds}
+
+
+def needs_enhancer(kind: str) -> bool:
+    """Whether this kind of input is made by the networks."""
+    return kind in ("reflectance", "relit")

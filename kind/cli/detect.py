@@ -1,0 +1,153 @@
+"""Finds objects in dark photographs: boxes drawn on each, and all of them as JSON and CSV."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detection.inputs import DEFAULT_ALPHA, DEFAULT_INPUT, INPUTS, needs_enhancer
+from kind.cli.jobs import Job, add_writing_arguments, check_quality, plan, work_through
+from kind.cli.relighting import add_weights_argument, check_alpha
+from kind.errors import UserError
+from kind.image import Photo, write_photo
+
+if TYPE_CHECKING:
+    from detection.finder import Thresholds
+
+SHEET_TITLES = ("photograph", "what was found")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="a photograph, or a folder of them"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="a folder; or for a single photograph also a file, beside which the JSON and CSV go",
+    )
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        metavar="FILE",
+        help=".keras file or run folder (default: the detector that ships)",
+    )
+    parser.add_argument(
+        "--input",
+        choices=tuple(INPUTS),
+        default=DEFAULT_INPUT,
+        help="; ".join(f"{kind}: {text}" for kind, text in INPUTS.items()) + f" (default: {DEFAULT_INPUT})",
+    )
+    add_weights_argument(parser)
+    parser.add_argument(
+        "--alpha", type=float, default=DEFAULT_ALPHA, metavar="α", help="of --input relit (default: 5.0)"
+    )
+    add_threshold_arguments(parser, confidence=0.25, max_detections=300)
+    add_writing_arguments(parser)
+    parser.add_argument(
+        "--sheets", action="store_true", help="also write each photograph beside what was found in it"
+    )
+
+
+def add_threshold_arguments(
+    parser: argparse.ArgumentParser, *, confidence: float, max_detections: int
+) -> None:
+    """Declares what becomes a box, with these defaults; `thresholds_of` reads it."""
+    parser.add_argument(
+        "--confidence",
+        type=float,
+        default=confidence,
+        metavar="SCORE",
+        help=f"scores of this and less give no box, 0 to 1 (default: {confidence:g})",
+    )
+    parser.add_argument(
+        "--iou",
+        type=float,
+        default=0.7,
+        metavar="OVERLAP",
+        help="boxes of one class that overlap a better one by more go, 0 to 1 (default: 0.7)",
+    )
+    parser.add_argument(
+        "--max-detections",
+        type=int,
+        default=max_detections,
+        metavar="N",
+        help=f"boxes a photograph; thousands for crowds (default: {max_detections})",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        default=640,
+        metavar="PIXELS",
+        help="longer side of what the detector sees, a multiple of 32; larger finds smaller objects "
+        "(default: 640)",
+    )
+
+
+def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
+    """The parsed thresholds; UserError when one is out of range."""
+    from detection.finder import Thresholds
+
+    return Thresholds(arguments.size, arguments.confidence, arguments.iou, arguments.max_detections)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Finds objects in the photographs and prints how many there are in each.
+
+    Returns:
+        0 when all photographs were searched, 1 when some could not be, 2 when none could.
+
+    Raises:
+        UserError: when nothing can be done, before anything is.
+    """
+    jobs = plan(
+        arguments.inputs, arguments.out, arguments.format, also=("sheet",) if arguments.sheets else ()
+    )
+    check_alpha(arguments.alpha)
+    check_quality(arguments)
+
+    from detection.drawing import draw_predictions
+    from detection.finder import Finder, load_detector
+    from detection.inputs import detector_input
+    from detection.results import Searched, write_results
+    from kind.pipeline import Enhancer
+
+    thresholds = thresholds_of(arguments)
+    net = load_detector(arguments.detector)
+    enhancer = Enhancer.load(arguments.weights) if needs_enhancer(arguments.input) else None
+    find = Finder(net, thresholds)
+    searched: list[Searched] = []
+
+    def work(job: Job, photo: Photo) -> str:
+        seen = detector_input(enhancer, photo.pixels[None], arguments.input, arguments.alpha)[0]
+        found = find(seen)
+        drawn = draw_predictions(seen, found, net.class_names)
+        # Boxes are coloured and opaque, whatever the photograph was.
+        like = replace(photo, gray=False, alpha=None)
+        write_photo(job.target, drawn, like=like, quality=arguments.quality)
+        if arguments.sheets:
+            _write_sheet(job, photo, drawn)
+        searched.append(Searched(job.source, photo.pixels.shape[:2], found))
+        return str(len(found.scores))
+
+    try:
+        return work_through(jobs, work, "boxes")
+    finally:  # an interruption keeps what was found
+        if searched:
+            folder = jobs[0].target.parent
+            try:
+                files = write_results(folder, searched, net.class_names)
+            except OSError as error:
+                raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
+            boxes = sum(len(entry.found.scores) for entry in searched)
+            print(f"{boxes} boxes: {', '.join(map(str, files))}")
+
+
+def _write_sheet(job: Job, photo: Photo, drawn) -> None:
+    from kind.contact_sheet import contact_sheet
+
+    write_photo(job.beside("sheet"), contact_sheet([[photo.pixels, drawn]], SHEET_TITLES, longest_side=640))

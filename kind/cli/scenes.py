@@ -1,0 +1,103 @@
+"""Makes a data set for a detector: simple objects over photographs, dark, in YOLO's layout."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_BRIGHT = "none"
+_PRESETS = ("dusk", "moderate", "published", _BRIGHT)
+_LARGEST_SEED = 2**31 - 1
+_LARGEST_SIZE = 4096
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument(
+        "photographs",
+        nargs="*",
+        type=Path,
+        metavar="PHOTO",
+        help="photographs in normal light, or folders of them, as backgrounds (default: the built-in ones)",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for images/ and labels/")
+    parser.add_argument("--count", type=int, default=1000, help="how many scenes (default: 1000)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="scene number i is made from (SEED, i) (default: 0)"
+    )
+    parser.add_argument("--size", type=int, default=320, help="of a side in pixels (default: 320)")
+    parser.add_argument(
+        "--preset",
+        choices=_PRESETS,
+        default="moderate",
+        help=f"how dark and noisy; {_BRIGHT} leaves them bright, as training wants them, which darkens by "
+        "itself (default: moderate)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the scenes and prints what is in them.
+
+    Returns:
+        The exit code 0.
+
+    Raises:
+        UserError: when a number is out of range, a photograph cannot be read, or the folder cannot be
+            written to.
+    """
+    _check_range("--count", arguments.count, 1, 1_000_000)
+    _check_range("--seed", arguments.seed, 0, _LARGEST_SEED)
+    _check_range("--size", arguments.size, 64, _LARGEST_SIZE)
+
+    from data.drawn_objects import CLASSES
+    from data.generated_scenes import write_scenes
+    from kind.evaluation.progress import Progress
+
+    photographs = _photographs(arguments.photographs) if arguments.photographs else None
+    develop = None if arguments.preset == _BRIGHT else _darkener(arguments.preset, arguments.seed)
+    counts = write_scenes(
+        arguments.out,
+        arguments.count,
+        arguments.seed,
+        arguments.size,
+        develop,
+        photographs,
+        Progress("scenes"),
+    )
+    print(f"{arguments.out}: {arguments.count} scenes, {counts.sum()} objects")
+    for name, count in zip(CLASSES, counts):
+        print(f"  {name:<6} {count:>7}")
+    return 0
+
+
+def _check_range(flag: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{flag} expects a number from {low} to {high}, received {value}")
+
+
+def _photographs(inputs: list[Path]) -> list[np.ndarray]:
+    import numpy as np
+
+    from kind.image import find_photos, read_photo
+
+    return [np.rint(read_photo(path).pixels * 255).astype(np.uint8) for path in find_photos(inputs)]
+
+
+def _darkener(preset: str, seed: int) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Scene number i is darkened with (seed, i), as `kind darken` does with photographs."""
+    import tensorflow as tf
+
+    from data.darkening import PRESETS, darken
+
+    signature = [tf.TensorSpec([None, None, 3]), tf.TensorSpec([2], tf.int32)]
+    graph = tf.function(
+        lambda pixels, seeds: darken(pixels, seeds, PRESETS[preset]), input_signature=signature
+    )
+    return lambda pixels, index: graph(tf.constant(pixels), tf.constant([seed, index])).numpy()
