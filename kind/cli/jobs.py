@@ -135,7 +135,7 @@ def work_through(jobs: Sequence[Job], work: Callable[[Job, Photo], str], column:
             f"{job.source.name:{width}}  {size:>11}  {cell:>{digits}}  {seconds:>7.2f}  {job.target}",
             flush=True,
         )
-    if failed:
+    if failed and len(jobs) > 1:
         print(f"kind: {failed} of {len(jobs)} photographs failed", file=sys.stderr)
     return 0 if not failed else 1 if failed < len(jobs) else 2
 
