@@ -1,4 +1,7 @@
-"""Trains one stage: python train_stage.py {decom|restoration|illumination|joint} --data DIR --run DIR."""
+"""Trains one stage: python train_stage.py STAGE --data DIR --run DIR.
+
+Stages: decom, restoration, illumination, joint, detection.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import argparse
 import contextlib
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decom import config as decom_config
+from detection import command as detection_command
+from detection import config as detection_config
 from illumination import config as illumination_config
 from joint import config as joint_config
 from kind.errors import UserError
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from tensorflow import keras
 
     from data.sources import Source
+    from detection.command import Prepared
     from kind.training.loop import Feed
     from kind.training.recipe import Recipe
     from kind.training.stage import Stage
@@ -33,8 +40,9 @@ STAGES = {
     "restoration": (restoration_config.RestorationConfig, restoration_config.QUICK),
     "illumination": (illumination_config.AdjustmentConfig, illumination_config.QUICK),
     "joint": (joint_config.JointConfig, joint_config.QUICK),
+    "detection": (detection_config.DetectionConfig, detection_config.QUICK),
 }
-#: Which trained networks each stage is given.
+#: Which trained networks each stage on pairs is given.
 GIVEN = {
     "decom": (),
     "restoration": ("decom",),
@@ -72,7 +80,9 @@ def make_parser() -> argparse.ArgumentParser:
         text = config_class.__doc__
         stage = stages.add_parser(name, help=text, description=text, allow_abbrev=False)
         _add_run_flags(stage)
-        for given in GIVEN[name]:
+        if name == "detection":
+            detection_command.add_arguments(stage)
+        for given in GIVEN.get(name, ()):
             text = f"run folder or .keras of stage {given}"
             stage.add_argument(f"--{given}", type=Path, required=True, help=text)
         add_flags(stage, config_class)
@@ -80,7 +90,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_run_flags(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("--data", type=Path, help="folder with low/ and high/, or LOL's our485/ and eval15/")
+    stage.add_argument(
+        "--data",
+        type=Path,
+        help="folder with low/ and high/, or LOL's our485/ and eval15/; detection: images/ and labels/",
+    )
     stage.add_argument("--run", type=Path, required=True, help="run folder; the same command goes on in it")
     stage.add_argument("--cache", type=Path, help="folder for decoded images (default: ~/.cache/kind)")
     stage.add_argument("--quick", action="store_true", help="a minute on the built-in samples")
@@ -103,29 +117,24 @@ def _train(flags: argparse.Namespace) -> None:
 
     import tensorflow as tf
 
-    from kind.network_files import load_net
     from kind.training.distribution import choose_strategy, is_chief, rejoining
     from kind.training.loop import train
-    from kind.training.run_folder import RunFolder, best_weights
+    from kind.training.run_folder import RunFolder
 
     strategy = choose_strategy(flags.strategy)
     tf.keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
 
-    given = {name: load_net(best_weights(getattr(flags, name))) for name in GIVEN[flags.stage]}
-    recipe = _recipe(flags.stage, given)
-    training, validation = _sources(flags, config, given["decom"] if recipe.needs_decom else None)
+    prepare = _prepare_detection if flags.stage == "detection" else _prepare
+    run, description = prepare(flags, config, strategy.num_replicas_in_sync)
     folder, chief = RunFolder(flags.run), is_chief(strategy)
-    feed = _feed(recipe, config, training, validation, strategy.num_replicas_in_sync)
     with contextlib.ExitStack() as stack:
         stack.enter_context(rejoining(strategy))
         if chief:
-            data = {"training": training.digests(), "validation": validation.digests()}
-            stack.enter_context(folder.opened(_description(flags, config, recipe.stage, given), data))
+            stack.enter_context(folder.opened(description, run.data))
         own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
-        train(
-            partial(_stage, recipe, config, flags), feed, own, strategy=strategy, backup_folder=folder.backup
-        )
+        make_stage = partial(_forked, run.make_stage, flags)
+        train(make_stage, run.feed, own, strategy=strategy, backup_folder=folder.backup)
     if chief:
         print(f"{folder.path}: {config.epochs} epochs done; the best network is {folder.best_file}")
 
@@ -133,10 +142,40 @@ def _train(flags: argparse.Namespace) -> None:
 def _config(flags: argparse.Namespace) -> TrainingConfig:
     config_class, quick = STAGES[flags.stage]
     if (flags.data is None) != flags.quick:
-        raise UserError("give --data DIR to train on pairs, or --quick to try the built-in samples, not both")
+        raise UserError("give --data DIR to train on, or --quick to try the built-in samples, not both")
     if flags.fork_partly and not flags.fork:
         raise UserError("--fork-partly expects --fork RUN; received no --fork")
     return config_from_flags(config_class, flags, **(quick if flags.quick else {}))
+
+
+def _prepare(
+    flags: argparse.Namespace, config: TrainingConfig, replicas: int
+) -> tuple[Prepared, dict[str, Any]]:
+    """What a stage on pairs is trained with, and what `config.json` records."""
+    from detection.command import Prepared
+    from kind.network_files import load_net, weights_digest
+    from kind.training.run_folder import best_weights
+
+    given = {name: load_net(best_weights(getattr(flags, name))) for name in GIVEN[flags.stage]}
+    recipe = _recipe(flags.stage, given)
+    training, validation = _sources(flags, config, given["decom"] if recipe.needs_decom else None)
+    feed = _feed(recipe, config, training, validation, replicas)
+    data = {"training": training.digests(), "validation": validation.digests()}
+    digests = {name: weights_digest(net) for name, net in given.items()}
+    run = Prepared(partial(_stage, recipe, config), feed, data)
+    return run, _description(flags, config, recipe.stage, digests)
+
+
+def _prepare_detection(
+    flags: argparse.Namespace, config: TrainingConfig, replicas: int
+) -> tuple[Prepared, dict[str, Any]]:
+    """The same for the detector."""
+    from data.arrays import default_cache
+    from detection.stage import DetectionStage
+
+    cache = flags.cache or default_cache()
+    run, given = detection_command.prepare(flags, config, cache, replicas, _show_progress)
+    return run, _description(flags, config, DetectionStage, given)
 
 
 def _recipe(stage: str, given: dict[str, keras.Model]) -> Recipe:
@@ -175,15 +214,21 @@ def _copy(net: keras.Model) -> keras.Model:
     return copy
 
 
-def _stage(recipe: Recipe, config: TrainingConfig, flags: argparse.Namespace) -> Stage:
+def _stage(recipe: Recipe, config: TrainingConfig) -> Stage:
+    """The stage with new weights, or those of the networks that it is given."""
+    from kind.training.precision import precision
+
+    with precision(config.precision):
+        return recipe.stage(recipe.make_net(config), config)
+
+
+def _forked(make_stage: Callable[[], Stage], flags: argparse.Namespace) -> Stage:
     """The stage with the weights to start from."""
     from kind.network_files import load_net
     from kind.training.layer_names import take_weights
-    from kind.training.precision import precision
     from kind.training.run_folder import best_weights
 
-    with precision(config.precision):
-        stage = recipe.stage(recipe.make_net(config), config)
+    stage = make_stage()
     if flags.fork:
         left = take_weights(stage.net, load_net(best_weights(flags.fork)), partly=flags.fork_partly)
         if left:
@@ -195,10 +240,9 @@ def _description(
     flags: argparse.Namespace,
     config: TrainingConfig,
     stage: type[Stage],
-    given: dict[str, keras.Model],
+    given: dict[str, Any],
 ) -> dict[str, Any]:
     """What `config.json` records besides the settings: where the weights come from, what counts as best."""
-    from kind.network_files import weights_digest
     from kind.training.run_folder import describe
 
     return describe(
@@ -206,7 +250,7 @@ def _description(
         config,
         fork=str(flags.fork) if flags.fork else None,
         fork_partly=flags.fork_partly,
-        **{name: weights_digest(net) for name, net in given.items()},
+        **given,
         monitor=stage.monitor,
         higher_is_better=stage.higher_is_better,
     )

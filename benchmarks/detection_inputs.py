@@ -1,0 +1,343 @@
+"""What should a detector see of a dark photograph? `python -m benchmarks.detection_inputs --help`.
+
+One detector, as it is and fine-tuned for each input, on photographs and their dark twins: mAP50 with
+bootstrap intervals over images, and paired differences to the dark photograph itself. A stopped run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from kind.errors import UserError
+
+if TYPE_CHECKING:
+    from data.annotations.annotated import AnnotatedImage
+    from detection.command import Parts
+    from detection.config import DetectionConfig
+    from detection.evaluation.figures import Line
+    from detection.evaluation.search import Inputs, Method, Sample
+    from detection.model import Detector
+
+MARKERS = "detection_inputs"
+_PRESETS = ("dusk", "moderate", "published")
+_LEAST_CONFIDENCE = 0.001
+
+
+class Arm(NamedTuple):
+    """One thing to compare: its name, the kind of the detector's input, and whether of dark twins."""
+
+    name: str
+    kind: str
+    is_dark: bool = True
+
+
+ARMS = (
+    Arm("dark", "raw"),
+    Arm("stretched", "stretched"),
+    Arm("relit", "relit"),
+    Arm("reflectance", "reflectance"),
+    Arm("normal", "raw", is_dark=False),
+)
+"""The first is what the others are compared with."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the experiment.
+
+    Args:
+        arguments: the command line after the program's name; None takes the process's own.
+
+    Returns:
+        The exit code: 0; 2 when something must be mended by the user.
+    """
+    flags = _parser().parse_args(arguments)
+    try:
+        _run(flags)
+    except UserError as error:
+        print(f"detection_inputs: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.detection_inputs", description=__doc__)
+    parser.add_argument(
+        "--train", type=Path, required=True, help="folder with images/ and labels/ (YOLO text)"
+    )
+    parser.add_argument(
+        "--test",
+        type=Path,
+        required=True,
+        help="likewise; the same folder is split: every fourth image is tested",
+    )
+    parser.add_argument("--test-dark", type=Path, help="likewise, of images that are dark already")
+    parser.add_argument("--detector", type=Path, required=True, help="a .keras file, or a run folder")
+    parser.add_argument("--weights", type=Path, help="of the enhancer (default: those that ship)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for runs, predictions and the table")
+    parser.add_argument("--cache", type=Path, help="folder for prepared images (default: OUT/cache)")
+    parser.add_argument("--document", type=Path, help=f"Markdown file to write between its {MARKERS} markers")
+    parser.add_argument("--darken", choices=_PRESETS, default="moderate", help="default: %(default)s")
+    parser.add_argument("--twins", type=int, default=3, help="dark twins a photograph (%(default)s)")
+    parser.add_argument("--size", type=int, default=320, help="the detector's input (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=20, help="of fine-tuning (%(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="images a step (%(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=2e-4, help="AdamW's (%(default)s)")
+    parser.add_argument("--freeze-epochs", type=int, default=1, help="with a still backbone (%(default)s)")
+    parser.add_argument("--alpha", type=float, default=5.0, help="how much brighter relit is (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of twins, order and augmentation (%(default)s)")
+    return parser
+
+
+def _run(flags: argparse.Namespace) -> None:
+    if flags.document:
+        from kind.evaluation.table import check_markers
+
+        check_markers(flags.document, MARKERS)
+
+    import tensorflow as tf
+
+    from detection.command import Parts
+    from detection.finder import load_detector
+    from kind.pipeline import Enhancer
+
+    tf.config.experimental.enable_op_determinism()
+    training, testing, class_names = _images(flags.train, flags.test)
+    parts = Parts(class_names, load_detector(flags.detector), enhancer=Enhancer.load(flags.weights))
+    trained = _fine_tune_all(flags, parts, training, testing)
+    detectors = {"as it is": dict.fromkeys(trained, parts.detector), "fine-tuned": trained}
+    tables = [_table(_measured(flags, parts, testing, detectors, ARMS, flags.darken), testing)]
+    if flags.test_dark:
+        dark = list(_read(flags.test_dark).images)
+        tables.append(_table(_measured(flags, parts, dark, detectors, ARMS[:-1], None), dark))
+    content = "\n\n".join([_settings(flags, training), *tables])
+    (flags.out / "table.md").write_text(content + "\n", encoding="utf-8")
+    print(content)
+    if flags.document:
+        from kind.evaluation.table import write_between_markers
+
+        write_between_markers(flags.document, MARKERS, content)
+
+
+def _read(folder: Path):
+    from data.annotations.layouts import read_yolo_folder
+
+    annotations = read_yolo_folder(folder)
+    for problem in annotations.problems:
+        print(f"passed over: {problem}", file=sys.stderr)
+    return annotations
+
+
+def _images(train: Path, test: Path) -> tuple[list[AnnotatedImage], list[AnnotatedImage], tuple[str, ...]]:
+    """Images to train on, images to test on, and the names of the classes of both."""
+    from data.annotations.layouts import split_images
+
+    first = _read(train)
+    if train.resolve() == test.resolve():
+        return *split_images(first.images), first.class_names
+    second = _read(test)
+    if first.class_names != second.class_names:
+        raise UserError(f"{train} and {test} name different classes; expected the same in both")
+    return list(first.images), list(second.images), first.class_names
+
+
+def _fine_tune_all(
+    flags: argparse.Namespace,
+    parts: Parts,
+    training: Sequence[AnnotatedImage],
+    testing: Sequence[AnnotatedImage],
+) -> dict[str, Detector]:
+    """The detector fine-tuned for each arm, by the arm's name."""
+    from detection.command import making_of
+    from detection.finder import load_detector
+    from detection.inputs import needs_enhancer
+    from detection.sources import make_sources
+
+    configs = {arm.name: _config(flags, arm) for arm in ARMS}
+    making = making_of(configs["dark"], parts.enhancer)
+    kinds = [arm.kind for arm in ARMS if arm.is_dark]
+    cache = flags.cache or flags.out / "cache"
+    for images, twins in ((training, making.twins), (testing, 1)):
+        # All kinds now: the networks run once for all of them.
+        make_sources(images, kinds, making._replace(twins=twins), cache, _show_progress)
+    trained = {}
+    for arm in ARMS:
+        print(f"fine-tuning for {arm.name}", file=sys.stderr)
+        own = parts if needs_enhancer(arm.kind) else parts._replace(enhancer=None)
+        run = _fine_tune(flags.out / "runs" / arm.name, configs[arm.name], own, (training, testing), cache)
+        trained[arm.name] = load_detector(run)
+    return trained
+
+
+def _config(flags: argparse.Namespace, arm: Arm) -> DetectionConfig:
+    from detection.config import DetectionConfig
+
+    return DetectionConfig(
+        input=arm.kind,
+        darken=flags.darken if arm.is_dark else "none",
+        twins=flags.twins,
+        alpha=flags.alpha,
+        seed=flags.seed,
+        epochs=flags.epochs,
+        validate_epochs=flags.epochs,
+        batch=flags.batch,
+        patch=flags.size,
+        optimiser="adamw",
+        learning_rate=flags.learning_rate,
+        warmup_epochs=1,
+        freeze_epochs=flags.freeze_epochs,
+        average_decay=0.99,
+        mosaic=0.5,
+        plain_epochs=flags.epochs // 4,
+        scale=0.25,
+    )
+
+
+def _fine_tune(
+    path: Path,
+    config: DetectionConfig,
+    parts: Parts,
+    images: tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]],
+    cache: Path,
+) -> Path:
+    """Trains, or goes on where it was stopped.
+
+    Returns:
+        The last network. Not the best one: the test images would have chosen it.
+    """
+    import tensorflow as tf
+
+    from detection.command import identity, prepared
+    from kind.training.loop import train
+    from kind.training.run_folder import RunFolder, describe
+
+    tf.keras.utils.set_random_seed(config.seed)
+    run, folder = prepared(parts, config, *images, cache, progress=_show_progress), RunFolder(path)
+    with folder.opened(describe("detection", config, **identity(parts)), run.data):
+        done = [record["epoch"] for record in folder.read_metrics()][-1:]
+        if done != [config.epochs] or not folder.last_file.is_file():
+            train(run.make_stage, run.feed, folder)
+    return folder.last_file
+
+
+def _measured(
+    flags: argparse.Namespace,
+    parts: Parts,
+    images: Sequence[AnnotatedImage],
+    detectors: dict[str, dict[str, Detector]],
+    arms: Sequence[Arm],
+    darken: str | None,
+) -> dict[str, list[Line]]:
+    """For each state of the detector one line an arm, compared with the first arm's."""
+    from detection.evaluation.figures import compared
+    from detection.evaluation.search import (
+        Darkening,
+        Inputs,
+        Sample,
+        Search,
+        display_names,
+        parsed_predictions,
+    )
+    from kind.evaluation.results import Results
+
+    names = display_names([image.path for image in images])
+    samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, images))]
+    darkening = Darkening(darken, flags.seed) if darken else None
+    inputs = {
+        True: Inputs(parts.enhancer, flags.alpha, darkening),
+        False: Inputs(None, flags.alpha, None),
+    }
+    results = Results(flags.out / "found.jsonl", field="found", parse=parsed_predictions)
+    methods = {
+        state: [_method(flags, parts, state, arm, nets[arm.name]) for arm in arms]
+        for state, nets in detectors.items()
+    }
+    found: dict[str, Sequence] = {}
+    for is_dark, made in inputs.items():
+        wanted = [
+            method for state in methods for arm, method in zip(arms, methods[state]) if arm.is_dark == is_dark
+        ]
+        found.update(_found(samples, wanted, made, results))
+    objects = [image.objects() for image in images]
+    return {
+        state: compared(
+            Search(samples, objects, [found[method.identity] for method in of_state], []),
+            of_state,
+            len(parts.class_names),
+        )
+        for state, of_state in methods.items()
+    }
+
+
+def _method(flags: argparse.Namespace, parts: Parts, state: str, arm: Arm, net: Detector) -> Method:
+    from detection.evaluation.class_matching import match_classes
+    from detection.evaluation.search import Method
+    from detection.finder import Finder, Thresholds
+    from kind.network_files import weights_digest
+
+    thresholds = Thresholds(size=flags.size, confidence=_LEAST_CONFIDENCE)
+    classes = match_classes(net.class_names, parts.class_names, state)
+    identity = f"{weights_digest(net)} {thresholds} {arm.name}"
+    return Method(state, arm.kind, Finder(net, thresholds), classes, identity)
+
+
+def _found(
+    samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs, results
+) -> dict[str, Sequence]:
+    """Predictions of each method on all images, by the method's identity."""
+    from detection.evaluation.search import search
+
+    if not methods:
+        return {}
+    searched = search(samples, methods, inputs, results)
+    if searched.left_out:
+        raise UserError(searched.left_out[0].reason)
+    return {method.identity: found for method, found in zip(methods, searched.found)}
+
+
+def _table(lines: dict[str, list[Line]], images: Sequence[AnnotatedImage]) -> str:
+    """One line an arm: mAP50 and its interval in each state, and the difference to the first arm."""
+    head = ["input"]
+    for state in lines:
+        head += [f"{state}: mAP50", "95 %", "minus dark", "95 %"]
+    rows = ["| " + " | ".join(head) + " |", "|" + " --- |" + " ---: |" * (len(head) - 1)]
+    for number, arm in enumerate(ARMS[: len(next(iter(lines.values())))]):
+        cells = [arm.name]
+        for of_state in lines.values():
+            line = of_state[number]
+            value, ends = line.differences.get("map_50", (None, None))
+            cells += [_figure(line.figures["map_50"]), _interval(line.intervals["map_50"])]
+            cells += [_figure(value, "+"), _interval(ends, "+")]
+        rows.append("| " + " | ".join(cells) + " |")
+    boxes = sum(len(image.boxes) for image in images)
+    return f"{len(images)} images, {boxes} objects:\n\n" + "\n".join(rows)
+
+
+def _settings(flags: argparse.Namespace, training: Sequence[AnnotatedImage]) -> str:
+    """What the figures were made with, so that the table says so itself."""
+    names = ("darken", "twins", "size", "epochs", "batch", "learning_rate", "freeze_epochs", "alpha", "seed")
+    settings = json.dumps({name: getattr(flags, name) for name in names})[1:-1].replace('"', "")
+    return f"Fine-tuned on {len(training)} images; {settings}."
+
+
+def _figure(value: float | None, sign: str = "") -> str:
+    return "" if value is None else f"{value:{sign}.3f}"
+
+
+def _interval(ends: tuple[float, float] | None, sign: str = "") -> str:
+    return "" if ends is None else " to ".join(f"{end:{sign}.3f}" for end in ends)
+
+
+def _show_progress(what: str, done: int, total: int) -> None:
+    if done == total or done % 20 == 0:
+        print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    import kind  # noqa: F401  (sets TensorFlow's environment before it is imported)
+
+    sys.exit(main())

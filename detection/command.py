@@ -1,0 +1,245 @@
+"""What `train_stage.py detection` is told besides the settings, and what it makes of that."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from detection.config import DetectionConfig
+from kind.errors import UserError
+
+if TYPE_CHECKING:
+    from data.annotations.annotated import AnnotatedImage, Annotations
+    from data.sources import Progress
+    from detection.model import Detector, Proportions
+    from detection.sources import Making
+    from kind.pipeline import Enhancer
+    from kind.training.loop import Feed
+    from kind.training.stage import Stage
+
+_PREVIEWS = 4
+_QUICK_SCENES, _QUICK_SIDE, _QUICK_DETECTOR = 64, 160, "tiny"
+
+
+class Parts(NamedTuple):
+    """What a detector is trained with.
+
+    Attributes:
+        class_names: of the data set, and so of the detector that is trained.
+        detector: whose weights to start from, or the proportions of a new one.
+        teacher: knows old classes, None without one.
+        enhancer: None when the input needs none.
+    """
+
+    class_names: tuple[str, ...]
+    detector: Detector | Proportions
+    teacher: Detector | None = None
+    enhancer: Enhancer | None = None
+
+
+class Prepared(NamedTuple):
+    """All that a run needs, see `kind.training.loop.train` and `RunFolder.opened`."""
+
+    make_stage: Callable[[], Stage]
+    feed: Feed
+    data: dict[str, dict[str, str]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments that say what is trained on what."""
+    layout = parser.add_mutually_exclusive_group()
+    layout.add_argument("--coco", type=Path, metavar="JSON", help="--data holds the images of this COCO file")
+    layout.add_argument("--voc", action="store_true", help="--data is in Pascal VOC's layout")
+    layout.add_argument("--exdark", action="store_true", help="--data is in ExDark's layout")
+    layout.add_argument("--dark-face", action="store_true", help="--data is in DARK FACE's layout")
+    parser.add_argument(
+        "--classes", nargs="+", metavar="NAME", help="class names in order (default: the data set's)"
+    )
+    parser.add_argument("--repair", action="store_true", help="cut or leave out broken annotations")
+    parser.add_argument(
+        "--detector",
+        metavar="FILE-OR-SIZE",
+        help="start from this .keras file or run folder, or anew: tiny, n, s, m, l or x",
+    )
+    parser.add_argument(
+        "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"
+    )
+    parser.add_argument(
+        "--teacher", type=Path, metavar="FILE", help="a detector whose classes shall not be forgotten"
+    )
+
+
+def prepare(
+    flags: argparse.Namespace,
+    config: DetectionConfig,
+    cache: Path,
+    replicas: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Prepared, dict[str, Any]]:
+    """Reads the data set and the networks that the flags name.
+
+    Args:
+        flags: parsed by a parser that `add_arguments` prepared; `data` and `quick` as of every stage.
+        config: of the run.
+        cache: folder for decoded and prepared images.
+        replicas: how many share each batch.
+        progress: see `data.sources`.
+
+    Returns:
+        What to train, and what `config.json` records besides the settings.
+
+    Raises:
+        UserError: when something is missing, broken or does not fit.
+    """
+    from data.annotations.layouts import split_images
+
+    annotations = _annotations(flags, cache)
+    for problem in annotations.problems:
+        print(f"passed over: {problem}", file=sys.stderr)
+    parts = _parts(flags, config, annotations.class_names)
+    training, validation = split_images(annotations.images, config.validation_every)
+    return prepared(parts, config, training, validation, cache, replicas, progress), identity(parts)
+
+
+def prepared(
+    parts: Parts,
+    config: DetectionConfig,
+    training: Sequence[AnnotatedImage],
+    validation: Sequence[AnnotatedImage],
+    cache: Path,
+    replicas: int = 1,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Makes stage and feed of networks and images.
+
+    Args:
+        parts: the networks.
+        config: of the run.
+        training: images to learn from.
+        validation: images to measure on.
+        cache: folder for decoded and prepared images.
+        replicas: how many share each batch.
+        progress: see `data.sources`.
+
+    Returns:
+        What to train.
+    """
+    from data.batches import images_of_batch, steps_per_epoch
+    from data.darkening import PRESETS
+    from detection.batches import training_batches, validation_batches
+    from detection.sources import make_sources
+    from kind.training.loop import Feed
+
+    making = making_of(config, parts.enhancer)
+    kind = config.input if config.prepared else "raw"
+    darkness = None if config.prepared else PRESETS.get(config.darken)
+    learn = make_sources(training, [kind], making, cache, progress)[kind]
+    measure = make_sources(validation, [kind], making._replace(twins=1), cache, progress)[kind]
+    whole = validation_batches(measure, config.patch, darkness, config.seed)
+    feed = Feed(
+        batches=lambda epoch, processes, process: training_batches(
+            learn,
+            config,
+            darkness=darkness,
+            first_epoch=epoch,
+            processes=processes,
+            process=process,
+            replicas=replicas,
+        ),
+        steps=steps_per_epoch(learn, config.batch),
+        validation=whole,
+        previews=list(whole.take(_PREVIEWS)),
+        images_of=partial(images_of_batch, learn, config.batch, config.seed),
+    )
+    data = {"training": learn.digests(), "validation": measure.digests()}
+    return Prepared(partial(_make_stage, parts, config), feed, data)
+
+
+def making_of(config: DetectionConfig, enhancer: Enhancer | None) -> Making:
+    """How the images are made that are read while training."""
+    from detection.sources import NOT_DARKENED, Making
+
+    if not config.prepared:
+        return Making()
+    side = math.ceil(config.patch * (1 + config.scale))  # none is shown larger
+    twins = 1 if config.darken == NOT_DARKENED else config.twins
+    return Making(config.darken, twins, config.seed, side, enhancer, config.alpha)
+
+
+def identity(parts: Parts) -> dict[str, Any]:
+    """What the result depends on besides settings and data, as `config.json` records it."""
+    from kind.network_files import weights_digest
+    from kind.pipeline import STAGES
+
+    given: dict[str, Any] = {"class_names": parts.class_names, "teacher": None}
+    nets = {"detector": parts.detector, "teacher": parts.teacher}
+    nets.update({stage: getattr(parts.enhancer, stage) for stage in STAGES if parts.enhancer})
+    for name, net in nets.items():
+        if net is not None:
+            given[name] = net if isinstance(net, tuple) else weights_digest(net)
+    return given
+
+
+def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
+    """The stage, under the strategy in force; nothing that was given is trained itself."""
+    from detection.distillation import DistillingStage, extended
+    from detection.joint import copy_of, joint_net
+    from detection.model import Proportions, build_detector
+    from detection.stage import DetectionStage, looking
+    from kind.training.precision import precision
+
+    with precision(config.precision):
+        if isinstance(parts.detector, Proportions):
+            net = build_detector(parts.detector, parts.class_names)
+        else:
+            net = extended(parts.detector, parts.class_names)
+        look = None if config.prepared else looking(config.input, parts.enhancer, config.alpha)
+        if config.joint:
+            net = joint_net(copy_of(parts.enhancer.decom), copy_of(parts.enhancer.restoration), net)
+        if parts.teacher:
+            return DistillingStage(net, config, parts.teacher, look)
+        return DetectionStage(net, config, look)
+
+
+def _annotations(flags: argparse.Namespace, cache: Path) -> Annotations:
+    from data.annotations import layouts
+
+    if flags.quick:
+        from data.generated_scenes import write_scenes
+
+        folder = cache / "built-in-scenes"
+        write_scenes(folder, _QUICK_SCENES, size=_QUICK_SIDE)
+        return layouts.read_yolo_folder(folder)
+    if flags.coco:
+        return layouts.read_coco_folder(flags.data, flags.coco, repair=flags.repair)
+    if flags.voc:
+        return layouts.read_voc_folder(flags.data, flags.classes, repair=flags.repair)
+    if flags.exdark:
+        return layouts.read_exdark_folder(flags.data, repair=flags.repair)
+    if flags.dark_face:
+        return layouts.read_dark_face_folder(flags.data, repair=flags.repair)
+    return layouts.read_yolo_folder(flags.data, flags.classes, repair=flags.repair)
+
+
+def _parts(flags: argparse.Namespace, config: DetectionConfig, class_names: Sequence[str]) -> Parts:
+    from detection.finder import load_detector
+    from detection.inputs import needs_enhancer
+    from detection.model import SIZES, Proportions
+
+    sizes = {"tiny": Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
+    name = flags.detector or (_QUICK_DETECTOR if flags.quick else None)
+    if name is None:
+        raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
+    detector = sizes[name] if name in sizes else load_detector(name)
+    teacher = load_detector(flags.teacher) if flags.teacher else None
+    enhancer = None
+    if needs_enhancer(config.input):
+        from kind.pipeline import Enhancer
+
+        enhancer = Enhancer.load(flags.enhancer)
+    return Parts(tuple(class_names), detector, teacher, enhancer)

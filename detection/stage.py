@@ -1,0 +1,216 @@
+"""Training of the detector: what is seen of a dark photograph → boxes and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from detection.canvas import filled, on_grey
+from detection.config import DetectionConfig
+from detection.decoding import decode_boxes, suppress
+from detection.drawing import draw_verdict
+from detection.inputs import detector_input
+from detection.joint import detector_of, parts_of
+from detection.loss import TERMS, detection_loss
+from detection.optimiser import DetectionOptimiser
+from kind.metrics.average_precision import THRESHOLDS, average_precisions
+from kind.metrics.box_matching import match_boxes
+from kind.metrics.boxes import Objects, Predictions
+from kind.pipeline import Enhancer
+from kind.training.averaging import WeightAverage
+from kind.training.layer_names import freeze, rate_groups
+from kind.training.stage import Stage
+
+_VALIDATION_CONFIDENCE, _DRAWN_CONFIDENCE = 0.001, 0.25
+_MOST_DETECTIONS = 100
+_STEPS_PER_EXECUTION = 32
+
+Look = Callable[[tf.Tensor], tf.Tensor]
+
+
+class DetectionStage(Stage):
+    """Learns from batches `{image, boxes, classes}`; the best net has the highest validation mAP50."""
+
+    terms = TERMS
+    monitor = "val_map_50"
+    higher_is_better = True
+    config: DetectionConfig
+
+    def __init__(self, net: keras.Model, config: DetectionConfig, look: Look | None = None) -> None:
+        """Wraps a detector.
+
+        Args:
+            net: a `Detector`, or a `detection.joint.joint_net` that makes its input itself.
+            config: the run's settings.
+            look: canvases → what the net takes, see `looking`; by default the canvases, with grey outside.
+        """
+        super().__init__(net, config)
+        self.detector = detector_of(net)
+        if self.detector is not net:  # the joint networks before the detector, up to what it sees
+            look = partial(keras.Model(net.input, net.get_layer("on_grey").output), training=False)
+        self.seen = look or looking("raw")
+        self._first_step = 0
+        self._lower, self._upper = halves(self.detector)
+
+    def set_up(self, steps_per_epoch: int) -> None:
+        """Makes everything that training needs besides the network, in the strategy's scope.
+
+        Args:
+            steps_per_epoch: optimiser steps an epoch.
+
+        Raises:
+            UserError: when `freeze` or `rates` of the config do not fit the network.
+        """
+        config = self.config
+        freeze(self.net, config.freeze)
+        self._first_step = config.freeze_epochs * steps_per_epoch
+        groups = rate_groups(self.net, config.rates)
+        late = self.detector.backbone.trainable_variables if self._first_step else ()
+        self.stepper = DetectionOptimiser(config, steps_per_epoch, groups, late, self._first_step)
+        self.average = None
+        if config.average_decay:
+            variables = self.stepper.weights_in_order
+            self.average = WeightAverage(variables, config.average_decay, self.stepper.steps)
+        steps = min(steps_per_epoch, _STEPS_PER_EXECUTION)
+        self.compile(self.stepper.optimisers[0], steps_per_execution=steps)
+
+    def losses(self, sample, training):
+        """YOLOv8's loss, see `detection.loss`."""
+        images = self.seen(sample["image"])
+        return self.losses_of(images, self.outputs_of(images, training), sample)
+
+    def outputs_of(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """The detector's raw outputs, and the pyramid's features `p3`, `p4`, `p5`, float [N, H, W, C]."""
+        if not (training and self._first_step):
+            return self._upper(self._lower(images, training=training), training=training)
+
+        def still():
+            return [tf.stop_gradient(part) for part in self._lower(images, training=False)]
+
+        def moving():
+            return list(self._lower(images, training=True))
+
+        features = tf.cond(self.stepper.steps < self._first_step, still, moving)
+        return self._upper(features, training=True)
+
+    def losses_of(
+        self, images: tf.Tensor, outputs: dict[str, tf.Tensor], sample: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """The loss terms of what was seen in a batch and what the detector made of it."""
+        config = self.config
+        return detection_loss(
+            outputs,
+            sample["boxes"],
+            sample["classes"],
+            config.patch,
+            box_weight=config.box_weight,
+            class_weight=config.class_weight,
+            distribution_weight=config.distribution_weight,
+            scale=float(config.batch),
+        )
+
+    def validation_values(self, sample):
+        """Losses of a validation batch, and what was found in it beside what is there."""
+        images = self.seen(sample["image"])
+        outputs = self.outputs_of(images, training=False)
+        return {
+            **self.losses_of(images, outputs, sample),
+            **self._compared(outputs, sample, _VALIDATION_CONFIDENCE),
+        }
+
+    def figures(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
+        """Figures of the whole validation set from `validation_values` of its batches.
+
+        Args:
+            values: of each batch of one image.
+
+        Returns:
+            Means of the loss terms; "map_50" and "map_50_95", COCO's average precision at overlap 0.5 and
+            over 0.5 to 0.95, NaN where there is no object at all.
+        """
+        figures = {name: float(np.mean([value[name] for value in values])) for name in self.terms}
+        objects = [_objects(value) for value in values]
+        found = [_predictions(value) for value in values]
+        matches = match_boxes(objects, found, self.detector.num_classes, THRESHOLDS)
+        precisions = average_precisions(matches)[:, 0]  # [C, T]
+        known = precisions[~np.isnan(precisions).any(axis=1)]
+        for name, values_of in (("map_50", known[:, 0]), ("map_50_95", known)):
+            figures[name] = float(values_of.mean()) if known.size else float("nan")
+        return figures
+
+    def pictures(self, sample):
+        """The photograph; what the detector sees, with right and wrong boxes."""
+        images = self.seen(sample["image"])
+        value = self._compared(self.outputs_of(images, training=False), sample, _DRAWN_CONFIDENCE)
+        names = self.detector.class_names
+        drawn = draw_verdict(images[0].numpy(), _objects(value), _predictions(value), names)
+        return [on_grey(sample["image"], sample["image"]), tf.constant(drawn)[tf.newaxis]]
+
+    def parts(self, net):
+        """Of a joint network all three, in the files that `Enhancer.load` and `kind detect` look for."""
+        return parts_of(net)
+
+    def _compared(
+        self, outputs: dict[str, tf.Tensor], sample: dict[str, tf.Tensor], confidence: float
+    ) -> dict[str, tf.Tensor]:
+        """What was found in a batch, as `Detections`, beside what is there."""
+        boxes = decode_boxes(outputs["boxes"], self.config.patch, self.config.patch)
+        limit = _MOST_DETECTIONS
+        found = suppress(boxes, outputs["classes"], confidence=confidence, max_detections=limit)
+        return {**found._asdict(), "object_boxes": sample["boxes"], "object_classes": sample["classes"]}
+
+
+def looking(kind: str, enhancer: Enhancer | None = None, alpha: float = 5.0) -> Look:
+    """A function from canvases to what the detector sees, through which no gradient reaches the enhancer.
+
+    Args:
+        kind: see `detection.inputs.INPUTS`.
+        enhancer: see `detection.inputs.detector_input`.
+        alpha: likewise.
+
+    Returns:
+        float32 [N, S, S, 3] → the same shape.
+    """
+
+    def look(canvases: tf.Tensor) -> tf.Tensor:
+        if kind == "raw":
+            return on_grey(canvases, canvases)
+        seen = detector_input(enhancer, filled(canvases), kind, alpha)
+        return on_grey(tf.stop_gradient(seen), canvases)
+
+    return look
+
+
+def halves(detector: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Cuts a detector in two models that share its weights.
+
+    Args:
+        detector: see `detection.model.Detector`.
+
+    Returns:
+        Image → the backbone's features at strides 8, 16 and 32; these → a dictionary of the raw outputs
+        `boxes` and `classes` and the pyramid's features `p3`, `p4` and `p5`.
+    """
+    names = detector.backbone.pyramid_level_inputs
+    features = [detector.get_layer(names[f"P{level}"]).output for level in (3, 4, 5)]
+    # Each head begins by padding the pyramid's features.
+    pyramid = {
+        f"p{level}": detector.get_layer(f"yolo_v8_head_{level - 2}_box_1_pad").input for level in (3, 4, 5)
+    }
+    lower = keras.Model(detector.input, features, name="lower_half")
+    return lower, keras.Model(features, {**detector.output, **pyramid}, name="upper_half")
+
+
+def _objects(value: dict[str, tf.Tensor]) -> Objects:
+    """What is in the image of a batch of one, without padding."""
+    classes = np.asarray(value["object_classes"][0])
+    return Objects(np.asarray(value["object_boxes"][0])[classes >= 0], classes[classes >= 0])
+
+
+def _predictions(value: dict[str, tf.Tensor]) -> Predictions:
+    count = int(value["counts"][0])
+    return Predictions(*(np.asarray(value[name][0])[:count] for name in ("boxes", "scores", "classes")))
