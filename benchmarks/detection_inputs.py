@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from kind.errors import UserError
 
 if TYPE_CHECKING:
-    from data.annotations.annotated import AnnotatedImage
+    from data.annotations.annotated import AnnotatedImage, Annotations
     from detection.command import Parts
     from detection.config import DetectionConfig
     from detection.evaluation.figures import Line
     from detection.evaluation.search import Inputs, Method, Sample
+    from detection.finder import Finder
     from detection.model import Detector
 
 MARKERS = "detection_inputs"
@@ -81,13 +82,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder for runs, predictions and the table")
     parser.add_argument("--cache", type=Path, help="folder for prepared images (default: OUT/cache)")
     parser.add_argument("--document", type=Path, help=f"Markdown file to write between its {MARKERS} markers")
+    names = [arm.name for arm in ARMS]
+    parser.add_argument(
+        "--arms", nargs="+", choices=names, default=names, help="what to compare with dark (default: all)"
+    )
     parser.add_argument("--darken", choices=_PRESETS, default="moderate", help="default: %(default)s")
     parser.add_argument("--twins", type=int, default=3, help="dark twins a photograph (%(default)s)")
     parser.add_argument("--size", type=int, default=320, help="the detector's input (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=20, help="of fine-tuning (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=12, help="of fine-tuning (%(default)s)")
     parser.add_argument("--batch", type=int, default=8, help="images a step (%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=2e-4, help="AdamW's (%(default)s)")
-    parser.add_argument("--freeze-epochs", type=int, default=1, help="with a still backbone (%(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=5e-5, help="AdamW's (%(default)s)")
+    parser.add_argument("--mosaic", type=float, default=0.0, help="probability of mosaics (%(default)s)")
+    parser.add_argument("--freeze", nargs="*", default=[], help="layers that stay as they are, such as *_bn")
+    parser.add_argument("--freeze-epochs", type=int, default=0, help="with a still backbone (%(default)s)")
     parser.add_argument("--alpha", type=float, default=5.0, help="how much brighter relit is (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of twins, order and augmentation (%(default)s)")
     return parser
@@ -110,10 +117,12 @@ def _run(flags: argparse.Namespace) -> None:
     parts = Parts(class_names, load_detector(flags.detector), enhancer=Enhancer.load(flags.weights))
     trained = _fine_tune_all(flags, parts, training, testing)
     detectors = {"as it is": dict.fromkeys(trained, parts.detector), "fine-tuned": trained}
-    tables = [_table(_measured(flags, parts, testing, detectors, ARMS, flags.darken), testing)]
+    arms = _arms(flags)
+    tables = [_table(arms, _measured(flags, parts, testing, detectors, arms, flags.darken), testing)]
     if flags.test_dark:
         dark = list(_read(flags.test_dark).images)
-        tables.append(_table(_measured(flags, parts, dark, detectors, ARMS[:-1], None), dark))
+        arms = [arm for arm in arms if arm.is_dark]
+        tables.append(_table(arms, _measured(flags, parts, dark, detectors, arms, None), dark))
     content = "\n\n".join([_settings(flags, training), *tables])
     (flags.out / "table.md").write_text(content + "\n", encoding="utf-8")
     print(content)
@@ -123,7 +132,12 @@ def _run(flags: argparse.Namespace) -> None:
         write_between_markers(flags.document, MARKERS, content)
 
 
-def _read(folder: Path):
+def _arms(flags: argparse.Namespace) -> list[Arm]:
+    """What to compare, and what it is compared with."""
+    return [arm for arm in ARMS if arm.name in (ARMS[0].name, *flags.arms)]
+
+
+def _read(folder: Path) -> Annotations:
     from data.annotations.layouts import read_yolo_folder
 
     annotations = read_yolo_folder(folder)
@@ -157,15 +171,16 @@ def _fine_tune_all(
     from detection.inputs import needs_enhancer
     from detection.sources import make_sources
 
-    configs = {arm.name: _config(flags, arm) for arm in ARMS}
+    arms = _arms(flags)
+    configs = {arm.name: _config(flags, arm) for arm in arms}
     making = making_of(configs["dark"], parts.enhancer)
-    kinds = [arm.kind for arm in ARMS if arm.is_dark]
+    kinds = [arm.kind for arm in arms if arm.is_dark]
     cache = flags.cache or flags.out / "cache"
     for images, twins in ((training, making.twins), (testing, 1)):
         # All kinds now: the networks run once for all of them.
         make_sources(images, kinds, making._replace(twins=twins), cache, _show_progress)
     trained = {}
-    for arm in ARMS:
+    for arm in arms:
         print(f"fine-tuning for {arm.name}", file=sys.stderr)
         own = parts if needs_enhancer(arm.kind) else parts._replace(enhancer=None)
         run = _fine_tune(flags.out / "runs" / arm.name, configs[arm.name], own, (training, testing), cache)
@@ -191,7 +206,8 @@ def _config(flags: argparse.Namespace, arm: Arm) -> DetectionConfig:
         warmup_epochs=1,
         freeze_epochs=flags.freeze_epochs,
         average_decay=0.99,
-        mosaic=0.5,
+        mosaic=flags.mosaic,
+        freeze=tuple(flags.freeze),
         plain_epochs=flags.epochs // 4,
         scale=0.25,
     )
@@ -252,8 +268,9 @@ def _measured(
         False: Inputs(None, flags.alpha, None),
     }
     results = Results(flags.out / "found.jsonl", field="found", parse=parsed_predictions)
+    finders: dict[str, Finder] = {}
     methods = {
-        state: [_method(flags, parts, state, arm, nets[arm.name]) for arm in arms]
+        state: [_method(flags, parts, state, arm, nets[arm.name], finders) for arm in arms]
         for state, nets in detectors.items()
     }
     found: dict[str, Sequence] = {}
@@ -273,7 +290,15 @@ def _measured(
     }
 
 
-def _method(flags: argparse.Namespace, parts: Parts, state: str, arm: Arm, net: Detector) -> Method:
+def _method(
+    flags: argparse.Namespace,
+    parts: Parts,
+    state: str,
+    arm: Arm,
+    net: Detector,
+    finders: dict[str, Finder],
+) -> Method:
+    """A detector on an arm's input; arms with the same detector share its graph, which takes long to make."""
     from detection.evaluation.class_matching import match_classes
     from detection.evaluation.search import Method
     from detection.finder import Finder, Thresholds
@@ -281,8 +306,9 @@ def _method(flags: argparse.Namespace, parts: Parts, state: str, arm: Arm, net: 
 
     thresholds = Thresholds(size=flags.size, confidence=_LEAST_CONFIDENCE)
     classes = match_classes(net.class_names, parts.class_names, state)
-    identity = f"{weights_digest(net)} {thresholds} {arm.name}"
-    return Method(state, arm.kind, Finder(net, thresholds), classes, identity)
+    digest = weights_digest(net)
+    find = finders.setdefault(digest, Finder(net, thresholds))
+    return Method(state, arm.kind, find, classes, f"{digest} {thresholds} {arm.name}")
 
 
 def _found(
@@ -299,13 +325,13 @@ def _found(
     return {method.identity: found for method, found in zip(methods, searched.found)}
 
 
-def _table(lines: dict[str, list[Line]], images: Sequence[AnnotatedImage]) -> str:
+def _table(arms: Sequence[Arm], lines: dict[str, list[Line]], images: Sequence[AnnotatedImage]) -> str:
     """One line an arm: mAP50 and its interval in each state, and the difference to the first arm."""
     head = ["input"]
     for state in lines:
         head += [f"{state}: mAP50", "95 %", "minus dark", "95 %"]
     rows = ["| " + " | ".join(head) + " |", "|" + " --- |" + " ---: |" * (len(head) - 1)]
-    for number, arm in enumerate(ARMS[: len(next(iter(lines.values())))]):
+    for number, arm in enumerate(arms):
         cells = [arm.name]
         for of_state in lines.values():
             line = of_state[number]
@@ -319,8 +345,12 @@ def _table(lines: dict[str, list[Line]], images: Sequence[AnnotatedImage]) -> st
 
 def _settings(flags: argparse.Namespace, training: Sequence[AnnotatedImage]) -> str:
     """What the figures were made with, so that the table says so itself."""
-    names = ("darken", "twins", "size", "epochs", "batch", "learning_rate", "freeze_epochs", "alpha", "seed")
-    settings = json.dumps({name: getattr(flags, name) for name in names})[1:-1].replace('"', "")
+    chosen = {
+        name: value
+        for name, value in vars(flags).items()
+        if name != "arms" and not isinstance(value, Path) and value is not None
+    }
+    settings = json.dumps(chosen)[1:-1].replace('"', "")
     return f"Fine-tuned on {len(training)} images; {settings}."
 
 
