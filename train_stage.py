@@ -1,6 +1,6 @@
 """Trains one stage: python train_stage.py STAGE --data DIR --run DIR.
 
-Stages: decom, restoration, illumination, joint, detection.
+Stages: decom, restoration, illumination, joint, lite, detection.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from illumination import config as illumination_config
 from joint import config as joint_config
 from kind.errors import UserError
 from kind.training.config import TrainingConfig, add_flags, config_from_flags
+from lite import config as lite_config
 from restoration import config as restoration_config
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ STAGES = {
     "restoration": (restoration_config.RestorationConfig, restoration_config.QUICK),
     "illumination": (illumination_config.AdjustmentConfig, illumination_config.QUICK),
     "joint": (joint_config.JointConfig, joint_config.QUICK),
+    "lite": (lite_config.LiteConfig, lite_config.QUICK),
     "detection": (detection_config.DetectionConfig, detection_config.QUICK),
 }
 #: Which trained networks each stage on pairs is given.
@@ -48,6 +50,7 @@ GIVEN = {
     "restoration": ("decom",),
     "illumination": ("decom",),
     "joint": ("decom", "restoration", "illumination"),
+    "lite": (),
 }
 
 
@@ -186,6 +189,8 @@ def _recipe(stage: str, given: dict[str, keras.Model]) -> Recipe:
         from restoration.stage import RECIPE
     elif stage == "illumination":
         from illumination.stage import RECIPE
+    elif stage == "lite":
+        from lite.stage import RECIPE
     else:
         from joint.stage import recipe
 

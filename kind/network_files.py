@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 from tensorflow import keras
 
-import kind.layers  # noqa: F401  (registers the layers that the files name)
+import kind.layers
+import kind.subpixel  # noqa: F401  (both register the layers that the files name)
 from kind.checkpoints.saved_config import check_saved_config
 from kind.errors import UserError
 from kind.files import replacing

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-STAGES = ("decom", "restoration", "illumination", "joint")
+STAGES = ("decom", "restoration", "illumination", "joint", "lite")
 MAY_IMPORT = {
     "kind": set(),
     "data": {"kind"},

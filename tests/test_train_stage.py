@@ -17,6 +17,7 @@ from PIL import Image
 from tensorflow import keras
 
 import train_stage
+from data.generated_scenes import write_scenes
 from kind.network_files import load_net, save_net
 from kind.pipeline import Enhancer
 
@@ -43,10 +44,24 @@ def work(tmp_path_factory):
     nets = {"decom": decomposition_net, "restoration": unet, "illumination": adjustment_net}
     for name, make in nets.items():
         save_net(make(), folder / f"{name}.keras")
+    write_scenes(folder / "scenes", 8, size=48)
     return folder
 
 
 def arguments(work, stage, run, *more):
+    if stage == "detection":
+        data = [
+            "--data",
+            str(work / "scenes"),
+            "--detector",
+            "tiny",
+            "--input",
+            "reflectance",
+            "--twins",
+            "1",
+        ]
+        common = ["--cache", str(work / "cache"), "--run", str(run), "--batch", "2", "--patch", "32"]
+        return [stage, *data, *common, *more]
     given = [part for name in GIVEN[stage] for part in (f"--{name}", str(work / f"{name}.keras"))]
     common = ["--data", str(work / "data"), "--cache", str(work / "cache"), "--run", str(run)]
     return [stage, *common, *given, *SMALL, *more]
@@ -128,10 +143,10 @@ def test_a_killed_run_ends_like_an_undisturbed_one(work, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", GIVEN)
+@pytest.mark.parametrize("stage", train_stage.STAGES)
 def test_fifty_kills(work, tmp_path, stage):
     """KIND_KILLS, 50 by default, over all stages."""
-    kills = -(-int(os.environ.get("KIND_KILLS", "50")) // len(GIVEN))
+    kills = -(-int(os.environ.get("KIND_KILLS", "50")) // len(train_stage.STAGES))
     settings = ["--epochs", "100", "--validate-epochs", "3", "--average-decay", "0.9", "--clip-norm", "1"]
     finish(start(arguments(work, stage, tmp_path / "whole", *settings)))
     seed = random.randrange(2**32)

@@ -1,0 +1,116 @@
+"""Layers that fold squares of pixels into channels and back: networks then work at a fraction of the size."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from tensorflow import keras
+
+
+@keras.utils.register_keras_serializable("kind")
+def square_root(values: tf.Tensor) -> tf.Tensor:
+    """√x of x ≥ 0, whose gradient is not defined at 0: for network inputs. It spreads out what is dark."""
+    return tf.sqrt(values)
+
+
+@keras.utils.register_keras_serializable("kind")
+class Fold(keras.layers.Layer):
+    """Moves each square of `side`×`side` pixels into the channels of one; nothing is lost.
+
+    Sides that are no multiple are first made one, by repeating the last row and column.
+
+    Input: float [N, H, W, C]. Output: float [N, ⌈H/side⌉, ⌈W/side⌉, side²·C].
+    """
+
+    def __init__(self, side: int, **kwargs):
+        """Takes the side of a square in pixels; kwargs as for `Layer`."""
+        super().__init__(**kwargs)
+        self.side = side
+
+    def call(self, inputs):
+        """Folds `inputs`."""
+        size = tf.shape(inputs)
+        missing = -size[1:3] % self.side
+
+        def padded():
+            rows = tf.repeat(inputs[:, -1:], missing[0], axis=1)
+            taller = tf.concat([inputs, rows], axis=1)
+            return tf.concat([taller, tf.repeat(taller[:, :, -1:], missing[1], axis=2)], axis=2)
+
+        whole = tf.cond(tf.reduce_any(missing > 0), padded, lambda: inputs)
+        whole = tf.ensure_shape(whole, [None, None, None, inputs.shape[-1]])
+        return tf.nn.space_to_depth(whole, self.side)
+
+    def compute_output_shape(self, input_shape):
+        """[N, ⌈H/side⌉, ⌈W/side⌉, side²·C]."""
+        batch, *sides, channels = input_shape
+        sides = [None if side is None else -(-side // self.side) for side in sides]
+        return (batch, *sides, self.side**2 * channels)
+
+    def get_config(self):
+        """What `__init__` takes."""
+        return {**super().get_config(), "side": self.side}
+
+
+@keras.utils.register_keras_serializable("kind")
+class Unfold(keras.layers.Layer):
+    """The way back: channels become squares of pixels, cut to the size of another tensor.
+
+    Input: [float [N, H', W', side²·C], any [N, H, W, D]] with H' = ⌈H/side⌉, W' = ⌈W/side⌉.
+    Output: float [N, H, W, C].
+    """
+
+    def __init__(self, side: int, **kwargs):
+        """Takes the side of a square in pixels; kwargs as for `Layer`."""
+        super().__init__(**kwargs)
+        self.side = side
+
+    def call(self, inputs):
+        """Unfolds `inputs[0]` to the size of `inputs[1]`."""
+        folded, like = inputs
+        size = tf.shape(like)
+        return tf.nn.depth_to_space(folded, self.side)[:, : size[1], : size[2]]
+
+    def compute_output_shape(self, input_shape):
+        """[N, H, W, C]."""
+        folded, like = input_shape
+        return (*like[:3], folded[3] // self.side**2)
+
+    def get_config(self):
+        """What `__init__` takes."""
+        return {**super().get_config(), "side": self.side}
+
+
+@keras.utils.register_keras_serializable("kind")
+class Spread(keras.layers.Layer):
+    """Bilinear upsampling by `side`, in folded form: each pixel's square of upsampled values as channels.
+
+    `Unfold` would give what bilinear upsampling gives; pixels past the border repeat the last one.
+
+    Input: float [N, H, W, 1]. Output: float [N, H, W, side²].
+    """
+
+    def __init__(self, side: int, **kwargs):
+        """Takes the factor; kwargs as for `Layer`."""
+        super().__init__(**kwargs)
+        self.side = side
+
+    def call(self, inputs):
+        """Upsamples `inputs` by a fixed 3×3 convolution."""
+        wide = tf.concat([inputs[:, :1], inputs, inputs[:, -1:]], axis=1)
+        wide = tf.concat([wide[:, :, :1], wide, wide[:, :, -1:]], axis=2)
+        return tf.nn.conv2d(wide, tf.cast(self._kernel(), inputs.dtype), strides=1, padding="VALID")
+
+    def _kernel(self) -> tf.Tensor:
+        """Weights of the three neighbours along each axis for each place in the square: [3, 3, 1, side²]."""
+        places = (tf.range(self.side, dtype=tf.float32) + 0.5) / self.side - 0.5  # of the pixel's centre
+        line = tf.stack([tf.nn.relu(-places), 1 - tf.abs(places), tf.nn.relu(places)])  # [3, side]
+        kernel = tf.einsum("ra,cb->rcab", line, line)
+        return tf.reshape(kernel, [3, 3, 1, self.side**2])
+
+    def compute_output_shape(self, input_shape):
+        """[N, H, W, side²]."""
+        return (*input_shape[:3], self.side**2)
+
+    def get_config(self):
+        """What `__init__` takes."""
+        return {**super().get_config(), "side": self.side}
