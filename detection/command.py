@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from data.annotations.flags import add_layout_arguments, read_annotations
 from detection.config import DetectionConfig
 from kind.errors import UserError
 
@@ -52,15 +53,7 @@ class Prepared(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments that say what is trained on what."""
-    layout = parser.add_mutually_exclusive_group()
-    layout.add_argument("--coco", type=Path, metavar="JSON", help="--data holds the images of this COCO file")
-    layout.add_argument("--voc", action="store_true", help="--data is in Pascal VOC's layout")
-    layout.add_argument("--exdark", action="store_true", help="--data is in ExDark's layout")
-    layout.add_argument("--dark-face", action="store_true", help="--data is in DARK FACE's layout")
-    parser.add_argument(
-        "--classes", nargs="+", metavar="NAME", help="class names in order (default: the data set's)"
-    )
-    parser.add_argument("--repair", action="store_true", help="cut or leave out broken annotations")
+    add_layout_arguments(parser)
     parser.add_argument(
         "--detector",
         metavar="FILE-OR-SIZE",
@@ -207,23 +200,14 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
 
 
 def _annotations(flags: argparse.Namespace, cache: Path) -> Annotations:
-    from data.annotations import layouts
-
     if flags.quick:
+        from data.annotations.layouts import read_yolo_folder
         from data.generated_scenes import write_scenes
 
         folder = cache / "built-in-scenes"
         write_scenes(folder, _QUICK_SCENES, size=_QUICK_SIDE)
-        return layouts.read_yolo_folder(folder)
-    if flags.coco:
-        return layouts.read_coco_folder(flags.data, flags.coco, repair=flags.repair)
-    if flags.voc:
-        return layouts.read_voc_folder(flags.data, flags.classes, repair=flags.repair)
-    if flags.exdark:
-        return layouts.read_exdark_folder(flags.data, repair=flags.repair)
-    if flags.dark_face:
-        return layouts.read_dark_face_folder(flags.data, repair=flags.repair)
-    return layouts.read_yolo_folder(flags.data, flags.classes, repair=flags.repair)
+        return read_yolo_folder(folder)
+    return read_annotations(flags)
 
 
 def _parts(flags: argparse.Namespace, config: DetectionConfig, class_names: Sequence[str]) -> Parts:
