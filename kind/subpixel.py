@@ -16,20 +16,23 @@ def square_root(values: tf.Tensor) -> tf.Tensor:
 class Fold(keras.layers.Layer):
     """Moves each square of `side`×`side` pixels into the channels of one; nothing is lost.
 
-    Sides that are no multiple are first made one, by repeating the last row and column.
+    Height and width that are no multiple of `multiple` are first made one, by repeating the last row and
+    column. With the coarsest stride of a network as the multiple, all its levels have even sizes, and a
+    tile of an image is padded like the image.
 
-    Input: float [N, H, W, C]. Output: float [N, ⌈H/side⌉, ⌈W/side⌉, side²·C].
+    Input: float [N, H, W, C]. Output: float [N, ⌈H/multiple⌉·multiple/side, the same of W, side²·C].
     """
 
-    def __init__(self, side: int, **kwargs):
-        """Takes the side of a square in pixels; kwargs as for `Layer`."""
+    def __init__(self, side: int, multiple: int | None = None, **kwargs):
+        """Takes the side of a square in pixels, and a multiple of it (by default itself)."""
         super().__init__(**kwargs)
         self.side = side
+        self.multiple = multiple or side
 
     def call(self, inputs):
         """Folds `inputs`."""
         size = tf.shape(inputs)
-        missing = -size[1:3] % self.side
+        missing = -size[1:3] % self.multiple
 
         def padded():
             rows = tf.repeat(inputs[:, -1:], missing[0], axis=1)
@@ -41,21 +44,22 @@ class Fold(keras.layers.Layer):
         return tf.nn.space_to_depth(whole, self.side)
 
     def compute_output_shape(self, input_shape):
-        """[N, ⌈H/side⌉, ⌈W/side⌉, side²·C]."""
+        """[N, ⌈H/multiple⌉·multiple/side, the same of W, side²·C]."""
         batch, *sides, channels = input_shape
-        sides = [None if side is None else -(-side // self.side) for side in sides]
+        whole = [None if side is None else -(-side // self.multiple) * self.multiple for side in sides]
+        sides = [None if side is None else side // self.side for side in whole]
         return (batch, *sides, self.side**2 * channels)
 
     def get_config(self):
         """What `__init__` takes."""
-        return {**super().get_config(), "side": self.side}
+        return {**super().get_config(), "side": self.side, "multiple": self.multiple}
 
 
 @keras.utils.register_keras_serializable("kind")
 class Unfold(keras.layers.Layer):
     """The way back: channels become squares of pixels, cut to the size of another tensor.
 
-    Input: [float [N, H', W', side²·C], any [N, H, W, D]] with H' = ⌈H/side⌉, W' = ⌈W/side⌉.
+    Input: [float [N, H', W', side²·C], any [N, H, W, D]] with H' ≥ H/side, W' ≥ W/side.
     Output: float [N, H, W, C].
     """
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tensorflow import keras
 
-from kind.layers import CropLike, leaky_conv, leaky_relu
+from kind.layers import leaky_conv, leaky_relu
 from kind.subpixel import Fold, Spread, Unfold, square_root
 
-_FINE, _MIDDLE = 4, 8  # pixels that one of the finest and of the middle level stands for, along each axis
+_FINE, _MIDDLE, _COARSE = 4, 8, 16  # pixels along each axis that one of each level stands for
 _WIDTHS = (40, 64, 72)
 _GLOBAL_WIDTH = 64
 _GAIN = keras.initializers.Constant(2.0)
@@ -29,7 +29,8 @@ def lite_net() -> keras.Model:
         suggests]. `kind.ops.exposure.exposed` applies it.
     """
     image = keras.Input((None, None, 3), name="image")
-    folded = keras.layers.Activation(square_root, name="square_root")(Fold(_FINE, name="fold")(image))
+    folded = Fold(_FINE, _COARSE, name="fold")(image)  # [N, H/4, W/4, 48]
+    folded = keras.layers.Activation(square_root, name="square_root")(folded)
     fine = _block(leaky_conv(folded, _WIDTHS[0], "stem"), "encode_1")  # [N, H/4, W/4, 40]
     middle = _block(_halved(fine, _WIDTHS[1], "down_2"), "encode_2")  # [N, H/8, W/8, 64]
     coarse, overview = _steered(_halved(middle, _WIDTHS[2], "down_3"), folded)  # [N, H/16, W/16, 72]
@@ -63,7 +64,7 @@ def _block(values, name: str):
 
 
 def _halved(values, width: int, name: str):
-    """A 3×3 convolution with stride 2: [N, H, W, C] → [N, ⌈H/2⌉, ⌈W/2⌉, width]."""
+    """A 3×3 convolution with stride 2: [N, H, W, C] → [N, H/2, W/2, width]."""
     convolve = keras.layers.Conv2D(width, 3, strides=2, padding="same", activation=leaky_relu, name=name)
     return convolve(values)
 
@@ -72,7 +73,6 @@ def _doubled(values, skip, name: str):
     """`values` at the size of `skip`, added to it: a 1×1 convolution and bilinear upsampling."""
     values = keras.layers.Conv2D(skip.shape[-1], 1, name=name)(values)
     values = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_resize")(values)
-    values = CropLike(name=f"{name}_cut")([values, skip])
     return keras.layers.Add(name=f"{name}_add")([values, skip])
 
 

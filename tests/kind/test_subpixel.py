@@ -31,6 +31,15 @@ def test_what_is_missing_repeats_the_last_row_and_column():
     np.testing.assert_array_equal(Fold(4)(values), Fold(4)(padded))
 
 
+def test_sizes_become_multiples_of_what_is_asked_for():
+    values = image(17, 15)
+    padded = np.pad(values, ((0, 0), (0, 15), (0, 1), (0, 0)), mode="edge")
+    folded = Fold(4, multiple=16)(values)
+    np.testing.assert_array_equal(folded, Fold(4)(padded))
+    assert Fold(4, multiple=16).compute_output_shape((2, 17, None, 3)) == (2, 8, None, 48)
+    np.testing.assert_array_equal(Unfold(4)([folded, values]), values)
+
+
 @pytest.mark.parametrize("side", [2, 4, 8])
 def test_spreading_is_bilinear_upsampling(side):
     values = image(5, 7, 1)

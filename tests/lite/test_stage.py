@@ -66,6 +66,7 @@ def test_scores_are_psnr_with_and_without_the_bright_images_mean(scene):
 
 
 def test_the_network_takes_any_size_and_learns_from_every_term():
+    tf.keras.utils.set_random_seed(0)
     net = RECIPE.make_net(LiteConfig())
     assert net.count_params() <= 400_000
     for height, width in ((1, 1), (37, 51), (64, 16)):
@@ -76,7 +77,7 @@ def test_the_network_takes_any_size_and_learns_from_every_term():
         relit = (reflectance * exposed(illumination, log_alpha)).numpy()
         assert np.isfinite(relit).all() and (relit >= 0).all() and (relit <= 1).all()
     stage = LiteStage(net, LiteConfig())
-    sample = {"low": low, "high": np.sqrt(low)}
+    sample = {"low": low[:1], "high": np.sqrt(low[:1])}  # one: signs of several errors may cancel
     with tf.GradientTape() as tape:
         loss = stage.losses(sample, training=True)["loss"]
     for variable, gradient in zip(net.trainable_variables, tape.gradient(loss, net.trainable_variables)):
