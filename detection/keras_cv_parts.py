@@ -1,10 +1,14 @@
 """What is used of KerasCV; the one file that imports it."""
 
 import contextlib
-import sys
+import io
+import warnings
+
+# When a model is saved, KerasCV asks it for all its attributes, also for those that Keras warns about.
+warnings.filterwarnings("ignore", r"`(Model\.state_updates|layer\.updates)` will be removed", UserWarning)
 
 # KerasCV prints its backend's name on standard output, which is for results.
-with contextlib.redirect_stdout(sys.stderr):
+with contextlib.redirect_stdout(io.StringIO()):
     from keras_cv.models import YOLOV8Backbone, YOLOV8Detector
     from keras_cv.src.models.object_detection.yolo_v8.yolo_v8_label_encoder import YOLOV8LabelEncoder
     from keras_cv.src.models.object_detection.yolo_v8.yolo_v8_layers import apply_conv_bn, apply_csp_block

@@ -44,7 +44,7 @@ def work(tmp_path_factory):
     nets = {"decom": decomposition_net, "restoration": unet, "illumination": adjustment_net}
     for name, make in nets.items():
         save_net(make(), folder / f"{name}.keras")
-    write_scenes(folder / "scenes", 8, size=48)
+    write_scenes(folder / "scenes", 8, size=64)
     return folder
 
 

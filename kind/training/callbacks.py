@@ -22,7 +22,7 @@ _IDLE_TO_DRAWING = 19
 
 
 class Validate(keras.callbacks.Callback):
-    """Adds the means over all validation images to the epoch's figures, after the epochs it is told.
+    """Adds the figures of the whole validation set to the epoch's, after the epochs it is told.
 
     Every process looks at all images by itself: they differ in size, so they cannot share a batch, and
     there is nothing to agree on afterwards.
@@ -50,8 +50,7 @@ class Validate(keras.callbacks.Callback):
             return
         with self.model.kept_weights():
             values = [self._values(sample) for sample in self._samples]
-        for name in values[0]:
-            logs[f"val_{name}"] = float(np.mean([float(value[name]) for value in values]))
+        logs.update({f"val_{name}": figure for name, figure in self.model.figures(values).items()})
 
 
 class Record(keras.callbacks.Callback):

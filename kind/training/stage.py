@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -115,6 +117,10 @@ class Stage(keras.Model):
     def validation_values(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Losses and scores of one validation batch, float32 scalars by name."""
         return {**self.losses(sample, training=False), **self.scores(sample)}
+
+    def figures(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
+        """Figures of the whole validation set by name: the means of `validation_values` of its batches."""
+        return {name: float(np.mean([float(value[name]) for value in values])) for name in values[0]}
 
     def _checked(self, terms, gradients):
         """Finite terms, and finite gradients with their global norm clipped if the config says so."""
