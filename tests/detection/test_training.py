@@ -28,8 +28,6 @@ from restoration.unet import unet
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1)
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
@@ -56,6 +54,7 @@ def run(folder, scenes, enhancer=None, **changes):
     return RunFolder(folder)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights(scenes, tmp_path, monkeypatch):
     whole = run(tmp_path / "whole", scenes, freeze_epochs=1)
     shown = DetectionStage.pictures
@@ -78,6 +77,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(scenes, tmp_path, monkeypatch)
     assert all("val_map_50" in record for record in whole.read_metrics())
 
 
+@pytest.mark.slow
 def test_joint_training_moves_all_networks_and_writes_each(scenes, tmp_path):
     enhancer = Enhancer(decomposition_net(), unet(), adjustment_net())
     folder = run(tmp_path, scenes, enhancer, input="reflectance", joint=True, epochs=1, optimiser="adamw")
