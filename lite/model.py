@@ -41,17 +41,21 @@ def lite_net() -> keras.Model:
     detail = keras.layers.Conv2D(3 * _FINE**2, 3, padding="same", name="detail")(fine)
     gain = keras.layers.Conv2D(3 * _FINE**2, 1, bias_initializer=_GAIN, name="gain")(fine)
     guide = keras.layers.Multiply(name="guide")([gain, folded])
-    logits = keras.layers.Add(name="reflectance_logits")([detail, guide])  # [N, H/4, W/4, 48]
-    reflectance = keras.layers.Activation("sigmoid", dtype="float32", name="reflectance_folded")(logits)
-    reflectance = Unfold(_FINE, dtype="float32", name="reflectance")([reflectance, image])
+    reflectance = keras.layers.Add(name="reflectance_folded")([detail, guide])  # [N, H/4, W/4, 48]
+    reflectance = _unfolded_sigmoid(reflectance, _FINE, image, "reflectance")
 
     shading = keras.layers.Conv2D(1, 3, padding="same", name="shading")(middle)  # [N, H/8, W/8, 1]
-    shading = Spread(_MIDDLE, dtype="float32", name="spread")(shading)
-    shading = keras.layers.Activation("sigmoid", dtype="float32", name="illumination_folded")(shading)
-    illumination = Unfold(_MIDDLE, dtype="float32", name="illumination")([shading, image])
+    shading = Spread(_MIDDLE, name="illumination_folded")(shading)  # [N, H/8, W/8, 64]
+    illumination = _unfolded_sigmoid(shading, _MIDDLE, image, "illumination")
 
     exposure = keras.layers.Dense(1, bias_initializer=_EXPOSURE, dtype="float32", name="log_alpha")(overview)
     return keras.Model(image, [reflectance, illumination, exposure], name="lite")
+
+
+def _unfolded_sigmoid(folded, side: int, image, name: str):
+    """Unfolded to the size of the image, and a sigmoid, always computed in float32."""
+    logits = Unfold(side, name=f"{name}_logits")([folded, image])
+    return keras.layers.Activation("sigmoid", dtype="float32", name=name)(logits)
 
 
 def _block(values, name: str):

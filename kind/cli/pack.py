@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kind.errors import UserError
 
-_STAGES = ("decom", "restoration", "illumination")
+if TYPE_CHECKING:
+    from tensorflow import keras
+
+_STAGES = ("decom", "restoration", "illumination", "lite", "detector")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not given:
         raise UserError(f"pack expects at least one of {', '.join(f'--{stage}' for stage in _STAGES)}")
 
-    from kind.network_files import load_net, save_net
-    from kind.training.run_folder import best_weights
+    from kind.network_files import save_net
 
-    nets = {stage: load_net(best_weights(path)) for stage, path in given.items()}
+    nets = {stage: _read(stage, path) for stage, path in given.items()}
     total = 0
     for stage, net in nets.items():
         path = arguments.out / f"{stage}.keras"
@@ -51,3 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{path}: {net.name}, {net.count_params():,} parameters, {size / 1e6:.2f} MB")
     print(f"{total / 1e6:.2f} MB in all")
     return 0
+
+
+def _read(stage: str, path: Path) -> keras.Model:
+    if stage == "detector":
+        from detection.finder import load_detector
+
+        return load_detector(path)
+    from kind.network_files import load_net
+    from kind.training.run_folder import best_weights
+
+    return load_net(best_weights(path))

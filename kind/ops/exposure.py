@@ -16,13 +16,13 @@ def exposed(illumination: tf.Tensor, log_alpha: tf.Tensor) -> tf.Tensor:
 
     Args:
         illumination: L, float32 [N, H, W, 1] in [0, 1].
-        log_alpha: float32 [N, 1]; 0 changes nothing.
+        log_alpha: float32 [N, 1]; 0 changes nothing, -∞ takes all light away.
 
     Returns:
         L̂, the same shape, in [0, 1].
     """
     alpha = tf.exp(log_alpha)[:, tf.newaxis, tf.newaxis, :]
-    return alpha * illumination / (1.0 + (alpha - 1.0) * illumination)
+    return alpha * illumination / tf.maximum(1.0 + (alpha - 1.0) * illumination, _EPSILON)
 
 
 def exposure_for(reflectance: tf.Tensor, illumination: tf.Tensor, mean: tf.Tensor) -> tf.Tensor:

@@ -21,6 +21,7 @@ def test_exposure_shifts_the_log_odds(scene):
 def test_light_and_darkness_stay_what_they_are():
     ends = np.array([0.0, 1.0], np.float32).reshape(1, 1, 2, 1)
     np.testing.assert_allclose(exposed(ends, np.full((1, 1), 4.0, np.float32)), ends)
+    assert not exposed(ends, np.full((1, 1), -np.inf, np.float32)).numpy().any()
 
 
 def test_the_exposure_for_a_mean_gives_that_mean(scene):
