@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kind.cli import evaluate_detect
 from kind.errors import UserError
+from kind.precision import PRECISIONS
 
 if TYPE_CHECKING:
     from kind.evaluation.methods import Method, Sample
@@ -105,6 +106,9 @@ def _add_enhance(enhance: argparse.ArgumentParser) -> None:
     enhance.add_argument("--baselines", action="store_true", help="score input, gamma and CLAHE too")
     enhance.add_argument("--alpha", type=_alpha, help="brightening of the raw protocol (default: 5.0)")
     enhance.add_argument("--fusion", choices=("plain", "published"), default="plain")
+    enhance.add_argument(
+        "--precision", choices=PRECISIONS, default="float32", help="of the networks (default: float32)"
+    )
     enhance.add_argument("--niqe-model", type=Path, metavar="FILE", help="pristine model, .mat or .npz")
     enhance.add_argument("--lpips-weights", type=Path, metavar="FILE", help=".npz, see docs/evaluation.md")
     enhance.add_argument(
@@ -253,14 +257,15 @@ def _networks(flags: argparse.Namespace, facts: list[tuple[str, str]]) -> list[M
     for value in flags.weights or [None]:
         name, folder = _named(value) if value else ("shipped weights", None)
         files = find_weights(folder)
-        network = Network(Enhancer.load(folder), alpha, flags.fusion, name or folder.resolve().name)
+        enhancer = Enhancer.load(folder, flags.precision)
+        network = Network(enhancer, alpha, flags.fusion, name or folder.resolve().name)
         digests = [
             f"{stage} {digest[:DIGITS]}{' (ships)' if files[stage].parent == SHIPPED_WEIGHTS else ''}"
             for stage, digest in network.digests.items()
         ]
-        facts.append(
-            (network.name, f"{', '.join(digests)}; α = {alpha:g} (raw, GT-mean), fusion {flags.fusion}")
-        )
+        precision = "" if enhancer.precision == "float32" else f", {enhancer.precision}"
+        settings = f"α = {alpha:g} (raw, GT-mean), fusion {flags.fusion}{precision}"
+        facts.append((network.name, f"{', '.join(digests)}; {settings}"))
         methods.append(network)
     return methods
 

@@ -1,52 +1,101 @@
-"""How much memory the restoration networks take: `python -m benchmarks.memory` (Linux).
+"""How much memory enhancing takes: `python -m benchmarks.memory {networks|images}` (Linux).
 
-Each network restores one image in a process of its own, as one graph for all sizes, the way the enhancer
-runs it. What is counted is the process's largest resident memory less what it held with TensorFlow
-loaded and no network built, so the weights are included.
+`networks` restores one image with each restoration network, as one graph for all sizes. `images` sends
+images of several sizes through the whole pipeline, large ones in tiles, and shows how time and memory grow.
+Every line is a process of its own. What is counted is its largest resident memory less what it held before
+it imported anything; for `networks` less what it held with TensorFlow loaded and no network built.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from kind.profiling.memory import resident
 
 _VARIANTS = ("unet", "msia")
 _RUNS = 3
+_MIB = 2**20
 
 
 def main() -> int:
-    """Measures every variant and prints a table in MiB, with the ratio of the two."""
+    """Measures and prints a table in MiB."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--height", type=int, default=400, help="of the image, default %(default)s")
-    parser.add_argument("--width", type=int, default=600, help="of the image, default %(default)s")
-    parser.add_argument("--variant", choices=_VARIANTS, help="measure only this one and print the number")
-    arguments = parser.parse_args()
-    if arguments.variant:
-        print(_measure(arguments.variant, arguments.height, arguments.width))
-        return 0
-
-    size = [f"--height={arguments.height}", f"--width={arguments.width}"]
-    peaks = {}
-    for variant in _VARIANTS:
-        print(f"measuring {variant} …", file=sys.stderr)
-        command = [sys.executable, "-m", "benchmarks.memory", *size, "--variant", variant]
-        repository = Path(__file__).resolve().parent.parent
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=repository)
-        peaks[variant] = float(output.stdout)
-    print(
-        f"peak memory for one image of {arguments.height}×{arguments.width}, float32, {os.cpu_count()} CPUs"
+    parser.add_argument("what", choices=("networks", "images"), nargs="?", default="networks")
+    parser.add_argument("--height", type=int, default=400, help="of networks' image, default %(default)s")
+    parser.add_argument("--width", type=int, default=600, help="of networks' image, default %(default)s")
+    parser.add_argument(
+        "--sizes",
+        default="400x600,1080x1920,2160x3840,4320x7680",
+        help="heights and widths of images, default %(default)s",
     )
-    for variant, peak in peaks.items():
-        print(f"  {variant:<12}{peak:8.0f} MiB")
-    print(f"  {'msia / unet':<12}{peaks['msia'] / peaks['unet']:8.1f}")
+    parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
+    parser.add_argument(
+        "--working-memory", type=int, metavar="MiB", help="for images in tiles (default: the pipeline's own)"
+    )
+    parser.add_argument("--one", help=argparse.SUPPRESS)  # what a process of its own measures
+    flags = parser.parse_args()
+    if flags.one in _VARIANTS:
+        print(_restoring(flags.one, flags.height, flags.width))
+    elif flags.one:
+        print(json.dumps(_enhancing(flags.one, flags.precision, flags.working_memory)))
+    elif flags.what == "networks":
+        _compare_networks(flags)
+    else:
+        _compare_sizes(flags)
     return 0
 
 
-def _measure(variant: str, height: int, width: int) -> float:
+def _alone(*arguments: str) -> str:
+    print(f"measuring {arguments[0]} …", file=sys.stderr)
+    command = [sys.executable, "-m", "benchmarks.memory", "--one", *arguments]
+    repository = Path(__file__).resolve().parent.parent
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=repository).stdout
+
+
+def _compare_networks(flags: argparse.Namespace) -> None:
+    size = [f"--height={flags.height}", f"--width={flags.width}"]
+    peaks = {variant: float(_alone(variant, *size)) for variant in _VARIANTS}
+    print(f"peak memory for one image of {flags.height}×{flags.width}, float32, {os.cpu_count()} CPUs")
+    for variant, peak in peaks.items():
+        print(f"  {variant:<12}{peak:8.0f} MiB")
+    print(f"  {'msia / unet':<12}{peaks['msia'] / peaks['unet']:8.1f}")
+
+
+def _compare_sizes(flags: argparse.Namespace) -> None:
+    """A line for each size; the last column is the first thing to look at, it should not grow."""
+    options = [f"--precision={flags.precision}"]
+    if flags.working_memory:
+        options.append(f"--working-memory={flags.working_memory}")
+    headings = ("size", "tiles", "computed", "seconds", "s/Mpixel", "peak MiB", "image, result", "all else")
+    print("  ".join(f"{heading:>13}" for heading in headings))
+    for size in flags.sizes.split(","):
+        found = json.loads(_alone(size, *options))
+        pixels = found["pixels"]
+        arrays = 2 * 3 * 4 * pixels / _MIB
+        cells = (
+            size,
+            found["tiles"],
+            f"{found['computed'] / pixels:.2f}",
+            f"{found['seconds']:.2f}",
+            f"{found['seconds'] / pixels * 1e6:.2f}",
+            f"{found['peak']:.0f}",
+            f"{arrays:.0f}",
+            f"{found['peak'] - arrays:.0f}",
+        )
+        print("  ".join(f"{cell:>13}" for cell in cells), flush=True)
+    print(f"{found['precision']}, {os.cpu_count()} CPUs; computed: pixels with halos, as times the image's")
+    print(
+        "peak: over the interpreter's start, TensorFlow and networks included; seconds: wall clock, one pass"
+    )
+
+
+def _restoring(variant: str, height: int, width: int) -> float:
     """Peak memory in MiB of restoring one image, over what TensorFlow alone takes."""
     import kind  # noqa: F401  (sets TensorFlow's environment before it is imported)
 
@@ -57,7 +106,7 @@ def _measure(variant: str, height: int, width: int) -> float:
 
     signature = [tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None, None, None, 1])]
     tf.zeros(1) + 1.0  # starts TensorFlow's threads
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     net = {"unet": unet, "msia": msia}[variant]()
     restore = tf.function(
         lambda reflectance, illumination: net([reflectance, illumination], training=False),
@@ -66,13 +115,38 @@ def _measure(variant: str, height: int, width: int) -> float:
     inputs = tf.random.uniform((1, height, width, 3)), tf.random.uniform((1, height, width, 1))
     for _ in range(_RUNS):
         restore(*inputs)
-    return _resident("VmHWM") - before
+    return resident("VmHWM") - before
 
 
-def _resident(field: str) -> float:
-    """The process's resident memory now (VmRSS) or at its largest (VmHWM), in MiB."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024
+def _enhancing(size: str, precision: str, working_memory: int | None) -> dict[str, float]:
+    """Peak memory, time and tiles of enhancing one image."""
+    before = resident("VmRSS")
+    import numpy as np
+
+    from kind import windows
+    from kind.pipeline import Enhancer
+
+    if working_memory:
+        windows.WORKING_MEMORY = working_memory * _MIB
+    height, width = map(int, size.split("x"))
+    enhancer = Enhancer.load(precision=precision)
+    enhancer(np.zeros((64, 64, 3), np.float32), parts=("relit",))  # builds the graph outside the clock
+    image = np.random.default_rng(0).random((height, width, 3), np.float32)
+    started = time.perf_counter()
+    enhancer(image, parts=("relit",))
+    seconds = time.perf_counter() - started
+    sides = [
+        (window.row.stop - window.row.start) * (window.column.stop - window.column.start)
+        for window in enhancer.windows.of(1, height, width)
+    ]
+    return {
+        "precision": enhancer.precision,
+        "pixels": height * width,
+        "tiles": len(sides),
+        "computed": sum(sides),
+        "seconds": seconds,
+        "peak": resident("VmHWM") - before,
+    }
 
 
 if __name__ == "__main__":

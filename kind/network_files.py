@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -54,10 +57,30 @@ def load_net(path: str | Path) -> keras.Model:
         raise UserError(f"{path}: not a .keras file (a zip with config.json and {_WEIGHTS})")
     check_saved_config(path)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        with _stored(path) as plain:
+            return keras.models.load_model(plain, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises anything from KeyError to struct.error on damaged files
         reason = str(error).strip().split("\n")[0]
         raise UserError(f"{path}: cannot be loaded as a network: {reason}") from error
+
+
+@contextlib.contextmanager
+def _stored(path: Path) -> Iterator[Path]:
+    """A copy of a `.keras` file without compression, or the file itself when it has none.
+
+    Keras reads the weights here and there in the archive, and each step back makes zlib begin again at the
+    first byte: of compressed networks that took most of the loading time.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist()):
+            yield path
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / path.name
+            with zipfile.ZipFile(copy, "w") as plain:
+                for name in archive.namelist():
+                    plain.writestr(name, archive.read(name))
+            yield copy
 
 
 def weights_digest(net: keras.Model) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,12 +11,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.bfloat16 import in_bfloat16
 from kind.errors import UserError
 from kind.network_files import load_net
 from kind.ops.colour import BT709, gray
 from kind.ops.gaussian import gaussian_blur
-from kind.ops.stretch import min_max_stretch
-from kind.ops.tiling import tiles
+from kind.ops.stretch import stretched_by, value_range
+from kind.precision import chosen_precision
+from kind.windows import Windows
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 STAGES = ("decom", "restoration", "illumination")
@@ -22,17 +26,13 @@ FUSIONS = ("plain", "published")
 DEFAULT_ALPHA = 5.0
 
 _MASK_SIGMA = 3.0
-
-# Larger images go through in tiles that start at multiples of the coarsest pooling, 16. The halo covers how
-# far the networks see one after another: decomposition 16, U-Net 93 and its pooling cells 30; KinD++'s
-# restoration only 22, but it needs six times the memory a pixel.
-_STRIDE = 16
-_TILE, _HALO = 1024, 144
-_OTHER_TILES_AND_HALOS = {"restoration_msia": (512, 48)}
+_MASK_REACH = 12  # pixels: where `gaussian_blur` ends
+_CHANNELS = (3, 3, 1, 3, 1, 3)
+_ALIGNMENT = 64  # bytes
 
 
 class Enhanced(NamedTuple):
-    """Everything that the pipeline makes of a batch of images, float32 in [0, 1].
+    """What the pipeline makes of a batch of images, float32 in [0, 1]; None what was not asked for.
 
     Of a single image, the parts come without the batch dimension N.
 
@@ -45,16 +45,24 @@ class Enhanced(NamedTuple):
         relit: the enhanced image, [N, H, W, 3].
     """
 
-    stretched: tf.Tensor
-    reflectance: tf.Tensor
-    illumination: tf.Tensor
-    restored: tf.Tensor
-    adjusted: tf.Tensor
-    relit: tf.Tensor
+    stretched: tf.Tensor | None = None
+    reflectance: tf.Tensor | None = None
+    illumination: tf.Tensor | None = None
+    restored: tf.Tensor | None = None
+    adjusted: tf.Tensor | None = None
+    relit: tf.Tensor | None = None
+
+
+PARTS = Enhanced._fields
 
 
 class Enhancer:
     """Takes dark images apart, cleans the reflectance, adjusts the illumination and multiplies them.
+
+    Attributes:
+        decom, restoration, illumination: the networks, in float32.
+        precision: what the pipeline computes in, "float32" or "bfloat16".
+        networks: the three as they compute in it, in this order.
 
     Example:
         >>> enhancer = Enhancer.load()
@@ -63,40 +71,72 @@ class Enhancer:
         >>> kind.image.write_photo("night-relit.jpg", enhanced.relit, like=photo)
     """
 
-    def __init__(self, decom: keras.Model, restoration: keras.Model, illumination: keras.Model) -> None:
+    def __init__(
+        self,
+        decom: keras.Model,
+        restoration: keras.Model,
+        illumination: keras.Model,
+        precision: str = "float32",
+    ) -> None:
         """Joins three networks; `load` reads them from files.
 
         Args:
             decom: image → [reflectance, illumination].
             restoration: [reflectance, illumination] → restored reflectance.
             illumination: [illumination, α plane] → adjusted illumination.
+            precision: see `load`. In bfloat16 the weights are those of now: later training of the given
+                networks changes nothing.
+
+        Raises:
+            ValueError: on another precision.
         """
         self.decom = decom
         self.restoration = restoration
         self.illumination = illumination
-        self._graphs = {fusion: self._graph(fusion) for fusion in FUSIONS}
+        self.precision = chosen_precision(precision)
+        given = (decom, restoration, illumination)
+        self.networks = tuple(map(in_bfloat16, given)) if self.precision == "bfloat16" else given
+        self._graphs: dict[tuple[str, tuple[str, ...]], Callable] = {}
+
+    @functools.cached_property
+    def windows(self) -> Windows:
+        """How large images are cut."""
+        nets, half = (self.decom, self.restoration, self.illumination), self.precision == "bfloat16"
+        return Windows(*nets, reach_of_fusion=_MASK_REACH, half=half)
 
     @classmethod
-    def load(cls, weights: str | Path | None = None) -> Enhancer:
+    def load(cls, weights: str | Path | None = None, precision: str = "float32") -> Enhancer:
         """Reads the three networks.
 
         Args:
             weights: a folder with any of `decom.keras`, `restoration.keras` and `illumination.keras`, or
                 a folder of run folders with these names. What it lacks comes from the weights that ship,
                 as does everything when no folder is given.
+            precision: "float32"; "bfloat16" computes all but the networks' heads and what is between the
+                networks in 16 bits, about twice as fast on a CPU that has such instructions and slower
+                on others; "auto" is the faster of the two.
 
         Returns:
             The enhancer.
 
         Raises:
             UserError: when the folder is missing, holds none of the three, or a file cannot be loaded.
+            ValueError: on another precision.
         """
-        return cls(*(load_net(path) for path in find_weights(weights).values()))
+        return cls(*(load_net(path) for path in find_weights(weights).values()), precision=precision)
 
     def __call__(
-        self, images: tf.Tensor, alpha: float | tf.Tensor = DEFAULT_ALPHA, fusion: str = "plain"
+        self,
+        images: tf.Tensor | np.ndarray,
+        alpha: float | tf.Tensor = DEFAULT_ALPHA,
+        fusion: str = "plain",
+        parts: Collection[str] = PARTS,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Enhanced:
         """Enhances a batch, or a single image.
+
+        Large images go through in tiles, with the same result, in memory that is the same for all sizes
+        but for the image and the parts that are asked for.
 
         Args:
             images: float32 [N, H, W, 3] or [H, W, 3], RGB in [0, 1], any size from 1×1.
@@ -104,60 +144,94 @@ class Enhancer:
                 5 is the published default. The networks were trained on ratios up to about 20.
             fusion: "plain" is R̂ ∘ L̂; "published" is the masked and blended form of the original
                 evaluation script.
+            parts: names of what is wanted, of `PARTS`; nothing else is kept, or computed without need.
+            progress: called after each tile with the number of tiles that are done and that there are.
 
         Returns:
-            All parts, see `Enhanced`.
+            The wanted parts, see `Enhanced`.
 
         Raises:
-            ValueError: on another fusion, shape or type.
+            ValueError: on another fusion, part, shape or type.
         """
         if fusion not in FUSIONS:
             raise ValueError(f"fusion expects one of {', '.join(FUSIONS)}; received {fusion!r}")
-        images = tf.convert_to_tensor(images)
-        if images.dtype != tf.float32 or images.shape.rank not in (3, 4) or images.shape[-1] != 3:
+        if not parts or not set(parts) <= set(PARTS):
+            raise ValueError(f"parts expects some of {', '.join(PARTS)}; received {list(parts)}")
+        if not isinstance(images, np.ndarray):
+            images = tf.convert_to_tensor(images)
+        rank = len(images.shape) if isinstance(images, np.ndarray) else images.shape.rank
+        if tf.as_dtype(images.dtype) != tf.float32 or rank not in (3, 4) or images.shape[-1] != 3:
             raise ValueError(
                 "images expects float32 [N, H, W, 3] or [H, W, 3], RGB in [0, 1]; "
-                f"received {images.dtype.name} {list(images.shape)}"
+                f"received {tf.as_dtype(images.dtype).name} {list(images.shape)}"
             )
-        if images.shape.rank == 3:
-            return Enhanced(*(part[0] for part in self(images[tf.newaxis], alpha, fusion)))
+        if rank == 3:
+            batch = self(images[np.newaxis], alpha, fusion, parts, progress)
+            return Enhanced(*(part if part is None else part[0] for part in batch))
+        graph = self._graph(fusion, tuple(name for name in PARTS if name in parts))
         alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), tf.shape(images)[:1])
-        stretched = min_max_stretch(images)
-        tile, halo = _OTHER_TILES_AND_HALOS.get(self.restoration.name, (_TILE, _HALO))
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
-        if tf.executing_eagerly() and max(images.shape[1:3]) > tile + 2 * halo:
-            return self._tiled(stretched, alpha, fusion, tile, halo)
-        return self._graphs[fusion](stretched, alpha)
+        if tf.executing_eagerly() and not self.windows.holds_whole(*images.shape[:3]):
+            return self._tiled(graph, images, alpha, parts, progress)
+        compute = graph if tf.executing_eagerly() else graph.python_function
+        return Enhanced(**compute(images, *value_range(images), alpha))
 
-    def _tiled(self, stretched: tf.Tensor, alpha: tf.Tensor, fusion: str, tile: int, halo: int) -> Enhanced:
+    def _tiled(self, graph: Callable, images, alpha: tf.Tensor, parts: Collection[str], progress) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
-        batch, height, width = stretched.shape[:3]
-        parts = Enhanced(
-            *(np.empty((batch, height, width, channels), np.float32) for channels in (3, 3, 1, 3, 1, 3))
-        )
-        for row in tiles(height, tile, halo, _STRIDE):
-            for column in tiles(width, tile, halo, _STRIDE):
-                window = stretched[:, row.start : row.stop, column.start : column.stop]
-                for whole, part in zip(parts, self._graphs[fusion](window, alpha)):
-                    kept = part[:, row.kept, column.kept]
-                    whole[:, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
-        return Enhanced(*(tf.convert_to_tensor(part) for part in parts))
+        images = np.asarray(images)
+        smallest, largest = (limit(axis=(1, 2, 3), keepdims=True) for limit in (images.min, images.max))
+        wholes = {
+            name: _shareable((*images.shape[:3], channels))
+            for name, channels in zip(PARTS, _CHANNELS)
+            if name in parts
+        }
+        windows = self.windows.of(*images.shape[:3])
+        for done, (some, row, column) in enumerate(windows, start=1):
+            window = images[some, row.start : row.stop, column.start : column.stop]
+            made = graph(window, smallest[some], largest[some], alpha[some])
+            for name, whole in wholes.items():
+                kept = made[name][:, row.kept, column.kept]
+                whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
+            if progress:
+                progress(done, len(windows))
+        return Enhanced(**{name: _shared(whole) for name, whole in wholes.items()})
 
-    def _graph(self, fusion: str):
-        """Everything after the stretch, as one graph for all sizes."""
+    def _graph(self, fusion: str, parts: tuple[str, ...]) -> Callable:
+        """Everything after the range of values is known, as one graph for all sizes."""
+        if (fusion, parts) in self._graphs:
+            return self._graphs[fusion, parts]
+        decom, restoration, illumination = self.networks
 
-        def enhance(stretched, alpha):
-            reflectance, illumination = self.decom(stretched, training=False)
-            restored = self.restoration([reflectance, illumination], training=False)
-            planes = tf.ones_like(illumination) * alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
-            adjusted = self.illumination([illumination, planes], training=False)
-            relit = restored * adjusted
+        def enhance(images, smallest, largest, alpha):
+            stretched = stretched_by(images, smallest, largest)
+            reflectance, shading = decom(stretched, training=False)
+            restored = restoration([reflectance, shading], training=False)
+            planes = tf.ones_like(shading) * alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
+            adjusted = illumination([shading, planes], training=False)
             if fusion == "published":
-                relit = published_fusion(stretched, reflectance, illumination, restored, adjusted)
-            return Enhanced(stretched, reflectance, illumination, restored, adjusted, relit)
+                relit = published_fusion(stretched, reflectance, shading, restored, adjusted)
+            else:
+                relit = restored * adjusted
+            made = dict(zip(PARTS, (stretched, reflectance, shading, restored, adjusted, relit)))
+            return {name: made[name] for name in parts}
 
-        signature = [tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None])]
-        return tf.function(enhance, input_signature=signature)
+        limits = tf.TensorSpec([None, 1, 1, 1])
+        signature = [tf.TensorSpec([None, None, None, 3]), limits, limits, tf.TensorSpec([None])]
+        self._graphs[fusion, parts] = tf.function(enhance, input_signature=signature)
+        return self._graphs[fusion, parts]
+
+
+def _shareable(shape: tuple[int, ...]) -> np.ndarray:
+    """Memory for float32 that TensorFlow can take over as it is, because it begins where its own does."""
+    size = 4 * int(np.prod(shape, dtype=np.int64))
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(np.float32).reshape(shape)
+
+
+def _shared(array: np.ndarray) -> tf.Tensor:
+    """A tensor in the memory of a `_shareable` array; any other conversion copies."""
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def published_fusion(

@@ -111,6 +111,8 @@ class Inputs:
         self._enhancer, self._alpha, self._darkening = enhancer, alpha, darkening
         stages = ("decom", "restoration", "illumination") if enhancer else ()
         self.digests = {stage: weights_digest(getattr(enhancer, stage)) for stage in stages}
+        if enhancer and enhancer.precision != "float32":
+            self.digests["precision"] = enhancer.precision
 
     def identities(self, sample: Sample, kinds: Sequence[str]) -> dict[str, str]:
         """Everything that each kind of input of an image depends on.

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kind.cli.jobs import Job, plan
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.image import Photo, write_photo
@@ -45,13 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
-    jobs = plan(arguments.inputs, arguments.out, arguments.format, also=PARTS if arguments.save_parts else ())
-    return relight(jobs, arguments, _write_parts if arguments.save_parts else None)
+    parts = PARTS if arguments.save_parts else ()
+    jobs = plan(arguments.inputs, arguments.out, arguments.format, also=parts)
+    return relight(jobs, arguments, parts, _write_parts if parts else None)
 
 
 def _write_parts(job: Job, photo: Photo, enhanced: Enhanced) -> None:
     for name in PARTS:
-        pixels = getattr(enhanced, name).numpy()
+        pixels = np.asarray(getattr(enhanced, name))
         is_colour = pixels.shape[-1] == 3
         write_photo(
             job.beside(name),

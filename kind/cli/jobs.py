@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kind.cli.overlap import Finished, Worked, overlapped
 from kind.errors import UserError
 from kind.image import WRITABLE_SUFFIXES, ImageError, Photo, find_photos, read_photo
 
 FORMATS = tuple(suffix[1:] for suffix in WRITABLE_SUFFIXES)
 
 _COLUMN_WIDTH = 4
+_MOST_WORKERS = 64
 _FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such as GIF
 
 
@@ -104,13 +105,35 @@ def _make_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written to; give --out another place")
 
 
-def work_through(jobs: Sequence[Job], work: Callable[[Job, Photo], str], column: str) -> int:
+def add_workers_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares how many threads read and write."""
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="photographs read ahead while others are worked on and written; 0 does one thing after "
+        "another, in the least memory (default: 1)",
+    )
+
+
+def check_workers(arguments: argparse.Namespace) -> None:
+    """Refuses --workers out of range with a UserError."""
+    if not 0 <= arguments.workers <= _MOST_WORKERS:
+        raise UserError(f"--workers expects 0 to {_MOST_WORKERS}, received {arguments.workers}")
+
+
+def work_through(
+    jobs: Sequence[Job], work: Callable[[Job, Photo], Worked | str], column: str, workers: int = 1
+) -> int:
     """Does one photograph after another and prints a table; one that fails does not stop the rest.
 
     Args:
         jobs: see `plan`.
-        work: called with each photograph; writes the target, and returns what the table's own column says.
+        work: called with each photograph; `Worked.cell` is what the table's own column says, or the string
+            when it has written everything itself.
         column: the heading of that column.
+        workers: see `kind.cli.overlap.overlapped`.
 
     Returns:
         0 when all were done, 1 when some could not be, 2 when none could.
@@ -119,32 +142,46 @@ def work_through(jobs: Sequence[Job], work: Callable[[Job, Photo], str], column:
     digits = max(_COLUMN_WIDTH, len(column))
     print(f"{'photograph':{width}}  {'size':>11}  {column:>{digits}}  {'seconds':>7}  written to", flush=True)
     failed = 0
-    for job in jobs:
-        started = time.perf_counter()
-        try:
-            photo, cell = _done(job, work)
-        except UserError as error:
-            print(f"kind: {error}", file=sys.stderr, flush=True)
-            failed += 1
-            continue
-        for note in photo.notes:
-            print(f"kind: {job.source}: {note}", file=sys.stderr)
-        size = "{1}x{0}".format(*photo.pixels.shape)
-        seconds = time.perf_counter() - started
-        print(
-            f"{job.source.name:{width}}  {size:>11}  {cell:>{digits}}  {seconds:>7.2f}  {job.target}",
-            flush=True,
-        )
+    for end in overlapped(jobs, lambda job: read_photo(job.source), _fitting(work), UserError, workers):
+        failed += end.error is not None
+        _print_end(end, width, digits)
     if failed and len(jobs) > 1:
         print(f"kind: {failed} of {len(jobs)} photographs failed", file=sys.stderr)
     return 0 if not failed else 1 if failed < len(jobs) else 2
 
 
-def _done(job: Job, work: Callable[[Job, Photo], str]) -> tuple[Photo, str]:
-    from tensorflow.errors import ResourceExhaustedError
+def _print_end(end: Finished, width: int, digits: int) -> None:
+    """A row of the table, or the error, and what the photograph's reader has to say."""
+    if end.error is not None:
+        print(f"kind: {end.error}", file=sys.stderr, flush=True)
+        return
+    for note in end.read.notes:
+        print(f"kind: {end.job.source}: {note}", file=sys.stderr)
+    size = "{1}x{0}".format(*end.read.pixels.shape)
+    print(
+        f"{end.job.source.name:{width}}  {size:>11}  {end.cell:>{digits}}  {end.seconds:>7.2f}  "
+        f"{end.job.target}",
+        flush=True,
+    )
 
-    photo = read_photo(job.source)
-    try:
-        return photo, work(job, photo)
-    except (MemoryError, ResourceExhaustedError) as error:
-        raise ImageError(f"{job.source}: does not fit into memory: make the image smaller first") from error
+
+def _fitting(work: Callable[[Job, Photo], Worked | str]) -> Callable[[Job, Photo], Worked]:
+    """The same work, and an ImageError where memory is too small, whether for working or for writing."""
+    tensorflow = sys.modules.get("tensorflow")  # not loaded where a server does the work
+    lacks_memory = (MemoryError, *([tensorflow.errors.ResourceExhaustedError] if tensorflow else []))
+
+    def guarded(job: Job, call: Callable, *arguments):
+        try:
+            return call(*arguments)
+        except lacks_memory as error:
+            raise ImageError(
+                f"{job.source}: does not fit into memory: make the image smaller first"
+            ) from error
+
+    def fitting(job: Job, photo: Photo) -> Worked:
+        worked = guarded(job, work, job, photo)
+        if isinstance(worked, str):
+            return Worked(worked, write=lambda: None)
+        return worked._replace(write=lambda: guarded(job, worked.write))
+
+    return fitting

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.jobs import Job, add_writing_arguments, check_quality, work_through
+import numpy as np
+
+from kind.cli.jobs import (
+    Job,
+    add_workers_argument,
+    add_writing_arguments,
+    check_quality,
+    check_workers,
+    work_through,
+)
+from kind.cli.overlap import Worked
+from kind.cli.tile_progress import TileProgress
 from kind.errors import UserError
 from kind.image import Photo, write_photo
+from kind.precision import PRECISIONS
 
 if TYPE_CHECKING:
-    from kind.pipeline import Enhanced
+    from kind.pipeline import Enhanced, Enhancer
+
+#: Of the command line; from Python it is float32.
+DEFAULT_PRECISION = "auto"
+
+WEIGHTS_HELP = "folder of STAGE.keras files or run folders (default: the weights that ship)"
 
 
 def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,16 +51,41 @@ def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_weights_argument(parser)
     add_writing_arguments(parser)
+    add_workers_argument(parser)
 
 
-def add_weights_argument(parser: argparse.ArgumentParser) -> None:
-    """Declares where the three networks come from."""
+def add_weights_argument(parser: argparse.ArgumentParser, precision: str = DEFAULT_PRECISION) -> None:
+    """Declares where the three networks come from and what they compute in; `load_enhancer` reads it."""
     parser.add_argument(
         "--weights",
         type=Path,
         metavar="DIR",
-        help="folder of STAGE.keras files or run folders (default: the weights that ship)",
+        help=WEIGHTS_HELP,
     )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=precision,
+        help="what the networks compute in; bfloat16 is faster where the processor has it, and auto takes it "
+        f"there (default: {precision})",
+    )
+
+
+def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
+    """The networks that --weights and --precision ask for; says on stderr when auto chose bfloat16.
+
+    Raises:
+        UserError: when the weights cannot be used.
+    """
+    from kind.pipeline import Enhancer
+
+    enhancer = Enhancer.load(arguments.weights, arguments.precision)
+    if arguments.precision == "auto" and enhancer.precision == "bfloat16":
+        text = (
+            "kind: computing in bfloat16, which this processor is fast at (--precision float32 to avoid it)"
+        )
+        print(text, file=sys.stderr, flush=True)
+    return enhancer
 
 
 def check_alpha(alpha: float) -> None:
@@ -54,14 +97,18 @@ def check_alpha(alpha: float) -> None:
 def relight(
     jobs: Sequence[Job],
     arguments: argparse.Namespace,
-    then: Callable[[Job, Photo, Enhanced], None] | None = None,
+    parts: Collection[str] = (),
+    write_more: Callable[[Job, Photo, Enhanced], None] | None = None,
+    then: Callable[[Job, Photo], None] | None = None,
 ) -> int:
     """Relights one photograph after another and prints a table; one that fails does not stop the rest.
 
     Args:
         jobs: see `kind.cli.jobs.plan`.
         arguments: parsed, see `add_relighting_arguments`.
-        then: called after each photograph is written, with its pixels and the pipeline's parts.
+        parts: names of what is wanted of the pipeline beside the relit photograph.
+        write_more: called with each photograph and these parts once it is written, in another thread.
+        then: called when all of a photograph is written, in the order of `jobs`.
 
     Returns:
         0 when all were relit, 1 when some could not be, 2 when none could.
@@ -71,16 +118,32 @@ def relight(
     """
     check_alpha(arguments.alpha)
     check_quality(arguments)
+    check_workers(arguments)
+    work = relighting(load_enhancer(arguments), arguments, parts, write_more, then)
+    return work_through(jobs, work, "α", arguments.workers)
 
-    from kind.pipeline import Enhancer
 
-    enhancer = Enhancer.load(arguments.weights)
+def relighting(
+    enhancer: Enhancer,
+    arguments: argparse.Namespace,
+    parts: Collection[str] = (),
+    write_more: Callable[[Job, Photo, Enhanced], None] | None = None,
+    then: Callable[[Job, Photo], None] | None = None,
+) -> Callable[[Job, Photo], Worked]:
+    """What `relight` does with each photograph; the arguments are those of `relight`."""
 
-    def work(job: Job, photo: Photo) -> str:
-        enhanced = enhancer(photo.pixels, arguments.alpha, arguments.fusion)
-        write_photo(job.target, enhanced.relit.numpy(), like=photo, quality=arguments.quality)
-        if then:
-            then(job, photo, enhanced)
-        return f"{arguments.alpha:g}"
+    def work(job: Job, photo: Photo) -> Worked:
+        with TileProgress(job.source.name) as progress:
+            enhanced = enhancer(
+                photo.pixels, arguments.alpha, arguments.fusion, parts={"relit", *parts}, progress=progress
+            )
 
-    return work_through(jobs, work, "α")
+        def write() -> None:
+            # `numpy()` would copy what may be a large image.
+            write_photo(job.target, np.asarray(enhanced.relit), like=photo, quality=arguments.quality)
+            if write_more:
+                write_more(job, photo, enhanced)
+
+        return Worked(f"{arguments.alpha:g}", write, (lambda: then(job, photo)) if then else None)
+
+    return work

@@ -94,7 +94,8 @@ class Network(Method):
 
     def identity(self, sample: Sample) -> str:
         """The weights' digests and the settings."""
-        return f"networks {self.digests} {self.alpha} {self.fusion}"
+        precision = "" if self.enhancer.precision == "float32" else f" {self.enhancer.precision}"
+        return f"networks {self.digests} {self.alpha} {self.fusion}{precision}"
 
     def enhance(self, sample: Sample, dark: np.ndarray) -> Output:
         """Runs the pipeline with the α of the settings."""

@@ -19,6 +19,15 @@ def min_max_stretch(images: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [N, H, W, C] in [0, 1].
     """
+    return stretched_by(images, *value_range(images))
+
+
+def value_range(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The smallest and the largest value of each image: float32 [N, 1, 1, 1] both, from [N, H, W, C]."""
     smallest = tf.reduce_min(images, axis=[1, 2, 3], keepdims=True)
-    largest = tf.reduce_max(images, axis=[1, 2, 3], keepdims=True)
+    return smallest, tf.reduce_max(images, axis=[1, 2, 3], keepdims=True)
+
+
+def stretched_by(images: tf.Tensor, smallest: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
+    """What `min_max_stretch` makes of parts of images whose `value_range` is given: float32 [N, H, W, C]."""
     return (images - smallest) / tf.maximum(largest - smallest, _SMALLEST_RANGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 
@@ -48,3 +49,46 @@ def tiles(length: int, size: int, halo: int, stride: int) -> list[Tile]:
         Tile(max(0, start - halo), min(length, start + size + halo), start, min(length, start + size))
         for start in range(0, length, size)
     ]
+
+
+def tile_sizes(height: int, width: int, halo: int, stride: int, pixels: int) -> tuple[int, int]:
+    """Chooses the tiles that cover an image with the least to compute twice.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        halo: as for `tiles`.
+        stride: as for `tiles`.
+        pixels: no tile has more than this with its halo, unless the smallest tile has.
+
+    Returns:
+        `size` for `tiles` along the height and along the width.
+    """
+    rows, columns = (_cuts(length, halo, stride) for length in (height, width))
+    fitting = [
+        (row.computed * column.computed, row.size, column.size)
+        for row in rows
+        for column in columns
+        if row.window * column.window <= pixels
+    ]
+    return min(fitting)[1:] if fitting else (rows[-1].size, columns[-1].size)
+
+
+class _Cut(NamedTuple):
+    """One axis in equal parts: of what size, the longest with its halo, all with their halos."""
+
+    size: int
+    window: int
+    computed: int
+
+
+def _cuts(length: int, halo: int, stride: int) -> list[_Cut]:
+    """Every way to cut an axis into parts of equal size, the coarsest first."""
+    sizes = {
+        stride * math.ceil(length / count / stride) for count in range(1, math.ceil(length / stride) + 1)
+    }
+    cuts = []
+    for size in sorted(sizes, reverse=True):
+        windows = [tile.stop - tile.start for tile in tiles(length, size, halo, stride)]
+        cuts.append(_Cut(size, max(windows), sum(windows)))
+    return cuts

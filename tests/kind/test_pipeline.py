@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from tensorflow import constant as tf_constant
 
-from kind import pipeline
+from kind import pipeline, windows
 from kind.errors import UserError
 from kind.pipeline import Enhancer, find_weights
 
@@ -51,12 +52,51 @@ def test_constant_images_give_finite_parts(enhancer, value, fusion):
         assert np.isfinite(part).all()
 
 
+def test_only_what_is_asked_for_is_made(enhancer):
+    image = photograph(20, 30)
+    everything = enhancer(image)
+    some = enhancer(image, parts=("illumination", "relit"))
+    for name in pipeline.PARTS:
+        part = getattr(some, name)
+        if name in ("illumination", "relit"):
+            np.testing.assert_allclose(part, getattr(everything, name), atol=1e-6)
+        else:
+            assert part is None
+    for wrong in ((), ("brightness",)):
+        with pytest.raises(ValueError, match="parts expects some of stretched, reflectance"):
+            enhancer(image, parts=wrong)
+
+
+def test_a_graph_of_the_callers_takes_the_pipeline_in(enhancer):
+    import tensorflow as tf
+
+    images = photograph(12, 20)[np.newaxis]
+    relight = tf.function(
+        lambda images: enhancer(images, 2.0).relit, input_signature=[tf.TensorSpec([None, None, None, 3])]
+    )
+    np.testing.assert_allclose(relight(images), enhancer(images, 2.0).relit, atol=1e-6)
+    data = tf.data.Dataset.from_tensors(images[0]).map(lambda image: enhancer(image, 2.0).relit)
+    np.testing.assert_allclose(next(iter(data)), enhancer(images, 2.0).relit[0], atol=1e-6)
+
+
+def test_batches_too_large_for_one_pass_give_the_same(enhancer, monkeypatch):
+    images = np.stack([photograph(40, 50, seed) for seed in range(3)])
+    whole = enhancer(images, alpha=np.float32([1, 3, 5]))
+    monkeypatch.setattr(windows, "WORKING_MEMORY", enhancer.windows._bytes_per_pixel * 40 * 50 * 2.5)
+    pieces = enhancer(tf_constant(images), alpha=np.float32([1, 3, 5]))
+    for one, other in zip(whole, pieces):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(48, 470), (470, 48)])
 def test_tiles_give_what_the_whole_image_gives(enhancer, monkeypatch, size):
     image = photograph(*size)
     whole = enhancer(image, fusion="published")
-    monkeypatch.setattr(pipeline, "_TILE", 64)
-    tiled = enhancer(image, fusion="published")
+    monkeypatch.setattr(windows, "WORKING_MEMORY", enhancer.windows._bytes_per_pixel * 48 * 400)
+    counts = []
+    tiled = enhancer(image, fusion="published", progress=lambda *count: counts.append(count))
+    assert len(counts) > 1 and counts[-1] == (len(counts), len(counts))
     for one, other in zip(whole, tiled):
         np.testing.assert_allclose(one, other, atol=1e-5)
 

@@ -28,7 +28,7 @@ def _weights(seed=0):
     return arrays
 
 
-def _windows(image, side, stride):
+def windows(image, side, stride):
     """[C, H, W] → [C, rows, columns, side, side]."""
     return sliding_window_view(image, (side, side), axis=(1, 2))[:, ::stride, ::stride]
 
@@ -39,10 +39,10 @@ def _features(image, arrays):
     current = ((2 * image.astype(np.float64) - 1 - shift) / scale).transpose(2, 0, 1)
     for name, ((_, _, side), stride, padding) in _SHAPES.items():
         if name in ("net.slice2.3", "net.slice3.6"):
-            current = _windows(current, 3, 2).max(axis=(3, 4))
+            current = windows(current, 3, 2).max(axis=(3, 4))
         padded = np.pad(current, ((0, 0), (padding, padding), (padding, padding)))
         current = np.einsum(
-            "cyxij,ocij->oyx", _windows(padded, side, stride), arrays[f"{name}.weight"], optimize=True
+            "cyxij,ocij->oyx", windows(padded, side, stride), arrays[f"{name}.weight"], optimize=True
         )
         current = np.maximum(current + arrays[f"{name}.bias"][:, None, None], 0)
         yield current / (np.sqrt((current**2).sum(axis=0)) + 1e-10)

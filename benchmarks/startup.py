@@ -1,0 +1,73 @@
+"""How long commands take from the start of their process: `python -m benchmarks.startup`.
+
+`--help`, and `enhance` with one photograph, from the process's start until its file is there and until the
+process has ended. The smallest of several runs counts: what else a machine does can only add.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_PAUSE = 0.005  # seconds between looks for the file
+
+
+def main() -> int:
+    """Measures and prints two lines."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--height", type=int, default=400, help="default %(default)s")
+    parser.add_argument("--width", type=int, default=600, help="default %(default)s")
+    parser.add_argument("--runs", type=int, default=5, help="default %(default)s")
+    flags = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write_photograph(folder / "night.png", flags.height, flags.width)
+        helped = [_seconds(["--help"])[1] for _ in range(flags.runs)]
+        print(f"python -m kind --help           {min(helped):6.2f} s")
+        enhanced = []
+        for run in range(flags.runs):
+            out = folder / f"{run}.png"
+            enhanced.append(_seconds(["enhance", str(folder / "night.png"), "--out", str(out)], out))
+        size = f"{flags.height}×{flags.width}"
+        print(f"enhance, first image ({size}) {min(first for first, _ in enhanced):6.2f} s")
+        print(f"enhance, whole process          {min(whole for _, whole in enhanced):6.2f} s")
+    return 0
+
+
+def _seconds(arguments: list[str], file: Path | None = None) -> tuple[float, float]:
+    """Until a file is there, and until the process has ended; both the same without a file."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kind", *arguments],
+        cwd=_REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    first = None
+    while process.poll() is None:
+        if first is None and file is not None and file.exists():
+            first = time.perf_counter() - started
+        time.sleep(_PAUSE)
+    whole = time.perf_counter() - started
+    if process.returncode:
+        raise RuntimeError(f"kind {arguments[0]} failed with exit code {process.returncode}")
+    return first or whole, whole
+
+
+def _write_photograph(path: Path, height: int, width: int) -> None:
+    from kind.image import write_photo
+
+    noise = np.random.default_rng(0).random((height, width, 3))
+    write_photo(path, 0.2 * noise)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

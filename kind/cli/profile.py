@@ -1,0 +1,112 @@
+"""Measures what the networks cost: parameters, arithmetic, memory, seconds, and how that compares."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from kind.cli.relighting import WEIGHTS_HELP
+from kind.errors import UserError
+from kind.precision import PRECISIONS, chosen_precision
+
+_MARKER = "profile"
+_DEFAULT_SIZES = "400x600,1080x1920"
+_LARGEST_SIDE = 20_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument(
+        "--sizes",
+        type=_sizes,
+        default=_sizes(_DEFAULT_SIZES),
+        metavar="HxW,…",
+        help=f"heights and widths of the images in pixels (default: {_DEFAULT_SIZES})",
+    )
+    parser.add_argument("--weights", type=Path, metavar="DIR", help=WEIGHTS_HELP)
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        action="append",
+        help="repeatable (default: float32, and bfloat16 where the processor has it)",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="checkout of KinD's public code, whose model.py is run (default: the same TensorFlow 1 graph, "
+        "built here)",
+    )
+    parser.add_argument("--no-public", action="store_true", help="leave the public graph out")
+    parser.add_argument("--no-memory", action="store_true", help="leave memory out: a process for each line")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument(
+        "--markdown",
+        metavar="FILE[#NAME]",
+        help=f"write the table into a document, between <!-- NAME begin --> and <!-- NAME end --> "
+        f"(default NAME: {_MARKER})",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the table.
+
+    Returns:
+        0.
+
+    Raises:
+        UserError: when weights, reference or a file to be written cannot be used.
+    """
+    if arguments.rounds < 1:
+        raise UserError(f"--rounds expects 1 or more, received {arguments.rounds}")
+    if arguments.reference and arguments.no_public:
+        raise UserError("--reference and --no-public contradict each other; leave one of them out")
+    document, _, marker = (arguments.markdown or "").partition("#")
+
+    from kind.evaluation.table import check_markers, write_between_markers
+    from kind.profiling.measuring import Plan, profile
+    from kind.profiling.report import as_json, markdown, notes, text_table
+
+    if document:
+        check_markers(Path(document), marker or _MARKER)
+    plan = Plan(
+        arguments.sizes,
+        list(dict.fromkeys(map(chosen_precision, arguments.precision or ["float32", "auto"]))),
+        arguments.weights,
+        arguments.reference,
+        arguments.rounds,
+        with_public=not arguments.no_public,
+        with_memory=not arguments.no_memory,
+    )
+    rows, public = profile(plan, lambda text: print(f"kind: {text}", file=sys.stderr, flush=True))
+    said = notes(rows, public, arguments.rounds)
+    print(text_table(rows), *said, sep="\n")
+    if arguments.json:
+        _write(arguments.json, as_json(rows, said))
+    if document:
+        write_between_markers(Path(document), marker or _MARKER, markdown(rows, said))
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    from kind.files import replacing
+
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    """Sizes such as 400x600,1080x1920: height and width."""
+    sizes = []
+    for size in text.split(","):
+        sides = re.fullmatch(r"\s*(\d{1,5})[x×](\d{1,5})\s*", size)
+        if not sides or not all(0 < int(side) <= _LARGEST_SIDE for side in sides.groups()):
+            raise argparse.ArgumentTypeError(f"expects sizes such as {_DEFAULT_SIZES}, received {size!r}")
+        sizes.append((int(sides[1]), int(sides[2])))
+    return sizes

@@ -1,0 +1,39 @@
+"""In what precision networks compute, and which is the faster one here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+_CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+def chosen_precision(precision: str) -> str:
+    """What "auto" stands for on this machine; the other precisions stand for themselves.
+
+    Args:
+        precision: one of `PRECISIONS`.
+
+    Returns:
+        "float32" or "bfloat16".
+
+    Raises:
+        ValueError: on another precision.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision expects one of {', '.join(PRECISIONS)}; received {precision!r}")
+    if precision == "auto":
+        return "bfloat16" if cpu_has_bfloat16() else "float32"
+    return precision
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 numbers: AVX-512 BF16 or AMX. Only Linux tells."""
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return not _CPU_FLAGS.isdisjoint(flags.split())

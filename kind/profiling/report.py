@@ -1,0 +1,80 @@
+"""A profile as a table, as JSON and as Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from kind.evaluation.table import aligned_table
+from kind.profiling.measuring import Row
+from kind.profiling.operations import CONVENTION
+
+HEADINGS = (
+    "size",
+    "network",
+    "computed by",
+    "precision",
+    "parameters",
+    "GFLOP",
+    "peak MiB",
+    "seconds",
+    "frames/s",
+    "× public",
+)
+_WORDS = 4  # columns that are not numbers
+_NOTHING = "–"
+
+
+def notes(rows: Sequence[Row], public: str | None, rounds: int) -> list[str]:
+    """What must be known to read the figures.
+
+    Args:
+        rows: the profile.
+        public: what the public graph is, or None without one.
+        rounds: how often each figure was taken.
+
+    Returns:
+        One line each.
+    """
+    said = [
+        f"size: height x width; seconds: median of {rounds} rounds, in which all lines of a size take turns",
+        CONVENTION,
+        "whole: from the image to the relit image, stretch included; other lines: one network alone",
+    ]
+    if any(row.peak_mib is not None for row in rows):
+        said.append("peak MiB: of a process for the line alone, over what the interpreter starts with")
+    if public:
+        said.append(f"public graph: {public}; × public: its seconds divided by the line's")
+    return said
+
+
+def text_table(rows: Sequence[Row]) -> str:
+    """Aligned columns for a terminal."""
+    return aligned_table([HEADINGS, *map(_cells, rows)], range(_WORDS))
+
+
+def markdown(rows: Sequence[Row], said: Sequence[str]) -> str:
+    """A Markdown table and the notes below it."""
+    rule = ["---"] * _WORDS + ["---:"] * (len(HEADINGS) - _WORDS)
+    lines = ["| " + " | ".join(cells) + " |" for cells in (HEADINGS, rule, *map(_cells, rows))]
+    return "\n".join([*lines, "", *(f"- {note}" for note in said)])
+
+
+def as_json(rows: Sequence[Row], said: Sequence[str]) -> str:
+    """All figures unrounded, and the notes."""
+    return json.dumps({"notes": list(said), "rows": [row._asdict() for row in rows]}, indent=1) + "\n"
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"{row.height}x{row.width}",
+        row.network,
+        row.implementation,
+        row.precision,
+        _NOTHING if row.parameters is None else f"{row.parameters:,}",
+        _NOTHING if row.flops is None else f"{row.flops / 1e9:.3g}",
+        _NOTHING if row.peak_mib is None else f"{row.peak_mib:.0f}",
+        f"{row.seconds:.3f}",
+        f"{row.frames_per_second:.2f}",
+        _NOTHING if row.speed_up is None else f"{row.speed_up:.2f}",
+    ]

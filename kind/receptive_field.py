@@ -1,0 +1,172 @@
+"""How far networks see, and how much they hold while they work: what tiles are planned by."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from tensorflow import keras
+
+from kind.layers import After, CropLike, JoinConvolution
+
+# Each of their output pixels depends on the same pixel of every input, and on nothing else.
+_POINTWISE = (
+    keras.layers.Activation,
+    keras.layers.Add,
+    keras.layers.BatchNormalization,
+    keras.layers.Concatenate,
+    keras.layers.Dropout,
+    keras.layers.LeakyReLU,
+    keras.layers.Maximum,
+    keras.layers.Minimum,
+    keras.layers.Multiply,
+    keras.layers.ReLU,
+    keras.layers.Rescaling,
+    keras.layers.Subtract,
+    After,
+    CropLike,
+    JoinConvolution,
+)
+
+
+class UnknownReach(ValueError):
+    """A layer whose outputs may depend on pixels anywhere in the image."""
+
+
+class Span(NamedTuple):
+    """Pixels along one axis, both ends included."""
+
+    first: int
+    last: int
+
+    def wider(self, before: int, after: int) -> Span:
+        """With so many more pixels at either side."""
+        return Span(self.first - before, self.last + after)
+
+    def joined(self, other: Span) -> Span:
+        """The smallest span that holds both."""
+        return Span(min(self.first, other.first), max(self.last, other.last))
+
+
+def needed_spans(net: keras.Model, wanted: list[Span]) -> list[Span]:
+    """Which pixels of a network's inputs a part of its outputs depends on, along either axis.
+
+    Args:
+        net: a functional model of layers that see a neighbourhood only. Its pixels are counted from a
+            multiple of `stride(net)`.
+        wanted: a span for each output.
+
+    Returns:
+        A span for each input; one that no output depends on gets an empty span.
+
+    Raises:
+        UnknownReach: when the network has a layer of which it is not known how far it sees.
+    """
+    steps = _steps(net)
+    spans: dict[int, Span] = {}
+
+    def add(tensor: object, span: Span) -> None:
+        spans[id(tensor)] = spans[id(tensor)].joined(span) if id(tensor) in spans else span
+
+    for tensor, span in zip(net.outputs, wanted):
+        add(tensor, span)
+    for layer, inputs, output in steps[::-1]:
+        if id(output) in spans:
+            for tensor in inputs:
+                add(tensor, _needed(layer, spans[id(output)]))
+    nothing = Span(max(span.last for span in wanted), min(span.first for span in wanted))
+    return [spans.get(id(tensor), nothing) for tensor in net.inputs]
+
+
+def stride(net: keras.Model) -> int:
+    """The coarsest pooling of a network, in pixels; raises UnknownReach as `needed_spans` does."""
+    return round(1 / min(_scales(net).values()))
+
+
+def values_per_pixel(net: keras.Model) -> float:
+    """The most numbers that a network holds at a time for each pixel of its input, inputs left out.
+
+    Layers are taken in the network's order, each output is held until its last use.
+
+    Raises:
+        UnknownReach: as `needed_spans` does.
+    """
+    scales = _scales(net)
+    last_use: dict[int, int] = {id(tensor): len(net.layers) for tensor in net.outputs}
+    steps = _steps(net)
+    for number, (_, inputs, _) in enumerate(steps):
+        for tensor in inputs:
+            last_use.setdefault(id(tensor), number)
+            last_use[id(tensor)] = max(last_use[id(tensor)], number)
+    leaving = defaultdict(float)
+    held = most = 0.0
+    for number, (_, _, output) in enumerate(steps):
+        size = output.shape[-1] * scales[id(output)] ** 2
+        held += size
+        most = max(most, held)
+        leaving[last_use.get(id(output), number)] += size
+        held -= leaving[number]
+    return most
+
+
+class _Step(NamedTuple):
+    """One use of a layer."""
+
+    layer: keras.layers.Layer
+    inputs: list
+    output: object
+
+
+def _steps(net: keras.Model) -> list[_Step]:
+    """Every use of a layer that the outputs depend on, each after those whose results it takes."""
+    if not getattr(net, "outputs", None):
+        raise UnknownReach(f"{net.name!r} is not a functional model: it is not known how far it sees")
+    inputs = {id(tensor) for tensor in net.inputs}
+    steps: list[_Step] = []
+    seen = set(inputs)
+
+    def visit(tensor) -> None:
+        if id(tensor) in seen:
+            return
+        seen.add(id(tensor))
+        for source in tensor.node.keras_inputs:
+            visit(source)
+        steps.append(_Step(tensor.node.layer, tensor.node.keras_inputs, tensor))
+
+    for tensor in net.outputs:
+        visit(tensor)
+    return steps
+
+
+def _scales(net: keras.Model) -> dict[int, float]:
+    """The size of every tensor as a part of the image's, by the tensor's id."""
+    steps = _steps(net)
+    scales = {id(tensor): 1.0 for tensor in net.inputs}
+    for layer, inputs, output in steps:
+        _needed(layer, Span(0, 0))  # refuses what is unknown
+        factor = 1.0
+        if isinstance(layer, keras.layers.Conv2DTranspose):
+            factor = layer.strides[0]
+        elif isinstance(layer, keras.layers.MaxPooling2D):
+            factor = 1 / layer.strides[0]
+        scales[id(output)] = scales[id(inputs[0])] * factor
+    return scales
+
+
+def _needed(layer: keras.layers.Layer, wanted: Span) -> Span:
+    """Which pixels of its inputs a layer makes a span of its output from."""
+    if isinstance(layer, _POINTWISE):
+        return wanted
+    if isinstance(layer, keras.layers.Conv2DTranspose):
+        (size, *_), (step, *_) = layer.kernel_size, layer.strides
+        if layer.kernel_size == layer.strides == (size, size) and layer.padding in ("valid", "same"):
+            return Span(wanted.first // step, wanted.last // step)
+    elif isinstance(layer, keras.layers.Conv2D):
+        reach = max((size - 1) * rate for size, rate in zip(layer.kernel_size, layer.dilation_rate))
+        if layer.strides == (1, 1) and layer.padding == "same":
+            return wanted.wider(reach // 2, (reach + 1) // 2)
+    elif isinstance(layer, keras.layers.MaxPooling2D):
+        # Larger windows with SAME padding begin before the image's first pixel at some of its sizes.
+        if layer.pool_size == layer.strides == (2, 2) and layer.padding == "same":
+            return Span(2 * wanted.first, 2 * wanted.last + 1)
+    raise UnknownReach(f"layer {layer.name!r} ({type(layer).__name__}): it is not known how far it sees")

@@ -1,0 +1,94 @@
+"""How large images are cut so that the networks' memory stays the same."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from tensorflow import keras
+
+from kind.ops.tiling import Tile, tile_sizes, tiles
+from kind.receptive_field import Span, UnknownReach, needed_spans, stride, values_per_pixel
+
+#: What a pass through the networks may take, in bytes beside weights, image and result. Less is slower,
+#: because halos are computed twice; `python -m benchmarks.memory images --working-memory` shows how much.
+WORKING_MEMORY = 640 * 2**20
+
+# What TensorFlow takes for each byte that the networks' results need at least: oneDNN's scratch memory, and
+# layers that run side by side. Measured with benchmarks/memory.py.
+_OVERHEAD = 1.3
+_CHANNELS_BETWEEN = 15  # of the pipeline itself, float32: S, R, L, the α plane, R̂, L̂ and the product
+
+
+class Window(NamedTuple):
+    """One piece of a batch: which images, and which tile of them along the height and the width."""
+
+    images: slice
+    row: Tile
+    column: Tile
+
+
+class Windows:
+    """Cuts batches of images into pieces that give, put together, what the whole gives."""
+
+    def __init__(
+        self,
+        decom: keras.Model,
+        restoration: keras.Model,
+        illumination: keras.Model,
+        *,
+        reach_of_fusion: int,
+        half: bool,
+    ) -> None:
+        """Finds out how far three networks see one after another, and how much they hold.
+
+        Args:
+            decom: image → [reflectance, illumination].
+            restoration: [reflectance, illumination] → restored reflectance.
+            illumination: [illumination, α plane] → adjusted illumination.
+            reach_of_fusion: how far the fusion sees in reflectance and illumination, in pixels.
+            half: whether they compute in 16 bits.
+        """
+        nets = decom, restoration, illumination
+        try:
+            self._stride = max(map(stride, nets))
+            self._halo = self._stride * math.ceil(self._reach(*nets, reach_of_fusion) / self._stride)
+            values = max(map(values_per_pixel, nets))
+        except UnknownReach:  # it may be global: such images go through whole, whatever their size
+            self._halo = None
+            return
+        self._bytes_per_pixel = _OVERHEAD * (values * (2 if half else 4) + 4 * _CHANNELS_BETWEEN)
+
+    def _reach(self, decom, restoration, illumination, reach_of_fusion: int) -> int:
+        """How many pixels of the image beside a tile, at most, have an influence on it."""
+        tile = Span(0, 64 * self._stride - 1)
+        reflectance, shading = needed_spans(restoration, [tile])
+        adjusted_from, _ = needed_spans(illumination, [tile])
+        fused = tile.wider(reach_of_fusion, reach_of_fusion)
+        wanted = [reflectance.joined(fused), shading.joined(adjusted_from).joined(tile)]
+        (seen,) = needed_spans(decom, wanted)
+        return max(tile.first - seen.first, seen.last - tile.last)
+
+    def holds_whole(self, count: int, height: int, width: int) -> bool:
+        """Whether a batch of this size needs no cutting, or cannot be cut."""
+        return self._halo is None or count * height * width <= self._pixels
+
+    def of(self, count: int, height: int, width: int) -> list[Window]:
+        """Cuts a batch: images alone where several are too many, and images too large into tiles."""
+        at_once = max(1, self._pixels // (height * width))
+        rows, columns = (
+            tiles(length, size, self._halo, self._stride)
+            for length, size in zip(
+                (height, width), tile_sizes(height, width, self._halo, self._stride, self._pixels)
+            )
+        )
+        return [
+            Window(slice(first, min(count, first + at_once)), row, column)
+            for first in range(0, count, at_once)
+            for row in rows
+            for column in columns
+        ]
+
+    @property
+    def _pixels(self) -> int:
+        return int(WORKING_MEMORY / self._bytes_per_pixel)
