@@ -191,6 +191,7 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
             net = build_detector(parts.detector, parts.class_names)
         else:
             net = extended(parts.detector, parts.class_names)
+        net.input_size = config.patch
         look = None if config.prepared else looking(config.input, parts.enhancer, config.alpha)
         if config.joint:
             net = joint_net(copy_of(parts.enhancer.decom), copy_of(parts.enhancer.restoration), net)

@@ -8,10 +8,9 @@ import tensorflow as tf
 from tensorflow import keras
 
 from detection.letterbox import letterbox, to_image
-from detection.model import BINS, STRIDES
+from detection.model import BINS, PUBLISHED_INPUT_SIZE, STRIDES
 
 CONFIDENCE, IOU, MAX_DETECTIONS = 0.25, 0.7, 300
-INPUT_SIZE = 640
 
 
 class Detections(NamedTuple):
@@ -121,7 +120,7 @@ def detect(
     net: keras.Model,
     images: tf.Tensor,
     *,
-    size: int = INPUT_SIZE,
+    size: int = PUBLISHED_INPUT_SIZE,
     confidence: float = CONFIDENCE,
     iou: float = IOU,
     max_detections: int = MAX_DETECTIONS,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.decoding import CONFIDENCE, INPUT_SIZE, IOU, MAX_DETECTIONS, detect
+from detection.decoding import CONFIDENCE, IOU, MAX_DETECTIONS, detect
 from detection.letterbox import MULTIPLE
 from detection.model import Detector
 from kind.errors import UserError
@@ -25,26 +25,30 @@ class Thresholds:
     """What becomes a box.
 
     Attributes:
-        size: the longer side of what the detector sees, a multiple of 32.
+        size: the longer side of what the detector sees, a multiple of 32; None: that of its training.
         confidence: scores of this and less give no box.
         iou: boxes of one class that overlap a better one by more than this go.
         max_detections: boxes an image, of all classes together.
     """
 
-    size: int = INPUT_SIZE
+    size: int | None = None
     confidence: float = CONFIDENCE
     iou: float = IOU
     max_detections: int = MAX_DETECTIONS
 
     def __post_init__(self) -> None:
         """Refuses what is out of range, in the words of the command line."""
-        if self.size < MULTIPLE or self.size % MULTIPLE:
+        if self.size is not None and (self.size < MULTIPLE or self.size % MULTIPLE):
             raise UserError(f"--size expects a multiple of {MULTIPLE}, received {self.size}")
         for name in ("confidence", "iou"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"--{name} expects a number from 0 to 1, received {getattr(self, name)}")
         if self.max_detections < 1:
             raise UserError(f"--max-detections expects 1 or more, received {self.max_detections}")
+
+    def of(self, net: keras.Model) -> Thresholds:
+        """The same, with a size in any case: the detector's own where there is none."""
+        return replace(self, size=self.size or net.input_size)
 
 
 class Finder:
@@ -62,6 +66,7 @@ class Finder:
             net: a `Detector`, or a model with the same outputs.
             thresholds: what becomes a box.
         """
+        thresholds = thresholds.of(net)
 
         def find(images):
             return detect(

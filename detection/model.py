@@ -25,6 +25,9 @@ BINS = 16
 BOX_FORMAT = "xyxy"
 """Left, top, right, bottom in pixels, everywhere in this repository."""
 
+PUBLISHED_INPUT_SIZE = 640
+"""Longer side, in pixels, of what YOLOv8 was trained on."""
+
 _LEVELS = ("P3", "P4", "P5")
 
 # Before training a score says: five boxes of any class in an image of 640 by 640.
@@ -79,6 +82,7 @@ class Detector(YOLOV8Detector):
         class_names: Sequence[str],
         fpn_depth: int,
         class_channels: int,
+        input_size: int = PUBLISHED_INPUT_SIZE,
         **kwargs,
     ) -> None:
         """Builds the graph; `build_detector` is shorter.
@@ -88,6 +92,8 @@ class Detector(YOLOV8Detector):
             class_names: one for each class, in the order of the class numbers.
             fpn_depth: bottlenecks in each block of the feature pyramid.
             class_channels: width of the hidden layers before the class scores.
+            input_size: longer side, in pixels, of the images that it was trained on and finds objects in by
+                default; the graph takes any.
             kwargs: of `keras.Model`, such as `name`.
         """
         features = [backbone.get_layer(backbone.pyramid_level_inputs[level]).output for level in _LEVELS]
@@ -99,6 +105,7 @@ class Detector(YOLOV8Detector):
         self.num_classes = len(self.class_names)
         self.fpn_depth = fpn_depth
         self.class_channels = class_channels
+        self.input_size = input_size
         self.bounding_box_format = BOX_FORMAT
         self.label_encoder = YOLOV8LabelEncoder(num_classes=self.num_classes)
 
@@ -122,6 +129,7 @@ class Detector(YOLOV8Detector):
             "class_names": list(self.class_names),
             "fpn_depth": self.fpn_depth,
             "class_channels": self.class_channels,
+            "input_size": self.input_size,
         }
 
     @classmethod
@@ -194,6 +202,7 @@ def with_classes(net: Detector, class_names: Sequence[str]) -> Detector:
         A detector with the same proportions, whose last class layers are new.
     """
     other = build_detector(proportions_of(net), class_names, class_channels=net.class_channels, name=net.name)
+    other.input_size = net.input_size
     copy_weights(net, other, but=class_layers(other))
     return other
 

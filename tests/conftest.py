@@ -27,6 +27,7 @@ def painted_detector():
 
     class Painted(tf.keras.Model):
         class_names = ("dot", "spot")
+        input_size = 640
 
         def call(self, images, training=False):
             cells = tf.nn.avg_pool2d(tf.reduce_max(images, -1, keepdims=True), 8, 8, "VALID")

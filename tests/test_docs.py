@@ -4,6 +4,7 @@ The quick tests only parse commands; `-m slow` also runs them all, document by d
 for the files that the documents name.
 """
 
+import contextlib
 import os
 import re
 import shlex
@@ -21,6 +22,11 @@ names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.nam
 
 #: What makes a documented training run short; the last of two equal flags counts.
 SHORT = ["--epochs", "1", "--patch", "16", "--batch", "2", "--validate-epochs", "1"]
+
+#: The same for other commands.
+SHORT_DETECTION = [*SHORT, "--patch", "64", "--mosaic", "0"]
+SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
+SHORT_SCENES = ["--count", "16", "--size", "64"]
 
 #: Files that other people published, as the documents name them, and where the reference data has them.
 PUBLISHED = {
@@ -130,19 +136,67 @@ def desk(tmp_path, request):
 @names
 def test_commands_run(document, desk):
     if document.name in ("detecting.md", "detection.md"):
-        pytest.skip("needs the demonstration detector, which does not ship yet")
+        annotated_photographs(desk)
     if document.name == "weights.md" and not all((desk / name).exists() for name in PUBLISHED):
         pytest.skip("needs the published weights among the reference data (set KIND_REFERENCE)")
     environment = {**os.environ, "XDG_CACHE_HOME": str(desk / "cache")}
+    with contextlib.ExitStack() as servers:
+        run_commands(document, desk, environment, servers)
+        for block in blocks(document, "python"):
+            subprocess.run([sys.executable, "-c", block], cwd=desk, env=environment, check=True)
+
+
+def run_commands(document, desk, environment, servers):
     for words in commands(document):
         if not is_python(words[0]) or "keras-cv" in words:  # a preset is downloaded
             continue
-        if words[1] == "train_stage.py" and "--quick" not in words:
-            words = [*words, *SHORT]
+        if "serve" in words:  # runs until the others have asked it
+            servers.enter_context(serving(words, desk, environment))
+            continue
+        words = [*words, *shortening(words)]
         done = subprocess.run(
             [sys.executable, *words[1:]], cwd=desk, env=environment, capture_output=True, text=True
         )
         has_findings = "doctor" in words and done.returncode == 1  # which is what it is for
         assert done.returncode == 0 or has_findings, f"{shlex.join(words)}\n{done.stderr[-2000:]}"
-    for block in blocks(document, "python"):
-        subprocess.run([sys.executable, "-c", block], cwd=desk, env=environment, check=True)
+
+
+def shortening(words):
+    """What makes a documented command short."""
+    if words[1] == "train_stage.py" and "--quick" not in words:
+        return SHORT_DETECTION if "detection" in words else SHORT
+    if "benchmarks.detection_inputs" in words:
+        return SHORT_EXPERIMENT
+    return SHORT_SCENES if "scenes" in words else []
+
+
+def annotated_photographs(desk):
+    """Puts the annotated folders and the detectors that the documents name on the desk."""
+    from data.generated_scenes import write_scenes
+    from detection.finder import SHIPPED_DETECTOR
+    from kind.cli.main import main
+
+    if not (desk / "yolov8n.pt").exists():
+        pytest.skip("needs yolov8n.pt among the reference data (set KIND_REFERENCE)")
+    assert main(["import", "yolov8", str(desk / "yolov8n.pt"), "--out", str(desk / "yolov8n.keras")]) == 0
+    shutil.copy(SHIPPED_DETECTOR, desk / "my_detector.keras")
+    for name in ("night", "day", "coco128", "photographs"):
+        write_scenes(desk / name, 12, size=64)
+        (desk / name / "labels" / "classes.txt").write_text("person\nbicycle\ncar\nboat\nbus\ntrain\n")
+    for link in ("old.keras", "runs/detection/best.keras"):
+        (desk / link).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(desk / "yolov8n.keras", desk / link)
+
+
+@contextlib.contextmanager
+def serving(words, desk, environment):
+    """A server that a document starts, until the block ends."""
+    with subprocess.Popen(
+        [sys.executable, *words[1:]], cwd=desk, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert any(line.startswith("gRPC") for line in process.stdout), shlex.join(words)
+            yield
+        finally:
+            process.terminate()
+    assert process.returncode == 0, shlex.join(words)

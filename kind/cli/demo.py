@@ -1,10 +1,12 @@
-"""Relights photographs and shows each step; without INPUT, the built-in dark photographs."""
+"""Relights photographs and shows each step; without INPUT, the built-in ones, and a detector at work."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job, plan
@@ -39,15 +41,22 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = plan(inputs, arguments.out, arguments.format, also=("sheet",))
     entries: list[Entry] = []
 
-    def show(job: Job, photo: Photo, enhanced: Enhanced) -> None:
+    def write_sheet(job: Job, photo: Photo, enhanced: Enhanced) -> None:
         from kind.contact_sheet import contact_sheet
 
-        parts = (enhanced.reflectance, enhanced.illumination, enhanced.restored, enhanced.relit)
-        row = [photo.pixels, *(part.numpy() for part in parts)]
+        row = [photo.pixels, *(np.asarray(getattr(enhanced, part)) for part in SHEET_TITLES[1:])]
         write_photo(job.beside("sheet"), contact_sheet([row], SHEET_TITLES))
-        entries.append(Entry(job.target, job.beside("sheet"), photo.pixels.shape[:2], arguments.alpha))
 
-    code = relight(jobs, arguments, show)
+    def enter(job: Job, photo: Photo) -> None:
+        size = photo.pixels.shape[:2]
+        entries.append(Entry(job.target, job.beside("sheet"), size, f"α = {arguments.alpha:g}"))
+
+    code = relight(jobs, arguments, SHEET_TITLES[1:], write_sheet, enter)
+    if not arguments.inputs:
+        from kind.cli.demo_scenes import find_in_scenes
+
+        print("\ndark scenes with drawn objects, and what the demonstration detector finds in them:")
+        entries += find_in_scenes(arguments)
     if entries:
         write_gallery(arguments.out / "index.html", entries)
         print(f"look at {arguments.out / 'index.html'}")

@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detection.inputs import DEFAULT_ALPHA, DEFAULT_INPUT, INPUTS, needs_enhancer
-from kind.cli.jobs import Job, add_writing_arguments, check_quality, plan, work_through
-from kind.cli.relighting import add_weights_argument, check_alpha
+from kind.cli.jobs import (
+    Job,
+    add_workers_argument,
+    add_writing_arguments,
+    check_quality,
+    check_workers,
+    plan,
+    work_through,
+)
+from kind.cli.overlap import Worked
+from kind.cli.relighting import add_weights_argument, check_alpha, load_enhancer
 from kind.errors import UserError
 from kind.image import Photo, write_photo
 
@@ -48,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_threshold_arguments(parser, confidence=0.25, max_detections=300)
     add_writing_arguments(parser)
+    add_workers_argument(parser)
     parser.add_argument(
         "--sheets", action="store_true", help="also write each photograph beside what was found in it"
     )
@@ -81,10 +91,9 @@ def add_threshold_arguments(
     parser.add_argument(
         "--size",
         type=int,
-        default=640,
         metavar="PIXELS",
         help="longer side of what the detector sees, a multiple of 32; larger finds smaller objects "
-        "(default: 640)",
+        "(default: what it was trained on)",
     )
 
 
@@ -109,33 +118,36 @@ def run(arguments: argparse.Namespace) -> int:
     )
     check_alpha(arguments.alpha)
     check_quality(arguments)
+    check_workers(arguments)
 
     from detection.drawing import draw_predictions
     from detection.finder import Finder, load_detector
     from detection.inputs import detector_input
     from detection.results import Searched, write_results
-    from kind.pipeline import Enhancer
 
     thresholds = thresholds_of(arguments)
     net = load_detector(arguments.detector)
-    enhancer = Enhancer.load(arguments.weights) if needs_enhancer(arguments.input) else None
+    enhancer = load_enhancer(arguments) if needs_enhancer(arguments.input) else None
     find = Finder(net, thresholds)
     searched: list[Searched] = []
 
-    def work(job: Job, photo: Photo) -> str:
+    def work(job: Job, photo: Photo) -> Worked:
         seen = detector_input(enhancer, photo.pixels[None], arguments.input, arguments.alpha)[0]
         found = find(seen)
-        drawn = draw_predictions(seen, found, net.class_names)
-        # Boxes are coloured and opaque, whatever the photograph was.
-        like = replace(photo, gray=False, alpha=None)
-        write_photo(job.target, drawn, like=like, quality=arguments.quality)
-        if arguments.sheets:
-            _write_sheet(job, photo, drawn)
-        searched.append(Searched(job.source, photo.pixels.shape[:2], found))
-        return str(len(found.scores))
+
+        def write() -> None:
+            drawn = draw_predictions(seen, found, net.class_names)
+            # Boxes are coloured and opaque, whatever the photograph was.
+            like = replace(photo, gray=False, alpha=None)
+            write_photo(job.target, drawn, like=like, quality=arguments.quality)
+            if arguments.sheets:
+                _write_sheet(job, photo, drawn)
+
+        entry = Searched(job.source, photo.pixels.shape[:2], found)
+        return Worked(str(len(found.scores)), write, lambda: searched.append(entry))
 
     try:
-        return work_through(jobs, work, "boxes")
+        return work_through(jobs, work, "boxes", arguments.workers)
     finally:  # an interruption keeps what was found
         if searched:
             folder = jobs[0].target.parent

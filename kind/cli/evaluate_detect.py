@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from data.annotations.flags import add_layout_arguments, read_annotations
 from detection.inputs import DEFAULT_ALPHA, INPUTS, needs_enhancer
 from kind.cli.detect import add_threshold_arguments, thresholds_of
-from kind.cli.relighting import add_weights_argument, check_alpha
+from kind.cli.relighting import add_weights_argument, check_alpha, load_enhancer
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the detectors see, in the order of the table; differences are to the first "
         "(default: raw,stretched,relit,reflectance)",
     )
-    add_weights_argument(parser)
+    add_weights_argument(parser, precision="float32")
     parser.add_argument(
         "--alpha", type=float, default=DEFAULT_ALPHA, metavar="α", help="of relit (default: 5.0)"
     )
@@ -172,11 +172,10 @@ def _samples(flags: argparse.Namespace, data: Annotations) -> list[Sample]:
 
 def _make_inputs(flags: argparse.Namespace) -> Inputs:
     from detection.evaluation.search import Darkening, Inputs
-    from kind.pipeline import Enhancer
 
     needed = any(map(needs_enhancer, flags.inputs))
     darkening = Darkening(flags.darken, flags.seed) if flags.darken else None
-    return Inputs(Enhancer.load(flags.weights) if needed else None, flags.alpha, darkening)
+    return Inputs(load_enhancer(flags) if needed else None, flags.alpha, darkening)
 
 
 def _methods(
@@ -194,10 +193,16 @@ def _methods(
         net = load_detector(file)
         digest = weights_digest(net)
         classes = match_classes(net.class_names, data.class_names, name)
-        find, identity = Finder(net, thresholds), f"{digest} {net.class_names} {thresholds}"
+        own = thresholds.of(net)
+        find, identity = Finder(net, own), f"{digest} {net.class_names} {own}"
         methods += [Method(name, kind, find, classes, identity) for kind in flags.inputs]
         unknown = f"; does not know {', '.join(classes.unknown)}" if classes.unknown else ""
-        facts.append((name, f"{len(net.class_names)} classes, digest {digest[:_DIGITS]}{unknown}"))
+        facts.append(
+            (
+                name,
+                f"{len(net.class_names)} classes, longer side {own.size}, digest {digest[:_DIGITS]}{unknown}",
+            )
+        )
     names = [method.name for method in methods]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"two detectors are called {min(twice).rsplit(',')[0]!r}; tell them apart: NAME=FILE")
@@ -237,8 +242,8 @@ def _definitions(flags: argparse.Namespace, thresholds: Thresholds, inputs: Inpu
     facts.append(
         (
             "Boxes",
-            f"longer side {thresholds.size}, scores over {thresholds.confidence:g}, suppressed by class at "
-            f"overlap {thresholds.iou:g}, at most {thresholds.max_detections} an image",
+            f"scores over {thresholds.confidence:g}, suppressed by class at overlap {thresholds.iou:g}, "
+            f"at most {thresholds.max_detections} an image",
         )
     )
     facts.append(

@@ -24,33 +24,41 @@ _PAGE = """<!doctype html>
   img {{ max-width: 100%; height: auto }}
 </style>
 <h1>Relit photographs</h1>
-<p>Each row: the dark input, its reflectance and illumination, the restored reflectance, and the result.
-Select a row to see the result in full size.</p>
+<p>Each row: the dark input, its reflectance and illumination, the restored reflectance, and the result; for
+generated scenes the dark scene and what a detector finds in its restored reflectance. Select a row to see the
+result in full size.</p>
 {sections}
 </html>
 """
 
 _SECTION = """<section>
 <h2>{name}</h2>
-<p>{width}×{height} pixels, α = {alpha:g}</p>
-<a href="{relit}"><img src="{sheet}" alt="Steps from the dark {name} to the relit one"></a>
+<p>{width}×{height} pixels, {note}</p>
+<a href="{picture}"><img src="{sheet}" alt="The steps from the dark {name} to the result"></a>
 </section>"""
 
 
 class Entry(NamedTuple):
-    """One photograph of the page: its files beside the page, (height, width) in pixels, and α."""
+    """One photograph of the page.
 
-    relit: Path
+    Attributes:
+        picture: the result, in the page's folder or below.
+        sheet: all steps beside each other, likewise.
+        size: (height, width) in pixels.
+        note: what else there is to say, such as "α = 5".
+    """
+
+    picture: Path
     sheet: Path
     size: tuple[int, int]
-    alpha: float
+    note: str
 
 
 def write_gallery(path: Path, entries: Sequence[Entry]) -> None:
     """Writes the page.
 
     Args:
-        path: the HTML file, in the folder of the entries' files.
+        path: the HTML file, in a folder above the entries' files.
         entries: in the order to show.
 
     Raises:
@@ -58,12 +66,12 @@ def write_gallery(path: Path, entries: Sequence[Entry]) -> None:
     """
     sections = (
         _SECTION.format(
-            name=escape(entry.relit.name),
+            name=escape(entry.picture.name),
             height=entry.size[0],
             width=entry.size[1],
-            alpha=entry.alpha,
-            relit=quote(entry.relit.name),
-            sheet=quote(entry.sheet.name),
+            note=escape(entry.note),
+            picture=quote(entry.picture.relative_to(path.parent).as_posix()),
+            sheet=quote(entry.sheet.relative_to(path.parent).as_posix()),
         )
         for entry in entries
     )

@@ -1,6 +1,8 @@
 """`enhance` and `demo` as a user meets them: what comes out, and what a bad input says."""
 
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +35,8 @@ def lines(text):
 
 def test_a_folder_in_gives_a_folder_out(photographs, untrained_weights, tmp_path, capsys):
     out = tmp_path / "deep" / "out"
-    assert main(["enhance", str(photographs), "--out", str(out), "--weights", str(untrained_weights)]) == 0
+    weights = ["--weights", str(untrained_weights), "--precision", "float32"]
+    assert main(["enhance", str(photographs), "--out", str(out), *weights]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.jpg", "c.bmp", "d.png"]
     for path in out.iterdir():
         assert read_photo(path).pixels.shape == (20, 31, 3)
@@ -49,7 +52,7 @@ def test_the_file_equals_the_pipelines_result(photographs, untrained_weights, tm
 
     target = tmp_path / "relit.png"
     arguments = ["--out", str(target), "--weights", str(untrained_weights), "--alpha", "2", "--save-parts"]
-    assert main(["enhance", str(photographs / "a.png"), *arguments]) == 0
+    assert main(["enhance", str(photographs / "a.png"), *arguments, "--precision", "float32"]) == 0
     enhanced = Enhancer.load(untrained_weights)(read_photo(photographs / "a.png").pixels, alpha=2.0)
     assert np.abs(read_photo(target).pixels - enhanced.relit).max() <= 0.5001 / 255
     for part in ("reflectance", "illumination", "restored", "adjusted"):
@@ -68,7 +71,8 @@ def test_the_format_is_that_of_flag_or_suffix(photographs, untrained_weights, tm
     assert (tmp_path / "x.tif").read_bytes()[:4] == b"II*\0"
 
 
-def test_a_bad_file_does_not_stop_the_rest(photographs, untrained_weights, tmp_path, capsys):
+@pytest.mark.parametrize("workers", ["0", "1", "3"])
+def test_a_bad_file_does_not_stop_the_rest(workers, photographs, untrained_weights, tmp_path, capsys):
     folder = tmp_path / "mixed"
     folder.mkdir()
     (folder / "1 text.png").write_text("hello")
@@ -76,6 +80,7 @@ def test_a_bad_file_does_not_stop_the_rest(photographs, untrained_weights, tmp_p
     (folder / "3 good.png").write_bytes((photographs / "a.png").read_bytes())
     out = tmp_path / "out"
     arguments = ["enhance", str(folder), "--out", str(out), "--weights", str(untrained_weights)]
+    arguments += ["--precision", "float32", "--workers", workers]
     assert main(arguments) == 1
     assert [path.name for path in out.iterdir()] == ["3 good.png"]
     errors = lines(capsys.readouterr().err)
@@ -144,6 +149,10 @@ def bad_alpha(photographs, tmp_path):
     return [str(photographs), "--out", str(tmp_path / "out"), "--alpha", "nan"], "--alpha expects"
 
 
+def bad_workers(photographs, tmp_path):
+    return [str(photographs), "--out", str(tmp_path / "out"), "--workers", "-1"], "--workers expects"
+
+
 def bad_quality(photographs, tmp_path):
     return [str(photographs), "--out", str(tmp_path / "out"), "--quality", "0"], "--quality expects"
 
@@ -163,6 +172,7 @@ def bad_quality(photographs, tmp_path):
         no_weights,
         bad_alpha,
         bad_quality,
+        bad_workers,
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(case, photographs, tmp_path, capsys):
@@ -174,6 +184,66 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(case, photographs, tmp_
     assert len(lines(output.err)) == 1 and lines(output.err)[0].startswith("kind: ")
     assert reason in output.err
     assert {path: path.read_bytes() for path in photographs.iterdir()} == before
+
+
+def test_auto_says_that_it_computes_in_bfloat16(
+    photographs, untrained_weights, tmp_path, capsys, monkeypatch
+):
+    info = tmp_path / "cpuinfo"
+    monkeypatch.setattr("kind.precision._CPU_INFO", info)
+    arguments = ["enhance", str(photographs / "a.png"), "--weights", str(untrained_weights)]
+    said = {}
+    for flags in ("avx512f", "avx512f avx512_bf16"):
+        info.write_text(f"flags : {flags}\n")
+        assert main([*arguments, "--out", str(tmp_path / f"{len(flags)}.png")]) == 0
+        said[flags] = lines(capsys.readouterr().err)
+    assert said["avx512f"] == []
+    assert len(said["avx512f avx512_bf16"]) == 1 and "bfloat16" in said["avx512f avx512_bf16"][0]
+    pictures = [read_photo(tmp_path / f"{len(flags)}.png").pixels for flags in said]
+    assert np.abs(pictures[0] - pictures[1]).max() < 0.02
+
+
+def test_an_interruption_keeps_what_is_done(photographs, untrained_weights, tmp_path, capsys, monkeypatch):
+    from kind.pipeline import Enhancer
+
+    enhance, seen = Enhancer.__call__, []
+
+    def interrupted(*arguments, **options):
+        seen.extend([1] if arguments[1].ndim == 3 else [])  # the pipeline calls itself with a batch
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return enhance(*arguments, **options)
+
+    monkeypatch.setattr(Enhancer, "__call__", interrupted)
+    arguments = ["enhance", str(photographs), "--out", str(tmp_path), "--weights", str(untrained_weights)]
+    assert main(arguments) == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.jpg"]
+    output = capsys.readouterr()
+    assert [line.split()[0] for line in lines(output.out)[1:]] == ["a.png", "b.jpg"]
+    assert lines(output.err)[-1] == "kind: interrupted; what was written is complete"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_large_image_shows_its_progress_on_a_terminal_only(monkeypatch):
+    from kind.cli import tile_progress
+
+    for stream, after in ((Terminal(), "_FIRST_AFTER"), (io.StringIO(), "_LINE_EVERY")):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with tile_progress.TileProgress("quick.png") as progress:
+            progress(1, 3)
+        assert stream.getvalue() == ""
+        with monkeypatch.context() as patch, tile_progress.TileProgress("night.png") as progress:
+            patch.setattr(tile_progress, after, 0.0)
+            progress(1, 3)
+            progress(2, 3)
+            progress(3, 3)
+        shown = stream.getvalue()
+        assert "night.png" in shown and "1/3 tiles" in shown and "2/3 tiles" in shown and "3/3" not in shown
+        assert ("\n" in shown) != stream.isatty() and shown.endswith("\r" if stream.isatty() else "\n")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
@@ -204,10 +274,17 @@ def test_demo_lays_out_the_steps_of_every_photograph(photographs, untrained_weig
     assert sheet.shape[1] > 5 * 31 and sheet.shape[0] > 20
 
 
-def test_demo_brings_its_own_photographs(untrained_weights, tmp_path, capsys):
+def test_demo_brings_its_own_photographs_and_scenes_for_its_detector(untrained_weights, tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path), "--weights", str(untrained_weights)]) == 0
-    assert len(list((tmp_path / "inputs").iterdir())) == len(list(tmp_path.glob("*_sheet.png"))) == 5
-    assert len(lines(capsys.readouterr().out)) == 7
+    assert len(list(tmp_path.glob("*_sheet.png"))) == 5
+    found = tmp_path / "scenes"
+    assert len(list(found.glob("*_sheet.png"))) == 3 and (found / "detections.json").is_file()
+    assert len(list((tmp_path / "inputs").iterdir())) == 5 + 3
+    output = capsys.readouterr().out
+    assert "demonstration detector" in output and output.count("512x512") == 1
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    pictures = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(pictures) == 2 * 8 and all((tmp_path / picture).is_file() for picture in pictures)
 
 
 def test_help_needs_no_tensorflow():
