@@ -60,6 +60,14 @@ install_pip() {
     .venv/bin/python -m pip install -qq "$pip_pin"
 }
 
+# The server's page is tested in a real browser. A container's root may fetch one; nobody is asked for a password.
+fetch_browser() {
+    if command -v chromium && command -v chromedriver; then return; fi
+    [[ $EUID == 0 ]] && command -v apt-get || return
+    apt-get update && DEBIAN_FRONTEND=noninteractive \
+        apt-get install --yes --no-install-recommends chromium chromium-driver
+}
+
 case "$(uname -sm)" in
     "Linux x86_64" | Darwin*) ;;
     *) stop "needs Linux x86_64 or macOS, this is $(uname -sm): TensorFlow Addons has no other wheels" \
@@ -84,4 +92,7 @@ say "installing the pinned packages into .venv (about 2 GB; minutes the first ti
 fits .venv/bin/python || "$python" -m venv --without-pip .venv
 install_pip
 .venv/bin/python -m pip install -qq --constraint constraints.txt "${@/#/--requirement=}"
+if [[ " $* " == *" requirements-test.txt "* ]]; then
+    fetch_browser >/dev/null 2>&1 || say "no chromium and chromedriver: the page's tests will be skipped"
+fi
 rm .venv/unfinished

@@ -77,6 +77,7 @@ def imported(folder):
 
 def test_everything_the_code_imports_is_required():
     called = {"PIL": "pillow", "skimage": "scikit-image", "google": "protobuf", "grpc": "grpcio"}
+    called["tensorflow_serving"] = "tensorflow-serving-api"
     folders = ["kind", "data", "decom", "restoration", "illumination", "detection"]
     names = set().union(*(imported(ROOT / folder) for folder in folders))
     required = {name for name, _ in applying("requirements.txt", "3.11")}
@@ -236,6 +237,20 @@ def test_a_second_setup_does_not_disturb_the_first(machine):
     assert result.returncode == 2
     assert result.stderr.startswith("setup: another set-up is at work")
     assert machine.pip_log() == []
+
+
+@pytest.mark.parametrize("present", [True, False])
+@pytest.mark.parametrize("works", ["0", "100"])
+def test_a_browser_is_fetched_by_root_alone_and_never_fails_the_setup(machine, present, works):
+    machine.add("python3.11", answer="cpython 3.11")
+    machine.add("apt-get", '#!{bash}\necho "$*" >>apt.log\nexit {answer}\n', answer=works)
+    for name in ["chromium", "chromedriver"] if present else []:
+        machine.add(name, "#!{bash}\n")
+    result = machine.setup()
+    assert result.returncode == 0, result.stderr
+    assert (machine.root / "apt.log").exists() == (os.geteuid() == 0 and not present)
+    is_skipped = not present and (os.geteuid() != 0 or works != "0")
+    assert ("the page's tests will be skipped" in result.stderr) == is_skipped
 
 
 @pytest.mark.parametrize("name", ["", "plain.png", 'it\'s $HOME/"$(x)".png'])

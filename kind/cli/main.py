@@ -5,7 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 
-from kind.cli import darken, demo, detect, doctor, enhance, import_command, pack, runs, scenes
+from kind.cli import (
+    darken,
+    demo,
+    detect,
+    doctor,
+    enhance,
+    export,
+    import_command,
+    pack,
+    profile,
+    remote,
+    runs,
+    scenes,
+    serve,
+)
 from kind.errors import UserError
 
 #: A command is a module with `add_arguments(parser)` and `run(arguments)`, which returns the exit code.
@@ -18,7 +32,11 @@ COMMANDS = {
     "runs": (runs, "list training runs with their best figures"),
     "darken": (darken, "make photographs as dark as a camera at night would"),
     "scenes": (scenes, "make a data set for a detector, of simple objects over photographs"),
+    "export": (export, "write the pipeline as a SavedModel for servers, for TensorFlow Lite or as ONNX"),
+    "serve": (serve, "serve an exported model: a page to look at, REST and gRPC"),
+    "remote": (remote, "relight or search photographs on a server"),
     "import": (import_command, "turn other people's trained weights into ours"),
+    "profile": (profile, "measure parameters, arithmetic, memory and speed of the networks"),
     "pack": (pack, "put trained networks into one small folder of weights"),
 }
 

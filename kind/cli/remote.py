@@ -1,0 +1,174 @@
+"""Photographs worked on by a server: `python -m kind remote enhance|detect`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.cli.jobs import Job, add_writing_arguments, check_quality, plan, work_through
+from kind.cli.overlap import Worked
+from kind.cli.relighting import check_alpha
+from kind.errors import UserError
+from kind.image import Photo, decode_photo, encode_photo, write_photo
+
+if TYPE_CHECKING:
+    from kind.serving.client import Client, Detections
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the two sub-commands."""
+    tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
+    text = "relight photographs; writes like `kind enhance`"
+    enhance = tasks.add_parser("enhance", help=text, description=text)
+    _add_shared_arguments(enhance)
+    enhance.add_argument(
+        "--alpha",
+        type=float,
+        metavar="α",
+        help="how much brighter: 1 keeps the illumination (default: the model's)",
+    )
+    enhance.set_defaults(work=_enhance)
+    text = "find objects, draw them on the relit photographs; writes like `kind detect`"
+    detect = tasks.add_parser("detect", help=text, description=text)
+    _add_shared_arguments(detect)
+    detect.add_argument(
+        "--confidence",
+        type=float,
+        default=0.25,
+        metavar="SCORE",
+        help="scores of this and less are left out, 0 to 1 (default: 0.25)",
+    )
+    detect.set_defaults(work=_detect)
+
+
+def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="a photograph, or a folder of them"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a folder; or for a single photograph also a file"
+    )
+    parser.add_argument(
+        "--server",
+        default="127.0.0.1:8501",
+        metavar="HOST:PORT",
+        help="the embedded server or TensorFlow Serving (default: 127.0.0.1:8501)",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=("rest", "grpc"),
+        default="rest",
+        help="gRPC has a port of its own (default: rest)",
+    )
+    parser.add_argument("--model", default="kind", metavar="NAME", help="as it is served (default: kind)")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="for one photograph, with all retries (default: 60)",
+    )
+    add_writing_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sends the photographs one after another and prints a table.
+
+    Returns:
+        0 when all were done, 1 when some could not be, 2 when none could.
+
+    Raises:
+        UserError: when nothing can be done, before anything is; also when the server cannot be reached.
+    """
+    check_quality(arguments)
+    if not (math.isfinite(arguments.timeout) and arguments.timeout > 0):
+        raise UserError(f"--timeout expects a number over 0, received {arguments.timeout}")
+    jobs = plan(arguments.inputs, arguments.out, arguments.format)
+
+    from kind.serving.client import Client
+
+    try:
+        client = Client(
+            arguments.server, arguments.protocol, model=arguments.model, timeout=arguments.timeout
+        )
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"--server: {error}") from error
+    with client:
+        client.status()  # nobody there is better said once than for every photograph
+        return arguments.work(arguments, jobs, client)
+
+
+def _enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
+    if arguments.alpha is not None:
+        check_alpha(arguments.alpha)
+
+    def work(job: Job, photo: Photo) -> Worked:
+        relit = client.enhance(_sent(photo), arguments.alpha)
+
+        def write() -> None:
+            pixels = decode_photo(relit, "the server's answer").pixels
+            write_photo(job.target, pixels, like=photo, quality=arguments.quality)
+
+        return Worked("model's" if arguments.alpha is None else f"{arguments.alpha:g}", write)
+
+    return work_through(jobs, work, "α")
+
+
+def _detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
+    if not 0 <= arguments.confidence <= 1:
+        raise UserError(f"--confidence expects a number from 0 to 1, received {arguments.confidence}")
+
+    from detection.drawing import draw_predictions
+    from detection.results import Searched, write_results
+    from kind.metrics.boxes import Predictions
+
+    names: dict[int, str] = {}
+    searched: list[Searched] = []
+
+    def work(job: Job, photo: Photo) -> Worked:
+        relit, detections = client.enhance_and_detect(_sent(photo))
+        names.update(zip(map(int, detections.classes), detections.names))
+        found = _predictions(Predictions, detections, arguments.confidence)
+        known = _class_names(names)
+
+        def write() -> None:
+            drawn = draw_predictions(decode_photo(relit, "the server's answer").pixels, found, known)
+            like = replace(photo, gray=False, alpha=None)
+            write_photo(job.target, drawn, like=like, quality=arguments.quality)
+
+        def then() -> None:
+            searched.append(Searched(job.source, photo.pixels.shape[:2], found))
+
+        return Worked(str(len(found.scores)), write, then)
+
+    try:
+        return work_through(jobs, work, "boxes")
+    finally:  # an interruption keeps what was found
+        if searched:
+            folder = jobs[0].target.parent
+            try:
+                files = write_results(folder, searched, _class_names(names))
+            except OSError as error:
+                raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
+            boxes = sum(len(entry.found.scores) for entry in searched)
+            print(f"{boxes} boxes: {', '.join(map(str, files))}")
+
+
+def _predictions(kind, detections: Detections, confidence: float):
+    kept = detections.scores > confidence
+    return kind(detections.boxes[kept], detections.scores[kept], detections.classes[kept])
+
+
+def _class_names(names: dict[int, str]) -> list[str]:
+    """Names by class number; a server only names the classes that it found."""
+    return [names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1)]
+
+
+def _sent(photo: Photo) -> bytes:
+    """The photograph as every server reads it: upright, RGB, 8 bits, in PNG."""
+    return encode_photo(photo.pixels, "png")

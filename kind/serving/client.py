@@ -1,0 +1,210 @@
+"""A client for served models: the embedded server's, and TensorFlow Serving's."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Callable, NamedTuple, Union
+
+import numpy as np
+
+from kind.errors import UserError
+
+Image = Union[bytes, str, Path]
+
+PROTOCOLS = ("rest", "grpc")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0  # seconds before trying again
+_JITTER = 0.25  # of a pause, so that clients that were refused together do not come back together
+
+
+class ServerError(UserError):
+    """A server that cannot be reached, or that refuses a request.
+
+    Attributes:
+        code: gRPC's name for what happened, such as "INVALID_ARGUMENT"; "UNAVAILABLE" when it cannot be
+            reached or has too much to do.
+        pause: seconds after which the server asks to be tried again, or None.
+    """
+
+    def __init__(self, message: str, code: str, pause: float | None = None) -> None:
+        """Keeps all three."""
+        super().__init__(message)
+        self.code, self.pause = code, pause
+
+
+class Decomposed(NamedTuple):
+    """Reflectance and illumination, each a PNG file."""
+
+    reflectance: bytes
+    illumination: bytes
+
+
+class Detections(NamedTuple):
+    """What was found in an image, best first.
+
+    Attributes:
+        boxes: float32 [P, 4], left, top, right, bottom in pixels of the upright image.
+        scores: float32 [P] in [0, 1].
+        classes: int32 [P].
+        names: of the classes, P strings.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    classes: np.ndarray
+    names: tuple[str, ...]
+
+
+class Client:
+    """Sends images to a server; safe to use from several threads.
+
+    Requests that the server refuses because it has too much to do, or that do not reach it, are tried again
+    after growing pauses. Nothing on the server changes by a request, so that is harmless.
+
+    Example:
+        >>> with Client("127.0.0.1:8501") as client:
+        ...     Path("relit.png").write_bytes(client.enhance("night.jpg", alpha=3.0))
+    """
+
+    def __init__(
+        self,
+        address: str,
+        protocol: str = "rest",
+        *,
+        model: str = "kind",
+        version: int | None = None,
+        timeout: float = 60.0,
+        retries: int = 5,
+    ) -> None:
+        """Prepares to talk to a server; nothing is sent yet.
+
+        Args:
+            address: "host:port"; for REST also with http:// or https:// in front.
+            protocol: "rest", or "grpc", which needs TensorFlow and saves a quarter of the bytes.
+            model: the served name.
+            version: a certain one; None takes the latest.
+            timeout: seconds for one call, its retries included.
+            retries: how often a call is tried again at most.
+
+        Raises:
+            ValueError: when the address or a setting makes no sense.
+        """
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"protocol expects one of {', '.join(PROTOCOLS)}; received {protocol!r}")
+        if not timeout > 0 or retries < 0:
+            raise ValueError(f"expects timeout > 0 and retries >= 0, received {timeout} and {retries}")
+        if protocol == "grpc":
+            from kind.serving.transport_grpc import GrpcTransport as Transport
+        else:
+            from kind.serving.transport_rest import RestTransport as Transport
+        self._transport = Transport(address, model, version)
+        self._timeout, self._retries = timeout, retries
+
+    def enhance(self, image: Image, alpha: float | None = None) -> bytes:
+        """Relights an image.
+
+        Args:
+            image: the bytes of a JPEG, PNG, GIF or BMP file, or its path.
+            alpha: how much brighter; None leaves it to the model.
+
+        Returns:
+            A PNG file of the same size.
+
+        Raises:
+            ServerError: the server cannot be reached, has no time, or refuses the image.
+            UserError: the file cannot be read.
+        """
+        inputs: dict[str, Any] = {"image_bytes": [_bytes_of(image)]}
+        if alpha is None:
+            return self._predict("serving_default", inputs, ("enhanced_bytes",))["enhanced_bytes"][0]
+        return self._predict("enhance", {**inputs, "alpha": [float(alpha)]}, ("enhanced_bytes",))[
+            "enhanced_bytes"
+        ][0]
+
+    def decompose(self, image: Image) -> Decomposed:
+        """Takes an image apart; arguments and errors as for `enhance`."""
+        names = ("reflectance_bytes", "illumination_bytes")
+        outputs = self._predict("decompose", {"image_bytes": [_bytes_of(image)]}, names)
+        return Decomposed(*(outputs[name][0] for name in names))
+
+    def detect(self, image: Image) -> Detections:
+        """Finds objects in an image; arguments and errors as for `enhance`.
+
+        A model without a detector refuses with the code INVALID_ARGUMENT.
+        """
+        return self._detections("detect", image, ())[0]
+
+    def enhance_and_detect(self, image: Image) -> tuple[bytes, Detections]:
+        """Both at once, which is faster than one after the other; α is the model's."""
+        found, outputs = self._detections("serving_default", image, ("enhanced_bytes",))
+        return outputs["enhanced_bytes"][0], found
+
+    def status(self) -> dict[int, str]:
+        """The state of each version of the model, such as {2: "AVAILABLE", 1: "END"}."""
+        return self._retrying(self._transport.status)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        """The client itself, which closes its connections when the block ends."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the connections."""
+        self.close()
+
+    def _detections(
+        self, signature: str, image: Image, more: Sequence[str]
+    ) -> tuple[Detections, Mapping[str, Any]]:
+        names = ("boxes", "scores", "classes", "class_names", "number")
+        outputs = self._predict(signature, {"image_bytes": [_bytes_of(image)]}, (*names, *more))
+        count = int(outputs["number"][0])
+        found = Detections(
+            boxes=np.asarray(outputs["boxes"][0], np.float32).reshape(-1, 4)[:count],
+            scores=np.asarray(outputs["scores"][0], np.float32)[:count],
+            classes=np.asarray(outputs["classes"][0], np.int32)[:count],
+            names=tuple(_text(name) for name in outputs["class_names"][0][:count]),
+        )
+        return found, outputs
+
+    def _predict(self, signature: str, inputs: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+        outputs = self._retrying(lambda seconds: self._transport.predict(signature, inputs, names, seconds))
+        missing = sorted(set(names) - set(outputs))
+        if missing:
+            raise ServerError(
+                f"the model's signature {signature} has no output {', '.join(missing)}", "FAILED_PRECONDITION"
+            )
+        return outputs
+
+    def _retrying(self, call: Callable[[float], Any]) -> Any:
+        """Calls with the seconds that are left, until it works or trying again makes no sense."""
+        deadline = time.monotonic() + self._timeout
+        for attempt in range(self._retries + 1):
+            try:
+                return call(max(deadline - time.monotonic(), 0.001))
+            except ServerError as error:
+                pause = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
+                pause = max(pause, error.pause or 0) * random.uniform(1, 1 + _JITTER)
+                is_last = attempt == self._retries or time.monotonic() + pause >= deadline
+                if error.code != "UNAVAILABLE" or is_last:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _bytes_of(image: Image) -> bytes:
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return bytes(image)
+    try:
+        return Path(image).read_bytes()
+    except OSError as error:
+        raise UserError(f"{image}: cannot be read ({error.strerror}): check the name") from error
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name

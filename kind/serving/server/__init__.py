@@ -1,0 +1,1 @@
+"""A server for one machine that speaks TensorFlow Serving's protocols."""

@@ -1,0 +1,284 @@
+"""Dynamic batching: requests that wait for the same thing are put together and run at once."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from kind.serving.server.errors import Refused, bad_request, refusal_of
+from kind.serving.server.joining import joined
+from kind.serving.server.parameters import Batching
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Runnable(Protocol):
+    """What runs a batch: a loaded version of a model."""
+
+    def run(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Runs a signature; every array has the batch dimension first."""
+
+
+class Observer(Protocol):
+    """Is told how long requests waited and how batches went."""
+
+    def waited(self, model: str, seconds: float) -> None:
+        """One request was taken from the queue."""
+
+    def ran(self, model: str, rows: int, padding: int, seconds: float) -> None:
+        """One batch was run."""
+
+
+class Target(NamedTuple):
+    """Where a request goes: the version that it met, and one of its signatures."""
+
+    model: str
+    runnable: Runnable
+    signature: str
+
+
+class _Task(NamedTuple):
+    inputs: Arrays
+    rows: int
+    arrived: float
+    future: Future
+
+
+class Scheduler:
+    """Queues with threads behind them, one queue for each target and shape of input.
+
+    A batch leaves its queue when it is full or its oldest request has waited for `batch_timeout_micros`. With
+    allowed sizes, the largest one that the waiting requests fill is taken, and the rest leaves right after;
+    only where even the smallest cannot be filled, copies of the first row are added. (The real server always
+    fills up to the next larger size, which costs time on a CPU and gives the same results.)
+    """
+
+    def __init__(self, parameters: Batching, observer: Observer) -> None:
+        """Starts the threads.
+
+        Args:
+            parameters: sizes and times; with `merge` off every request is a batch of its own.
+            observer: its methods are called from the threads.
+        """
+        self.parameters = parameters
+        self._observer = observer
+        self._queues: dict[Hashable, tuple[Target, deque[_Task]]] = {}
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"batch-{number}", daemon=True)
+            for number in range(parameters.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, target: Target, inputs: Arrays, rows: int) -> Future:
+        """Queues a request.
+
+        Args:
+            target: where it goes.
+            inputs: checked arrays.
+            rows: their batch size.
+
+        Returns:
+            A future of the outputs, which raises `Refused` or what the model raised. Cancelling it before it
+            runs takes it from the queue.
+
+        Raises:
+            Refused: too many rows (INVALID_ARGUMENT), or too much waits already or the server is being
+                stopped (UNAVAILABLE).
+        """
+        limits = self.parameters
+        if limits.merge and rows > limits.max_batch_size:
+            if limits.split_large:
+                return self._submit_split(target, inputs, rows)
+            raise bad_request(
+                f"Task size {rows} is larger than maximum input batch size {limits.max_batch_size}"
+            )
+        task = _Task(inputs, rows, time.monotonic(), Future())
+        self._enqueue(target, [task])
+        return task.future
+
+    def stop(self) -> None:
+        """Runs what waits, refuses what comes, and returns when the threads have ended."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def waiting(self) -> int:
+        """How many requests are queued."""
+        with self._changed:
+            return sum(len(tasks) for _, tasks in self._queues.values())
+
+    def _submit_split(self, target: Target, inputs: Arrays, rows: int) -> Future:
+        size, now = self.parameters.max_batch_size, time.monotonic()
+        parts = [
+            _Task(
+                {name: array[start : start + size] for name, array in inputs.items()},
+                min(size, rows - start),
+                now,
+                Future(),
+            )
+            for start in range(0, rows, size)
+        ]
+        self._enqueue(target, parts)
+        return joined([part.future for part in parts])
+
+    def _enqueue(self, target: Target, tasks: Sequence[_Task]) -> None:
+        with self._changed:
+            if self._stopping:
+                raise Refused("UNAVAILABLE", "the server is being stopped")
+            self._forget_cancelled(target)
+            own = self._queues.get(_key(target, tasks[0]), (target, ()))[1]
+            grows_by = self._batches([*own, *tasks]) - self._batches(own)
+            waiting = sum(self._batches(queue) for other, queue in self._queues.values() if other == target)
+            if grows_by and waiting + grows_by > self.parameters.max_enqueued_batches:
+                raise Refused(
+                    "UNAVAILABLE", "The batch scheduling queue to which this task was submitted is full"
+                )
+            key = _key(target, tasks[0])
+            self._queues.setdefault(key, (target, deque()))[1].extend(tasks)
+            self._changed.notify()
+
+    def _batches(self, tasks: Sequence[_Task]) -> int:
+        if not self.parameters.merge:
+            return len(tasks)
+        return math.ceil(sum(task.rows for task in tasks) / self.parameters.max_batch_size)
+
+    def _forget_cancelled(self, target: Target) -> None:
+        for key, (other, queue) in list(self._queues.items()):
+            if other == target and any(task.future.cancelled() for task in queue):
+                kept = deque(task for task in queue if not task.future.cancelled())
+                if kept:
+                    self._queues[key] = (other, kept)
+                else:
+                    del self._queues[key]
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                batch = self._next()
+                while batch is None:
+                    if self._stopping and not self._queues:
+                        return
+                    self._changed.wait(self._until_next())
+                    batch = self._next()
+                if self._queues:
+                    self._changed.notify()  # more may be ready than this thread takes
+            self._run(*batch)
+
+    def _until_next(self) -> float | None:
+        """Seconds until the oldest request has waited long enough; None when nothing waits."""
+        oldest = min((queue[0].arrived for _, queue in self._queues.values()), default=None)
+        if oldest is None:
+            return None
+        return max(oldest + self.parameters.batch_timeout_micros / 1e6 - time.monotonic(), 0)
+
+    def _next(self) -> tuple[Target, list[_Task]] | None:
+        """Takes the batch that has waited longest of those that may leave."""
+        now = time.monotonic()
+        ready = [key for key, (_, queue) in self._queues.items() if self._may_leave(queue, now)]
+        if not ready:
+            return None
+        key = min(ready, key=lambda key: self._queues[key][1][0].arrived)
+        target, queue = self._queues[key]
+        tasks = [queue.popleft() for _ in range(self._how_many(queue))]
+        if not queue:
+            del self._queues[key]
+        return target, tasks
+
+    def _may_leave(self, queue: Sequence[_Task], now: float) -> bool:
+        limits = self.parameters
+        return (
+            self._stopping
+            or not limits.merge
+            or now - queue[0].arrived >= limits.batch_timeout_micros / 1e6
+            or sum(task.rows for task in queue) >= limits.max_batch_size
+        )
+
+    def _how_many(self, queue: Sequence[_Task]) -> int:
+        """How many requests from the front make the batch."""
+        limits = self.parameters
+        if not limits.merge:
+            return 1
+        fits, allowed, rows = 1, 0, 0
+        for count, task in enumerate(queue, start=1):
+            rows += task.rows
+            if rows > limits.max_batch_size:
+                break
+            fits = count
+            if rows in limits.allowed_batch_sizes:
+                allowed = count
+        return allowed or fits
+
+    def _run(self, target: Target, tasks: Sequence[_Task]) -> None:
+        now = time.monotonic()
+        tasks = [task for task in tasks if task.future.set_running_or_notify_cancel()]
+        for task in tasks:
+            self._observer.waited(target.model, now - task.arrived)
+        if not tasks:
+            return
+        try:
+            results = self._run_together(target, tasks)
+        except Exception as error:
+            if len(tasks) == 1:
+                tasks[0].future.set_exception(refusal_of(error))
+                return
+            # One request's bad image must not fail the others'.
+            for task in tasks:
+                self._run_alone(target, task)
+            return
+        for task, outputs in zip(tasks, results):
+            task.future.set_result(outputs)
+
+    def _run_alone(self, target: Target, task: _Task) -> None:
+        try:
+            task.future.set_result(self._run_together(target, [task])[0])
+        except Exception as error:
+            task.future.set_exception(refusal_of(error))
+
+    def _run_together(self, target: Target, tasks: Sequence[_Task]) -> list[dict[str, np.ndarray]]:
+        rows = sum(task.rows for task in tasks)
+        padding = self._padding(rows)
+        inputs = {name: _stacked([task.inputs[name] for task in tasks], padding) for name in tasks[0].inputs}
+        started = time.monotonic()
+        outputs = target.runnable.run(target.signature, inputs)
+        self._observer.ran(target.model, rows, padding, time.monotonic() - started)
+        if len(tasks) == 1 and not padding:
+            return [outputs]
+        for name, array in outputs.items():
+            if array.ndim < 1 or array.shape[0] != rows + padding:
+                raise Refused(
+                    "FAILED_PRECONDITION",
+                    f"output {name!r} has no batch dimension: this signature cannot be batched",
+                )
+        ends = np.cumsum([task.rows for task in tasks])
+        return [
+            {name: array[end - task.rows : end] for name, array in outputs.items()}
+            for task, end in zip(tasks, ends)
+        ]
+
+    def _padding(self, rows: int) -> int:
+        if not self.parameters.merge:
+            return 0
+        return next((size - rows for size in self.parameters.allowed_batch_sizes if size >= rows), 0)
+
+
+def _key(target: Target, task: _Task) -> Hashable:
+    shapes = tuple(sorted((name, array.shape[1:]) for name, array in task.inputs.items()))
+    return (target.model, id(target.runnable), target.signature, shapes)
+
+
+def _stacked(parts: list[np.ndarray], padding: int) -> np.ndarray:
+    if padding:
+        parts = [*parts, *[parts[0][:1]] * padding]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

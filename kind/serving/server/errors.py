@@ -1,0 +1,86 @@
+"""What a request can be answered with instead of a result, in the codes that REST and gRPC share."""
+
+from __future__ import annotations
+
+import re
+
+#: gRPC's codes by number, which are TensorFlow's too, with the HTTP status that the real server gives them.
+_CODES = {
+    1: ("CANCELLED", 499),
+    2: ("UNKNOWN", 500),
+    3: ("INVALID_ARGUMENT", 400),
+    4: ("DEADLINE_EXCEEDED", 504),
+    5: ("NOT_FOUND", 404),
+    6: ("ALREADY_EXISTS", 409),
+    7: ("PERMISSION_DENIED", 403),
+    8: ("RESOURCE_EXHAUSTED", 429),
+    9: ("FAILED_PRECONDITION", 412),
+    10: ("ABORTED", 409),
+    11: ("OUT_OF_RANGE", 400),
+    12: ("UNIMPLEMENTED", 501),
+    13: ("INTERNAL", 500),
+    14: ("UNAVAILABLE", 503),
+    16: ("UNAUTHENTICATED", 401),
+}
+HTTP_STATUS = dict(_CODES.values())
+NUMBERS = {name: number for number, (name, _) in _CODES.items()}
+
+_LONGEST_MESSAGE = 500
+_TRACES = re.compile(
+    r"<stack traces unavailable>|\[\[.*?\]\]|\[Op:\S*\]|\(\d+\) \w[\w ]*:"
+    r"|\d+ successful operations?\.|\d+ derived errors ignored\."
+)
+# TensorFlow puts where in the graph it happened in front of what happened.
+_WHERE = re.compile(
+    r"^Graph execution error:|Detected at node .*?\n|^\d+ root error\(s\) found\.", re.MULTILINE
+)
+
+
+class Refused(Exception):
+    """A request that is not answered with a result.
+
+    Attributes:
+        code: a name of gRPC's, such as "INVALID_ARGUMENT".
+        message: one line for whoever sent it.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keeps both; `code` is one of `HTTP_STATUS`."""
+        super().__init__(message)
+        self.code, self.message = code, message
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status of the code."""
+        return HTTP_STATUS[self.code]
+
+
+def bad_request(message: str) -> Refused:
+    """The sender's mistake: INVALID_ARGUMENT, HTTP 400."""
+    return Refused("INVALID_ARGUMENT", message)
+
+
+def refusal_of(error: BaseException) -> Refused:
+    """Turns whatever running a model raised into a refusal.
+
+    Args:
+        error: a `Refused`, which stays as it is, TensorFlow's errors, `MemoryError`, or anything else.
+
+    Returns:
+        The refusal; its message has no line breaks and no names of graph nodes.
+    """
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, MemoryError):
+        return Refused("RESOURCE_EXHAUSTED", "does not fit into memory: send fewer or smaller images")
+    code, _ = _CODES.get(getattr(error, "error_code", None), ("INTERNAL", 500))
+    text = str(getattr(error, "message", None) or error)
+    text = " ".join(_TRACES.sub(" ", _WHERE.sub(" ", text)).split()) or type(error).__name__
+    return Refused(code, text[:_LONGEST_MESSAGE])
+
+
+def wrong_method(found: str, wanted: str) -> Refused:
+    """The refusal to classify or regress with a signature that predicts."""
+    return bad_request(
+        f"Expected {wanted} signature method_name to be tensorflow/serving/{wanted}. Was: {found}"
+    )

@@ -1,0 +1,63 @@
+"""The rows of a request that was split, together again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import numpy as np
+
+from kind.serving.server.errors import refusal_of
+
+
+def joined(parts: Sequence[Future]) -> Future:
+    """Makes one future of several.
+
+    Args:
+        parts: futures of arrays by name, each with some of the rows.
+
+    Returns:
+        A future of all rows together. It fails with the first part that does, and cancelling it cancels all.
+    """
+    whole: Future = Future()
+    left, lock = [len(parts)], threading.Lock()
+
+    def finish(part: Future) -> None:
+        with lock:
+            left[0] -= 1
+            last = left[0] == 0
+        if last:
+            _finish_joined(whole, parts)
+
+    def cancel(_: Future) -> None:
+        for part in parts:
+            part.cancel()
+
+    for part in parts:
+        part.add_done_callback(finish)
+    whole.add_done_callback(lambda future: cancel(future) if future.cancelled() else None)
+    return whole
+
+
+def _finish_joined(whole: Future, parts: Sequence[Future]) -> None:
+    if not whole.set_running_or_notify_cancel():
+        return
+    try:
+        results = [part.result() for part in parts]
+        whole.set_result({name: _joined_output([one[name] for one in results]) for name in results[0]})
+    except BaseException as error:
+        whole.set_exception(refusal_of(error))
+
+
+def _joined_output(arrays: list[np.ndarray]) -> np.ndarray:
+    """Rows one after another, filled up with zeros where they differ in width (boxes, scores)."""
+    if len({array.shape[1:] for array in arrays}) == 1:
+        return np.concatenate(arrays)
+    widest = np.max([array.shape[1:] for array in arrays], axis=0)
+    fill = b"" if arrays[0].dtype == object else 0
+    padded = [
+        np.pad(array, [(0, 0), *((0, w - n) for w, n in zip(widest, array.shape[1:]))], constant_values=fill)
+        for array in arrays
+    ]
+    return np.concatenate(padded)

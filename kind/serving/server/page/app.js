@@ -1,0 +1,283 @@
+// The page: a photograph is made small enough to be worked on at once, sent, and shown with its parts.
+
+import { describe, imageOf, predict, ServerError } from "/page/server.js";
+
+const PREVIEW_SIDE = 1024; // pixels of the longer side of what is shown
+const DRAFT_SIDE = 448; // while α is being dragged
+const DEBOUNCE = 120; // milliseconds
+const LEAST_SCORE = 0.25;
+
+const at = (id) => document.getElementById(id);
+const has = (signature) => server.signatures.includes(signature);
+
+let server = null;
+let photo = null; // {name, bitmap, preview, draft, isReduced}
+let relighting = new AbortController();
+let relit = null; // {blob, alpha} of the whole preview
+let timer = 0;
+
+start();
+
+async function start() {
+  listen();
+  try {
+    server = await describe();
+  } catch (error) {
+    return fail(error);
+  }
+  at("alpha-control").hidden = !has("enhance");
+  at("figure-reflectance").hidden = at("figure-illumination").hidden = !has("decompose");
+  at("boxes-control").hidden = !has("detect");
+  say(`Ready: ${server.model}, version ${server.version}`);
+}
+
+function listen() {
+  at("file").addEventListener("change", (event) => open(event.target.files[0]));
+  for (const name of ["dragenter", "dragover"]) {
+    addEventListener(name, (event) => {
+      event.preventDefault();
+      document.body.classList.add("dropping");
+    });
+  }
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    open(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => open(event.clipboardData.files[0]));
+  at("alpha").addEventListener("input", () => {
+    at("alpha-value").value = alpha().toFixed(1);
+    schedule(photo?.draft);
+  });
+  at("alpha").addEventListener("change", () => schedule(photo?.preview));
+  at("split").addEventListener("input", () => split(at("split").value));
+  at("show-boxes").addEventListener("change", () => (at("boxes").hidden = !at("show-boxes").checked));
+  at("download").addEventListener("click", download);
+  const stage = at("stage");
+  const follow = (event) => {
+    const frame = stage.getBoundingClientRect();
+    split(Math.round((100 * (event.clientX - frame.left)) / frame.width));
+  };
+  stage.addEventListener("pointerdown", (event) => {
+    stage.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  stage.addEventListener("pointermove", (event) => stage.hasPointerCapture(event.pointerId) && follow(event));
+}
+
+async function open(file) {
+  if (!file || !server) return;
+  relighting.abort();
+  clearTimeout(timer);
+  at("error").hidden = true;
+  say("Reading the photograph …", true);
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    return fail(new ServerError(`${file.name}: this browser cannot read it. JPEG and PNG always work.`));
+  }
+  const preview = await reduced(bitmap, PREVIEW_SIDE);
+  const opened = {
+    name: file.name.replace(/\.[^.]*$/, "") || "photograph",
+    bitmap,
+    preview,
+    draft: Math.max(bitmap.width, bitmap.height) > DRAFT_SIDE ? await reduced(bitmap, DRAFT_SIDE) : preview,
+    isReduced: Math.max(bitmap.width, bitmap.height) > PREVIEW_SIDE,
+  };
+  photo?.bitmap.close();
+  photo = opened;
+  relit = null;
+  reset();
+  await relight(opened.preview);
+  await takeApart(opened);
+  await find(opened);
+}
+
+function reset() {
+  const { bitmap, preview, isReduced } = photo;
+  document.body.classList.add("has-photo");
+  at("result").hidden = false;
+  at("found").hidden = true;
+  at("boxes").replaceChildren();
+  at("download").disabled = true;
+  for (const id of ["after", "part-reflectance", "part-illumination", "part-relit"]) at(id).removeAttribute("src");
+  show(preview, "before", "part-input");
+  at("stage").style.aspectRatio = `${bitmap.width} / ${bitmap.height}`;
+  at("stage").style.width = `min(100%, calc(72vh * ${bitmap.width / bitmap.height}))`;
+  at("size-hint").textContent = isReduced
+    ? `shown reduced; downloads ${bitmap.width} × ${bitmap.height}`
+    : `${bitmap.width} × ${bitmap.height} pixels`;
+}
+
+// Only the latest wish counts: an earlier one that is still on its way is given up.
+function schedule(blob) {
+  if (!photo) return;
+  clearTimeout(timer);
+  relighting.abort();
+  timer = setTimeout(() => relight(blob), blob === photo.preview ? 0 : DEBOUNCE);
+}
+
+async function relight(blob) {
+  const mine = (relighting = new AbortController());
+  const wanted = alpha();
+  say("Relighting …", true);
+  try {
+    const result = await enhanced(blob, wanted, mine.signal);
+    if (mine.signal.aborted) return;
+    at("error").hidden = true;
+    show(result, "after", "part-relit");
+    if (blob !== photo.preview) return;
+    relit = { blob: result, alpha: wanted };
+    at("download").disabled = false;
+    say(has("enhance") ? `Relit with α ${wanted.toFixed(1)}` : "Relit");
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function enhanced(blob, wanted, signal) {
+  const answer = has("enhance")
+    ? await predict(server.model, "enhance", blob, { alpha: wanted }, signal)
+    : await predict(server.model, "serving_default", blob, {}, signal);
+  return imageOf(answer, "enhanced_bytes");
+}
+
+async function takeApart(opened) {
+  if (!has("decompose") || opened !== photo) return;
+  try {
+    const parts = await predict(server.model, "decompose", opened.preview, {});
+    if (opened !== photo) return;
+    show(imageOf(parts, "reflectance_bytes"), "part-reflectance");
+    show(imageOf(parts, "illumination_bytes"), "part-illumination");
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function find(opened) {
+  if (!has("detect") || opened !== photo) return;
+  try {
+    const found = await predict(server.model, "detect", opened.preview, {});
+    if (opened === photo) showFound(found, await sizeOf(opened.preview));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function showFound(found, size) {
+  const boxes = [];
+  const items = [];
+  for (let row = 0; row < found.number; row++) {
+    if (found.scores[row] < LEAST_SCORE) continue;
+    const [left, top, right, bottom] = found.boxes[row];
+    const text = `${found.class_names[row]} ${Math.round(100 * found.scores[row])} %`;
+    const box = element("div", "box");
+    box.style.left = `${(100 * left) / size.width}%`;
+    box.style.top = `${(100 * top) / size.height}%`;
+    box.style.width = `${(100 * (right - left)) / size.width}%`;
+    box.style.height = `${(100 * (bottom - top)) / size.height}%`;
+    box.append(element("span", "", text));
+    boxes.push(box);
+    items.push(element("li", "", text));
+  }
+  at("boxes").replaceChildren(...boxes.reverse()); // the best on top
+  at("found-list").replaceChildren(...(items.length ? items : [element("li", "", "nothing")]));
+  at("found").hidden = false;
+}
+
+async function download() {
+  const { name, isReduced } = photo;
+  at("download").disabled = true;
+  try {
+    const blob = isReduced ? await relitWhole(server.maxPixels) : relit.blob;
+    const { width, height } = await sizeOf(blob);
+    const link = element("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = `${name}-relit.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    say(`Saved ${link.download}, ${width} × ${height}`);
+  } catch (error) {
+    fail(error);
+  } finally {
+    at("download").disabled = false;
+  }
+}
+
+// The model may have a lower limit than its server, which it says when it is passed.
+async function relitWhole(maxPixels) {
+  const { bitmap } = photo;
+  const scale = Math.min(1, Math.sqrt(maxPixels / (bitmap.width * bitmap.height)));
+  say("Relighting the whole photograph …", true);
+  const whole = await reduced(bitmap, Math.max(bitmap.width, bitmap.height) * scale);
+  try {
+    return await enhanced(whole, relit.alpha, undefined);
+  } catch (error) {
+    const lower = Number(/limit is (\d+)/.exec(error.message)?.[1]);
+    if (!(lower < maxPixels)) throw error;
+    return relitWhole(lower);
+  }
+}
+
+// A canvas turns whatever the browser can read into PNG, upright and in sRGB.
+async function reduced(bitmap, side) {
+  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+  const canvas = element("canvas");
+  canvas.width = Math.max(1, Math.floor(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.floor(bitmap.height * scale));
+  const context = canvas.getContext("2d", { alpha: false });
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+async function sizeOf(blob) {
+  const bitmap = await createImageBitmap(blob);
+  const { width, height } = bitmap;
+  bitmap.close();
+  return { width, height };
+}
+
+function show(blob, ...ids) {
+  for (const id of ids) {
+    const image = at(id);
+    const old = image.src;
+    image.src = URL.createObjectURL(blob);
+    if (old.startsWith("blob:")) URL.revokeObjectURL(old);
+  }
+}
+
+function split(percent) {
+  const value = Math.min(100, Math.max(0, Number(percent)));
+  at("split").value = value;
+  at("split-value").value = `${value} %`;
+  at("stage").style.setProperty("--split", `${value}%`);
+}
+
+function alpha() {
+  return Number(at("alpha").value);
+}
+
+function element(kind, name = "", text = "") {
+  const made = document.createElement(kind);
+  if (name) made.className = name;
+  made.textContent = text;
+  return made;
+}
+
+function say(text, isBusy = false) {
+  at("status").textContent = text;
+  at("status").classList.toggle("busy", isBusy);
+}
+
+function fail(error) {
+  if (error.name === "AbortError") return;
+  if (!(error instanceof ServerError)) console.error(error);
+  at("error").textContent = error.message;
+  at("error").hidden = false;
+  say("");
+}

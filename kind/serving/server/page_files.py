@@ -1,0 +1,47 @@
+"""The page to look at, at `/`: three files, read once, and what they need to know about this server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from kind.serving.server.service import Service
+
+_FOLDER = Path(__file__).parent / "page"
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+# The page loads nothing from elsewhere, and nobody may frame it.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def add_page(app: web.Application, service: Service) -> None:
+    """Serves the page, its style and script, and `/page/settings.json`."""
+    for path in sorted(_FOLDER.iterdir()):
+        where = "/" if path.name == "index.html" else f"/page/{path.name}"
+        app.router.add_get(where, _file_handler(path))
+
+    async def settings(request: web.Request) -> web.Response:
+        content = {
+            "models": service.catalogue.names(),
+            "max_pixels": service.limits.pixels,
+            "max_bytes": service.limits.request_bytes,
+        }
+        return web.json_response(content, headers=_HEADERS)
+
+    app.router.add_get("/page/settings.json", settings)
+
+
+def _file_handler(path: Path):
+    body, content_type = path.read_bytes(), _TYPES[path.suffix]
+
+    async def send(request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=_HEADERS)
+
+    return send

@@ -1,0 +1,168 @@
+"""TensorFlow Serving's parameter files, which are protocol buffers in text form."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+
+from kind.errors import UserError
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
+
+# The messages are declared here because the public stubs have no module for them.
+_BATCHING = {
+    "max_batch_size": "Int64Value",
+    "batch_timeout_micros": "Int64Value",
+    "max_enqueued_batches": "Int64Value",
+    "num_batch_threads": "Int64Value",
+    "thread_pool_name": "StringValue",
+    "allowed_batch_sizes": "repeated",
+    "pad_variable_length_inputs": "bool",
+    "enable_large_batch_splitting": "BoolValue",
+    "max_execution_batch_size": "Int64Value",
+}
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How requests are put together; the defaults are those of the real server.
+
+    Attributes:
+        max_batch_size: most rows in one batch.
+        batch_timeout_micros: how long a batch waits to be filled, in microseconds.
+        max_enqueued_batches: batches of one signature that may wait; beyond it requests are refused.
+        num_batch_threads: batches at work at the same time.
+        allowed_batch_sizes: sizes that are given to the model, ascending, the last one `max_batch_size`; a
+            smaller batch is filled up with copies. Empty: every size.
+        split_large: whether a request of more rows than `max_batch_size` is split instead of refused.
+        merge: whether requests are put together at all. When not, `max_batch_size` limits nothing.
+    """
+
+    max_batch_size: int = 1000
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int = 10
+    num_batch_threads: int = os.cpu_count() or 1
+    allowed_batch_sizes: tuple[int, ...] = ()
+    split_large: bool = False
+    merge: bool = True
+
+
+#: Without a parameter file: every request on its own. One photograph keeps all cores busy and takes about a
+#: gigabyte for each megapixel, so more than two at a time only fill the memory.
+UNBATCHED = Batching(merge=False, max_enqueued_batches=64, num_batch_threads=2)
+
+
+def read_batching(path: str | Path) -> Batching:
+    """Reads a batching parameter file.
+
+    Args:
+        path: the file that `--batching_parameters_file` of the real server takes.
+
+    Returns:
+        The parameters; what the file does not say has the real server's default.
+
+    Raises:
+        UserError: the file cannot be read, or says something impossible.
+    """
+    message = _parse(path, _message_class("BatchingParameters"))
+    given = {
+        name: getattr(message, name).value
+        for name in ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
+        if message.HasField(name)
+    }
+    for name, value in given.items():
+        least = 0 if name == "batch_timeout_micros" else 1
+        if value < least:
+            raise UserError(f"{path}: {name} expects {least} or more, received {value}")
+    batching = Batching(
+        **given,
+        allowed_batch_sizes=tuple(message.allowed_batch_sizes),
+        split_large=message.enable_large_batch_splitting.value,
+    )
+    sizes = batching.allowed_batch_sizes
+    if sizes and (sizes[0] < 1 or list(sizes) != sorted(set(sizes)) or sizes[-1] != batching.max_batch_size):
+        raise UserError(
+            f"{path}: allowed_batch_sizes expects ascending sizes of which the last is max_batch_size "
+            f"({batching.max_batch_size}), received {list(sizes)}"
+        )
+    return batching
+
+
+def read_metrics_path(path: str | Path) -> str | None:
+    """Reads a monitoring configuration file.
+
+    Args:
+        path: the file that `--monitoring_config_file` of the real server takes.
+
+    Returns:
+        Where Prometheus finds the metrics on the REST port; None when they are switched off.
+
+    Raises:
+        UserError: the file cannot be read, or the path does not begin with a slash.
+    """
+    config = _parse(path, _message_class("MonitoringConfig")).prometheus_config
+    if not config.enable:
+        return None
+    where = config.path or METRICS_PATH
+    if not where.startswith("/") or where == "/" or where.startswith("/v1/"):
+        raise UserError(f"{path}: path expects a path of its own, such as {METRICS_PATH}; received {where!r}")
+    return where
+
+
+def _parse(path: str | Path, message_class):
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    try:
+        return text_format.Parse(text, message_class())
+    except text_format.ParseError as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+@cache
+def _message_class(name: str):
+    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"kind.serving.{name}"))
+
+
+@cache
+def _pool() -> descriptor_pool.DescriptorPool:
+    kinds = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(
+        name="kind/serving/parameters.proto",
+        package="kind.serving",
+        syntax="proto3",
+        dependency=["google/protobuf/wrappers.proto"],
+    )
+    batching = file.message_type.add(name="BatchingParameters")
+    for number, (name, kind) in enumerate(_BATCHING.items(), start=1):
+        field = batching.field.add(name=name, number=number, label=kinds.LABEL_OPTIONAL)
+        if kind == "repeated":
+            field.label, field.type = kinds.LABEL_REPEATED, kinds.TYPE_INT64
+        elif kind == "bool":
+            field.type = kinds.TYPE_BOOL
+        else:
+            field.type, field.type_name = kinds.TYPE_MESSAGE, f".google.protobuf.{kind}"
+    prometheus = file.message_type.add(name="PrometheusConfig")
+    for number, (name, kind) in enumerate(
+        (("enable", kinds.TYPE_BOOL), ("path", kinds.TYPE_STRING)), start=1
+    ):
+        prometheus.field.add(name=name, number=number, label=kinds.LABEL_OPTIONAL, type=kind)
+    monitoring = file.message_type.add(name="MonitoringConfig")
+    monitoring.field.add(
+        name="prometheus_config",
+        number=1,
+        label=kinds.LABEL_OPTIONAL,
+        type=kinds.TYPE_MESSAGE,
+        type_name=".kind.serving.PrometheusConfig",
+    )
+    pool = descriptor_pool.DescriptorPool()
+    wrappers = descriptor_pb2.FileDescriptorProto()
+    wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
+    pool.Add(wrappers)
+    pool.Add(file)
+    return pool

@@ -1,0 +1,155 @@
+"""TensorFlow Serving's gRPC services, with the public stubs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import traceback
+from pathlib import Path
+
+import grpc
+from google.protobuf.message import Message
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    model_management_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from kind.serving.server.errors import NUMBERS, Refused, bad_request, wrong_method
+from kind.serving.server.messages import configs_of, signatures_message, status_message
+from kind.serving.server.service import ModelSpec, Service
+from kind.serving.server.tensor_protos import array_of, proto_of
+
+_METADATA_FIELD = "signature_def"
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Predict and GetModelMetadata; the rest answers as the real server does to a model that predicts."""
+
+    def __init__(self, service: Service) -> None:
+        """Answers for this service."""
+        self._service = service
+
+    async def Predict(self, request, context):  # noqa: N802
+        """Runs a signature; see `predict.proto`."""
+        async with _answering(context):
+            with self._service.counted(request.model_spec.name, "Predict", "GRPC"):
+                return await self._predict(request, context.time_remaining())
+
+    async def _predict(self, request, seconds: float | None):
+        with self._service.opened(_spec(request.model_spec)) as opened:
+            names = list(request.output_filter) or list(opened.signature.outputs)
+            unknown = sorted(set(names) - set(opened.signature.outputs))
+            if unknown or len(set(names)) != len(names):
+                raise bad_request(
+                    f"output_filter expects outputs of the signature, each once: {unknown or names}"
+                )
+            inputs = {name: array_of(name, proto) for name, proto in request.inputs.items()}
+            outputs = await self._service.predict(opened, inputs, seconds)
+            response = predict_pb2.PredictResponse()
+            _answer_spec(response.model_spec, opened.version, opened.signature.name)
+            for name in names:
+                response.outputs[name].CopyFrom(proto_of(outputs[name]))
+            return response
+
+    async def GetModelMetadata(self, request, context):  # noqa: N802
+        """Names the signatures; see `get_model_metadata.proto`."""
+        async with _answering(context):
+            fields = list(request.metadata_field)
+            if not fields or set(fields) != {_METADATA_FIELD}:
+                raise bad_request(f"metadata_field expects {_METADATA_FIELD!r}, received {fields[:5]}")
+            spec = _spec(request.model_spec)
+            version = self._service.catalogue.acquire(spec.name, spec.version, spec.label)
+            try:
+                response = get_model_metadata_pb2.GetModelMetadataResponse()
+                _answer_spec(response.model_spec, version, "")
+                response.metadata[_METADATA_FIELD].Pack(signatures_message(version.model.definitions))
+                return response
+            finally:
+                self._service.catalogue.release(version)
+
+    async def Classify(self, request, context):  # noqa: N802
+        """Refused: no signature of an image model classifies `tf.Example`s."""
+        await self._refuse(request, context, "classify")
+
+    async def Regress(self, request, context):  # noqa: N802
+        """Refused like `Classify`."""
+        await self._refuse(request, context, "regress")
+
+    async def MultiInference(self, request, context):  # noqa: N802
+        """Refused: it stands for several of the two above."""
+        async with _answering(context):
+            raise Refused("UNIMPLEMENTED", "the embedded server has no MultiInference")
+
+    async def _refuse(self, request, context, method: str) -> None:
+        async with _answering(context):
+            with self._service.opened(_spec(request.model_spec)) as opened:
+                raise wrong_method(opened.signature.method_name, method)
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """The state of models, and which are served."""
+
+    def __init__(self, service: Service, root: Path) -> None:
+        """Answers for this service; models may be loaded from folders in `root`."""
+        self._service, self._root = service, root
+
+    async def GetModelStatus(self, request, context):  # noqa: N802
+        """Names the versions with their states; see `get_model_status.proto`."""
+        async with _answering(context):
+            spec = _spec(request.model_spec)
+            if not spec.name:
+                raise bad_request("Missing model name in request.")
+            return status_message(self._service.catalogue.status(spec.name, spec.version, spec.label))
+
+    async def HandleReloadConfigRequest(self, request, context):  # noqa: N802
+        """Serves other models, versions or labels; answers when they are loaded."""
+        async with _answering(context):
+            configs = configs_of(request.config, self._root)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self._service.catalogue.reconfigure, configs)
+            return model_management_pb2.ReloadConfigResponse()
+
+
+def add_services(server: grpc.aio.Server, service: Service, root: Path) -> None:
+    """Registers both services."""
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(service), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(service, root), server)
+
+
+@contextlib.asynccontextmanager
+async def _answering(context):
+    """Turns what goes wrong in the block into a status; a bug gets INTERNAL and a traceback on stderr."""
+    try:
+        yield
+        return
+    except Refused as refused:
+        code, message = refused.code, refused.message
+    except Exception:
+        traceback.print_exc(file=sys.stderr)
+        code, message = "INTERNAL", "internal error; the server's log says more"
+    await context.abort(_STATUS[code], message)
+
+
+_STATUS = {
+    name: next(code for code in grpc.StatusCode if code.value[0] == number)
+    for name, number in NUMBERS.items()
+}
+
+
+def _spec(message) -> ModelSpec:
+    choice = message.WhichOneof("version_choice")
+    return ModelSpec(
+        message.name,
+        message.version.value if choice == "version" else None,
+        message.version_label if choice == "version_label" else None,
+        message.signature_name,
+    )
+
+
+def _answer_spec(message: Message, version, signature: str) -> None:
+    message.name, message.signature_name = version.name, signature
+    message.version.value = version.number

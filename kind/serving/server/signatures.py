@@ -1,0 +1,126 @@
+"""What a model's signatures expect, and whether a request fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from kind.image_decoding import header_size
+from kind.serving.server.errors import Refused, bad_request
+
+IMAGE_BYTES = "image_bytes"
+"""Inputs of this name hold image files, whose headers tell their sizes."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input or output: its type, and its shape with None where any size goes; None for any rank."""
+
+    dtype: tf.DType
+    shape: tuple[int | None, ...] | None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds byte strings."""
+        return self.dtype == tf.string
+
+
+class Signature:
+    """A signature's inputs and outputs by name, from its `SignatureDef`."""
+
+    def __init__(self, name: str, definition) -> None:
+        """Reads the definition.
+
+        Args:
+            name: such as "serving_default".
+            definition: `tensorflow.SignatureDef`.
+        """
+        self.name = name
+        self.method_name = definition.method_name
+        self.inputs = {key: _tensor(info) for key, info in definition.inputs.items()}
+        self.outputs = {key: _tensor(info) for key, info in definition.outputs.items()}
+
+    def check(self, inputs: Mapping[str, np.ndarray], max_pixels: int) -> int:
+        """Refuses inputs that the signature cannot take, before any work is done.
+
+        Args:
+            inputs: arrays by name; strings as arrays of bytes objects.
+            max_pixels: of all images of the request together.
+
+        Returns:
+            How many rows they have: the size of the batch dimension.
+
+        Raises:
+            Refused: names, types, shapes or sizes do not fit.
+        """
+        if set(inputs) != set(self.inputs):
+            raise bad_request(
+                f"signature {self.name!r} expects the inputs {', '.join(sorted(self.inputs))}; "
+                f"received {', '.join(sorted(inputs)) or 'none'}"
+            )
+        for name, array in inputs.items():
+            self._check_one(name, array)
+        rows = {array.shape[0] for array in inputs.values()}
+        if len(rows) > 1 or not min(rows):
+            sizes = ", ".join(f"{name} {array.shape[0]}" for name, array in sorted(inputs.items()))
+            raise bad_request(f"the inputs expect one and the same batch size of 1 or more, received {sizes}")
+        pixels = sum(_pixels(name, array, self.inputs[name]) for name, array in inputs.items())
+        if pixels > max_pixels:
+            raise bad_request(
+                f"{pixels} pixels in one request; the limit is {max_pixels}: send fewer or smaller images"
+            )
+        return rows.pop()
+
+    def _check_one(self, name: str, array: np.ndarray) -> None:
+        expected = self.inputs[name]
+        dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+        if dtype != expected.dtype:
+            raise bad_request(f"input {name!r} expects {expected.dtype.name}, received {dtype.name}")
+        shape = expected.shape
+        fits = shape is None or (
+            len(shape) == array.ndim and all(a in (None, b) for a, b in zip(shape, array.shape))
+        )
+        if not fits or array.ndim < 1:
+            wanted = "a batch dimension" if shape is None else _shape_text(shape)
+            raise bad_request(f"input {name!r} expects {wanted}, received {_shape_text(array.shape)}")
+
+
+def _tensor(info) -> Tensor:
+    shape = None
+    if not info.tensor_shape.unknown_rank:
+        shape = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
+    return Tensor(tf.as_dtype(info.dtype), shape)
+
+
+def _shape_text(shape: tuple[int | None, ...]) -> str:
+    return f"shape [{', '.join('any' if size is None else str(size) for size in shape)}]"
+
+
+def _pixels(name: str, array: np.ndarray, expected: Tensor) -> int:
+    """How many pixels an input stands for; files that Pillow cannot read are left to the model."""
+    if not expected.is_text:
+        return int(np.prod(array.shape[:3], dtype=np.int64)) if array.ndim == 4 else 0
+    if name != IMAGE_BYTES:
+        return 0
+    total = 0
+    for data in array.ravel():
+        try:
+            height, width = header_size(data) or (0, 0)
+        except Exception:  # Pillow reports damage by many types
+            continue
+        total += height * width
+    return total
+
+
+class UnknownSignature(Refused):
+    """The model has no signature of that name: FAILED_PRECONDITION for gRPC, and REST makes it HTTP 400."""
+
+    def __init__(self, name: str, known: Mapping[str, Signature]) -> None:
+        """Says which there are."""
+        super().__init__(
+            "FAILED_PRECONDITION",
+            f'Serving signature key "{name}" not found. The model has {", ".join(sorted(known))}',
+        )

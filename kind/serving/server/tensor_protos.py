@@ -1,0 +1,53 @@
+"""gRPC's tensors to arrays and back, without trusting their sizes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+
+from kind.serving.server.errors import bad_request
+
+_MOST_DIMENSIONS = 8
+_BYTES_A_STRING = 16  # that NumPy and Python need for the shortest
+_MOST_EXPANDED = 1 << 28
+
+
+def array_of(name: str, proto: TensorProto) -> np.ndarray:
+    """Reads a tensor that somebody sent.
+
+    Args:
+        name: of the input, for messages.
+        proto: any tensor, whole or not.
+
+    Returns:
+        An array; strings as bytes objects.
+
+    Raises:
+        Refused: the message is no tensor of a known type and size.
+    """
+    shape = [dim.size for dim in proto.tensor_shape.dim]
+    if proto.tensor_shape.unknown_rank or len(shape) > _MOST_DIMENSIONS or any(size < 0 for size in shape):
+        raise bad_request(f"input {name!r}: not a tensor: expects up to {_MOST_DIMENSIONS} sizes from 0 on")
+    try:
+        dtype = tf.as_dtype(proto.dtype)
+        width = _BYTES_A_STRING if dtype == tf.string else dtype.size or _BYTES_A_STRING
+        # One value may stand for all, so a message of some bytes can ask for any amount of memory.
+        if math.prod(shape) * width > max(_MOST_EXPANDED, 2 * proto.ByteSize()):
+            raise bad_request(f"input {name!r}: shape {shape} is too large")
+        return tf.make_ndarray(proto)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise bad_request(f"input {name!r}: not a tensor: {reason}") from error
+
+
+def proto_of(array: np.ndarray) -> TensorProto:
+    """Makes the message of an array; strings are arrays of bytes objects."""
+    if array.dtype == object:
+        proto = TensorProto(dtype=tf.string.as_datatype_enum, string_val=array.ravel().tolist())
+        for size in array.shape:
+            proto.tensor_shape.dim.add(size=size)
+        return proto
+    return tf.make_tensor_proto(array)

@@ -1,0 +1,331 @@
+"""Which versions of which models are served: folders are watched, and swapped without dropping a request."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Callable, Protocol
+
+from kind.serving.server.errors import Refused, bad_request, refusal_of
+
+_ENDED_KEPT = 20
+
+
+class State(Enum):
+    """A version's life, with the numbers of `ModelVersionStatus.State`."""
+
+    START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model that is to be served.
+
+    Attributes:
+        name: how requests call it.
+        base_path: the folder of version folders.
+        policy: "latest", "all" or "specific".
+        count: how many of the latest.
+        numbers: the specific versions.
+        labels: names of versions.
+    """
+
+    name: str
+    base_path: Path
+    policy: str = "latest"
+    count: int = 1
+    numbers: tuple[int, ...] = ()
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+    def wanted(self, present: Iterable[int]) -> set[int]:
+        """Those of the present versions that should be served."""
+        present = set(present)
+        if self.policy == "specific":
+            return present & set(self.numbers)
+        return present if self.policy == "all" else set(sorted(present)[-self.count :])
+
+
+class Model(Protocol):
+    """What a version is once it is loaded."""
+
+    def warm_up(self, folder: Path) -> int:
+        """Runs the recorded requests of the folder."""
+
+
+class Version:
+    """A version of a model, and how many requests hold on to it."""
+
+    def __init__(self, name: str, number: int, folder: Path) -> None:
+        """A version that is not loaded yet; `name` is its model's."""
+        self.name, self.number, self.folder = name, number, folder
+        self.state = State.START
+        self.error: Refused | None = None
+        self.model: Model | None = None
+        self.users = 0
+
+
+class Catalogue:
+    """All models with their versions; safe to use from any thread.
+
+    A new version is loaded and warmed up beside the old one, becomes available, and only then is the old one
+    taken away, when the last request that met it has ended. A version that cannot be loaded leaves everything
+    as it is; it is tried again when its files change. When all folders vanish, what is in memory stays.
+    """
+
+    def __init__(
+        self,
+        configs: Iterable[ModelConfig],
+        load: Callable[[Path], Model],
+        on_load: Callable[[str, float, float], None] = lambda name, loading, warming: None,
+    ) -> None:
+        """Remembers what to serve; `poll` loads it.
+
+        Args:
+            configs: the models.
+            load: loads a version folder, or raises.
+            on_load: is told the model's name and the seconds of loading and warming up.
+        """
+        self._load, self._on_load = load, on_load
+        self._configs = {config.name: config for config in configs}
+        self._versions: dict[str, dict[int, Version]] = {name: {} for name in self._configs}
+        self._failed: dict[Path, object] = {}  # what their files were like when they could not be loaded
+        self._lock = threading.RLock()
+        self._polling, self._reconfiguring = threading.Lock(), threading.Lock()
+        self._stop = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    def watch(self, seconds: float) -> None:
+        """Polls the folders from now on, in a thread."""
+
+        def watch() -> None:
+            while not self._stop.wait(seconds):
+                try:
+                    self.poll()
+                except Exception as error:  # such as a folder that cannot be listed for a moment
+                    print(f"kind: watching the versions: {error}", file=sys.stderr, flush=True)
+
+        self._watcher = threading.Thread(target=watch, name="versions", daemon=True)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stops watching; what is loaded stays."""
+        self._stop.set()
+        if self._watcher:
+            self._watcher.join()
+
+    def poll(self) -> None:
+        """Loads what appeared and lets go of what is no longer wanted; returns when that is done."""
+        with self._polling:
+            for name in list(self._versions):
+                if name in self._configs:
+                    self._poll_model(self._configs[name])
+                else:
+                    self._let_go(self._versions[name].values())
+
+    def acquire(self, name: str, number: int | None = None, label: str | None = None) -> Version:
+        """Finds the version for a request, which must `release` it.
+
+        Args:
+            name: of the model.
+            number: of the version; None takes the latest one.
+            label: of the version, instead of its number.
+
+        Returns:
+            An available version, which stays in memory until it is released.
+
+        Raises:
+            Refused: NOT_FOUND, or INVALID_ARGUMENT for number and label together or an unknown label.
+        """
+        with self._lock:
+            number = self._number(name, number, label)
+            available = [v for v in self._versions.get(name, {}).values() if v.state is State.AVAILABLE]
+            if number is not None:
+                available = [version for version in available if version.number == number]
+            if not available:
+                which = f"Latest({name})" if number is None else f"Specific({name}, {number})"
+                raise Refused("NOT_FOUND", f"Servable not found for request: {which}")
+            version = max(available, key=lambda version: version.number)
+            version.users += 1
+            return version
+
+    def hold(self, version: Version) -> None:
+        """Acquires a version once more that the caller has already acquired."""
+        with self._lock:
+            version.users += 1
+
+    def release(self, version: Version) -> None:
+        """Gives back what `acquire` returned."""
+        with self._lock:
+            version.users -= 1
+            self._end_if_unused(version)
+
+    def status(self, name: str, number: int | None = None, label: str | None = None) -> list[Version]:
+        """The versions of a model, newest first; only one when a number or label is given.
+
+        Raises:
+            Refused: NOT_FOUND when there is none.
+        """
+        with self._lock:
+            number = self._number(name, number, label)
+            versions = self._versions.get(name, {})
+            if number is not None and number not in versions:
+                raise Refused("NOT_FOUND", f"Could not find version {number} of model {name}")
+            if not versions:
+                raise Refused("NOT_FOUND", f"Could not find any versions of model {name}")
+            numbers = [number] if number is not None else sorted(versions, reverse=True)
+            return [versions[number] for number in numbers]
+
+    def names(self) -> list[str]:
+        """The models that are configured."""
+        with self._lock:
+            return list(self._configs)
+
+    def is_ready(self) -> bool:
+        """Whether every configured model has an available version."""
+        with self._lock:
+            return bool(self._configs) and all(
+                any(version.state is State.AVAILABLE for version in self._versions[name].values())
+                for name in self._configs
+            )
+
+    def reconfigure(self, configs: Iterable[ModelConfig]) -> None:
+        """Serves these models instead; returns when they are loaded.
+
+        Raises:
+            Refused: a model has no version that can be loaded, or a label names one that is not available;
+                what was served before is served on.
+        """
+        wanted = {config.name: config for config in configs}
+        with self._reconfiguring:
+            before = self._configs
+            # Until all is known to be well, what was served before stays, and so do its labels.
+            labels = {name: config.labels for name, config in before.items()}
+            trial = {name: replace(config, labels=labels.get(name, {})) for name, config in wanted.items()}
+            self._configure({**before, **trial})
+            self.poll()
+            try:
+                with self._lock:
+                    for config in wanted.values():
+                        self._check_reconfigured(config)
+            except Refused:
+                self._configure(before)
+                raise
+            self._configure(wanted)
+            self.poll()
+
+    def _configure(self, configs: Mapping[str, ModelConfig]) -> None:
+        with self._lock:
+            self._configs = dict(configs)
+            for name in configs:
+                self._versions.setdefault(name, {})
+
+    def _check_reconfigured(self, config: ModelConfig) -> None:
+        versions = self._versions[config.name]
+        available = {
+            number
+            for number, version in versions.items()
+            if version.state is State.AVAILABLE and version.folder.parent == config.base_path
+        }
+        if not available:
+            errors = [version.error.message for version in versions.values() if version.error]
+            reason = errors[-1] if errors else f"no version folder in {config.base_path}"
+            raise bad_request(f"model {config.name} cannot be served: {reason}")
+        for label, number in config.labels.items():
+            if number not in available:
+                raise Refused(
+                    "FAILED_PRECONDITION", f"label {label!r} names version {number}, which is not available"
+                )
+
+    def _number(self, name: str, number: int | None, label: str | None) -> int | None:
+        if not label:
+            return number
+        if number is not None:
+            raise bad_request("expects a version or a version label, received both")
+        config = self._configs.get(name)
+        if config is None or label not in config.labels:
+            raise bad_request(f"Unrecognized servable version label: {label}")
+        return config.labels[label]
+
+    def _poll_model(self, config: ModelConfig) -> None:
+        folders = _version_folders(config.base_path)
+        wanted = config.wanted(folders)
+        known = self._versions[config.name]
+        for number in sorted(wanted):
+            version = known.get(number)
+            if version is None or version.state is State.END or version.folder != folders[number]:
+                if self._failed.get(folders[number]) != _fingerprint(folders[number]):
+                    self._bring_up(config.name, number, folders[number])
+        with self._lock:
+            others = [version for number, version in known.items() if number not in wanted]
+            if any(number in known and known[number].state is State.AVAILABLE for number in wanted):
+                self._let_go(others)
+            ended = sorted(number for number, version in known.items() if version.state is State.END)
+            for number in ended[:-_ENDED_KEPT]:
+                del known[number]
+
+    def _bring_up(self, name: str, number: int, folder: Path) -> None:
+        version, fingerprint = Version(name, number, folder), _fingerprint(folder)
+        with self._lock:
+            before = self._versions[name].get(number)
+            is_replacing = before is not None and before.state is State.AVAILABLE
+            if not is_replacing:
+                self._versions[name][number] = version
+        version.state = State.LOADING
+        started = time.monotonic()
+        try:
+            model = self._load(folder)
+            loaded = time.monotonic()
+            model.warm_up(folder)
+        except Exception as error:
+            version.error, version.state = refusal_of(error), State.END
+            self._failed[folder] = fingerprint
+            print(f"kind: {folder} cannot be served: {version.error.message}", file=sys.stderr, flush=True)
+            return
+        self._failed.pop(folder, None)
+        with self._lock:
+            version.model, version.state = model, State.AVAILABLE
+            self._versions[name][number] = version
+            if is_replacing:
+                self._let_go([before])
+        self._on_load(name, loaded - started, time.monotonic() - loaded)
+        print(f"kind: serving {name} version {number}", file=sys.stderr, flush=True)
+
+    def _let_go(self, versions: Iterable[Version]) -> None:
+        with self._lock:
+            for version in versions:
+                if version.state is State.AVAILABLE:
+                    version.state = State.UNLOADING
+                    self._end_if_unused(version)
+
+    def _end_if_unused(self, version: Version) -> None:
+        if version.state is State.UNLOADING and not version.users:
+            version.model, version.state = None, State.END
+            print(f"kind: {version.name} version {version.number} is unloaded", file=sys.stderr, flush=True)
+
+
+def _version_folders(base: Path) -> dict[int, Path]:
+    try:
+        entries = list(base.iterdir())
+    except OSError:
+        return {}
+    return {
+        int(entry.name): entry
+        for entry in entries
+        if entry.name.isascii() and entry.name.isdigit() and (entry / "saved_model.pb").is_file()
+    }
+
+
+def _fingerprint(folder: Path) -> object:
+    files = []
+    for path in sorted(folder.rglob("*")):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        files.append((str(path), stat.st_size, stat.st_mtime_ns))
+    return tuple(files)

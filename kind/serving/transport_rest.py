@@ -1,0 +1,122 @@
+"""The client's side of TensorFlow Serving's REST API; needs no TensorFlow."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+
+from kind.serving.client import ServerError
+
+_CODES = {
+    400: "INVALID_ARGUMENT",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    412: "FAILED_PRECONDITION",
+    413: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",  # a proxy whose server is being started again
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+_CONNECTIONS = 32
+_LONGEST_CONNECTING = 5.0
+
+
+class RestTransport:
+    """Speaks to one model."""
+
+    def __init__(self, address: str, model: str, version: int | None) -> None:
+        """See `Client`; raises ValueError when the address makes no sense."""
+        url = urllib3.util.parse_url(address if "://" in address else f"http://{address}")
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ValueError(f"address expects host:port, received {address!r}")
+        self._address = address
+        self._url = f"{url.url.rstrip('/')}/v1/models/{quote(model, safe='')}"
+        if version is not None:
+            self._url += f"/versions/{version}"
+        self._pool = urllib3.PoolManager(maxsize=_CONNECTIONS, retries=False)
+
+    def predict(
+        self, signature: str, inputs: Mapping[str, Any], names: Sequence[str], seconds: float
+    ) -> Mapping[str, Any]:
+        """Runs a signature once.
+
+        Args:
+            signature: its name.
+            inputs: lists by name; bytes are sent as base64.
+            names: of the outputs that matter; the only one of a signature comes without its name.
+            seconds: until an answer is no use any more.
+
+        Returns:
+            Lists by name, byte strings decoded.
+
+        Raises:
+            ServerError: no answer, or another one than a result.
+        """
+        content = {
+            "signature_name": signature,
+            "inputs": {name: _sent(value) for name, value in inputs.items()},
+        }
+        answer = self._request("POST", f"{self._url}:predict", seconds, json.dumps(content).encode())
+        outputs = answer.get("outputs")
+        if not isinstance(outputs, dict):
+            outputs = {names[0]: outputs} if outputs is not None and len(names) == 1 else {}
+        return {name: _received(value) for name, value in outputs.items()}
+
+    def status(self, seconds: float) -> dict[int, str]:
+        """The state of each version by its number; raises as `predict`."""
+        answer = self._request("GET", self._url, seconds)
+        return {int(entry["version"]): entry["state"] for entry in answer.get("model_version_status", [])}
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._pool.clear()
+
+    def _request(self, method: str, url: str, seconds: float, body: bytes | None = None) -> dict[str, Any]:
+        timeout = urllib3.Timeout(connect=min(seconds, _LONGEST_CONNECTING), read=seconds)
+        headers = {"Content-Type": "application/json"}
+        try:
+            response = self._pool.request(method, url, body=body, headers=headers, timeout=timeout)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise self._error(f"no answer within {seconds:.3g} s", "DEADLINE_EXCEEDED") from error
+        except urllib3.exceptions.HTTPError as error:  # not reached, or the connection broke
+            reason = str(getattr(error, "__cause__", None) or error)
+            raise self._error(f"cannot be reached ({reason})", "UNAVAILABLE") from error
+        return self._content(response)
+
+    def _content(self, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+        try:
+            content = json.loads(response.data)
+        except ValueError:
+            content = None
+        if response.status == 200 and isinstance(content, dict):
+            return content
+        reason = content.get("error") if isinstance(content, dict) else None
+        code = _CODES.get(response.status, "UNKNOWN")
+        pause = response.headers.get("Retry-After", "")
+        raise self._error(
+            f"{reason or response.reason or 'not a TensorFlow Serving server'} (HTTP {response.status})",
+            code,
+            float(pause) if pause.isdigit() else None,
+        )
+
+    def _error(self, message: str, code: str, pause: float | None = None) -> ServerError:
+        return ServerError(f"server {self._address}: {message}", code, pause)
+
+
+def _sent(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode("ascii")}
+    return [_sent(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _received(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"b64"}:
+        return base64.b64decode(value["b64"])
+    return [_received(one) for one in value] if isinstance(value, list) else value

@@ -1,0 +1,131 @@
+"""`export` as a user meets it."""
+
+import numpy as np
+import pytest
+
+from detection import finder
+from kind.cli import export
+from kind.cli.main import main
+from kind.image import write_photo
+from kind.serving import onnx_file
+
+
+@pytest.fixture(autouse=True)
+def ships_none(monkeypatch, tmp_path):
+    """No detector ships, and the built-in photographs are small."""
+    monkeypatch.setattr(finder, "SHIPPED_DETECTOR", tmp_path / "none.keras")
+    pictures = [np.random.default_rng(seed).random((24, 32, 3)).astype(np.float32) / 5 for seed in (0, 1)]
+    monkeypatch.setattr(export, "_dark_photographs", lambda: pictures)
+
+
+@pytest.fixture
+def run(bright_networks, tmp_path):
+    """(more words) → the exit code of `export` into out/night."""
+
+    def run(*words):
+        settings = ["--out", str(tmp_path / "out/night"), "--weights", str(bright_networks)]
+        return main(["export", *settings, *map(str, words)])
+
+    return run
+
+
+def test_a_model_is_written_compared_and_its_start_commands_printed(run, tmp_path, capsys):
+    assert run() == 0
+    output = capsys.readouterr()
+    assert "no detector ships with this installation: exporting without objects" in output.err
+    folder = tmp_path / "out/night"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["1", "models.config", "batching_params.pbtxt", "monitoring.config", "docker-compose.yml"]
+    )
+    assert (folder / "1/saved_model.pb").is_file()
+    assert (folder / "1/assets.extra/tf_serving_warmup_requests").is_file()
+    assert f"written to {folder / '1'}, " in output.out
+    assert f"\n  python -m kind serve {folder}\n" in output.out and "\n  docker run --rm " in output.out
+    compared = [line.split()[:2] for line in output.out.splitlines()[1:6]]
+    assert compared == [
+        ["serving_default", "enhanced_bytes"],
+        ["enhance", "enhanced_bytes"],
+        ["decompose", "reflectance_bytes"],
+        ["decompose", "illumination_bytes"],
+        ["enhance_tensor", "relit"],
+    ]
+
+
+def test_a_detector_is_part_of_it(run, tmp_path, capsys, painted_detector, monkeypatch):
+    monkeypatch.setattr(finder, "load_detector", lambda path: painted_detector)
+    settings = ["--input", "raw", "--size", "64", "--max-detections", "3", "--confidence", "0.1"]
+    assert run("--detector", "mine.keras", *settings) == 0
+    output = capsys.readouterr()
+    lines = [line.split() for line in output.out.splitlines() if line.startswith("detect ")]
+    assert [line[1] for line in lines] == ["number", "boxes", "scores"] and output.err == ""
+    import tensorflow as tf
+
+    signature = tf.saved_model.load(str(tmp_path / "out/night/1")).signatures["detect"]
+    assert signature.structured_outputs["boxes"].shape.as_list() == [None, 3, 4]
+
+
+def test_what_differs_is_not_published(run, tmp_path, capsys, monkeypatch):
+    from kind.serving import export as serving_export
+    from kind.serving.parity import Deviation
+
+    wrong = [Deviation("enhance", "enhanced_bytes", 7.0, "grey levels", 1.0)]
+    monkeypatch.setattr(serving_export, "deviations", lambda *_: wrong)
+    assert run("--no-detector") == 2
+    output = capsys.readouterr()
+    assert "enhance          enhanced_bytes      7 grey levels" in output.out
+    assert output.err == (
+        "kind: enhance/enhanced_bytes: differs too much from the pipeline; nothing was published\n"
+    )
+    assert list((tmp_path / "out/night").iterdir()) == []
+
+
+def test_tensorflow_lite_is_written_and_measured(run, tmp_path, capsys):
+    write_photo(tmp_path / "dark" / "one.png", np.random.default_rng(0).random((30, 40, 3)) / 5)
+    assert run("--format", "tflite", "--image-size", "16x24", "--calibrate", tmp_path / "dark") == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = ["night-16x24-float16.tflite", "night-16x24-int8.tflite"]
+    assert sorted(path.name for path in (tmp_path / "out/night").iterdir()) == names
+    for name, line in zip(names, lines[-2:]):
+        assert line.startswith(f"{tmp_path / 'out/night' / name}: 0.0") and "PSNR" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--max-pixels", "0"], "--max-pixels expects 1 or more, received 0"),
+        (["--calibrate", "x"], "--calibrate is for --format tflite only"),
+        (["--detector", "x", "--no-detector"], "--detector and --no-detector exclude each other"),
+        (["--size", "65"], "--size expects a multiple of 32, received 65"),
+        (["--weights", "none"], "none: no such folder of weights"),
+        (["--detector", "none.keras"], "none.keras: expected a .keras file or a run folder"),
+        (["--out", "my model"], "my model: its name becomes the model's"),
+        (["--out", "/proc/none/kind"], "/proc/none: cannot be written"),
+        (["--format", "tflite", "--calibrate", "none"], "none: no such file or folder"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(run, capsys, words, message):
+    assert run(*words) == 2
+    output = capsys.readouterr()
+    errors = [line for line in output.err.splitlines() if "no detector ships" not in line]
+    assert output.out == "" and len(errors) == 1 and message in errors[0]
+
+
+def test_without_the_extra_packages_onnx_says_how_to_get_them(run, capsys, monkeypatch):
+    monkeypatch.setattr(onnx_file, "_PYTHON", (3, 0))
+    monkeypatch.setattr(onnx_file, "_PACKAGES", ("no_such_package",))
+    assert run("--format", "onnx") == 2
+    assert (
+        "needs no_such_package: install with `pip install -r requirements-onnx.txt" in capsys.readouterr().err
+    )
+
+
+def test_a_size_is_two_numbers(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["export", "--out", "kind", "--image-size", "400"])
+    assert "expects HEIGHTxWIDTH such as 400x600, received '400'" in capsys.readouterr().err
+
+
+def test_the_help_names_the_limit_that_holds():
+    from kind.serving.signatures import MAX_PIXELS
+
+    assert export._MAX_PIXELS == MAX_PIXELS  # declared twice, because --help must not import TensorFlow

@@ -1,0 +1,211 @@
+"""Requests are put together, kept apart, refused and failed one by one; without TensorFlow."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from kind.serving.server.batching import Scheduler, Target
+from kind.serving.server.errors import Refused
+from kind.serving.server.parameters import UNBATCHED, Batching
+
+SECOND = 1_000_000
+
+
+class Doubler:
+    """Doubles x; a row of -1 is an error. Remembers the batches, and waits while it is held."""
+
+    def __init__(self):
+        self.batches = []
+        self.go = threading.Event()
+        self.go.set()
+        self.entered = threading.Semaphore(0)
+
+    def run(self, signature, inputs):
+        self.entered.release()
+        assert self.go.wait(10)
+        x = inputs["x"]
+        self.batches.append(x.shape[0])
+        if (x == -1).any():
+            raise ValueError(f"row {int(np.argmax((x == -1).any(axis=1)))} is bad")
+        return {"y": 2 * x, "signature": np.array([signature] * len(x), object)}
+
+
+class Silent:
+    def __init__(self):
+        self.padding = 0
+
+    def waited(self, model, seconds):
+        assert seconds >= 0
+
+    def ran(self, model, rows, padding, seconds):
+        self.padding += padding
+
+
+@pytest.fixture
+def scheduler_for(request):
+    def scheduler_for(observer=None, **parameters):
+        scheduler = Scheduler(Batching(**{"num_batch_threads": 1, **parameters}), observer or Silent())
+        request.addfinalizer(scheduler.stop)
+        return scheduler
+
+    return scheduler_for
+
+
+@pytest.fixture
+def model():
+    model = Doubler()
+    yield model
+    model.go.set()
+
+
+def submit(scheduler, model, *rows, width=1, signature="double"):
+    x = np.repeat(np.array(rows, float)[:, None], width, axis=1)
+    return scheduler.submit(Target("kind", model, signature), {"x": x}, len(rows))
+
+
+def results(*futures):
+    return [future.result(10)["y"][:, 0].tolist() for future in futures]
+
+
+def test_requests_that_wait_together_run_together(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=4, batch_timeout_micros=SECOND)
+    started = time.monotonic()
+    futures = [submit(scheduler, model, 1), submit(scheduler, model, 2, 3), submit(scheduler, model, 4)]
+    assert results(*futures) == [[2], [4, 6], [8]]
+    assert model.batches == [4] and time.monotonic() - started < 0.9  # a full batch does not wait
+
+
+def test_a_batch_that_is_not_filled_leaves_in_time(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=4, batch_timeout_micros=SECOND // 10)
+    started = time.monotonic()
+    assert results(submit(scheduler, model, 1)) == [[2]]
+    assert 0.09 <= time.monotonic() - started < 1
+
+
+def test_only_what_fits_together_is_put_together(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=4, batch_timeout_micros=SECOND // 20)
+    narrow = [submit(scheduler, model, value) for value in (1, 2)]
+    wide = [submit(scheduler, model, value, width=2) for value in (3, 4)]
+    other = submit(scheduler, model, 5, signature="other")
+    assert results(*narrow, *wide, other) == [[2], [4], [6], [8], [10]]
+    assert sorted(model.batches) == [1, 2, 2]
+    assert other.result()["signature"].tolist() == ["other"]
+
+
+def test_two_versions_do_not_share_a_batch(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=4, batch_timeout_micros=SECOND // 20)
+    newer = Doubler()
+    assert results(submit(scheduler, model, 1), submit(scheduler, newer, 2)) == [[2], [4]]
+    assert model.batches == newer.batches == [1]
+
+
+def test_without_merging_every_request_is_alone(model, request):
+    scheduler = Scheduler(UNBATCHED, Silent())
+    request.addfinalizer(scheduler.stop)
+    futures = [submit(scheduler, model, value) for value in range(5)]
+    assert results(*futures) == [[0], [2], [4], [6], [8]]
+    assert model.batches == [1] * 5
+    assert results(submit(scheduler, model, *range(2000)))[0][-1] == 3998  # no limit to rows
+
+
+def test_a_bad_request_fails_alone(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=3, batch_timeout_micros=SECOND)
+    good, bad, fine = submit(scheduler, model, 1), submit(scheduler, model, -1), submit(scheduler, model, 3)
+    assert results(good, fine) == [[2], [6]]
+    with pytest.raises(Refused, match="row 0 is bad") as caught:
+        bad.result(10)
+    assert caught.value.code == "INTERNAL"
+    assert model.batches == [3, 1, 1, 1]
+
+
+def test_a_full_queue_refuses_and_recovers(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=2, max_enqueued_batches=2, batch_timeout_micros=0)
+    model.go.clear()
+    running = submit(scheduler, model, 0)
+    assert model.entered.acquire(timeout=10)
+    waiting = [submit(scheduler, model, value) for value in (1, 2, 3, 4)]  # two batches of two
+    with pytest.raises(Refused, match="queue") as caught:
+        submit(scheduler, model, 5)
+    assert caught.value.code == "UNAVAILABLE" and caught.value.http_status == 503
+    assert scheduler.waiting() == 4
+    another = submit(scheduler, model, 6, signature="other")  # a queue of its own
+    model.go.set()
+    assert results(running, *waiting, another) == [[0], [2], [4], [6], [8], [12]]
+    assert results(submit(scheduler, model, 7)) == [[14]]
+
+
+def test_a_cancelled_request_frees_its_place(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=1, max_enqueued_batches=1)
+    model.go.clear()
+    running = submit(scheduler, model, 1)
+    assert model.entered.acquire(timeout=10)
+    given_up = submit(scheduler, model, 2)
+    with pytest.raises(Refused):
+        submit(scheduler, model, 3)
+    assert given_up.cancel()
+    kept = submit(scheduler, model, 4)
+    model.go.set()
+    assert results(running, kept) == [[2], [8]]
+    assert model.batches == [1, 1]
+
+
+def test_allowed_sizes_are_kept(scheduler_for, model):
+    observer = Silent()
+    sizes = {"max_batch_size": 8, "allowed_batch_sizes": (2, 4, 8)}
+    scheduler = scheduler_for(observer, **sizes, batch_timeout_micros=SECOND // 20)
+    futures = [submit(scheduler, model, value) for value in range(7)]
+    assert results(*futures) == [[2 * value] for value in range(7)]
+    assert model.batches == [4, 2, 2] and observer.padding == 1  # only the last one is filled up
+
+
+def test_too_many_rows_are_refused_or_split(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=2)
+    with pytest.raises(Refused, match="Task size 3 is larger than maximum input batch size 2") as caught:
+        submit(scheduler, model, 1, 2, 3)
+    assert caught.value.code == "INVALID_ARGUMENT"
+    splitting = scheduler_for(max_batch_size=2, split_large=True)
+    assert results(submit(splitting, model, 1, 2, 3, 4, 5)) == [[2, 4, 6, 8, 10]]
+    assert model.batches == [2, 2, 1]
+    failing = submit(splitting, model, 1, 2, -1)
+    with pytest.raises(Refused, match="row 0 is bad"):
+        failing.result(10)
+
+
+def test_outputs_without_a_batch_dimension_are_not_shared(scheduler_for):
+    class Counter:
+        def run(self, signature, inputs):
+            return {"rows": np.array(len(inputs["x"]))}
+
+    scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=SECOND)
+    futures = [submit(scheduler, Counter(), 1) for _ in range(2)]
+    assert [future.result(10)["rows"] for future in futures] == [1, 1]  # run again, each alone
+
+
+def test_stopping_answers_what_waits(model):
+    scheduler = Scheduler(Batching(max_batch_size=8, batch_timeout_micros=60 * SECOND), Silent())
+    futures = [submit(scheduler, model, value) for value in range(3)]
+    scheduler.stop()
+    assert results(*futures) == [[0], [2], [4]] and model.batches == [3]
+    with pytest.raises(Refused, match="stopped"):
+        submit(scheduler, model, 1)
+
+
+def test_many_threads_get_their_own_rows_back(scheduler_for, model):
+    scheduler = scheduler_for(
+        max_batch_size=4, batch_timeout_micros=200, max_enqueued_batches=1000, num_batch_threads=3
+    )
+    wrong = []
+
+    def ask(start):
+        for value in range(start, start + 100):
+            if results(submit(scheduler, model, value, value + 0.5)) != [[2 * value, 2 * value + 1]]:
+                wrong.append(value)
+
+    threads = [threading.Thread(target=ask, args=(1000 * number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == [] and sum(model.batches) == 1600

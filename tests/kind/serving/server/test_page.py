@@ -1,0 +1,274 @@
+"""The page at `/`, in a real Chromium without a screen."""
+
+import re
+import shutil
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+from PIL import Image
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("needs chromium and chromedriver on the path (Debian: chromium, chromium-driver)")
+    folder = tmp_path_factory.mktemp("chromium")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={folder}", "--window-size=1200,1100"):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options=options, service=Service(driver))
+    started.downloads = folder
+    yield started
+    started.quit()
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    """A dark photograph that is larger than what the page shows."""
+    from skimage.data import astronaut
+
+    path = tmp_path_factory.mktemp("photograph") / "night sky.png"
+    pixels = np.kron(astronaut() // 5, np.ones((3, 3, 1), np.uint8))[:1200]
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("waited too long")
+
+
+class Page:
+    """The page, as somebody sees and uses it."""
+
+    def __init__(self, browser, port):
+        self.browser = browser
+        browser.get(f"http://127.0.0.1:{port}/")
+        wait_for(lambda: self.text("status").startswith("Ready"))
+
+    def at(self, name):
+        return self.browser.find_element("id", name)
+
+    def text(self, name):
+        return self.at(name).get_attribute("textContent")
+
+    def open(self, path):
+        self.at("file").send_keys(str(path))
+        wait_for(lambda: self.text("status").startswith("Relit"))
+
+    def level(self, name):
+        """The mean grey level of a picture, 0 to 255; None while it has none."""
+        return self.browser.execute_script(
+            """const image = document.getElementById(arguments[0]);
+            if (!image.naturalWidth) return null;
+            const canvas = document.createElement("canvas");
+            canvas.width = canvas.height = 16;
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0, 16, 16);
+            const data = context.getImageData(0, 0, 16, 16).data;
+            return data.filter((_, i) => i % 4 < 3).reduce((sum, value) => sum + value, 0) / 768;""",
+            name,
+        )
+
+    def set(self, name, value):
+        """Moves a slider as a hand does: many inputs, one change."""
+        self.browser.execute_script(
+            """const slider = document.getElementById(arguments[0]);
+            slider.value = arguments[1];
+            slider.dispatchEvent(new Event("input"));
+            slider.dispatchEvent(new Event("change"));""",
+            name,
+            value,
+        )
+
+    def complaints(self):
+        """Errors in the browser's console."""
+        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture(scope="module")
+def server(saved_brightener, tmp_path_factory):
+    from kind.serving.server.app import Settings, running
+    from kind.serving.server.versions import ModelConfig
+
+    folder = tmp_path_factory.mktemp("served") / "kind"
+    folder.mkdir()
+    (folder / "1").symlink_to(saved_brightener)
+    with running(
+        Settings((ModelConfig("kind", folder),), folder.parent, rest_port=0, grpc_port=0)
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser, server):
+    page = Page(browser, server.rest_port)
+    yield page
+    assert page.complaints() == []
+    browser.get("about:blank")  # what it is still asking for must not meet a server that is gone
+    page.complaints()
+
+
+def test_a_photograph_is_shown_with_its_parts_and_boxes(page, photograph):
+    page.open(photograph)
+    assert page.at("after").size["width"] > 300
+    before, after = page.level("before"), wait_for(lambda: page.level("after"))
+    assert after > 3 * before
+    assert wait_for(lambda: page.level("part-reflectance")) > before
+    assert wait_for(lambda: page.level("part-illumination")) == pytest.approx(before, abs=4)
+    found = wait_for(lambda: page.browser.find_elements("css selector", "#found-list li"))
+    assert [item.text for item in found] == ["spot 75 %"]
+    (box,) = page.browser.find_elements("class name", "box")
+    assert box.size["width"] == pytest.approx(page.at("stage").size["width"], abs=3)
+    page.at("show-boxes").click()
+    assert not box.is_displayed()
+
+
+def test_the_latest_alpha_wins(page, photograph):
+    page.open(photograph)
+    bright = wait_for(lambda: page.level("after"))
+    for value in (9, 3, 8, 1):
+        page.set("alpha", value)
+    assert page.text("alpha-value") == "1.0"
+    wait_for(lambda: page.text("status") == "Relit with α 1.0")
+    assert page.level("after") == pytest.approx(page.level("before"), abs=3) != bright
+    page.at("alpha").send_keys("\ue014")  # the right arrow key
+    wait_for(lambda: page.text("status") == "Relit with α 1.1")
+
+
+def test_before_and_after_are_compared(page, photograph):
+    page.open(photograph)
+
+    def clip():
+        return page.at("after-layer").value_of_css_property("clip-path")
+
+    page.set("split", 20)
+    assert "20%" in clip() and page.text("split-value") == "20 %"
+    page.at("split").send_keys("\ue010")  # End
+    assert page.text("split-value") == "100 %"
+
+
+def test_the_whole_photograph_is_downloaded(page, photograph):
+    page.open(photograph)
+    assert "1536 × 1200" in page.text("size-hint")
+    page.at("download").click()
+    path = wait_for(lambda: next(page.browser.downloads.glob("night sky-relit.png"), None))
+    wait_for(lambda: page.text("status").startswith("Saved"))
+    wait_for(lambda: path.stat().st_size > 1000)
+    with Image.open(path) as saved:
+        assert saved.size == (1536, 1200)
+    path.unlink()
+
+
+def test_a_photograph_beyond_the_limit_is_made_smaller(browser, model_folder, settings_for, photograph):
+    from kind.serving.server.app import running
+    from kind.serving.server.service import Limits
+
+    with running(settings_for(model_folder, limits=Limits(pixels=1_200_000))) as server:
+        page = Page(browser, server.rest_port)
+        page.open(photograph)
+        page.at("download").click()
+        said = wait_for(lambda: page.text("status").startswith("Saved") and page.text("status"))
+        width, height = (int(number) for number in said.split(", ")[1].split(" × "))
+        assert 1_100_000 < width * height <= 1_200_000 and width / height == pytest.approx(
+            1536 / 1200, abs=0.01
+        )
+        browser.get("about:blank")
+    for path in browser.downloads.glob("*.png"):
+        path.unlink()
+
+
+def test_everything_has_a_name_and_can_be_reached_by_keyboard(page, photograph):
+    from selenium.webdriver import ActionChains, Keys
+
+    page.open(photograph)
+    wait_for(lambda: page.at("download").is_enabled())
+    page.browser.execute_script("document.activeElement.blur()")
+    reached = []
+    for _ in range(5):
+        ActionChains(page.browser).send_keys(Keys.TAB).perform()
+        active = page.browser.switch_to.active_element
+        reached.append(active.get_attribute("id"))
+        assert active.accessible_name, reached
+    assert reached == ["file", "split", "alpha", "show-boxes", "download"]
+    for image in page.browser.find_elements("tag name", "img"):
+        assert image.get_attribute("alt")
+    assert (
+        page.at("status").get_attribute("aria-live") == "polite" and page.at("status").aria_role == "status"
+    )
+    assert page.at("error").get_attribute("role") == "alert"
+
+
+def test_what_cannot_be_read_is_said(page, tmp_path):
+    (tmp_path / "notes.png").write_text("hello")
+    page.at("file").send_keys(str(tmp_path / "notes.png"))
+    wait_for(lambda: "notes.png" in page.text("error"))
+    assert not page.at("result").is_displayed()
+
+
+def test_it_fits_light_and_dark_wide_and_narrow(page, photograph, tmp_path):
+    browser = page.browser
+    page.open(photograph)
+    wait_for(lambda: browser.find_elements("css selector", "#found-list li"))
+    try:
+        for scheme, width in (("light", 1200), ("dark", 1200), ("dark", 420), ("light", 420)):
+            emulated = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", emulated)
+            metrics = {"width": width, "height": 1100, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert browser.execute_script(overflow) == 0, (scheme, width)
+            ground = browser.find_element("tag name", "body").value_of_css_property("background-color")
+            levels = [int(number) for number in re.findall(r"\d+", ground)[:3]]
+            assert (sum(levels) > 384) == (scheme == "light")
+            assert browser.save_screenshot(str(tmp_path / f"{scheme}-{width}.png"))
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_without_a_detector_there_are_no_boxes(browser, bare_model_folder, settings_for, photograph):
+    from kind.serving.server.app import running
+
+    with running(settings_for(bare_model_folder)) as server:
+        page = Page(browser, server.rest_port)
+        page.open(photograph)
+        assert wait_for(lambda: page.level("after")) > page.level("before")
+        for name in ("boxes-control", "found", "figure-reflectance"):
+            assert not page.at(name).is_displayed()
+        assert page.complaints() == []
+
+
+def test_the_page_loads_nothing_from_elsewhere(server):
+    address = f"http://127.0.0.1:{server.rest_port}"
+    for path in ("/", "/page/style.css", "/page/app.js", "/page/server.js", "/page/icon.svg"):
+        with urllib.request.urlopen(address + path, timeout=10) as answer:
+            text = answer.read().decode()
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "://" not in text.replace('xmlns="http://www.w3.org/2000/svg"', "")
