@@ -13,6 +13,7 @@ from tensorflow import keras
 
 from kind.bfloat16 import in_bfloat16
 from kind.errors import UserError
+from kind.graph_tiles import in_tiles
 from kind.network_files import load_net
 from kind.ops.colour import BT709, gray
 from kind.ops.gaussian import gaussian_blur
@@ -175,6 +176,31 @@ class Enhancer:
             return self._tiled(graph, images, alpha, parts, progress)
         compute = graph if tf.executing_eagerly() else graph.python_function
         return Enhanced(**compute(images, *value_range(images), alpha))
+
+    def in_graph(
+        self, images: tf.Tensor, alpha: float | tf.Tensor = DEFAULT_ALPHA, parts: Collection[str] = PARTS
+    ) -> Enhanced:
+        """Enhances one image inside a graph that knows no sizes; a large one goes through in tiles.
+
+        Args:
+            images: float32 [1, H, W, 3], RGB in [0, 1].
+            alpha: how much brighter, a number or float32 [1].
+            parts: names of what is wanted, of `PARTS`.
+
+        Returns:
+            The wanted parts, see `Enhanced`.
+        """
+        square = self.windows.square()
+        if square is None:
+            return self(images, alpha, parts=parts)
+        names = tuple(name for name in PARTS if name in parts)
+        compute = self._graph("plain", names).python_function
+        limits = value_range(images)
+        alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), [1])
+        channels = {name: depth for name, depth in zip(PARTS, _CHANNELS) if name in parts}
+        return Enhanced(
+            **in_tiles(lambda window: compute(window, *limits, alpha), images, channels, **square._asdict())
+        )
 
     def _tiled(self, graph: Callable, images, alpha: tf.Tensor, parts: Collection[str], progress) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""

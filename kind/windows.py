@@ -28,6 +28,14 @@ class Window(NamedTuple):
     column: Tile
 
 
+class Square(NamedTuple):
+    """How to cut images of any size: see `kind.graph_tiles.in_tiles`."""
+
+    size: int
+    halo: int
+    whole_pixels: int
+
+
 class Windows:
     """Cuts batches of images into pieces that give, put together, what the whole gives."""
 
@@ -88,6 +96,13 @@ class Windows:
             for row in rows
             for column in columns
         ]
+
+    def square(self) -> Square | None:
+        """Tiles for images whose size is not known yet; None when they cannot be cut."""
+        if self._halo is None:
+            return None
+        longest = math.isqrt(self._pixels) // self._stride * self._stride
+        return Square(max(self._stride, longest - 2 * self._halo), self._halo, self._pixels)
 
     @property
     def _pixels(self) -> int:

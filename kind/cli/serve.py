@@ -51,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-pixels",
         type=int,
-        default=16_000_000,
+        default=50_000_000,
         metavar="N",
-        help="of all images of one request (default: 16e6)",
+        help="of all images of one request (default: 50e6)",
     )
     parser.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="to answer one request (default: 60)"

@@ -11,8 +11,10 @@ import tensorflow as tf
 from kind.pipeline import Enhanced, Enhancer
 from kind.serving.graph_images import decode_photos, encode_png
 
-MAX_PIXELS = 4_000_000
-"""Larger images are refused: inside a graph they are not tiled, and take about 0.9 GB a megapixel."""
+MAX_PIXELS = 50_000_000
+"""Larger images are refused. Tiles bound what the networks take; the image and the results take the rest."""
+
+_LOOKED_AT = ("restored", "relit")  # what a detector may want to see, besides the image itself
 
 NO_CLASS = -1
 """The class of rows that hold no box."""
@@ -80,8 +82,8 @@ def make_signatures(
       number int32 [N]. Rows without a box have score 0, class -1, no name and corners 0.
     - `enhance_tensor`: images float32 [N, H, W, 3] in [0, 1], alpha float32 [N] → relit, the same shape
 
-    The images of a batch of bytes may have different sizes and formats, see `decode_photos`. They are
-    enhanced one after another: one image keeps all cores busy.
+    The images of a batch of bytes may have different sizes and formats, see `decode_photos`. All images
+    are enhanced one after another, because one keeps all cores busy, and large ones in tiles.
 
     Args:
         enhancer: the pipeline. Without α it is called with the image alone.
@@ -98,7 +100,7 @@ def make_signatures(
 
     def serving_default(image_bytes):
         def make(pixels, gray, _):
-            enhanced = enhancer(pixels)
+            enhanced = enhancer.in_graph(pixels, parts=_LOOKED_AT)
             outputs = {"enhanced_bytes": encode_png(enhanced.relit[0], gray)}
             if detector:
                 outputs.update(_boxes(detector, detector.find(pixels, lambda: enhanced)))
@@ -110,14 +112,14 @@ def make_signatures(
         checked = _checked_alpha(alpha, tf.shape(image_bytes)[0], "image_bytes")
 
         def make(pixels, gray, index):
-            relit = enhancer(pixels, checked[index : index + 1]).relit
+            relit = enhancer.in_graph(pixels, checked[index : index + 1], parts=("relit",)).relit
             return {"enhanced_bytes": encode_png(relit[0], gray)}
 
         return each(make, image_bytes, {"enhanced_bytes": _BYTES})
 
     def decompose(image_bytes):
         def make(pixels, gray, _):
-            enhanced = enhancer(pixels)
+            enhanced = enhancer.in_graph(pixels, parts=("reflectance", "illumination"))
             return {
                 "reflectance_bytes": encode_png(enhanced.reflectance[0], gray),
                 "illumination_bytes": encode_png(enhanced.illumination[0]),
@@ -127,7 +129,9 @@ def make_signatures(
 
     def detect(image_bytes):
         def make(pixels, _, __):
-            return _boxes(detector, detector.find(pixels, lambda: enhancer(pixels)))
+            return _boxes(
+                detector, detector.find(pixels, lambda: enhancer.in_graph(pixels, parts=_LOOKED_AT))
+            )
 
         return each(make, image_bytes, _boxes_spec(detector))
 
@@ -138,7 +142,18 @@ def make_signatures(
         within = tf.reduce_prod(tf.cast(shape[1:3], tf.int64)) <= max_pixels
         with tf.control_dependencies([tf.debugging.Assert(within, [problem])]):
             checked = _checked_alpha(alpha, shape[0], "images")
-        return {"relit": enhancer(images, checked).relit}
+
+        def make(number):
+            one = slice(number, number + 1)
+            return enhancer.in_graph(images[one], checked[one], parts=("relit",)).relit[0]
+
+        def all_of_them():
+            spec = tf.TensorSpec([None, None, 3])
+            return tf.map_fn(make, tf.range(shape[0]), fn_output_signature=spec, parallel_iterations=1)
+
+        # No images have no size that could be stacked.
+        relit = tf.cond(shape[0] > 0, all_of_them, lambda: tf.identity(images))
+        return {"relit": tf.ensure_shape(relit, images.shape)}
 
     specs = {serving_default: [image_bytes], enhance: [image_bytes, alpha], decompose: [image_bytes]}
     if detector:

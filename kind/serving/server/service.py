@@ -31,7 +31,7 @@ class Limits:
     """
 
     request_bytes: int = 64 << 20
-    pixels: int = 16_000_000
+    pixels: int = 50_000_000
     seconds: float = 60.0
     in_flight: int = 256
 

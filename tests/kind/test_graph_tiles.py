@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.serving.graph_tiles import in_tiles
+from kind.graph_tiles import in_tiles
 
 
 def blurred(images):
