@@ -119,7 +119,8 @@ class Record(keras.callbacks.Callback):
     def _show(self, epoch: int) -> None:
         rows = [_row(self.model.pictures(sample)) for sample in self._previews]
         width = min(row.shape[1] for row in rows)
-        grid = np.concatenate([row[:, :width] for row in rows], axis=0)
+        # What is not a number is shown black: a picture is no reason to stop, the guarded losses are.
+        grid = np.nan_to_num(np.concatenate([row[:, :width] for row in rows], axis=0), posinf=1.0, neginf=0.0)
         write_photo(self._folder.samples / f"epoch_{epoch:05d}.png", grid)
         with self._board.as_default():
             tf.summary.image("samples", grid[np.newaxis], step=epoch - 1)  # epochs from 0, as its curves have
