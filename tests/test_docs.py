@@ -186,9 +186,10 @@ def annotated_photographs(desk):
             lines = [line.split() for line in labels.read_text().splitlines()]
             labels.write_text("".join(f"{int(first) % 3} {' '.join(rest)}\n" for first, *rest in lines))
         (desk / name / "labels" / "classes.txt").write_text("person\nbicycle\ncar\n")
-    for link in ("old.keras", "runs/detection/best.keras"):
-        (desk / link).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(desk / "yolov8n.keras", desk / link)
+    (desk / "runs" / "detection").mkdir(parents=True)
+    shutil.copy(desk / "yolov8n.keras", desk / "runs" / "detection" / "best.keras")
+    old = ["--out", str(desk / "old.keras"), "--classes", "person", "bicycle"]
+    assert main(["import", "yolov8", str(desk / "yolov8n.pt"), *old]) == 0
 
 
 @contextlib.contextmanager
