@@ -72,9 +72,14 @@ def _cells(row: Row) -> list[str]:
         row.implementation,
         row.precision,
         _NOTHING if row.parameters is None else f"{row.parameters:,}",
-        _NOTHING if row.flops is None else f"{row.flops / 1e9:.3g}",
+        _NOTHING if row.flops is None else _three_digits(row.flops / 1e9),
         _NOTHING if row.peak_mib is None else f"{row.peak_mib:.0f}",
         f"{row.seconds:.3f}",
         f"{row.frames_per_second:.2f}",
         _NOTHING if row.speed_up is None else f"{row.speed_up:.2f}",
     ]
+
+
+def _three_digits(value: float) -> str:
+    """At least three significant digits, without an exponent: 9.31, 29.1, 1,102."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
