@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.decoding import CONFIDENCE, IOU, MAX_DETECTIONS, detect
+from detection.decoding import CONFIDENCE, IOU, MAX_DETECTIONS, Detections, detect
 from detection.letterbox import MULTIPLE
 from detection.model import Detector
 from kind.errors import UserError
@@ -50,6 +50,10 @@ class Thresholds:
         """The same, with a size in any case: the detector's own where there is none."""
         return replace(self, size=self.size or net.input_size)
 
+    def search(self, net: keras.Model, images: tf.Tensor) -> Detections:
+        """What `net` finds in images, float32 [N, H, W, 3], by these thresholds; see `detection.decoding`."""
+        return detect(net, images, **asdict(self.of(net)))
+
 
 class Finder:
     """Finds objects in images, one at a time, of any size.
@@ -66,20 +70,9 @@ class Finder:
             net: a `Detector`, or a model with the same outputs.
             thresholds: what becomes a box.
         """
-        thresholds = thresholds.of(net)
-
-        def find(images):
-            return detect(
-                net,
-                images,
-                size=thresholds.size,
-                confidence=thresholds.confidence,
-                iou=thresholds.iou,
-                max_detections=thresholds.max_detections,
-            )
-
         # One graph for all sizes.
-        self._find = tf.function(find, input_signature=[tf.TensorSpec([1, None, None, 3])])
+        signature = [tf.TensorSpec([1, None, None, 3])]
+        self._find = tf.function(lambda images: thresholds.search(net, images), input_signature=signature)
 
     def __call__(self, image: tf.Tensor) -> Predictions:
         """Finds the objects of one image.

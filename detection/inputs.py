@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ INPUTS = {
     "raw": "the photograph as it is",
 }
 """The kinds of input, the default first, and what each is."""
+
+_PARTS = {"reflectance": "restored", "relit": "relit"}  # what the networks make, as `Enhanced` names it
 
 DEFAULT_INPUT = next(iter(INPUTS))
 DEFAULT_ALPHA = 5.0
@@ -60,12 +63,12 @@ def detector_inputs(
     if unknown := set(kinds) - set(INPUTS):
         raise ValueError(f"kind expects one of {', '.join(INPUTS)}; received {min(unknown)!r}")
     needing = [kind for kind in kinds if needs_enhancer(kind)]
+    parts = tuple(_PARTS[kind] for kind in needing)
     if needing and enhancer is None:
         raise ValueError(f"kind {needing[0]!r} expects an enhancer; received None")
-    enhanced = enhancer(images, alpha) if needing else None
+    enhanced = enhancer(images, alpha, "plain", parts) if needing else None
     makers = {
-        "reflectance": lambda: enhanced.restored,
-        "relit": lambda: enhanced.relit,
+        **{kind: partial(getattr, enhanced, part) for kind, part in _PARTS.items()},
         "stretched": lambda: min_max_stretch(images),
         "raw": lambda: images,
     }
@@ -74,4 +77,4 @@ def detector_inputs(
 
 def needs_enhancer(kind: str) -> bool:
     """Whether this kind of input is made by the networks."""
-    return kind in ("reflectance", "relit")
+    return kind in _PARTS

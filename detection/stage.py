@@ -21,13 +21,10 @@ from kind.metrics.average_precision import THRESHOLDS, average_precisions
 from kind.metrics.box_matching import match_boxes
 from kind.metrics.boxes import Objects, Predictions
 from kind.pipeline import Enhancer
-from kind.training.averaging import WeightAverage
-from kind.training.layer_names import freeze, rate_groups
 from kind.training.stage import Stage
 
 _VALIDATION_CONFIDENCE, _DRAWN_CONFIDENCE = 0.001, 0.25
 _MOST_DETECTIONS = 100
-_STEPS_PER_EXECUTION = 32
 
 Look = Callable[[tf.Tensor], tf.Tensor]
 
@@ -56,27 +53,11 @@ class DetectionStage(Stage):
         self._first_step = 0
         self._lower, self._upper = halves(self.detector)
 
-    def set_up(self, steps_per_epoch: int) -> None:
-        """Makes everything that training needs besides the network, in the strategy's scope.
-
-        Args:
-            steps_per_epoch: optimiser steps an epoch.
-
-        Raises:
-            UserError: when `freeze` or `rates` of the config do not fit the network.
-        """
-        config = self.config
-        freeze(self.net, config.freeze)
-        self._first_step = config.freeze_epochs * steps_per_epoch
-        groups = rate_groups(self.net, config.rates)
+    def make_stepper(self, steps_per_epoch, groups):
+        """Keeps the backbone still for as long as the config says."""
+        self._first_step = self.config.freeze_epochs * steps_per_epoch
         late = self.detector.backbone.trainable_variables if self._first_step else ()
-        self.stepper = DetectionOptimiser(config, steps_per_epoch, groups, late, self._first_step)
-        self.average = None
-        if config.average_decay:
-            variables = self.stepper.weights_in_order
-            self.average = WeightAverage(variables, config.average_decay, self.stepper.steps)
-        steps = min(steps_per_epoch, _STEPS_PER_EXECUTION)
-        self.compile(self.stepper.optimisers[0], steps_per_execution=steps)
+        return DetectionOptimiser(self.config, steps_per_epoch, groups, late, self._first_step)
 
     def losses(self, sample, training):
         """YOLOv8's loss, see `detection.loss`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.cli.detect import add_threshold_arguments, thresholds_of
+from kind.cli.relighting import WEIGHTS_HELP
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         type=Path,
         metavar="DIR",
-        help="folder of STAGE.keras files or run folders (default: the weights that ship)",
+        help=WEIGHTS_HELP,
     )
     parser.add_argument(
         "--precision",
@@ -174,24 +175,13 @@ def served_detector(net: Detector, thresholds: Thresholds, kind: str) -> ServedD
     Returns:
         What `kind.serving.signatures.make_signatures` takes.
     """
-    from detection.decoding import detect
     from detection.inputs import detector_input
     from kind.serving.signatures import Found, ServedDetector
-
-    thresholds = thresholds.of(net)
 
     def find(images, enhanced):
         # The pipeline has run or not; either way detection's own function chooses what is seen of it.
         seen = detector_input(lambda *_: enhanced(), images, kind)
-        found = detect(
-            net,
-            seen,
-            size=thresholds.size,
-            confidence=thresholds.confidence,
-            iou=thresholds.iou,
-            max_detections=thresholds.max_detections,
-        )
-        return Found(*found)
+        return Found(*thresholds.search(net, seen))
 
     return ServedDetector(find, tuple(net.class_names), thresholds.max_detections)
 

@@ -71,13 +71,17 @@ class Stage(keras.Model):
         """
         config = self.config
         freeze(self.net, config.freeze)
-        self.stepper = GroupedOptimiser(config, steps_per_epoch, rate_groups(self.net, config.rates))
+        self.stepper = self.make_stepper(steps_per_epoch, rate_groups(self.net, config.rates))
         self.average = None
         if config.average_decay:
             variables = self.stepper.weights_in_order
             self.average = WeightAverage(variables, config.average_decay, self.stepper.steps)
         # All steps of up to 32 run in one call into TensorFlow, without Python between them.
         self.compile(self.stepper.optimisers[0], steps_per_execution=min(steps_per_epoch, 32))
+
+    def make_stepper(self, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]) -> GroupedOptimiser:
+        """Makes what steps the weights, from their groups by the factor of the learning rate."""
+        return GroupedOptimiser(self.config, steps_per_epoch, groups)
 
     def state(self) -> dict[str, tf.Variable | keras.Model | list]:
         """All that changes while training, by name: what a backup keeps."""
