@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from detection.inputs import DEFAULT_ALPHA, DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.cli.jobs import (
     Job,
+    add_inputs_argument,
     add_workers_argument,
     add_writing_arguments,
     check_quality,
@@ -30,9 +31,7 @@ SHEET_TITLES = ("photograph", "what was found")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="a photograph, or a folder of them"
-    )
+    add_inputs_argument(parser)
     parser.add_argument(
         "--out",
         type=Path,

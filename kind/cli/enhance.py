@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.jobs import Job, plan
+from kind.cli.jobs import Job, add_inputs_argument, plan
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.image import Photo, write_photo
 
@@ -21,9 +21,7 @@ PARTS = ("reflectance", "illumination", "restored", "adjusted")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="a photograph, or a folder of them"
-    )
+    add_inputs_argument(parser)
     parser.add_argument(
         "--out",
         type=Path,

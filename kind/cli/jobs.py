@@ -31,6 +31,13 @@ class Job(NamedTuple):
         return self.target.with_name(f"{self.target.stem}_{part}.png")
 
 
+def add_inputs_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares the photographs to work on; `plan` takes them."""
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="a photograph, or a folder of them"
+    )
+
+
 def add_writing_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares how pictures are written."""
     parser.add_argument(

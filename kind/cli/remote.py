@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.jobs import Job, add_writing_arguments, check_quality, plan, work_through
+from kind.cli.jobs import Job, add_inputs_argument, add_writing_arguments, check_quality, plan, work_through
 from kind.cli.overlap import Worked
 from kind.cli.relighting import check_alpha
 from kind.errors import UserError
@@ -45,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="a photograph, or a folder of them"
-    )
+    add_inputs_argument(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="a folder; or for a single photograph also a file"
     )
