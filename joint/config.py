@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kind.errors import UserError
 from kind.training.config import TrainingConfig, option
 
 
 @dataclass(frozen=True)
 class JointConfig(TrainingConfig):
     """Fine-tunes all three networks on the relit image. Not in the papers, which train stage after stage."""
+
+    smallest_patch = 11  # SSIM's window
 
     epochs: int = option(100, "passes over the training pairs")
     batch: int = option(4, "samples a step, over all accelerators together")
@@ -18,16 +19,6 @@ class JointConfig(TrainingConfig):
     schedule: Literal["constant", "step", "cosine"] = option("cosine", "how the learning rate goes on")
     reconstruction_weight: float = option(1.0, "of |R∘L - S|, dark and bright: keeps R and L what they are")
     similarity_weight: float = option(0.1, "of |R_low - R_high|: keeps the reflectances alike")
-
-    def __post_init__(self) -> None:
-        """Refuses patches that SSIM's window does not fit in.
-
-        Raises:
-            UserError: naming the flag.
-        """
-        super().__post_init__()
-        if self.patch < 11:
-            raise UserError(f"--patch expects at least 11, SSIM's window; received {self.patch}")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kind.errors import UserError
 from kind.training.config import TrainingConfig, option
 
 
 @dataclass(frozen=True)
 class RestorationConfig(TrainingConfig):
     """KinD's published schedule: Adam 1e-4, patches of 384, batches of 4, 1000 epochs, halved after 800."""
+
+    smallest_patch = 11  # SSIM's window
 
     epochs: int = option(1000, "passes over the training pairs")
     batch: int = option(4, "samples a step, over all accelerators together")
@@ -26,16 +27,6 @@ class RestorationConfig(TrainingConfig):
     def defaults(cls, given):
         """Those of KinD++ for its network."""
         return KIND_PLUS if given.get("variant") == "msia" else {}
-
-    def __post_init__(self) -> None:
-        """Refuses patches that SSIM's window does not fit in.
-
-        Raises:
-            UserError: naming the flag.
-        """
-        super().__post_init__()
-        if self.patch < 11:
-            raise UserError(f"--patch expects at least 11, SSIM's window; received {self.patch}")
 
 
 #: KinD++'s schedule: Adam 1e-4, patches of 48, batches of 10, 2400 epochs, halved after 300, 500 and 1500.

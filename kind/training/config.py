@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from kind.errors import UserError
 
@@ -19,6 +19,9 @@ def option(default: Any, text: str) -> Any:
 @dataclass(frozen=True)
 class TrainingConfig:
     """What every stage can be told; a stage's own config sets the paper's values and adds its own."""
+
+    #: Side of the smallest crops that the stage's losses can be computed on, in pixels.
+    smallest_patch: ClassVar[int] = 1
 
     seed: int = option(0, "of weights, order, crops and turns")
     epochs: int = option(2000, "passes over the training pairs")
@@ -54,9 +57,10 @@ class TrainingConfig:
         Raises:
             UserError: naming the flag, what it expects and what it received.
         """
-        for name in ("epochs", "batch", "patch", "validate_epochs"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{_flag(name)} expects at least 1, received {getattr(self, name)}")
+        least = {"epochs": 1, "batch": 1, "patch": self.smallest_patch, "validate_epochs": 1}
+        for name, smallest in least.items():
+            if getattr(self, name) < smallest:
+                raise UserError(f"{_flag(name)} expects at least {smallest}, received {getattr(self, name)}")
         if not 0 <= self.seed < 2**31:
             raise UserError(f"--seed expects 0 to {2**31 - 1}, received {self.seed}")
         if self.validation_every < 2:
