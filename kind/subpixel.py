@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -31,17 +32,21 @@ class Fold(keras.layers.Layer):
 
     def call(self, inputs):
         """Folds `inputs`."""
-        size = tf.shape(inputs)
-        missing = -size[1:3] % self.multiple
-
-        def padded():
-            rows = tf.repeat(inputs[:, -1:], missing[0], axis=1)
-            taller = tf.concat([inputs, rows], axis=1)
-            return tf.concat([taller, tf.repeat(taller[:, :, -1:], missing[1], axis=2)], axis=2)
-
-        whole = tf.cond(tf.reduce_any(missing > 0), padded, lambda: inputs)
-        whole = tf.ensure_shape(whole, [None, None, None, inputs.shape[-1]])
+        if inputs.shape[1] and inputs.shape[2]:
+            is_odd = any(side % self.multiple for side in inputs.shape[1:3])
+            whole = self._filled(inputs) if is_odd else inputs
+        else:
+            is_odd = tf.reduce_any(tf.shape(inputs)[1:3] % self.multiple > 0)
+            whole = tf.cond(is_odd, lambda: self._filled(inputs), lambda: inputs)
+            whole = tf.ensure_shape(whole, [None, None, None, inputs.shape[-1]])
         return tf.nn.space_to_depth(whole, self.side)
+
+    def _filled(self, inputs: tf.Tensor) -> tf.Tensor:
+        """With the last row and column repeated until both sides are multiples."""
+        shape = [known or size for known, size in zip(inputs.shape, tf.unstack(tf.shape(inputs)))]
+        rows = tf.tile(inputs[:, -1:], [1, -shape[1] % self.multiple, 1, 1])
+        taller = tf.concat([inputs, rows], axis=1)
+        return tf.concat([taller, tf.tile(taller[:, :, -1:], [1, 1, -shape[2] % self.multiple, 1])], axis=2)
 
     def compute_output_shape(self, input_shape):
         """[N, ⌈H/multiple⌉·multiple/side, the same of W, side²·C]."""
@@ -102,14 +107,13 @@ class Spread(keras.layers.Layer):
         """Upsamples `inputs` by a fixed 3×3 convolution."""
         wide = tf.concat([inputs[:, :1], inputs, inputs[:, -1:]], axis=1)
         wide = tf.concat([wide[:, :, :1], wide, wide[:, :, -1:]], axis=2)
-        return tf.nn.conv2d(wide, tf.cast(self._kernel(), inputs.dtype), strides=1, padding="VALID")
+        return tf.nn.conv2d(wide, tf.constant(self._kernel(), inputs.dtype), strides=1, padding="VALID")
 
-    def _kernel(self) -> tf.Tensor:
+    def _kernel(self) -> np.ndarray:
         """Weights of the three neighbours along each axis for each place in the square: [3, 3, 1, side²]."""
-        places = (tf.range(self.side, dtype=tf.float32) + 0.5) / self.side - 0.5  # of the pixel's centre
-        line = tf.stack([tf.nn.relu(-places), 1 - tf.abs(places), tf.nn.relu(places)])  # [3, side]
-        kernel = tf.einsum("ra,cb->rcab", line, line)
-        return tf.reshape(kernel, [3, 3, 1, self.side**2])
+        places = (np.arange(self.side) + 0.5) / self.side - 0.5  # of the pixel's centre
+        line = np.stack([np.maximum(-places, 0), 1 - np.abs(places), np.maximum(places, 0)])  # [3, side]
+        return np.einsum("ra,cb->rcab", line, line).reshape(3, 3, 1, self.side**2)
 
     def compute_output_shape(self, input_shape):
         """[N, H, W, side²]."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kind.errors import UserError
 from kind.training.config import TrainingConfig, option
 
 
@@ -11,7 +10,9 @@ from kind.training.config import TrainingConfig, option
 class LiteConfig(TrainingConfig):
     """One small network for the whole enhancement; our own, from no paper."""
 
-    epochs: int = option(600, "passes over the training pairs")
+    smallest_patch = 11  # SSIM's window
+
+    epochs: int = option(380, "passes over the training pairs")
     batch: int = option(8, "samples a step, over all accelerators together")
     patch: int = option(256, "side of the random crops, in pixels")
     learning_rate: float = option(1e-3, "at the start, after any warm-up")
@@ -21,20 +22,12 @@ class LiteConfig(TrainingConfig):
     weight_decay: float = option(1e-2, "decoupled, for adamw (kernels only) and radam (all weights)")
     clip_norm: float = option(1.0, "clip the gradients' global norm to this; 0 does not clip")
     average_decay: float = option(0.999, "validate and keep a moving average of the weights; 0 keeps none")
-    dissimilarity_weight: float = option(0.5, "of 1 - SSIM of the relit image")
-    exposure_weight: float = option(0.1, "of the error in log α")
-    shading_weight: float = option(0.1, "of |L̂ - max RGB of the bright image|, in squares of 16 pixels")
-    reconstruction_weight: float = option(0.2, "of |R∘L - S|")
-
-    def __post_init__(self) -> None:
-        """Refuses patches that SSIM's window and the squares do not fit in.
-
-        Raises:
-            UserError: naming the flag.
-        """
-        super().__post_init__()
-        if self.patch < 16:
-            raise UserError(f"--patch expects at least 16, received {self.patch}")
+    log_error_weight: float = option(
+        0.03, "of the logarithm of each relit image's squared error, as PSNR has it"
+    )
+    dissimilarity_weight: float = option(4.0, "of 1 - SSIM of the relit image")
+    exposure_weight: float = option(0.2, "of the error in log α")
+    reconstruction_weight: float = option(1.0, "of |R∘L - S|")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.

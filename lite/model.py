@@ -11,6 +11,7 @@ _FINE, _MIDDLE, _COARSE = 4, 8, 16  # pixels along each axis that one of each le
 _WIDTHS = (40, 64, 72)
 _GLOBAL_WIDTH = 64
 _GAIN = keras.initializers.Constant(2.0)
+_SHADE = keras.initializers.Constant(-2.0)  # a sigmoid of 0.12: LOL's dark images have about 0.2 of the light
 _EXPOSURE = keras.initializers.Constant(1.6)  # ln 5
 
 
@@ -44,7 +45,8 @@ def lite_net() -> keras.Model:
     reflectance = keras.layers.Add(name="reflectance_folded")([detail, guide])  # [N, H/4, W/4, 48]
     reflectance = _unfolded_sigmoid(reflectance, _FINE, image, "reflectance")
 
-    shading = keras.layers.Conv2D(1, 3, padding="same", name="shading")(middle)  # [N, H/8, W/8, 1]
+    shading = keras.layers.Conv2D(1, 3, padding="same", bias_initializer=_SHADE, name="shading")
+    shading = shading(middle)  # [N, H/8, W/8, 1]
     shading = Spread(_MIDDLE, name="illumination_folded")(shading)  # [N, H/8, W/8, 64]
     illumination = _unfolded_sigmoid(shading, _MIDDLE, image, "illumination")
 
@@ -81,15 +83,19 @@ def _doubled(values, skip, name: str):
 
 
 def _steered(values, folded):
-    """Scales and shifts each channel by what is seen of the whole image, which is returned as well."""
+    """Scales and shifts each channel by what is seen of the whole image, which is returned as well.
+
+    That is computed in float32 under any policy: the sum over an image has no room in 8 significant bits.
+    """
     seen = [
-        keras.layers.GlobalAveragePooling2D(name="overview_mean")(values),
-        keras.layers.GlobalMaxPooling2D(name="overview_largest")(values),
-        keras.layers.GlobalAveragePooling2D(name="overview_brightness")(folded),
+        keras.layers.GlobalAveragePooling2D(dtype="float32", name="overview_mean")(values),
+        keras.layers.GlobalMaxPooling2D(dtype="float32", name="overview_largest")(values),
+        keras.layers.GlobalAveragePooling2D(dtype="float32", name="overview_brightness")(folded),
     ]
-    overview = keras.layers.Concatenate(name="overview_join")(seen)
+    overview = keras.layers.Concatenate(dtype="float32", name="overview_join")(seen)
     for number in (1, 2):
-        dense = keras.layers.Dense(_GLOBAL_WIDTH, activation=leaky_relu, name=f"overview_{number}")
+        name = f"overview_{number}"
+        dense = keras.layers.Dense(_GLOBAL_WIDTH, activation=leaky_relu, dtype="float32", name=name)
         overview = dense(overview)
     width = values.shape[-1]
     plane = keras.layers.Reshape((1, 1, width), name="scale_plane")

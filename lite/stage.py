@@ -13,7 +13,9 @@ from kind.training.stage import Stage
 from lite.config import LiteConfig
 from lite.model import lite_net
 
-_SQUARE = 16
+_SMALLEST_ERROR = 1e-4  # squared; 40 dB
+_GAINS = (0.6, 1.0)
+_GAMMAS = (0.85, 1.2)
 
 
 class LiteStage(Stage):
@@ -24,33 +26,32 @@ class LiteStage(Stage):
     on its own: an error in brightness never blurs the picture.
     """
 
-    terms = ("loss", "absolute_error", "dissimilarity", "exposure", "shading", "reconstruction")
+    terms = ("loss", "absolute_error", "log_error", "dissimilarity", "exposure", "reconstruction")
     monitor = "val_psnr"
     higher_is_better = True
     config: LiteConfig
 
     def losses(self, sample, training):
-        """|·| and 1 - SSIM of the relit image, |·| of log α, and what makes L an illumination."""
+        """|·|, ln (·)² and 1 - SSIM of the relit image, |·| of log α, and what makes L an illumination."""
         low, high = sample["low"], sample["high"]
         reflectance, illumination, suggested = self.net(low, training=training)
         log_alpha = exposure_for(reflectance, illumination, tf.reduce_mean(high, axis=[1, 2, 3]))
         adjusted = exposed(illumination, log_alpha)
         relit = reflectance * adjusted
+        squared_errors = tf.reduce_mean(tf.square(relit - high), axis=[1, 2, 3])
         terms = {
             "absolute_error": tf.reduce_mean(tf.abs(relit - high)),
+            "log_error": tf.reduce_mean(tf.math.log(squared_errors + _SMALLEST_ERROR)),
             "dissimilarity": dissimilarity(relit, high),
             "exposure": tf.reduce_mean(tf.abs(suggested - log_alpha)),
-            "shading": tf.reduce_mean(
-                tf.abs(_coarse(adjusted) - _coarse(tf.reduce_max(high, axis=-1, keepdims=True)))
-            ),
             "reconstruction": reconstruction(low, reflectance, illumination),
         }
         config = self.config
         total = (
             terms["absolute_error"]
+            + config.log_error_weight * terms["log_error"]
             + config.dissimilarity_weight * terms["dissimilarity"]
             + config.exposure_weight * terms["exposure"]
-            + config.shading_weight * terms["shading"]
             + config.reconstruction_weight * terms["reconstruction"]
         )
         return {"loss": total, **terms}
@@ -81,9 +82,20 @@ class LiteStage(Stage):
         ]
 
 
-def _coarse(plane: tf.Tensor) -> tf.Tensor:
-    """Means of squares: [N, H, W, 1] → [N, ⌈H/16⌉, ⌈W/16⌉, 1]."""
-    return tf.nn.avg_pool2d(plane, _SQUARE, _SQUARE, "SAME")
+def darker(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The dark image under another exposure and tone curve: gain · Sᵞ, the same for all pixels.
+
+    Args:
+        sample: one pair, `low` and `high` float32 [H, W, 3] in [0, 1].
+        seed: int32 [2]; the same seed gives the same gain and γ.
+
+    Returns:
+        The same pair with another `low`.
+    """
+    draws = tf.random.stateless_uniform([2], seed + 1)  # not what the crop drew
+    gain = _GAINS[0] + (_GAINS[1] - _GAINS[0]) * draws[0]
+    gamma = _GAMMAS[0] + (_GAMMAS[1] - _GAMMAS[0]) * draws[1]
+    return {**sample, "low": gain * sample["low"] ** gamma}
 
 
-RECIPE = Recipe(LiteStage, lambda config: lite_net(), needs_decom=False)
+RECIPE = Recipe(LiteStage, lambda config: lite_net(), needs_decom=False, prepare=darker)

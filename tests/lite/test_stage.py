@@ -6,7 +6,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from kind.ops.exposure import exposed
 from lite.config import LiteConfig
 from lite.model import lite_net
-from lite.stage import RECIPE, LiteStage
+from lite.stage import RECIPE, LiteStage, darker
 
 
 class Known(tf.keras.Model):
@@ -43,11 +43,23 @@ def test_a_scene_in_more_light_costs_nothing_but_the_exposure(scene):
     for name in ("absolute_error", "dissimilarity", "reconstruction"):
         assert terms[name] == pytest.approx(0, abs=2e-5), name
     assert terms["exposure"] == pytest.approx(np.log(7.0), rel=1e-4)
-    squares = np.stack([lit(illumination, 7.0), high.max(-1, keepdims=True)])
-    means = squares.reshape(2, 2, 2, 16, 3, 16).mean((3, 5))
-    assert terms["shading"] == pytest.approx(np.abs(means[0] - means[1]).mean(), rel=1e-4)
     assert list(terms) == list(stage.terms)
-    assert terms["loss"] == pytest.approx(0.1 * terms["exposure"] + 0.1 * terms["shading"], abs=1e-4)
+    assert terms["log_error"] == pytest.approx(np.log(1e-4), abs=1e-3)  # 40 dB, and no more is asked for
+    weighted = 0.2 * terms["exposure"] + 0.03 * terms["log_error"]
+    assert terms["loss"] == pytest.approx(weighted, abs=2e-3)
+
+
+def test_the_darker_image_is_a_gain_and_a_gamma_of_the_same_image():
+    low = np.random.default_rng(0).uniform(0.05, 1, (6, 8, 3)).astype(np.float32)
+    seen = set()
+    for seed in range(20):
+        sample = darker({"low": tf.constant(low), "high": tf.ones([6, 8, 3])}, tf.constant([seed, 3]))
+        slope, offset = np.polyfit(np.log(low).ravel(), np.log(sample["low"]).ravel(), 1)
+        assert 0.85 <= slope <= 1.2 and 0.6 <= np.exp(offset) <= 1
+        np.testing.assert_allclose(sample["low"], np.exp(offset) * low**slope, rtol=1e-3)
+        np.testing.assert_array_equal(sample["high"], 1)
+        seen.add(round(float(slope), 3))
+    assert len(seen) > 15
 
 
 def test_scores_are_psnr_with_and_without_the_bright_images_mean(scene):
