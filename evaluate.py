@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from kind.cli import evaluate_detect
 from kind.errors import UserError
 from kind.precision import PRECISIONS
+from kind.variants import DEFAULT_VARIANT, VARIANTS
 
 if TYPE_CHECKING:
     from kind.evaluation.methods import Method, Sample
@@ -104,7 +106,15 @@ def _add_enhance(enhance: argparse.ArgumentParser) -> None:
         help="folder of images that another program made, of the dark images' stems; repeatable",
     )
     enhance.add_argument("--baselines", action="store_true", help="score input, gamma and CLAHE too")
-    enhance.add_argument("--alpha", type=_alpha, help="brightening of the raw protocol (default: 5.0)")
+    enhance.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        action="append",
+        help=f"which networks, repeatable (default: {DEFAULT_VARIANT})",
+    )
+    enhance.add_argument(
+        "--alpha", type=_alpha, help="brightening of the raw protocol (default: 5.0; lite: what it suggests)"
+    )
     enhance.add_argument("--fusion", choices=("plain", "published"), default="plain")
     enhance.add_argument(
         "--precision", choices=PRECISIONS, default="float32", help="of the networks (default: float32)"
@@ -250,21 +260,25 @@ def _methods(
 def _networks(flags: argparse.Namespace, facts: list[tuple[str, str]]) -> list[Method]:
     from kind.evaluation.methods import Network
     from kind.evaluation.scoring import DIGITS
-    from kind.pipeline import DEFAULT_ALPHA, SHIPPED_WEIGHTS, Enhancer, find_weights
+    from kind.pipeline import SHIPPED_WEIGHTS, Enhancer, find_weights
 
-    alpha = DEFAULT_ALPHA if flags.alpha is None else flags.alpha
     methods = []
-    for value in flags.weights or [None]:
+    variants = dict.fromkeys(flags.variant or [DEFAULT_VARIANT])
+    for value, variant in itertools.product(flags.weights or [None], variants):
         name, folder = _named(value) if value else ("shipped weights", None)
-        files = find_weights(folder)
-        enhancer = Enhancer.load(folder, flags.precision)
-        network = Network(enhancer, alpha, flags.fusion, name or folder.resolve().name)
+        name = name or folder.resolve().name
+        if variant != DEFAULT_VARIANT:
+            name = f"{name}, {variant}"
+        enhancer = Enhancer.load(folder, flags.precision, variant)
+        files = find_weights(enhancer.originals, folder)
+        network = Network(enhancer, flags.alpha, flags.fusion, name)
         digests = [
             f"{stage} {digest[:DIGITS]}{' (ships)' if files[stage].parent == SHIPPED_WEIGHTS else ''}"
             for stage, digest in network.digests.items()
         ]
         precision = "" if enhancer.precision == "float32" else f", {enhancer.precision}"
-        settings = f"α = {alpha:g} (raw, GT-mean), fusion {flags.fusion}{precision}"
+        alpha = enhancer.own_alpha if flags.alpha is None else f"{flags.alpha:g}"
+        settings = f"α = {alpha} (raw, GT-mean), fusion {flags.fusion}{precision}"
         facts.append((network.name, f"{', '.join(digests)}; {settings}"))
         methods.append(network)
     return methods

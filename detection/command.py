@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from data.annotations.flags import add_layout_arguments, read_annotations
 from detection.config import DetectionConfig
 from kind.errors import UserError
+from kind.variants import DEFAULT_VARIANT, VARIANTS
 
 if TYPE_CHECKING:
     from data.annotations.annotated import AnnotatedImage, Annotations
@@ -61,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"
+    )
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        default=DEFAULT_VARIANT,
+        help=f"which enhancer: three networks, or one small one (default: {DEFAULT_VARIANT})",
     )
     parser.add_argument(
         "--teacher", type=Path, metavar="FILE", help="a detector whose classes shall not be forgotten"
@@ -167,11 +174,10 @@ def making_of(config: DetectionConfig, enhancer: Enhancer | None) -> Making:
 def identity(parts: Parts) -> dict[str, Any]:
     """What the result depends on besides settings and data, as `config.json` records it."""
     from kind.network_files import weights_digest
-    from kind.pipeline import STAGES
 
     given: dict[str, Any] = {"class_names": parts.class_names, "teacher": None}
     nets = {"detector": parts.detector, "teacher": parts.teacher}
-    nets.update({stage: getattr(parts.enhancer, stage) for stage in STAGES if parts.enhancer})
+    nets.update(parts.enhancer.originals if parts.enhancer else {})
     for name, net in nets.items():
         if net is not None:
             given[name] = net if isinstance(net, tuple) else weights_digest(net)
@@ -220,11 +226,15 @@ def _parts(flags: argparse.Namespace, config: DetectionConfig, class_names: Sequ
     name = flags.detector or (_QUICK_DETECTOR if flags.quick else None)
     if name is None:
         raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
+    if config.joint and flags.variant != DEFAULT_VARIANT:
+        raise UserError(
+            f"--joint trains the networks of --variant {DEFAULT_VARIANT}; received {flags.variant}"
+        )
     detector = sizes[name] if name in sizes else load_detector(name)
     teacher = load_detector(flags.teacher) if flags.teacher else None
     enhancer = None
     if needs_enhancer(config.input):
         from kind.pipeline import Enhancer
 
-        enhancer = Enhancer.load(flags.enhancer)
+        enhancer = Enhancer.load(flags.enhancer, variant=flags.variant)
     return Parts(tuple(class_names), detector, teacher, enhancer)

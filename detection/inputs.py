@@ -26,7 +26,7 @@ DEFAULT_ALPHA = 5.0
 
 
 def detector_input(
-    enhancer: Enhancer | None, images: tf.Tensor, kind: str, alpha: float | tf.Tensor = DEFAULT_ALPHA
+    enhancer: Enhancer | None, images: tf.Tensor, kind: str, alpha: float | tf.Tensor | None = None
 ) -> tf.Tensor:
     """Turns photographs into what the detector sees.
 
@@ -34,10 +34,11 @@ def detector_input(
     darkest nor the brightest value of the photograph, and the networks know no edges of canvases.
 
     Args:
-        enhancer: the three networks; None will do for "raw" and "stretched".
+        enhancer: the pipeline; None will do for "raw" and "stretched".
         images: float32 [N, H, W, 3], RGB in [0, 1], any size.
         kind: one of `INPUTS`.
-        alpha: how much brighter "relit" is, a number or float32 [N]; nothing else depends on it.
+        alpha: how much brighter "relit" is, a number or float32 [N], None for the enhancer's own choice;
+            nothing else depends on it.
 
     Returns:
         float32 [N, H, W, 3] in [0, 1].
@@ -55,7 +56,7 @@ def detector_inputs(
     enhancer: Enhancer | None,
     images: tf.Tensor,
     kinds: Sequence[str],
-    alpha: float | tf.Tensor = DEFAULT_ALPHA,
+    alpha: float | tf.Tensor | None = None,
 ) -> dict[str, tf.Tensor]:
     """As `detector_input`, for several kinds; the networks run once at most."""
     from kind.ops.stretch import min_max_stretch  # late: --help wants the names above, not TensorFlow
@@ -63,7 +64,7 @@ def detector_inputs(
     if unknown := set(kinds) - set(INPUTS):
         raise ValueError(f"kind expects one of {', '.join(INPUTS)}; received {min(unknown)!r}")
     needing = [kind for kind in kinds if needs_enhancer(kind)]
-    parts = tuple(_PARTS[kind] for kind in needing)
+    parts = enhanced_parts(kinds)
     if needing and enhancer is None:
         raise ValueError(f"kind {needing[0]!r} expects an enhancer; received None")
     enhanced = enhancer(images, alpha, "plain", parts) if needing else None
@@ -73,6 +74,11 @@ def detector_inputs(
         "raw": lambda: images,
     }
     return {kind: makers[kind]() for kind in kinds}
+
+
+def enhanced_parts(kinds: Sequence[str]) -> tuple[str, ...]:
+    """What the networks must make for these kinds of input, as `kind.pipeline.Enhanced` names it."""
+    return tuple(_PARTS[kind] for kind in kinds if needs_enhancer(kind))
 
 
 def needs_enhancer(kind: str) -> bool:

@@ -204,7 +204,7 @@ def _folder_name(kind: str, making: Making) -> str:
     if making.darken != NOT_DARKENED:
         parts.append(str(PRESETS[making.darken]))
     if needs_enhancer(kind):
-        nets = (making.enhancer.decom, making.enhancer.restoration, making.enhancer.illumination)
+        nets = making.enhancer.originals.values()
         parts += [f"alpha {making.alpha}", *map(weights_digest, nets)]
     return f"{kind}-{_digest(' '.join(parts).encode())}"
 

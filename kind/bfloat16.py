@@ -11,7 +11,8 @@ def in_bfloat16(net: keras.Model) -> keras.Model:
     """Copies a network so that everything but its last layers computes in bfloat16.
 
     The copy's weights are stored in bfloat16, so that nothing is cast at each call. Its outputs keep their
-    type: a sigmoid in 8 significant bits would have no more than 256 levels of brightness to give.
+    type: a sigmoid in 8 significant bits would have no more than 256 levels of brightness to give. So does
+    what is one vector for a whole image: a sum over thousands of pixels needs all its bits.
 
     Args:
         net: a functional model; it stays as it is.
@@ -23,7 +24,8 @@ def in_bfloat16(net: keras.Model) -> keras.Model:
 
     def copy_of(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
-        if not any(id(node.outputs) in outputs for node in layer.inbound_nodes):
+        is_output = any(id(node.outputs) in outputs for node in layer.inbound_nodes)
+        if not is_output and len(layer.output_shape) == 4:
             config["dtype"] = _POLICY
         # Random numbers for millions of weights, which are replaced at once, would take their time.
         config.update((name, "zeros") for name in config if name.endswith("_initializer"))

@@ -1,9 +1,11 @@
-"""The one path from a dark image to an enhanced one."""
+"""The one path from a dark image to an enhanced one, whatever networks it leads through."""
 
 from __future__ import annotations
 
+import abc
 import functools
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,23 +15,20 @@ from tensorflow import keras
 
 from kind.bfloat16 import in_bfloat16
 from kind.errors import UserError
-from kind.graph_tiles import in_tiles
-from kind.network_files import load_net
-from kind.ops.colour import BT709, gray
-from kind.ops.gaussian import gaussian_blur
-from kind.ops.stretch import stretched_by, value_range
+from kind.graph_tiles import Square, in_tiles
+from kind.ops.fusion import published_fusion
 from kind.precision import chosen_precision
-from kind.windows import Windows
+from kind.variants import DEFAULT_VARIANT, VARIANTS
+from kind.windows import Reach, Window, Windows
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
-STAGES = ("decom", "restoration", "illumination")
 FUSIONS = ("plain", "published")
-DEFAULT_ALPHA = 5.0
 
-_MASK_SIGMA = 3.0
-_MASK_REACH = 12  # pixels: where `gaussian_blur` ends
 _CHANNELS = (3, 3, 1, 3, 1, 3)
 _ALIGNMENT = 64  # bytes
+
+#: What must be known of whole images before tiles of them can be enhanced: float32 [N, …] each.
+Seen = tuple[tf.Tensor, ...]
 
 
 class Enhanced(NamedTuple):
@@ -44,6 +43,7 @@ class Enhanced(NamedTuple):
         restored: the cleaned reflectance R̂, [N, H, W, 3].
         adjusted: the adjusted illumination L̂, [N, H, W, 1].
         relit: the enhanced image, [N, H, W, 3].
+        alpha: α that the illumination was adjusted by, [N], from 0 on; always there.
     """
 
     stretched: tf.Tensor | None = None
@@ -52,18 +52,19 @@ class Enhanced(NamedTuple):
     restored: tf.Tensor | None = None
     adjusted: tf.Tensor | None = None
     relit: tf.Tensor | None = None
+    alpha: tf.Tensor | None = None
 
 
-PARTS = Enhanced._fields
+PARTS = Enhanced._fields[:-1]
 
 
-class Enhancer:
+class Enhancer(abc.ABC):
     """Takes dark images apart, cleans the reflectance, adjusts the illumination and multiplies them.
 
     Attributes:
-        decom, restoration, illumination: the networks, in float32.
-        precision: what the pipeline computes in, "float32" or "bfloat16".
-        networks: the three as they compute in it, in this order.
+        originals: the networks in float32, by the name of their stage.
+        networks: the same as they compute here.
+        precision: what they compute in, "float32" or "bfloat16".
 
     Example:
         >>> enhancer = Enhancer.load()
@@ -72,64 +73,64 @@ class Enhancer:
         >>> kind.image.write_photo("night-relit.jpg", enhanced.relit, like=photo)
     """
 
-    def __init__(
-        self,
-        decom: keras.Model,
-        restoration: keras.Model,
-        illumination: keras.Model,
-        precision: str = "float32",
-    ) -> None:
-        """Joins three networks; `load` reads them from files.
+    #: One of `kind.variants.VARIANTS`.
+    variant = ""
+    #: How often each tile of a large image is looked at.
+    passes = 1
+    #: What α is when it is left to the variant, in words.
+    own_alpha = ""
+
+    def __init__(self, originals: dict[str, keras.Model], precision: str) -> None:
+        """Takes the networks; `load` reads them from files.
 
         Args:
-            decom: image → [reflectance, illumination].
-            restoration: [reflectance, illumination] → restored reflectance.
-            illumination: [illumination, α plane] → adjusted illumination.
+            originals: by the name of their stage.
             precision: see `load`. In bfloat16 the weights are those of now: later training of the given
                 networks changes nothing.
 
         Raises:
             ValueError: on another precision.
         """
-        self.decom = decom
-        self.restoration = restoration
-        self.illumination = illumination
+        self.originals = originals
         self.precision = chosen_precision(precision)
-        given = (decom, restoration, illumination)
-        self.networks = tuple(map(in_bfloat16, given)) if self.precision == "bfloat16" else given
-        self._graphs: dict[tuple[str, tuple[str, ...]], Callable] = {}
+        computing = in_bfloat16 if self.precision == "bfloat16" else lambda net: net
+        self.networks = {name: computing(net) for name, net in originals.items()}
+        self._graphs: dict[tuple, Callable] = {}
 
-    @functools.cached_property
-    def windows(self) -> Windows:
-        """How large images are cut."""
-        nets, half = (self.decom, self.restoration, self.illumination), self.precision == "bfloat16"
-        return Windows(*nets, reach_of_fusion=_MASK_REACH, half=half)
-
-    @classmethod
-    def load(cls, weights: str | Path | None = None, precision: str = "float32") -> Enhancer:
-        """Reads the three networks.
+    @staticmethod
+    def load(
+        weights: str | Path | None = None, precision: str = "float32", variant: str = DEFAULT_VARIANT
+    ) -> Enhancer:
+        """Reads the networks of a variant.
 
         Args:
-            weights: a folder with any of `decom.keras`, `restoration.keras` and `illumination.keras`, or
-                a folder of run folders with these names. What it lacks comes from the weights that ship,
-                as does everything when no folder is given.
+            weights: a folder with any of the variant's `STAGE.keras` files (stages decom, restoration and
+                illumination of "kind", lite of "lite"), or a folder of run folders with these names. What
+                it lacks comes from the weights that ship, as does everything when no folder is given.
             precision: "float32"; "bfloat16" computes all but the networks' heads and what is between the
                 networks in 16 bits, about twice as fast on a CPU that has such instructions and slower
                 on others; "auto" is the faster of the two.
+            variant: "kind", the three networks of the paper; "lite", one small network.
 
         Returns:
             The enhancer.
 
         Raises:
-            UserError: when the folder is missing, holds none of the three, or a file cannot be loaded.
-            ValueError: on another precision.
+            UserError: when the folder is missing, holds none of the files, or a file cannot be loaded.
+            ValueError: on another precision or variant.
         """
-        return cls(*(load_net(path) for path in find_weights(weights).values()), precision=precision)
+        if variant not in VARIANTS:
+            raise ValueError(f"variant expects one of {', '.join(VARIANTS)}; received {variant!r}")
+        if variant == "lite":
+            from kind.light_network import LiteEnhancer as Chosen  # late: they build on this module
+        else:
+            from kind.three_networks import KindEnhancer as Chosen
+        return Chosen.from_files(weights, precision)
 
     def __call__(
         self,
         images: tf.Tensor | np.ndarray,
-        alpha: float | tf.Tensor = DEFAULT_ALPHA,
+        alpha: float | tf.Tensor | None = None,
         fusion: str = "plain",
         parts: Collection[str] = PARTS,
         progress: Callable[[int, int], None] | None = None,
@@ -141,8 +142,10 @@ class Enhancer:
 
         Args:
             images: float32 [N, H, W, 3] or [H, W, 3], RGB in [0, 1], any size from 1×1.
-            alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens,
-                5 is the published default. The networks were trained on ratios up to about 20.
+            alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens.
+                None, or NaN for one of several images, leaves it to the variant: 5, the published
+                default, for "kind", which was trained on ratios up to about 20; what the network
+                suggests for each image for "lite".
             fusion: "plain" is R̂ ∘ L̂; "published" is the masked and blended form of the original
                 evaluation script.
             parts: names of what is wanted, of `PARTS`; nothing else is kept, or computed without need.
@@ -169,22 +172,26 @@ class Enhancer:
         if rank == 3:
             batch = self(images[np.newaxis], alpha, fusion, parts, progress)
             return Enhanced(*(part if part is None else part[0] for part in batch))
-        graph = self._graph(fusion, tuple(name for name in PARTS if name in parts))
-        alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), tf.shape(images)[:1])
+        parts = tuple(name for name in PARTS if name in parts)
+        alpha = _alphas(alpha, tf.shape(images)[:1])
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
         if tf.executing_eagerly() and not self.windows.holds_whole(*images.shape[:3]):
-            return self._tiled(graph, images, alpha, parts, progress)
+            return self._tiled(images, alpha, fusion, parts, progress)
+        graph = self._whole_graph(fusion, parts)
         compute = graph if tf.executing_eagerly() else graph.python_function
-        return Enhanced(**compute(images, *value_range(images), alpha))
+        return Enhanced(**compute(images, alpha))
 
     def in_graph(
-        self, images: tf.Tensor, alpha: float | tf.Tensor = DEFAULT_ALPHA, parts: Collection[str] = PARTS
+        self,
+        images: tf.Tensor,
+        alpha: float | tf.Tensor | None = None,
+        parts: Collection[str] = PARTS,
     ) -> Enhanced:
         """Enhances one image inside a graph that knows no sizes; a large one goes through in tiles.
 
         Args:
             images: float32 [1, H, W, 3], RGB in [0, 1].
-            alpha: how much brighter, a number or float32 [1].
+            alpha: as for a call.
             parts: names of what is wanted, of `PARTS`.
 
         Returns:
@@ -193,58 +200,140 @@ class Enhancer:
         square = self.windows.square()
         if square is None:
             return self(images, alpha, parts=parts)
-        names = tuple(name for name in PARTS if name in parts)
-        compute = self._graph("plain", names).python_function
-        limits = value_range(images)
-        alpha = tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), [1])
-        channels = {name: depth for name, depth in zip(PARTS, _CHANNELS) if name in parts}
-        return Enhanced(
-            **in_tiles(lambda window: compute(window, *limits, alpha), images, channels, **square._asdict())
-        )
+        parts = tuple(name for name in PARTS if name in parts)
+        alpha = _alphas(alpha, [1])
 
-    def _tiled(self, graph: Callable, images, alpha: tf.Tensor, parts: Collection[str], progress) -> Enhanced:
+        def whole():
+            return _wanted(self.make_whole(images, alpha), "plain", parts)
+
+        def tiled():
+            seen = self.survey(images, square)
+            chosen = self.chosen_alpha(alpha, seen)
+
+            def make(window):
+                return _wanted(self.make(window, chosen, seen), "plain", parts)
+
+            channels = {name: depth for name, depth in zip(PARTS, _CHANNELS) if name in parts}
+            return {**in_tiles(make, images, channels, square), "alpha": chosen}
+
+        return Enhanced(**tf.cond(square.holds(images), whole, tiled))
+
+    @classmethod
+    @abc.abstractmethod
+    def from_files(cls, weights: str | Path | None, precision: str) -> Enhancer:
+        """Reads the networks of this variant; see `load`."""
+
+    @abc.abstractmethod
+    def reach(self) -> Reach:
+        """What tiles are planned by; raises UnknownReach where images cannot be cut."""
+
+    @abc.abstractmethod
+    def make_whole(self, images: tf.Tensor, alpha: tf.Tensor) -> Enhanced:
+        """All but the relit image from whole images, in a graph; α float32 [N] may be NaN."""
+
+    @abc.abstractmethod
+    def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: Seen) -> Enhanced:
+        """The same from a tile of images of which all that must be known is; α has been chosen."""
+
+    @abc.abstractmethod
+    def survey(self, images: tf.Tensor, square: Square) -> Seen:
+        """What must be known of one whole image, in a graph."""
+
+    @abc.abstractmethod
+    def survey_windows(
+        self, images: np.ndarray, windows: Sequence[Window], advance: Callable[[], None]
+    ) -> Seen:
+        """The same of a batch, out of a graph; `advance` is called after each window but in the last pass."""
+
+    @abc.abstractmethod
+    def chosen_alpha(self, alpha: tf.Tensor, seen: Seen) -> tf.Tensor:
+        """α float32 [N], with the variant's own choice where it is NaN."""
+
+    @abc.abstractmethod
+    def alpha_to(self, dark: np.ndarray, target: np.ndarray) -> float:
+        """α under which an image becomes as bright as another one of the same scene: the GT-ratio protocol.
+
+        Args:
+            dark: float32 [H, W, 3] in [0, 1].
+            target: the same shape.
+        """
+
+    @functools.cached_property
+    def windows(self) -> Windows:
+        """How large images are cut."""
+        return Windows(self.reach)
+
+    def _tiled(self, images, alpha: tf.Tensor, fusion: str, parts: Sequence[str], progress) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
         images = np.asarray(images)
-        smallest, largest = (limit(axis=(1, 2, 3), keepdims=True) for limit in (images.min, images.max))
+        windows = self.windows.of(*images.shape[:3])
+        done, count = 0, self.passes * len(windows)
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if progress:
+                progress(done, count)
+
+        seen = self.survey_windows(images, windows, advance)
+        alpha = self.chosen_alpha(alpha, seen)
         wholes = {
             name: _shareable((*images.shape[:3], channels))
             for name, channels in zip(PARTS, _CHANNELS)
             if name in parts
         }
-        windows = self.windows.of(*images.shape[:3])
-        for done, (some, row, column) in enumerate(windows, start=1):
+        graph = self._tile_graph(fusion, parts, seen)
+        for some, row, column in windows:
             window = images[some, row.start : row.stop, column.start : column.stop]
-            made = graph(window, smallest[some], largest[some], alpha[some])
+            made = graph(window, alpha[some], *(each[some] for each in seen))
             for name, whole in wholes.items():
                 kept = made[name][:, row.kept, column.kept]
                 whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
-            if progress:
-                progress(done, len(windows))
-        return Enhanced(**{name: _shared(whole) for name, whole in wholes.items()})
+            advance()
+        return Enhanced(**{name: _shared(whole) for name, whole in wholes.items()}, alpha=alpha)
 
-    def _graph(self, fusion: str, parts: tuple[str, ...]) -> Callable:
-        """Everything after the range of values is known, as one graph for all sizes."""
-        if (fusion, parts) in self._graphs:
-            return self._graphs[fusion, parts]
-        decom, restoration, illumination = self.networks
+    def _whole_graph(self, fusion: str, parts: tuple[str, ...]) -> Callable:
+        """Whole images of any size and α → the wanted parts."""
 
-        def enhance(images, smallest, largest, alpha):
-            stretched = stretched_by(images, smallest, largest)
-            reflectance, shading = decom(stretched, training=False)
-            restored = restoration([reflectance, shading], training=False)
-            planes = tf.ones_like(shading) * alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
-            adjusted = illumination([shading, planes], training=False)
-            if fusion == "published":
-                relit = published_fusion(stretched, reflectance, shading, restored, adjusted)
-            else:
-                relit = restored * adjusted
-            made = dict(zip(PARTS, (stretched, reflectance, shading, restored, adjusted, relit)))
-            return {name: made[name] for name in parts}
+        def enhance(images, alpha):
+            return _wanted(self.make_whole(images, alpha), fusion, parts)
 
-        limits = tf.TensorSpec([None, 1, 1, 1])
-        signature = [tf.TensorSpec([None, None, None, 3]), limits, limits, tf.TensorSpec([None])]
-        self._graphs[fusion, parts] = tf.function(enhance, input_signature=signature)
-        return self._graphs[fusion, parts]
+        return self._graph((fusion, parts, "whole"), enhance, _IMAGES, _NUMBERS)
+
+    def _tile_graph(self, fusion: str, parts: tuple[str, ...], seen: Seen) -> Callable:
+        """Tiles, α and what is known of the whole → the wanted parts."""
+
+        def enhance(images, alpha, *seen):
+            return _wanted(self.make(images, alpha, seen), fusion, parts)
+
+        known = [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
+        return self._graph((fusion, parts, "tile"), enhance, _IMAGES, _NUMBERS, *known)
+
+    def _graph(self, key: tuple, function: Callable, *signature: tf.TensorSpec) -> Callable:
+        """`function` as one graph for all sizes, made once for each key."""
+        if key not in self._graphs:
+            self._graphs[key] = tf.function(function, input_signature=signature)
+        return self._graphs[key]
+
+
+_IMAGES = tf.TensorSpec([None, None, None, 3])
+_NUMBERS = tf.TensorSpec([None])
+
+
+def _wanted(made: Enhanced, fusion: str, parts: tuple[str, ...]) -> dict[str, tf.Tensor]:
+    """The wanted parts by name, and α; the relit image is made here."""
+    if fusion == "published":
+        relit = published_fusion(*made[:5])
+    else:
+        relit = made.restored * made.adjusted
+    made = made._replace(relit=relit)
+    return {name: getattr(made, name) for name in (*parts, "alpha")}
+
+
+def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:
+    """One α for each image, NaN where it is left to the variant."""
+    alpha = math.nan if alpha is None else alpha
+    return tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), count)
 
 
 def _shareable(shape: tuple[int, ...]) -> np.ndarray:
@@ -260,58 +349,32 @@ def _shared(array: np.ndarray) -> tf.Tensor:
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
-def published_fusion(
-    image: tf.Tensor,
-    reflectance: tf.Tensor,
-    illumination: tf.Tensor,
-    restored: tf.Tensor,
-    adjusted: tf.Tensor,
-) -> tf.Tensor:
-    """The fusion of KinD's evaluation script, which the paper does not mention.
-
-    The restored reflectance is damped where the reflectance around it is dark (there it is mostly
-    noise), relit, and then blended with the input where the input was bright already:
-    F = L ∘ S + (1 - L) ∘ (R̂ ∘ m ∘ L̂) with m = min(√(2·G₃(gray(R))), 1).
-
-    Args:
-        image: the stretched input S, float32 [N, H, W, 3].
-        reflectance: R of the dark image, float32 [N, H, W, 3].
-        illumination: L of the dark image, float32 [N, H, W, 1].
-        restored: R̂, float32 [N, H, W, 3].
-        adjusted: L̂, float32 [N, H, W, 1].
-
-    Returns:
-        float32 [N, H, W, 3] in [0, 1].
-    """
-    brightness = gaussian_blur(gray(reflectance, BT709), _MASK_SIGMA)
-    mask = tf.minimum(tf.sqrt(2.0 * brightness), 1.0)
-    return illumination * image + (1.0 - illumination) * (restored * mask * adjusted)
-
-
-def find_weights(folder: str | Path | None = None) -> dict[str, Path]:
+def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dict[str, Path]:
     """Names the file of each stage's network, the shipped one where `folder` has none.
 
     Args:
+        stages: names of the stages.
         folder: see `Enhancer.load`.
 
     Returns:
-        A path for each of "decom", "restoration" and "illumination", in this order.
+        A path for each stage, in the order of `stages`.
 
     Raises:
-        UserError: when the folder does not exist or holds none of the three.
+        UserError: when the folder does not exist or holds none of them.
     """
-    shipped = {stage: SHIPPED_WEIGHTS / f"{stage}.keras" for stage in STAGES}
+    shipped = {stage: SHIPPED_WEIGHTS / f"{stage}.keras" for stage in stages}
     if folder is None:
         return shipped
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of weights")
     found = {}
-    for stage in STAGES:
+    for stage in stages:
         for path in (folder / stage / "best.keras", folder / f"{stage}.keras"):
             if path.is_file():
                 found[stage] = path
     if not found:
-        names = ", ".join(f"{stage}.keras" for stage in STAGES)
-        raise UserError(f"{folder}: expected any of {names} (or run folders of these names); found none")
-    return {stage: found.get(stage, shipped[stage]) for stage in STAGES}
+        names = ", ".join(f"{stage}.keras" for stage in stages)
+        several = "any of " if len(stages) > 1 else ""
+        raise UserError(f"{folder}: expected {several}{names} (or run folders of these names); found none")
+    return {stage: found.get(stage, shipped[stage]) for stage in stages}

@@ -8,13 +8,16 @@ from typing import NamedTuple
 from tensorflow import keras
 
 from kind.layers import After, CropLike, JoinConvolution
+from kind.subpixel import Fold, Spread, Unfold
 
-# Each of their output pixels depends on the same pixel of every input, and on nothing else.
+# Each of their output pixels depends on the same pixel of every input, and on nothing else. What has no
+# pixels, such as the result of `Dense` on a vector, is known at every pixel.
 _POINTWISE = (
     keras.layers.Activation,
     keras.layers.Add,
     keras.layers.BatchNormalization,
     keras.layers.Concatenate,
+    keras.layers.Dense,
     keras.layers.Dropout,
     keras.layers.LeakyReLU,
     keras.layers.Maximum,
@@ -22,6 +25,7 @@ _POINTWISE = (
     keras.layers.Multiply,
     keras.layers.ReLU,
     keras.layers.Rescaling,
+    keras.layers.Reshape,
     keras.layers.Subtract,
     After,
     CropLike,
@@ -101,7 +105,8 @@ def values_per_pixel(net: keras.Model) -> float:
     leaving = defaultdict(float)
     held = most = 0.0
     for number, (_, _, output) in enumerate(steps):
-        size = output.shape[-1] * scales[id(output)] ** 2
+        has_pixels = output.shape.rank == 4 and output.shape[1] is None
+        size = output.shape[-1] * scales[id(output)] ** 2 if has_pixels else 0
         held += size
         most = max(most, held)
         leaving[last_use.get(id(output), number)] += size
@@ -138,19 +143,40 @@ def _steps(net: keras.Model) -> list[_Step]:
     return steps
 
 
+class _Grid(NamedTuple):
+    """The pixels of a tensor."""
+
+    scale: float  # its sides as a part of the image's
+    multiple: int  # of which both sides are known to be a multiple, whatever the image's size
+
+
 def _scales(net: keras.Model) -> dict[int, float]:
     """The size of every tensor as a part of the image's, by the tensor's id."""
     steps = _steps(net)
-    scales = {id(tensor): 1.0 for tensor in net.inputs}
+    grids = {id(tensor): _Grid(1.0, 1) for tensor in net.inputs}
     for layer, inputs, output in steps:
         _needed(layer, Span(0, 0))  # refuses what is unknown
-        factor = 1.0
-        if isinstance(layer, keras.layers.Conv2DTranspose):
-            factor = layer.strides[0]
-        elif isinstance(layer, keras.layers.MaxPooling2D):
-            factor = 1 / layer.strides[0]
-        scales[id(output)] = scales[id(inputs[0])] * factor
-    return scales
+        grids[id(output)] = _made(layer, grids[id(inputs[0])])
+    return {tensor: grid.scale for tensor, grid in grids.items()}
+
+
+def _made(layer: keras.layers.Layer, grid: _Grid) -> _Grid:
+    """The pixels of a layer's output, from those of its first input."""
+    if isinstance(layer, Fold):
+        return _Grid(grid.scale / layer.side, layer.multiple // layer.side)
+    if isinstance(layer, Unfold):
+        return _Grid(grid.scale * layer.side, 1)
+    if isinstance(layer, keras.layers.Conv2DTranspose):
+        return _Grid(grid.scale * layer.strides[0], grid.multiple * layer.strides[0])
+    if isinstance(layer, keras.layers.UpSampling2D):
+        return _Grid(grid.scale * layer.size[0], grid.multiple * layer.size[0])
+    if isinstance(layer, keras.layers.MaxPooling2D):
+        return _Grid(grid.scale / layer.strides[0], max(1, grid.multiple // layer.strides[0]))
+    if isinstance(layer, keras.layers.Conv2D) and layer.strides != (1, 1):
+        if grid.multiple % layer.strides[0]:  # where SAME begins depends on the size of the image
+            raise UnknownReach(f"layer {layer.name!r} (Conv2D): strides on sides that may be odd")
+        return _Grid(grid.scale / layer.strides[0], grid.multiple // layer.strides[0])
+    return grid
 
 
 def _needed(layer: keras.layers.Layer, wanted: Span) -> Span:
@@ -163,10 +189,21 @@ def _needed(layer: keras.layers.Layer, wanted: Span) -> Span:
             return Span(wanted.first // step, wanted.last // step)
     elif isinstance(layer, keras.layers.Conv2D):
         reach = max((size - 1) * rate for size, rate in zip(layer.kernel_size, layer.dilation_rate))
-        if layer.strides == (1, 1) and layer.padding == "same":
+        if layer.strides == (1, 1) and (layer.padding == "same" or reach == 0):
             return wanted.wider(reach // 2, (reach + 1) // 2)
+        if layer.strides == (2, 2) and layer.kernel_size == (3, 3) and layer.padding == "same":
+            return Span(2 * wanted.first, 2 * wanted.last + 2)
     elif isinstance(layer, keras.layers.MaxPooling2D):
         # Larger windows with SAME padding begin before the image's first pixel at some of its sizes.
         if layer.pool_size == layer.strides == (2, 2) and layer.padding == "same":
             return Span(2 * wanted.first, 2 * wanted.last + 1)
+    elif isinstance(layer, keras.layers.UpSampling2D):
+        if layer.size == (2, 2) and layer.interpolation == "bilinear":
+            return Span((wanted.first - 1) // 2, (wanted.last + 1) // 2)
+    elif isinstance(layer, Spread):
+        return wanted.wider(1, 1)
+    elif isinstance(layer, Fold):
+        return Span(layer.side * wanted.first, layer.side * wanted.last + layer.side - 1)
+    elif isinstance(layer, Unfold):
+        return Span(wanted.first // layer.side, wanted.last // layer.side)
     raise UnknownReach(f"layer {layer.name!r} ({type(layer).__name__}): it is not known how far it sees")

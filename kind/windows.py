@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
-from tensorflow import keras
-
+from kind.graph_tiles import Square
 from kind.ops.tiling import Tile, tile_sizes, tiles
-from kind.receptive_field import Span, UnknownReach, needed_spans, stride, values_per_pixel
+from kind.receptive_field import UnknownReach
 
 #: What a pass through the networks may take, in bytes beside weights, image and result. Less is slower,
 #: because halos are computed twice; `python -m benchmarks.memory images --working-memory` shows how much.
@@ -28,54 +28,38 @@ class Window(NamedTuple):
     column: Tile
 
 
-class Square(NamedTuple):
-    """How to cut images of any size: see `kind.graph_tiles.in_tiles`."""
+class Reach(NamedTuple):
+    """What tiles are planned by.
 
-    size: int
+    Attributes:
+        halo: how many pixels of the image beside a tile, at most, have an influence on it.
+        stride: of the coarsest level, in pixels.
+        values: the most numbers that the networks hold at a time for each pixel.
+        half: whether these have 16 bits.
+    """
+
     halo: int
-    whole_pixels: int
+    stride: int
+    values: float
+    half: bool
 
 
 class Windows:
     """Cuts batches of images into pieces that give, put together, what the whole gives."""
 
-    def __init__(
-        self,
-        decom: keras.Model,
-        restoration: keras.Model,
-        illumination: keras.Model,
-        *,
-        reach_of_fusion: int,
-        half: bool,
-    ) -> None:
-        """Finds out how far three networks see one after another, and how much they hold.
+    def __init__(self, reach: Callable[[], Reach]) -> None:
+        """Finds out how far the networks see, and how much they hold.
 
         Args:
-            decom: image → [reflectance, illumination].
-            restoration: [reflectance, illumination] → restored reflectance.
-            illumination: [illumination, α plane] → adjusted illumination.
-            reach_of_fusion: how far the fusion sees in reflectance and illumination, in pixels.
-            half: whether they compute in 16 bits.
+            reach: gives it, or raises UnknownReach: such networks get whole images, whatever their size.
         """
-        nets = decom, restoration, illumination
         try:
-            self._stride = max(map(stride, nets))
-            self._halo = self._stride * math.ceil(self._reach(*nets, reach_of_fusion) / self._stride)
-            values = max(map(values_per_pixel, nets))
-        except UnknownReach:  # it may be global: such images go through whole, whatever their size
+            halo, self._stride, values, half = reach()
+        except UnknownReach:
             self._halo = None
             return
+        self._halo = self._stride * math.ceil(halo / self._stride)
         self._bytes_per_pixel = _OVERHEAD * (values * (2 if half else 4) + 4 * _CHANNELS_BETWEEN)
-
-    def _reach(self, decom, restoration, illumination, reach_of_fusion: int) -> int:
-        """How many pixels of the image beside a tile, at most, have an influence on it."""
-        tile = Span(0, 64 * self._stride - 1)
-        reflectance, shading = needed_spans(restoration, [tile])
-        adjusted_from, _ = needed_spans(illumination, [tile])
-        fused = tile.wider(reach_of_fusion, reach_of_fusion)
-        wanted = [reflectance.joined(fused), shading.joined(adjusted_from).joined(tile)]
-        (seen,) = needed_spans(decom, wanted)
-        return max(tile.first - seen.first, seen.last - tile.last)
 
     def holds_whole(self, count: int, height: int, width: int) -> bool:
         """Whether a batch of this size needs no cutting, or cannot be cut."""

@@ -100,17 +100,18 @@ class Search(NamedTuple):
 class Inputs:
     """Makes the inputs of images: reads, darkens, enhances."""
 
-    def __init__(self, enhancer: Enhancer | None, alpha: float, darkening: Darkening | None) -> None:
+    def __init__(self, enhancer: Enhancer | None, alpha: float | None, darkening: Darkening | None) -> None:
         """Settings.
 
         Args:
             enhancer: the networks, None when no input needs them.
-            alpha: of "relit".
+            alpha: of "relit"; None is what the networks choose.
             darkening: None takes the images as they are.
         """
         self._enhancer, self._alpha, self._darkening = enhancer, alpha, darkening
-        stages = ("decom", "restoration", "illumination") if enhancer else ()
-        self.digests = {stage: weights_digest(getattr(enhancer, stage)) for stage in stages}
+        self.own_alpha = enhancer.own_alpha if enhancer else ""
+        nets = enhancer.originals if enhancer else {}
+        self.digests = {stage: weights_digest(net) for stage, net in nets.items()}
         if enhancer and enhancer.precision != "float32":
             self.digests["precision"] = enhancer.precision
 

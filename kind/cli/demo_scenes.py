@@ -20,7 +20,7 @@ def find_in_scenes(arguments: argparse.Namespace) -> list[Entry]:
     """Writes a few scenes to `inputs/` below --out, and what is found in them to `scenes/`.
 
     Args:
-        arguments: of `demo`: out, weights and precision.
+        arguments: of `demo`: out, variant, weights and precision.
 
     Returns:
         What to show of them.
@@ -41,6 +41,8 @@ def find_in_scenes(arguments: argparse.Namespace) -> list[Entry]:
         str(_SIZE),
         "--precision",
         arguments.precision,
+        "--variant",
+        arguments.variant,
     ]
     if arguments.weights:
         command += ["--weights", str(arguments.weights)]

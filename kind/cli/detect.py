@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detection.inputs import DEFAULT_ALPHA, DEFAULT_INPUT, INPUTS, needs_enhancer
+from detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.cli.jobs import (
     Job,
     add_inputs_argument,
@@ -19,7 +19,7 @@ from kind.cli.jobs import (
     work_through,
 )
 from kind.cli.overlap import Worked
-from kind.cli.relighting import add_weights_argument, check_alpha, load_enhancer
+from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
 from kind.errors import UserError
 from kind.image import Photo, write_photo
 
@@ -51,9 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="; ".join(f"{kind}: {text}" for kind, text in INPUTS.items()) + f" (default: {DEFAULT_INPUT})",
     )
     add_weights_argument(parser)
-    parser.add_argument(
-        "--alpha", type=float, default=DEFAULT_ALPHA, metavar="α", help="of --input relit (default: 5.0)"
-    )
+    add_alpha_argument(parser, "of --input relit: how much brighter")
     add_threshold_arguments(parser, confidence=0.25, max_detections=300)
     add_writing_arguments(parser)
     add_workers_argument(parser)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.annotations.flags import add_layout_arguments, read_annotations
-from detection.inputs import DEFAULT_ALPHA, INPUTS, needs_enhancer
+from detection.inputs import INPUTS, needs_enhancer
 from kind.cli.detect import add_threshold_arguments, thresholds_of
-from kind.cli.relighting import add_weights_argument, check_alpha, load_enhancer
+from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: raw,stretched,relit,reflectance)",
     )
     add_weights_argument(parser, precision="float32")
-    parser.add_argument(
-        "--alpha", type=float, default=DEFAULT_ALPHA, metavar="α", help="of relit (default: 5.0)"
-    )
+    add_alpha_argument(parser, "of relit: how much brighter")
     add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
     parser.add_argument(
         "--drawn-confidence",
@@ -237,7 +235,8 @@ def _definitions(flags: argparse.Namespace, thresholds: Thresholds, inputs: Inpu
     facts = [("Inputs", "; ".join(f"{kind}: {INPUTS[kind]}" for kind in flags.inputs))]
     if inputs.digests:
         digests = ", ".join(f"{stage} {digest[:_DIGITS]}" for stage, digest in inputs.digests.items())
-        relit = f"; α = {flags.alpha:g} (relit)" if "relit" in flags.inputs else ""
+        alpha = inputs.own_alpha if flags.alpha is None else f"{flags.alpha:g}"
+        relit = f"; α = {alpha} (relit)" if "relit" in flags.inputs else ""
         facts.append(("Networks", f"{digests}{relit}"))
     facts.append(
         (

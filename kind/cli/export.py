@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.cli.detect import add_threshold_arguments, thresholds_of
-from kind.cli.relighting import WEIGHTS_HELP
+from kind.cli.relighting import WEIGHTS_HELP, add_variant_argument
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,12 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, default=FORMATS[0], help="what is written (default: saved_model)"
     )
-    parser.add_argument(
-        "--weights",
-        type=Path,
-        metavar="DIR",
-        help=WEIGHTS_HELP,
-    )
+    add_variant_argument(parser)
+    parser.add_argument("--weights", type=Path, metavar="DIR", help=WEIGHTS_HELP)
     parser.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),
@@ -134,7 +130,7 @@ def _saved_model(arguments: argparse.Namespace) -> int:
 
     check_model_folder(arguments.out)
     detector = _detector(arguments, thresholds)
-    enhancer = Enhancer.load(arguments.weights, arguments.precision)
+    enhancer = Enhancer.load(arguments.weights, arguments.precision, arguments.variant)
     version = export_saved_model(
         arguments.out,
         enhancer,
@@ -175,7 +171,7 @@ def served_detector(net: Detector, thresholds: Thresholds, kind: str) -> ServedD
     Returns:
         What `kind.serving.signatures.make_signatures` takes.
     """
-    from detection.inputs import detector_input
+    from detection.inputs import detector_input, enhanced_parts
     from kind.serving.signatures import Found, ServedDetector
 
     def find(images, enhanced):
@@ -183,7 +179,7 @@ def served_detector(net: Detector, thresholds: Thresholds, kind: str) -> ServedD
         seen = detector_input(lambda *_: enhanced(), images, kind)
         return Found(*thresholds.search(net, seen))
 
-    return ServedDetector(find, tuple(net.class_names), thresholds.max_detections)
+    return ServedDetector(find, tuple(net.class_names), thresholds.max_detections, enhanced_parts([kind]))
 
 
 def _report(deviations: list[Deviation]) -> None:
@@ -218,7 +214,9 @@ def _tflite(arguments: argparse.Namespace) -> int:
     if arguments.calibrate:
         paths = find_photos([arguments.calibrate])[:_CALIBRATION_PHOTOGRAPHS]
         calibration = [read_photo(path).pixels for path in paths]
-    portable = make_portable(Enhancer.load(arguments.weights), arguments.image_size)
+    portable = make_portable(
+        Enhancer.load(arguments.weights, variant=arguments.variant), arguments.image_size
+    )
     name = "{}-{}x{}".format(arguments.out.resolve().name, *arguments.image_size)
     written = [write_tflite(arguments.out / f"{name}-float16.tflite", portable, _dark_photographs())]
     if calibration:
@@ -234,7 +232,7 @@ def _onnx(arguments: argparse.Namespace) -> int:
     from kind.serving.portable import make_portable
 
     check_onnx_is_installed()
-    portable = make_portable(Enhancer.load(arguments.weights), None)
+    portable = make_portable(Enhancer.load(arguments.weights, variant=arguments.variant), None)
     path = arguments.out / f"{arguments.out.resolve().name}.onnx"
     _print_written([write_onnx(path, portable, _dark_photographs())])
     return 0

@@ -168,7 +168,7 @@ def _report(out: Path, nets: dict[str, keras.Model], prefixes: dict[str, Path]) 
     """Prints, for each stage, whose weights `--weights DIR` stands for from now on."""
     from kind.pipeline import SHIPPED_WEIGHTS, find_weights
 
-    for stage, path in find_weights(out).items():
+    for stage, path in find_weights(_STAGES, out).items():
         if stage in nets:
             print(f"{stage}: {path} ({nets[stage].name}), from {prefixes[stage]}")
         elif SHIPPED_WEIGHTS in path.parents:

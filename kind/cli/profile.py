@@ -10,6 +10,7 @@ from pathlib import Path
 from kind.cli.relighting import WEIGHTS_HELP
 from kind.errors import UserError
 from kind.precision import PRECISIONS, chosen_precision
+from kind.variants import DEFAULT_VARIANT, VARIANTS
 
 _MARKER = "profile"
 _DEFAULT_SIZES = "400x600,1080x1920"
@@ -24,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_sizes(_DEFAULT_SIZES),
         metavar="HxW,…",
         help=f"heights and widths of the images in pixels (default: {_DEFAULT_SIZES})",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        action="append",
+        help=f"repeatable (default: {' and '.join(VARIANTS)}, or with --weights {DEFAULT_VARIANT})",
     )
     parser.add_argument("--weights", type=Path, metavar="DIR", help=WEIGHTS_HELP)
     parser.add_argument(
@@ -75,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     plan = Plan(
         arguments.sizes,
         list(dict.fromkeys(map(chosen_precision, arguments.precision or ["float32", "auto"]))),
+        list(dict.fromkeys(arguments.variant or ([DEFAULT_VARIANT] if arguments.weights else VARIANTS))),
         arguments.weights,
         arguments.reference,
         arguments.rounds,

@@ -24,6 +24,7 @@ from kind.cli.tile_progress import TileProgress
 from kind.errors import UserError
 from kind.image import Photo, write_photo
 from kind.precision import PRECISIONS
+from kind.variants import DEFAULT_VARIANT, VARIANTS
 
 if TYPE_CHECKING:
     from kind.pipeline import Enhanced, Enhancer
@@ -36,13 +37,7 @@ WEIGHTS_HELP = "folder of STAGE.keras files or run folders (default: the weights
 
 def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares how photographs are relit and written."""
-    parser.add_argument(
-        "--alpha",
-        type=float,
-        default=5.0,
-        metavar="α",
-        help="how much brighter: 1 keeps the illumination (default: 5.0)",
-    )
+    add_alpha_argument(parser, "how much brighter: 1 keeps the illumination")
     parser.add_argument(
         "--fusion",
         choices=("plain", "published"),
@@ -55,13 +50,9 @@ def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_weights_argument(parser: argparse.ArgumentParser, precision: str = DEFAULT_PRECISION) -> None:
-    """Declares where the three networks come from and what they compute in; `load_enhancer` reads it."""
-    parser.add_argument(
-        "--weights",
-        type=Path,
-        metavar="DIR",
-        help=WEIGHTS_HELP,
-    )
+    """Declares which networks, from where, and what they compute in; `load_enhancer` reads it."""
+    add_variant_argument(parser)
+    parser.add_argument("--weights", type=Path, metavar="DIR", help=WEIGHTS_HELP)
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -71,15 +62,36 @@ def add_weights_argument(parser: argparse.ArgumentParser, precision: str = DEFAU
     )
 
 
+def add_variant_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares which networks enhance."""
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        default=DEFAULT_VARIANT,
+        help="kind: the three networks of the paper; lite: one small network that does all of it in a "
+        f"fraction of the time (default: {DEFAULT_VARIANT})",
+    )
+
+
+def add_alpha_argument(parser: argparse.ArgumentParser, text: str) -> None:
+    """Declares --alpha; None is the variant's own choice."""
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        metavar="α",
+        help=f"{text} (default: 5.0; with --variant lite, what the network suggests for each photograph)",
+    )
+
+
 def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
-    """The networks that --weights and --precision ask for; says on stderr when auto chose bfloat16.
+    """The networks that the flags ask for; says on stderr when --precision auto chose bfloat16.
 
     Raises:
         UserError: when the weights cannot be used.
     """
     from kind.pipeline import Enhancer
 
-    enhancer = Enhancer.load(arguments.weights, arguments.precision)
+    enhancer = Enhancer.load(arguments.weights, arguments.precision, arguments.variant)
     if arguments.precision == "auto" and enhancer.precision == "bfloat16":
         text = (
             "kind: computing in bfloat16, which this processor is fast at (--precision float32 to avoid it)"
@@ -88,9 +100,9 @@ def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
     return enhancer
 
 
-def check_alpha(alpha: float) -> None:
+def check_alpha(alpha: float | None) -> None:
     """Refuses an --alpha that is no number from 0 on with a UserError."""
-    if not (math.isfinite(alpha) and alpha >= 0):
+    if alpha is not None and not (math.isfinite(alpha) and alpha >= 0):
         raise UserError(f"--alpha expects a number from 0 on, received {alpha}")
 
 
@@ -144,6 +156,6 @@ def relighting(
             if write_more:
                 write_more(job, photo, enhanced)
 
-        return Worked(f"{arguments.alpha:g}", write, (lambda: then(job, photo)) if then else None)
+        return Worked(f"{float(enhanced.alpha):.3g}", write, (lambda: then(job, photo)) if then else None)
 
     return work

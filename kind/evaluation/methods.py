@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from kind.errors import UserError
 from kind.image import find_photos, read_photo
-from kind.metrics.protocols import target_ratio
 from kind.network_files import weights_digest
-from kind.ops.stretch import min_max_stretch
-from kind.pipeline import DEFAULT_ALPHA, STAGES, Enhancer
+from kind.pipeline import Enhancer
 
 _MOST_NAMED = 5
 
@@ -74,22 +71,26 @@ class Method:
 
 
 class Network(Method):
-    """The pipeline of three networks."""
+    """The pipeline, of whichever variant."""
 
     def __init__(
-        self, enhancer: Enhancer, alpha: float = DEFAULT_ALPHA, fusion: str = "plain", name: str = "networks"
+        self,
+        enhancer: Enhancer,
+        alpha: float | None = None,
+        fusion: str = "plain",
+        name: str = "networks",
     ) -> None:
         """Wraps an enhancer.
 
         Args:
             enhancer: the networks.
-            alpha: of the raw and GT-mean protocols.
+            alpha: of the raw and GT-mean protocols; None is what the variant chooses itself.
             fusion: of the raw and GT-mean protocols; GT-ratio is plain by definition.
             name: what tables call it.
         """
         self.name = name
         self.enhancer, self.alpha, self.fusion = enhancer, alpha, fusion
-        self.digests = {stage: weights_digest(getattr(enhancer, stage)) for stage in STAGES}
+        self.digests = {stage: weights_digest(net) for stage, net in enhancer.originals.items()}
         self._run(np.zeros((16, 16, 3), np.float32), alpha, fusion)  # traces the graph outside the clock
 
     def identity(self, sample: Sample) -> str:
@@ -102,17 +103,13 @@ class Network(Method):
         return self._run(dark, self.alpha, self.fusion)
 
     def enhance_to(self, sample: Sample, dark: np.ndarray, target: np.ndarray) -> Output:
-        """Runs it with α = mean(L_high / (L_low + 1e-4)) and the plain product."""
-        illuminations = [
-            self.enhancer.decom(min_max_stretch(tf.constant(image[np.newaxis])), training=False)[1][0].numpy()
-            for image in (dark, target)
-        ]
-        return self._run(dark, target_ratio(*illuminations), "plain")
+        """Runs it with the α that the enhancer takes from the target, and the plain product."""
+        return self._run(dark, self.enhancer.alpha_to(dark, target), "plain")
 
-    def _run(self, dark: np.ndarray, alpha: float, fusion: str) -> Output:
+    def _run(self, dark: np.ndarray, alpha: float | None, fusion: str) -> Output:
         start = time.perf_counter()
-        relit = self.enhancer(tf.constant(dark[np.newaxis]), alpha=alpha, fusion=fusion).relit[0].numpy()
-        return Output(relit, time.perf_counter() - start, alpha)
+        enhanced = self.enhancer(dark, alpha=alpha, fusion=fusion, parts=("relit",))
+        return Output(enhanced.relit.numpy(), time.perf_counter() - start, float(enhanced.alpha))
 
 
 class Folder(Method):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 _SMALLEST_RANGE = 1e-3
@@ -26,6 +27,11 @@ def value_range(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The smallest and the largest value of each image: float32 [N, 1, 1, 1] both, from [N, H, W, C]."""
     smallest = tf.reduce_min(images, axis=[1, 2, 3], keepdims=True)
     return smallest, tf.reduce_max(images, axis=[1, 2, 3], keepdims=True)
+
+
+def range_of_array(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What `value_range` gives, without making a tensor of what may be large."""
+    return images.min(axis=(1, 2, 3), keepdims=True), images.max(axis=(1, 2, 3), keepdims=True)
 
 
 def stretched_by(images: tf.Tensor, smallest: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:

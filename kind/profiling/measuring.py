@@ -8,11 +8,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.pipeline import STAGES, Enhancer
+from kind.light_network import STAGE as LITE
+from kind.pipeline import Enhancer
 from kind.profiling.memory import peak_of
 from kind.profiling.public_checkout import networks_of_checkout
 from kind.profiling.public_networks import Builders, PublicGraph, networks_built_here, published_weights
-from kind.profiling.subjects import PUBLIC, OurSubjects, Subject, operations, parameters, public_subjects
+from kind.profiling.subjects import (
+    PUBLIC,
+    WHOLE,
+    OurSubjects,
+    Subject,
+    operations,
+    parameters,
+    public_subjects,
+)
+from kind.three_networks import KindEnhancer
+from kind.variants import DEFAULT_VARIANT
 
 
 class Row(NamedTuple):
@@ -49,6 +60,7 @@ class Plan(NamedTuple):
     Attributes:
         sizes: (height, width) of the images.
         precisions: "float32" or "bfloat16" each.
+        variants: each in every precision.
         weights: see `Enhancer.load`.
         reference: folder of a checkout of the published code; None builds the public graph here.
         rounds: each subject runs once a round, one after another.
@@ -58,6 +70,7 @@ class Plan(NamedTuple):
 
     sizes: Sequence[tuple[int, int]]
     precisions: Sequence[str]
+    variants: Sequence[str]
     weights: Path | None
     reference: Path | None
     rounds: int
@@ -79,8 +92,12 @@ def profile(plan: Plan, progress: Callable[[str], None]) -> tuple[list[Row], str
         UserError: when weights or the reference cannot be used.
     """
     builders = networks_of_checkout(plan.reference) if plan.reference else None
-    enhancers = [Enhancer.load(plan.weights, precision) for precision in plan.precisions]
-    graph = public_graph(enhancers[0], builders) if plan.with_public else None
+    enhancers = [
+        Enhancer.load(plan.weights, precision, variant)
+        for variant in plan.variants
+        for precision in plan.precisions
+    ]
+    graph = public_graph(_published(enhancers, plan), builders) if plan.with_public else None
     ours = [OurSubjects(enhancer) for enhancer in enhancers]
     rows = []
     for height, width in plan.sizes:
@@ -89,7 +106,10 @@ def profile(plan: Plan, progress: Callable[[str], None]) -> tuple[list[Row], str
             subjects += ours_at(height, width)
         progress(f"{height}x{width}: {plan.rounds} rounds of {len(subjects)} measurements")
         seconds = _seconds(subjects, plan.rounds)
-        counted, sizes = operations(enhancers[0], height, width), parameters(enhancers[0])
+        counted, sizes = {}, {}
+        for enhancer in enhancers[:: len(plan.precisions)]:
+            counted |= operations(enhancer, height, width)
+            sizes |= parameters(enhancer)
         scale = {s.network: times for s, times in zip(subjects, seconds) if s.implementation == PUBLIC}
         for subject, times in zip(subjects, seconds):
             is_ours = subject.implementation != PUBLIC
@@ -106,17 +126,22 @@ def profile(plan: Plan, progress: Callable[[str], None]) -> tuple[list[Row], str
                     peak_mib=_peak(plan, subject, height, width) if plan.with_memory else None,
                     seconds=median,
                     frames_per_second=1 / median,
-                    speed_up=_ratio(scale[subject.network], times) if graph else None,
+                    speed_up=_ratio(scale.get(subject.network, scale[WHOLE]), times) if graph else None,
                 )
             )
     return rows, graph.description if graph else None
 
 
-def public_graph(enhancer: Enhancer, builders: Builders | None = None) -> PublicGraph:
+def public_graph(enhancer: KindEnhancer, builders: Builders | None = None) -> PublicGraph:
     """The public graph with an enhancer's weights; without builders, they are `networks_built_here`."""
-    nets = dict(zip(STAGES, (enhancer.decom, enhancer.restoration, enhancer.illumination)))
-    weights = published_weights(nets)
+    weights = published_weights(enhancer.originals)
     return PublicGraph(builders or networks_built_here(weights), weights)
+
+
+def _published(enhancers: Sequence[Enhancer], plan: Plan) -> KindEnhancer:
+    """The networks that the public graph has too, whether they are measured or not."""
+    found = [enhancer for enhancer in enhancers if isinstance(enhancer, KindEnhancer)]
+    return found[0] if found else KindEnhancer.from_files(plan.weights, "float32")
 
 
 def _seconds(subjects: Sequence[Subject], rounds: int) -> list[list[float]]:
@@ -141,6 +166,7 @@ def _peak(plan: Plan, subject: Subject, height: int, width: int) -> float:
         f"--network={subject.network}",
         f"--implementation={subject.implementation}",
         f"--precision={subject.precision}",
+        f"--variant={LITE if subject.network == LITE else DEFAULT_VARIANT}",
         f"--height={height}",
         f"--width={width}",
     ]

@@ -27,8 +27,8 @@ _MOVING = frozenset(
 )
 _ELEMENTWISE = frozenset(
     "Abs Add AddN AddV2 BiasAdd Ceil Cos Div DivNoNan Elu Equal Erf Exp Expm1 Floor FloorDiv FloorMod "
-    "Greater GreaterEqual Invert LeakyRelu Less LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr "
-    "Maximum Minimum Mul Neg NotEqual Pow Range RealDiv Reciprocal Relu Relu6 Rint Round Rsqrt "
+    "Greater GreaterEqual Invert IsFinite IsNan LeakyRelu Less LessEqual Log Log1p LogicalAnd LogicalNot "
+    "LogicalOr Maximum Minimum Mul Neg NotEqual Pow Range RealDiv Reciprocal Relu Relu6 Rint Round Rsqrt "
     "Select SelectV2 Selu Sigmoid Sign Sin Softplus Softsign Sqrt Square Sub Tan Tanh".split()
 )
 _REDUCTIONS = frozenset("All Any ArgMax ArgMin Max Mean Min Prod Sum".split())

@@ -8,6 +8,7 @@ import os
 import sys
 
 from kind.profiling.memory import resident
+from kind.variants import DEFAULT_VARIANT
 
 _RUNS = 2
 
@@ -21,6 +22,7 @@ def main() -> None:
         parser.add_argument(name, type=int, required=True)
     for name in ("--weights", "--reference"):
         parser.add_argument(name)
+    parser.add_argument("--variant", default=DEFAULT_VARIANT)
     flags = parser.parse_args()
     before = resident("VmRSS")
     with contextlib.redirect_stdout(open(os.devnull, "w")):  # other people's code may print
@@ -32,7 +34,7 @@ def _run(flags: argparse.Namespace) -> None:
     from kind.pipeline import Enhancer
     from kind.profiling.subjects import PUBLIC, OurSubjects, public_subjects
 
-    enhancer = Enhancer.load(flags.weights, flags.precision)
+    enhancer = Enhancer.load(flags.weights, flags.precision, flags.variant)
     if flags.implementation == PUBLIC:
         from kind.profiling.measuring import public_graph
         from kind.profiling.public_checkout import networks_of_checkout

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kind.pipeline import DEFAULT_ALPHA, STAGES, Enhancer
+from kind.pipeline import Enhancer
 from kind.profiling.operations import count_operations
 from kind.profiling.public_networks import PublicGraph
+from kind.three_networks import DEFAULT_ALPHA, STAGES
 
 WHOLE = "whole"
 PUBLIC = "public graph"
@@ -23,7 +24,7 @@ class Subject(NamedTuple):
     """Something whose speed is measured.
 
     Attributes:
-        network: a stage, or `WHOLE`.
+        network: a stage, or `WHOLE`; "lite" is both.
         implementation: "kind" or `PUBLIC`.
         precision: "float32" or "bfloat16".
         run: does it once for an image of the size that it was made for, and waits for the result.
@@ -36,12 +37,13 @@ class Subject(NamedTuple):
 
 
 class OurSubjects:
-    """The three networks as they compute in the pipeline, and the pipeline with the relit image only."""
+    """The networks as they compute in the pipeline, and the pipeline with the relit image only."""
 
     def __init__(self, enhancer: Enhancer) -> None:
         """Makes a graph for all sizes of each network, as the pipeline has one."""
         self._enhancer = enhancer
-        self._graphs = dict(zip(STAGES, map(_graph, enhancer.networks)))
+        parts = enhancer.networks if len(enhancer.networks) > 1 else {}
+        self._graphs = {stage: _graph(net) for stage, net in parts.items()}
 
     def __call__(self, height: int, width: int) -> list[Subject]:
         """What is to be measured for images of one size."""
@@ -51,7 +53,7 @@ class OurSubjects:
             inputs = map(tf.constant, _random(height, width, *_CHANNELS[stage]))
             subjects.append(Subject(stage, "kind", precision, _call(graph, *inputs)))
         (image,) = _random(height, width, 3)
-        return [*subjects, Subject(WHOLE, "kind", precision, lambda: self._relit(image))]
+        return [*subjects, Subject(_whole(self._enhancer), "kind", precision, lambda: self._relit(image))]
 
     def _relit(self, image: np.ndarray) -> np.ndarray:
         return np.asarray(self._enhancer(image, parts=("relit",)).relit)
@@ -71,19 +73,23 @@ def public_subjects(graph: PublicGraph, height: int, width: int) -> list[Subject
 def operations(enhancer: Enhancer, height: int, width: int) -> dict[str, int]:
     """FLOPs by network for one image, see `kind.profiling.operations`; tiles are not counted twice."""
     counts = {}
-    for stage, net in zip(STAGES, (enhancer.decom, enhancer.restoration, enhancer.illumination)):
-        shapes = [(1, height, width, channels) for channels in _CHANNELS[stage]]
+    for stage, net in enhancer.originals.items():
+        shapes = [(1, height, width, tensor.shape[-1]) for tensor in net.inputs]
         counts[stage] = _flops(lambda *inputs, net=net: _called(net, inputs), shapes)
-    exact = Enhancer(enhancer.decom, enhancer.restoration, enhancer.illumination)
-    counts[WHOLE] = _flops(lambda image: exact(image, parts=("relit",)).relit, [(1, height, width, 3)])
-    return counts
+    exact = type(enhancer)(**enhancer.originals)
+    relit = _flops(lambda image: exact(image, parts=("relit",)).relit, [(1, height, width, 3)])
+    return {**counts, _whole(enhancer): relit}
 
 
 def parameters(enhancer: Enhancer) -> dict[str, int]:
     """Weights by network, moving statistics included."""
-    nets = (enhancer.decom, enhancer.restoration, enhancer.illumination)
-    counts = {stage: net.count_params() for stage, net in zip(STAGES, nets)}
-    return {**counts, WHOLE: sum(counts.values())}
+    counts = {stage: net.count_params() for stage, net in enhancer.originals.items()}
+    return {**counts, _whole(enhancer): sum(counts.values())}
+
+
+def _whole(enhancer: Enhancer) -> str:
+    """What the pipeline's line is called: a single network's own name, `WHOLE` of several."""
+    return WHOLE if len(enhancer.originals) > 1 else next(iter(enhancer.originals))
 
 
 def _flops(function: Callable, shapes: list[tuple[int, ...]]) -> int:

@@ -85,6 +85,9 @@ def deviations(
         Deviation(name, output, _levels_between(served[name][output][0].numpy(), part[0]), GREY_LEVELS, 1.0)
         for (name, output), part in expected.items()
     ]
+    chosen, alpha_served = float(enhanced.alpha[0]), float(served["serving_default"]["alpha"][0])
+    relative = abs(alpha_served - chosen) / chosen
+    found.append(Deviation("serving_default", "alpha", relative, "of its value", 1e-3))
     if detector:
         expected_boxes = detector.find(images, lambda: enhanced)
         served["detect"] = run["detect"](image_bytes=image_bytes)

@@ -10,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from kind.metrics.psnr import psnr
-from kind.pipeline import DEFAULT_ALPHA, Enhancer
+from kind.pipeline import Enhancer
+
+_ALPHA = 5.0  # of comparisons
 
 
 class Portable(NamedTuple):
@@ -32,7 +34,7 @@ class Portable(NamedTuple):
             image = tf.convert_to_tensor(photograph[np.newaxis], tf.float32)
             if self.size:
                 image = tf.clip_by_value(tf.image.resize(image, self.size, antialias=True), 0.0, 1.0)
-            yield image.numpy(), np.float32([DEFAULT_ALPHA])
+            yield image.numpy(), np.float32([_ALPHA])
 
 
 class Written(NamedTuple):

@@ -14,8 +14,6 @@ from kind.serving.graph_images import decode_photos, encode_png
 MAX_PIXELS = 50_000_000
 """Larger images are refused. Tiles bound what the networks take; the image and the results take the rest."""
 
-_LOOKED_AT = ("restored", "relit")  # what a detector may want to see, besides the image itself
-
 NO_CLASS = -1
 """The class of rows that hold no box."""
 
@@ -42,14 +40,16 @@ class ServedDetector:
 
     Attributes:
         find: called inside a graph with images, float32 [1, H, W, 3] in [0, 1], and a function that gives
-            what the pipeline makes of them, which runs only when it is called.
+            the wanted parts of what the pipeline makes of them, which runs only when it is called.
         class_names: by class number.
         max_detections: M of what `find` returns.
+        parts: names of the wanted parts, of `kind.pipeline.PARTS`; none for a detector of the image itself.
     """
 
     find: Callable[[tf.Tensor, Callable[[], Enhanced]], Found]
     class_names: tuple[str, ...]
     max_detections: int
+    parts: tuple[str, ...] = ()
 
 
 class Signatures(NamedTuple):
@@ -73,8 +73,8 @@ def make_signatures(
 ) -> Signatures:
     """Wraps the pipeline in signatures of which every input and output has a batch dimension N.
 
-    - `serving_default`: image_bytes string [N] → enhanced_bytes string [N] (PNG) and, with a detector, what
-      `detect` gives
+    - `serving_default`: image_bytes string [N] → enhanced_bytes string [N] (PNG), alpha float32 [N] that was
+      chosen and, with a detector, what `detect` gives
     - `enhance`: image_bytes string [N], alpha float32 [N] → enhanced_bytes string [N]
     - `decompose`: image_bytes → reflectance_bytes, illumination_bytes string [N] (PNG)
     - `detect`, only with a detector: image_bytes → boxes float32 [N, M, 4] (left, top, right, bottom in
@@ -100,13 +100,14 @@ def make_signatures(
 
     def serving_default(image_bytes):
         def make(pixels, gray, _):
-            enhanced = enhancer.in_graph(pixels, parts=_LOOKED_AT)
-            outputs = {"enhanced_bytes": encode_png(enhanced.relit[0], gray)}
+            enhanced = enhancer.in_graph(pixels, parts={"relit", *(detector.parts if detector else ())})
+            outputs = {"enhanced_bytes": encode_png(enhanced.relit[0], gray), "alpha": enhanced.alpha[0]}
             if detector:
                 outputs.update(_boxes(detector, detector.find(pixels, lambda: enhanced)))
             return outputs
 
-        return each(make, image_bytes, {"enhanced_bytes": _BYTES, **(_boxes_spec(detector))})
+        spec = {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([]), **_boxes_spec(detector)}
+        return each(make, image_bytes, spec)
 
     def enhance(image_bytes, alpha):
         checked = _checked_alpha(alpha, tf.shape(image_bytes)[0], "image_bytes")
@@ -130,7 +131,7 @@ def make_signatures(
     def detect(image_bytes):
         def make(pixels, _, __):
             return _boxes(
-                detector, detector.find(pixels, lambda: enhancer.in_graph(pixels, parts=_LOOKED_AT))
+                detector, detector.find(pixels, lambda: enhancer.in_graph(pixels, parts=detector.parts))
             )
 
         return each(make, image_bytes, _boxes_spec(detector))

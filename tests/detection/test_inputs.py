@@ -9,7 +9,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from detection.inputs import DEFAULT_INPUT, INPUTS, detector_input, detector_inputs, needs_enhancer
-from kind.pipeline import DEFAULT_ALPHA, Enhancer
+from kind.pipeline import Enhancer
+from kind.three_networks import DEFAULT_ALPHA, KindEnhancer
 
 IMAGES = np.random.default_rng(0).uniform(0.1, 0.4, (2, 9, 7, 3)).astype(np.float32)
 
@@ -20,7 +21,7 @@ def enhancer():
     image, reflectance = keras.Input((None, None, 3)), keras.Input((None, None, 3))
     illumination, alpha = keras.Input((None, None, 1)), keras.Input((None, None, 1))
     mean = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer=keras.initializers.Constant(1 / 3))
-    return Enhancer(
+    return KindEnhancer(
         keras.Model(image, [keras.layers.Activation("linear")(image), mean(image)]),
         keras.Model([reflectance, illumination], keras.layers.Multiply()([reflectance, reflectance])),
         keras.Model([illumination, alpha], keras.layers.Multiply()([illumination, alpha])),

@@ -12,7 +12,7 @@ from data.darkening import PRESETS, darken
 from detection.sources import Making, make_sources
 from kind.image import read_photo, write_photo
 from kind.ops.stretch import min_max_stretch
-from kind.pipeline import Enhancer
+from kind.three_networks import KindEnhancer
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_what_the_networks_make_is_kept_by_their_weights(images, tmp_path):
 
         image, light, other = (keras.Input((None, None, channels)) for channels in (3, 1, 1))
         shade = keras.layers.Conv2D(1, 1)(image)
-        return Enhancer(
+        return KindEnhancer(
             keras.Model(image, [image, shade]),
             keras.Model([image, light], times()(image)),
             keras.Model([light, other], times()(light)),

@@ -14,7 +14,7 @@ from illumination.model import adjustment_net
 from kind.metrics.average_precision import average_precision
 from kind.metrics.boxes import Objects, Predictions
 from kind.network_files import load_net, save_net
-from kind.pipeline import Enhancer
+from kind.three_networks import KindEnhancer
 
 TINY = Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1)
 SIZE = 64
@@ -55,7 +55,7 @@ def detector():
 @pytest.fixture(scope="module")
 def enhancer():
     tf.keras.utils.set_random_seed(1)
-    return Enhancer(decomposition_net(), small_restoration(), adjustment_net())
+    return KindEnhancer(decomposition_net(), small_restoration(), adjustment_net())
 
 
 def gradients(stage, sample):

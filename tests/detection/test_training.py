@@ -20,7 +20,7 @@ from detection.model import Detector, Proportions
 from detection.stage import DetectionStage
 from illumination.model import adjustment_net
 from kind.network_files import load_net
-from kind.pipeline import Enhancer
+from kind.three_networks import KindEnhancer
 from kind.training.loop import train
 from kind.training.run_folder import RunFolder
 from restoration.unet import unet
@@ -79,7 +79,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(scenes, tmp_path, monkeypatch)
 
 @pytest.mark.slow
 def test_joint_training_moves_all_networks_and_writes_each(scenes, tmp_path):
-    enhancer = Enhancer(decomposition_net(), unet(), adjustment_net())
+    enhancer = KindEnhancer(decomposition_net(), unet(), adjustment_net())
     folder = run(tmp_path, scenes, enhancer, input="reflectance", joint=True, epochs=1, optimiser="adamw")
     parts = {name: load_net(tmp_path / f"{name}.keras") for name in ("decom", "restoration", "detector")}
     assert isinstance(parts["detector"], Detector)

@@ -6,7 +6,7 @@ from tensorflow import keras
 from joint.config import JointConfig
 from joint.stage import JointStage, joint_net, recipe
 from kind.network_files import load_net, save_net
-from kind.pipeline import Enhancer
+from kind.three_networks import KindEnhancer
 
 
 def nets():
@@ -89,7 +89,7 @@ def test_the_parts_of_a_saved_network_are_the_enhancer(stage, sample, tmp_path):
     loaded = load_net(tmp_path / "joint.keras")
     parts = stage.parts(loaded)
     assert list(parts) == ["decom", "restoration", "illumination"]
-    enhanced = Enhancer(**parts)(sample["low"], alpha=3.0)
+    enhanced = KindEnhancer(**parts)(sample["low"], alpha=3.0)
     relit = joint_net(*parts.values())([enhanced.stretched, tf.fill((2, 13, 15, 1), 3.0)])
     np.testing.assert_allclose(relit, enhanced.relit, atol=1e-6)
 

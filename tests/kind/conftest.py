@@ -6,16 +6,21 @@ import tensorflow as tf
 
 @pytest.fixture(scope="session")
 def untrained_weights(tmp_path_factory):
-    """A folder with the three networks as they are before training, always the same."""
+    """A folder with the networks of both variants as they are before training, always the same."""
     from decom.model import decomposition_net
     from illumination.model import adjustment_net
     from kind.network_files import save_net
+    from lite.model import lite_net
     from restoration.unet import unet
 
     tf.keras.utils.set_random_seed(7)
     folder = tmp_path_factory.mktemp("weights")
-    for stage, net in zip(
-        ("decom", "restoration", "illumination"), (decomposition_net(), unet(), adjustment_net())
-    ):
+    nets = {
+        "decom": decomposition_net(),
+        "restoration": unet(),
+        "illumination": adjustment_net(),
+        "lite": lite_net(),
+    }
+    for stage, net in nets.items():
         save_net(net, folder / f"{stage}.keras")
     return folder

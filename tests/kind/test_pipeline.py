@@ -7,6 +7,7 @@ from tensorflow import constant as tf_constant
 from kind import pipeline, windows
 from kind.errors import UserError
 from kind.pipeline import Enhancer, find_weights
+from kind.three_networks import STAGES
 
 CONSTANTS = (0.0, 0.5, 1.0)
 
@@ -118,13 +119,13 @@ def test_other_shapes_and_types_are_refused(enhancer, images, received):
 
 def test_weights_are_found_in_files_and_run_folders_and_the_rest_ships(tmp_path):
     with pytest.raises(UserError, match="no such folder of weights"):
-        find_weights(tmp_path / "missing")
+        find_weights(STAGES, tmp_path / "missing")
     with pytest.raises(UserError, match="expected any of decom.keras"):
-        find_weights(tmp_path)
+        find_weights(STAGES, tmp_path)
     (tmp_path / "decom").mkdir()
     (tmp_path / "decom" / "best.keras").touch()
     (tmp_path / "illumination.keras").touch()
-    assert find_weights(tmp_path) == {
+    assert find_weights(STAGES, tmp_path) == {
         "decom": tmp_path / "decom" / "best.keras",
         "restoration": pipeline.SHIPPED_WEIGHTS / "restoration.keras",
         "illumination": tmp_path / "illumination.keras",

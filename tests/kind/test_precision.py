@@ -43,7 +43,7 @@ def photograph(height, width):
 def test_everything_but_the_heads_computes_in_bfloat16(enhancers):
     plain, half = (enhancers[name] for name in ("float32", "bfloat16"))
     assert half.decom.layers[1].compute_dtype == "float32"  # the given networks stay as they are
-    for net, copy in zip((plain.decom, plain.restoration, plain.illumination), half.networks):
+    for net, copy in zip(plain.originals.values(), half.networks.values()):
         assert copy.name == net.name
         assert [tensor.dtype for tensor in copy.outputs] == [tf.float32] * len(net.outputs)
         hidden = [layer for layer in copy.layers if layer.weights]

@@ -5,7 +5,7 @@ import pytest
 from tensorflow import keras
 
 from kind.receptive_field import Span, UnknownReach, needed_spans, stride, values_per_pixel
-from kind.windows import Windows
+from kind.three_networks import KindEnhancer
 
 
 def small_unet(levels=2):
@@ -80,7 +80,7 @@ def test_networks_that_may_see_everything_get_the_whole_image():
     plane = keras.Input((None, None, 1))
     same = keras.Model([image, light], keras.layers.Activation("linear")(image))
     adjust = keras.Model([light, plane], keras.layers.Multiply()([light, plane]))
-    windows = Windows(decom, same, adjust, reach_of_fusion=0, half=False)
+    windows = KindEnhancer(decom, same, adjust).windows
     assert windows.holds_whole(1, 100_000, 100_000)
 
 
@@ -89,7 +89,7 @@ def test_a_batch_is_cut_into_images_before_images_are_cut(monkeypatch):
     from illumination.model import adjustment_net
     from restoration.unet import unet
 
-    windows = Windows(decomposition_net(), unet(), adjustment_net(), reach_of_fusion=12, half=False)
+    windows = KindEnhancer(decomposition_net(), unet(), adjustment_net()).windows
     monkeypatch.setattr("kind.windows.WORKING_MEMORY", windows._bytes_per_pixel * 10_001)
     assert windows.holds_whole(1, 100, 100) and not windows.holds_whole(2, 100, 100)
     assert [window.images for window in windows.of(5, 50, 100)] == [slice(0, 2), slice(2, 4), slice(4, 5)]

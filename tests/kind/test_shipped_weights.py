@@ -5,13 +5,14 @@ from skimage.metrics import structural_similarity
 
 from data.samples import builtin_samples
 from kind.network_files import load_net
-from kind.pipeline import SHIPPED_WEIGHTS, STAGES, Enhancer, find_weights
+from kind.pipeline import SHIPPED_WEIGHTS, Enhancer, find_weights
+from kind.three_networks import STAGES
 
 LARGEST = 25e6
 
 
 def test_they_are_the_three_networks_and_small():
-    counts = [load_net(path).count_params() for path in find_weights().values()]
+    counts = [load_net(path).count_params() for path in find_weights(STAGES).values()]
     assert counts == [235_876, 7_760_739, 19_393]
     assert sum(path.stat().st_size for path in SHIPPED_WEIGHTS.iterdir()) <= LARGEST
     assert {f"{stage}.keras" for stage in STAGES} <= {path.name for path in SHIPPED_WEIGHTS.iterdir()}

@@ -11,6 +11,7 @@ from kind.errors import UserError
 from kind.evaluation.results import Results
 from kind.image import read_photo, write_photo
 from kind.pipeline import Enhancer
+from kind.three_networks import KindEnhancer
 
 KINDS = ("raw", "stretched", "relit", "reflectance")
 
@@ -34,9 +35,9 @@ def test_identities_change_with_what_the_input_depends_on(sample, bright_network
     assert changed(alpha=4.0) == {"relit"}
     assert changed(darkening=Darkening("dusk", 0)) == set(KINDS)
     assert changed(sample._replace(index=4)) == set()  # only dark twins depend on it
-    other = Enhancer(base.decom, base.restoration, base.decom)
+    other = KindEnhancer(base.decom, base.restoration, base.decom)
     assert changed(enhancer=other) == {"relit"}
-    other = Enhancer(base.illumination, base.restoration, base.illumination)
+    other = KindEnhancer(base.illumination, base.restoration, base.illumination)
     assert changed(enhancer=other) == {"relit", "reflectance"}
     write_photo(sample.image.path, read_photo(sample.image.path).pixels / 2)
     assert changed() == set(KINDS)

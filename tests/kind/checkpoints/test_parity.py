@@ -6,7 +6,7 @@ from tensorflow import keras
 
 from kind.checkpoints.names import PUBLISHED
 from kind.checkpoints.tensorflow1 import load_checkpoint
-from kind.pipeline import Enhancer
+from kind.three_networks import KindEnhancer
 
 TOLERANCE = {"output": 1e-5, "output_gain": 2e-5}
 FAMILIES = (("kind", "kind", ""), ("kind-plus", "kind_plus", "plus_"))
@@ -83,7 +83,7 @@ def test_fusion_behind_imported_networks_equals_the_original(golden, official, f
     arrays = golden("fuse")
     reflectance, illumination = keras.Input((None, None, 3)), keras.Input((None, None, 1))
     unchanged = keras.layers.Activation("linear")(reflectance)  # as in the golden file
-    enhancer = Enhancer(
+    enhancer = KindEnhancer(
         official("kind", "kind", "decom"),
         keras.Model([reflectance, illumination], unchanged),
         official("kind", "kind", "illumination"),

@@ -7,7 +7,7 @@ from kind.evaluation.baselines import all_baselines
 from kind.evaluation.methods import Folder, Network
 from kind.image import read_photo
 from kind.metrics.protocols import target_ratio
-from kind.pipeline import Enhancer
+from kind.three_networks import KindEnhancer
 
 
 def enhancer(scale=0.5):
@@ -23,7 +23,9 @@ def enhancer(scale=0.5):
     )
     restoration = keras.Model([reflectance, illumination], keras.layers.Activation("linear")(reflectance))
     brighter = keras.layers.Multiply()([illumination, alpha])
-    return Enhancer(decom, restoration, keras.Model([illumination, alpha], keras.layers.ReLU(1.0)(brighter)))
+    return KindEnhancer(
+        decom, restoration, keras.Model([illumination, alpha], keras.layers.ReLU(1.0)(brighter))
+    )
 
 
 def test_the_network_takes_alpha_from_the_settings_or_from_the_target(make_samples):

@@ -107,7 +107,7 @@ BYTES = (tf.string, [None])
 NUMBERS = (tf.float32, [None])
 TENSOR = (tf.float32, [None, None, None, 3])
 CONTRACT = {
-    "serving_default": ({"image_bytes": BYTES}, {"enhanced_bytes": BYTES, **BOXES}),
+    "serving_default": ({"image_bytes": BYTES}, {"enhanced_bytes": BYTES, "alpha": NUMBERS, **BOXES}),
     "enhance": ({"image_bytes": BYTES, "alpha": NUMBERS}, {"enhanced_bytes": BYTES}),
     "decompose": ({"image_bytes": BYTES}, {"reflectance_bytes": BYTES, "illumination_bytes": BYTES}),
     "detect": ({"image_bytes": BYTES}, BOXES),
@@ -130,7 +130,7 @@ def test_the_signatures_are_what_clients_rely_on(loaded):
 def test_without_a_detector_nothing_speaks_of_boxes(enhancer):
     functions = make_signatures(enhancer).functions
     assert set(functions) == set(CONTRACT) - {"detect"}
-    assert set(functions["serving_default"].structured_outputs) == {"enhanced_bytes"}
+    assert set(functions["serving_default"].structured_outputs) == {"enhanced_bytes", "alpha"}
 
 
 def test_images_of_different_sizes_are_enhanced_in_one_batch(ask):
@@ -172,6 +172,7 @@ def test_an_empty_batch_is_a_batch(ask):
     served = ask("serving_default", image_bytes=np.array([], object).astype("S"))
     assert {name: list(part.shape) for name, part in served.items()} == {
         "enhanced_bytes": [0],
+        "alpha": [0],
         **{name: [0, *shape[1:]] for name, (_, shape) in BOXES.items()},
     }
 
@@ -331,7 +332,8 @@ def test_the_trained_architecture_is_the_pipeline(untrained_weights, tmp_path):
     version = export_saved_model(folder, enhancer, photograph=photograph(37, 53), look=seen.extend)
     assert version == folder / "1" and {entry.signature for entry in seen} == set(CONTRACT) - {"detect"}
     for entry in seen:
-        assert entry.is_within and entry.limit == (1e-5 if entry.signature == "enhance_tensor" else 1), entry
+        limit = {"relit": 1e-5, "alpha": 1e-3}.get(entry.output, 1)
+        assert entry.is_within and entry.limit == limit, entry
 
 
 def test_a_model_that_is_refused_leaves_nothing_behind(enhancer, tmp_path):

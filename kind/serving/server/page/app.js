@@ -92,9 +92,8 @@ async function open(file) {
   photo = opened;
   relit = null;
   reset();
-  await relight(opened.preview);
+  await relight(opened.preview, null);
   await takeApart(opened);
-  await find(opened);
 }
 
 function reset() {
@@ -121,14 +120,20 @@ function schedule(blob) {
   timer = setTimeout(() => relight(blob), blob === photo.preview ? 0 : DEBOUNCE);
 }
 
-async function relight(blob) {
+// Without a wanted α the model chooses one, and finds objects in the same pass.
+async function relight(blob, wanted = alpha()) {
   const mine = (relighting = new AbortController());
-  const wanted = alpha();
+  const opened = photo;
   say("Relighting …", true);
   try {
-    const result = await enhanced(blob, wanted, mine.signal);
+    const answer = await enhanced(blob, wanted, mine.signal);
+    if (wanted === null && opened === photo && answer.number !== undefined) {
+      showFound(answer, await sizeOf(blob)); // an α that was moved meanwhile changes no boxes
+    }
     if (mine.signal.aborted) return;
     at("error").hidden = true;
+    const result = imageOf(answer, "enhanced_bytes");
+    if (wanted === null) wanted = showAlpha(answer.alpha);
     show(result, "after", "part-relit");
     if (blob !== photo.preview) return;
     relit = { blob: result, alpha: wanted };
@@ -139,11 +144,20 @@ async function relight(blob) {
   }
 }
 
-async function enhanced(blob, wanted, signal) {
-  const answer = has("enhance")
-    ? await predict(server.model, "enhance", blob, { alpha: wanted }, signal)
-    : await predict(server.model, "serving_default", blob, {}, signal);
-  return imageOf(answer, "enhanced_bytes");
+function enhanced(blob, wanted, signal) {
+  return wanted === null || !has("enhance")
+    ? predict(server.model, "serving_default", blob, {}, signal)
+    : predict(server.model, "enhance", blob, { alpha: wanted }, signal);
+}
+
+// Moves the slider to what the model chose; models that do not say leave it where it is.
+function showAlpha(chosen) {
+  if (chosen !== undefined) {
+    at("alpha").max = Math.max(at("alpha").max, Math.ceil(2 * chosen));
+    at("alpha").value = chosen;
+    at("alpha-value").value = alpha().toFixed(1);
+  }
+  return alpha();
 }
 
 async function takeApart(opened) {
@@ -153,16 +167,6 @@ async function takeApart(opened) {
     if (opened !== photo) return;
     show(imageOf(parts, "reflectance_bytes"), "part-reflectance");
     show(imageOf(parts, "illumination_bytes"), "part-illumination");
-  } catch (error) {
-    fail(error);
-  }
-}
-
-async function find(opened) {
-  if (!has("detect") || opened !== photo) return;
-  try {
-    const found = await predict(server.model, "detect", opened.preview, {});
-    if (opened === photo) showFound(found, await sizeOf(opened.preview));
   } catch (error) {
     fail(error);
   }
@@ -215,7 +219,7 @@ async function relitWhole(maxPixels) {
   say("Relighting the whole photograph …", true);
   const whole = await reduced(bitmap, Math.max(bitmap.width, bitmap.height) * scale);
   try {
-    return await enhanced(whole, relit.alpha, undefined);
+    return imageOf(await enhanced(whole, relit.alpha, undefined), "enhanced_bytes");
   } catch (error) {
     const lower = Number(/limit is (\d+)/.exec(error.message)?.[1]);
     if (!(lower < maxPixels)) throw error;

@@ -92,8 +92,9 @@ class Brightener(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def serving_default(self, image_bytes):
-        enhanced = self.relit(image_bytes, tf.fill(tf.shape(image_bytes), 2.0))
-        return {"enhanced_bytes": enhanced, **(self.detect(image_bytes) if self.boxes else {})}
+        alpha = tf.fill(tf.shape(image_bytes), 2.0)
+        enhanced = {"enhanced_bytes": self.relit(image_bytes, alpha)}
+        return {**enhanced, "alpha": alpha, **self.detect(image_bytes)} if self.boxes else enhanced
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32), tf.TensorSpec([None], tf.float32)]

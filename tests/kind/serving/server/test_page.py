@@ -139,7 +139,8 @@ def test_a_photograph_is_shown_with_its_parts_and_boxes(page, photograph):
     page.open(photograph)
     assert page.at("after").size["width"] > 300
     before, after = page.level("before"), wait_for(lambda: page.level("after"))
-    assert after > 3 * before
+    assert after == pytest.approx(2 * before, rel=0.05)  # the α that the model chose
+    assert page.text("alpha-value") == "2.0" and page.at("alpha").get_attribute("value") == "2"
     assert wait_for(lambda: page.level("part-reflectance")) > before
     assert wait_for(lambda: page.level("part-illumination")) == pytest.approx(before, abs=4)
     found = wait_for(lambda: page.browser.find_elements("css selector", "#found-list li"))

@@ -1,0 +1,166 @@
+"""The variant "lite": one small network for the whole of an enhancement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow import keras
+
+from kind.errors import UserError
+from kind.graph_tiles import over_tiles
+from kind.network_files import load_net
+from kind.ops.exposure import exposed, exposure_for
+from kind.ops.fusion import MASK_REACH
+from kind.ops.stretch import range_of_array, stretched_by, value_range
+from kind.pipeline import Enhanced, Enhancer, find_weights
+from kind.receptive_field import Span, needed_spans, stride, values_per_pixel
+from kind.windows import Reach
+
+STAGE = "lite"
+
+_SMALLEST_LIGHT = 1e-4
+
+
+class LiteEnhancer(Enhancer):
+    """The pipeline of one network that sees each tile, and something of the whole image.
+
+    What it sees of the whole are means and maxima of its own coarsest values, the overview. Large images
+    are therefore looked at twice, tile by tile: for the overview, and for the result.
+    """
+
+    variant = "lite"
+    passes = 2
+    own_alpha = "suggested by the network"
+
+    def __init__(self, lite: keras.Model, precision: str = "float32") -> None:
+        """Takes the network.
+
+        Args:
+            lite: what `lite.model.lite_net` builds.
+            precision: see `Enhancer.load`.
+
+        Raises:
+            ValueError: on another precision.
+            UserError: when the network is another one.
+        """
+        super().__init__({STAGE: lite}, precision)
+        self._net = self.networks[STAGE]
+        try:
+            seen = [self._net.get_layer(name).output for name in ("down_3", "square_root")]
+            overview = self._net.get_layer("overview_join").output
+            *picture, log_alpha = self._net.outputs
+        except ValueError as error:
+            raise UserError(f"{lite.name!r} is no light network, which train_stage.py lite makes") from error
+        self._glance = keras.Model(self._net.input, seen)
+        self._picture = keras.Model([self._net.input, overview], picture)
+        self._suggestion = keras.Model(overview, log_alpha)
+        self._cell = stride(self._glance)  # a square of so many pixels is one coarsest value
+        self._fold = self._net.get_layer("fold").side
+
+    @classmethod
+    def from_files(cls, weights: str | Path | None, precision: str) -> LiteEnhancer:
+        """Reads the network; see `Enhancer.load`."""
+        return cls(load_net(find_weights((STAGE,), weights)[STAGE]), precision)
+
+    def reach(self) -> Reach:
+        """What tiles are planned by."""
+        coarsest = max(stride(self._glance), stride(self._picture))
+        tile = Span(0, 64 * coarsest - 1)
+        fused = tile.wider(MASK_REACH, MASK_REACH)
+        seen, _ = needed_spans(self._picture, [fused, fused])
+        (glanced,) = needed_spans(self._glance, [Span(0, 63), Span(0, 64 * coarsest // self._fold - 1)])
+        seen = seen.joined(glanced)
+        halo = max(tile.first - seen.first, seen.last - tile.last)
+        return Reach(halo, coarsest, values_per_pixel(self._picture), self.precision == "bfloat16")
+
+    def make_whole(self, images, alpha):
+        """See `Enhancer`."""
+        stretched = stretched_by(images, *value_range(images))
+        restored, light, suggested = self._net(stretched, training=False)
+        return _enhanced(stretched, restored, light, _chosen(alpha, suggested))
+
+    def make(self, tile, alpha, seen):
+        """See `Enhancer`; what must be known is the smallest and largest value, and the overview."""
+        *limits, overview = seen
+        stretched = stretched_by(tile, *limits)
+        restored, light = self._picture([stretched, overview], training=False)
+        return _enhanced(stretched, restored, light, alpha)
+
+    def survey(self, images, square):
+        """See `Enhancer`."""
+        limits = value_range(images)
+
+        def look(tile, rows, columns):
+            return self._totals(tile, *limits, rows.start, rows.stop, columns.start, columns.stop)
+
+        return *limits, self._overview(over_tiles(look, _joined, images, square), tf.shape(images))
+
+    def survey_windows(self, images, windows, advance):
+        """See `Enhancer`."""
+        limits = range_of_array(images)
+        graph = self._graph(("totals",), self._totals, *self._TOTALS)
+        found: dict[int, tuple] = {}
+        for some, row, column in windows:
+            tile = images[some, row.start : row.stop, column.start : column.stop]
+            smallest, largest = (limit[some] for limit in limits)
+            sides = row.kept.start, row.kept.stop, column.kept.start, column.kept.stop
+            totals = graph(tile, smallest, largest, *map(tf.constant, sides))
+            found[some.start] = _joined(found[some.start], totals) if some.start in found else totals
+            advance()
+        totals = [tf.concat(parts, axis=0) for parts in zip(*found.values())]
+        return *map(tf.constant, limits), self._overview(totals, images.shape)
+
+    def chosen_alpha(self, alpha, seen):
+        """See `Enhancer`: what the network suggests."""
+        return _chosen(alpha, self._suggestion(seen[-1], training=False))
+
+    def alpha_to(self, dark, target):
+        """See `Enhancer`; α with which the relit image has the target's mean."""
+        made = self(dark, 1.0, parts=("restored", "illumination"))
+        mean = tf.constant([target.mean()], tf.float32)
+        log_alpha = exposure_for(made.restored[tf.newaxis], made.illumination[tf.newaxis], mean)
+        return float(tf.exp(log_alpha)[0, 0])
+
+    _LIMIT, _SIDE = tf.TensorSpec([None, 1, 1, 1]), tf.TensorSpec([], tf.int32)
+    _TOTALS = (tf.TensorSpec([None, None, None, 3]), _LIMIT, _LIMIT, *[_SIDE] * 4)
+
+    def _totals(self, tile, smallest, largest, top, bottom, left, right):
+        """Of a tile's delivered part: sums of coarsest values and of folded ones, largest coarsest ones."""
+        coarse, folded = self._glance(stretched_by(tile, smallest, largest), training=False)
+        first, last = (
+            (top // self._cell, left // self._cell),
+            (-(-bottom // self._cell), -(-right // self._cell)),
+        )
+        factor = self._cell // self._fold
+        coarse = tf.cast(coarse[:, first[0] : last[0], first[1] : last[1]], tf.float32)
+        folded = folded[:, factor * first[0] : factor * last[0], factor * first[1] : factor * last[1]]
+        folded = tf.reduce_sum(tf.cast(folded, tf.float32), axis=[1, 2])
+        return tf.reduce_sum(coarse, axis=[1, 2]), folded, tf.reduce_max(coarse, axis=[1, 2])
+
+    def _overview(self, totals, shape):
+        """What the network's own layers make of whole images of this shape."""
+        coarse, folded, largest = totals
+        cells = -(-shape[1] // self._cell) * (-(-shape[2] // self._cell))
+        count = tf.cast(cells, tf.float32)
+        overview = tf.concat(
+            [coarse / count, largest, folded / (count * (self._cell // self._fold) ** 2)], axis=-1
+        )
+        return tf.ensure_shape(overview, self._suggestion.input_shape)
+
+
+def _joined(before, now):
+    """Totals of two parts of an image together."""
+    return before[0] + now[0], before[1] + now[1], tf.maximum(before[2], now[2])
+
+
+def _chosen(alpha, suggested):
+    """α, with the suggested one where it is NaN: float32 [N] both, from log α [N, 1]."""
+    return tf.where(tf.math.is_nan(alpha), tf.exp(suggested[:, 0]), alpha)
+
+
+def _enhanced(stretched, restored, light, alpha):
+    """All parts but the relit image."""
+    reflectance = tf.minimum(stretched / tf.maximum(light, _SMALLEST_LIGHT), 1.0)
+    adjusted = exposed(light, tf.math.log(alpha)[:, tf.newaxis])
+    return Enhanced(stretched, reflectance, light, restored, adjusted, alpha=alpha)
