@@ -133,7 +133,7 @@ def _add_enhance(enhance: argparse.ArgumentParser) -> None:
 def _alpha(text: str) -> float:
     """A brightening factor: finite, 0 or more."""
     with contextlib.suppress(ValueError):
-        if 0 <= (alpha := float(text)) < float("inf"):
+        if 0 <= (alpha := float(text)) <= 1e30:  # within float32
             return alpha
     raise argparse.ArgumentTypeError(f"expects a number from 0 on, received {text!r}")
 
@@ -239,7 +239,7 @@ def _methods(
 
     methods: list[Method] = []
     facts = []
-    if not flags.pred or flags.weights:
+    if not flags.pred or flags.weights or flags.variant:
         methods += _networks(flags, facts)
     for value in flags.pred:
         name, folder = _named(value)

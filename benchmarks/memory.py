@@ -17,8 +17,9 @@ import time
 from pathlib import Path
 
 from kind.profiling.memory import resident
+from kind.variants import DEFAULT_VARIANT, VARIANTS
 
-_VARIANTS = ("unet", "msia")
+_RESTORATIONS = ("unet", "msia")
 _RUNS = 3
 _MIB = 2**20
 
@@ -35,15 +36,16 @@ def main() -> int:
         help="heights and widths of images, default %(default)s",
     )
     parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
+    parser.add_argument("--variant", choices=VARIANTS, default=DEFAULT_VARIANT, help="default %(default)s")
     parser.add_argument(
         "--working-memory", type=int, metavar="MiB", help="for images in tiles (default: the pipeline's own)"
     )
     parser.add_argument("--one", help=argparse.SUPPRESS)  # what a process of its own measures
     flags = parser.parse_args()
-    if flags.one in _VARIANTS:
+    if flags.one in _RESTORATIONS:
         print(_restoring(flags.one, flags.height, flags.width))
     elif flags.one:
-        print(json.dumps(_enhancing(flags.one, flags.precision, flags.working_memory)))
+        print(json.dumps(_enhancing(flags.one, flags)))
     elif flags.what == "networks":
         _compare_networks(flags)
     else:
@@ -60,7 +62,7 @@ def _alone(*arguments: str) -> str:
 
 def _compare_networks(flags: argparse.Namespace) -> None:
     size = [f"--height={flags.height}", f"--width={flags.width}"]
-    peaks = {variant: float(_alone(variant, *size)) for variant in _VARIANTS}
+    peaks = {variant: float(_alone(variant, *size)) for variant in _RESTORATIONS}
     print(f"peak memory for one image of {flags.height}×{flags.width}, float32, {os.cpu_count()} CPUs")
     for variant, peak in peaks.items():
         print(f"  {variant:<12}{peak:8.0f} MiB")
@@ -69,7 +71,7 @@ def _compare_networks(flags: argparse.Namespace) -> None:
 
 def _compare_sizes(flags: argparse.Namespace) -> None:
     """A line for each size; the last column is the first thing to look at, it should not grow."""
-    options = [f"--precision={flags.precision}"]
+    options = [f"--precision={flags.precision}", f"--variant={flags.variant}"]
     if flags.working_memory:
         options.append(f"--working-memory={flags.working_memory}")
     headings = ("size", "tiles", "computed", "seconds", "s/Mpixel", "peak MiB", "image, result", "all else")
@@ -89,7 +91,8 @@ def _compare_sizes(flags: argparse.Namespace) -> None:
             f"{found['peak'] - arrays:.0f}",
         )
         print("  ".join(f"{cell:>13}" for cell in cells), flush=True)
-    print(f"{found['precision']}, {os.cpu_count()} CPUs; computed: pixels with halos, as times the image's")
+    print(f"variant {flags.variant}, {found['precision']}, {os.cpu_count()} CPUs")
+    print("computed: pixels with halos, as times the image's")
     print(
         "peak: over the interpreter's start, TensorFlow and networks included; seconds: wall clock, one pass"
     )
@@ -118,7 +121,7 @@ def _restoring(variant: str, height: int, width: int) -> float:
     return resident("VmHWM") - before
 
 
-def _enhancing(size: str, precision: str, working_memory: int | None) -> dict[str, float]:
+def _enhancing(size: str, flags: argparse.Namespace) -> dict[str, float]:
     """Peak memory, time and tiles of enhancing one image."""
     before = resident("VmRSS")
     import numpy as np
@@ -126,10 +129,10 @@ def _enhancing(size: str, precision: str, working_memory: int | None) -> dict[st
     from kind import windows
     from kind.pipeline import Enhancer
 
-    if working_memory:
-        windows.WORKING_MEMORY = working_memory * _MIB
+    if flags.working_memory:
+        windows.WORKING_MEMORY = flags.working_memory * _MIB
     height, width = map(int, size.split("x"))
-    enhancer = Enhancer.load(precision=precision)
+    enhancer = Enhancer.load(precision=flags.precision, variant=flags.variant)
     enhancer(np.zeros((64, 64, 3), np.float32), parts=("relit",))  # builds the graph outside the clock
     image = np.random.default_rng(0).random((height, width, 3), np.float32)
     started = time.perf_counter()

@@ -230,6 +230,11 @@ def _parts(flags: argparse.Namespace, config: DetectionConfig, class_names: Sequ
         raise UserError(
             f"--joint trains the networks of --variant {DEFAULT_VARIANT}; received {flags.variant}"
         )
+    if config.input == "relit" and flags.variant != DEFAULT_VARIANT:
+        raise UserError(
+            f"--input relit expects --variant {DEFAULT_VARIANT}: the light network chooses α image by "
+            "image; train on its --input reflectance"
+        )
     detector = sizes[name] if name in sizes else load_detector(name)
     teacher = load_detector(flags.teacher) if flags.teacher else None
     enhancer = None

@@ -10,7 +10,7 @@ LEAK = 0.2
 
 @keras.utils.register_keras_serializable("kind")
 def leaky_relu(values: tf.Tensor) -> tf.Tensor:
-    """max(0.2·x, x), the activation of all three networks."""
+    """max(0.2·x, x), the activation of all networks."""
     return tf.nn.leaky_relu(values, LEAK)
 
 

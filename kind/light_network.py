@@ -10,7 +10,7 @@ from tensorflow import keras
 from kind.errors import UserError
 from kind.graph_tiles import over_tiles
 from kind.network_files import load_net
-from kind.ops.exposure import exposed, exposure_for
+from kind.ops.exposure import exposed
 from kind.ops.fusion import MASK_REACH
 from kind.ops.stretch import range_of_array, stretched_by, value_range
 from kind.pipeline import Enhanced, Enhancer, find_weights
@@ -30,7 +30,6 @@ class LiteEnhancer(Enhancer):
     """
 
     variant = "lite"
-    passes = 2
     own_alpha = "suggested by the network"
 
     def __init__(self, lite: keras.Model, precision: str = "float32") -> None:
@@ -41,8 +40,7 @@ class LiteEnhancer(Enhancer):
             precision: see `Enhancer.load`.
 
         Raises:
-            ValueError: on another precision.
-            UserError: when the network is another one.
+            ValueError: on another precision, or when the network is another one.
         """
         super().__init__({STAGE: lite}, precision)
         self._net = self.networks[STAGE]
@@ -50,18 +48,22 @@ class LiteEnhancer(Enhancer):
             seen = [self._net.get_layer(name).output for name in ("down_3", "square_root")]
             overview = self._net.get_layer("overview_join").output
             *picture, log_alpha = self._net.outputs
+            self._glance = keras.Model(self._net.input, seen)
+            self._cell = stride(self._glance)  # a square of so many pixels is one coarsest value
         except ValueError as error:
-            raise UserError(f"{lite.name!r} is no light network, which train_stage.py lite makes") from error
-        self._glance = keras.Model(self._net.input, seen)
+            raise ValueError(f"expected what train_stage.py lite makes, found {lite.name!r}") from error
         self._picture = keras.Model([self._net.input, overview], picture)
         self._suggestion = keras.Model(overview, log_alpha)
-        self._cell = stride(self._glance)  # a square of so many pixels is one coarsest value
         self._fold = self._net.get_layer("fold").side
 
     @classmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> LiteEnhancer:
         """Reads the network; see `Enhancer.load`."""
-        return cls(load_net(find_weights((STAGE,), weights)[STAGE]), precision)
+        path = find_weights((STAGE,), weights)[STAGE]
+        try:
+            return cls(load_net(path), precision)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}") from error
 
     def reach(self) -> Reach:
         """What tiles are planned by."""
@@ -69,7 +71,8 @@ class LiteEnhancer(Enhancer):
         tile = Span(0, 64 * coarsest - 1)
         fused = tile.wider(MASK_REACH, MASK_REACH)
         seen, _ = needed_spans(self._picture, [fused, fused])
-        (glanced,) = needed_spans(self._glance, [Span(0, 63), Span(0, 64 * coarsest // self._fold - 1)])
+        cells = [Span(0, 64 * coarsest // side - 1) for side in (self._cell, self._fold)]
+        (glanced,) = needed_spans(self._glance, cells)
         seen = seen.joined(glanced)
         halo = max(tile.first - seen.first, seen.last - tile.last)
         return Reach(halo, coarsest, values_per_pixel(self._picture), self.precision == "bfloat16")
@@ -94,9 +97,9 @@ class LiteEnhancer(Enhancer):
         def look(tile, rows, columns):
             return self._totals(tile, *limits, rows.start, rows.stop, columns.start, columns.stop)
 
-        return *limits, self._overview(over_tiles(look, _joined, images, square), tf.shape(images))
+        return *limits, self._overview(over_tiles(look, _added, images, square), tf.shape(images))
 
-    def survey_windows(self, images, windows, advance):
+    def survey_windows(self, images, windows):
         """See `Enhancer`."""
         limits = range_of_array(images)
         graph = self._graph(("totals",), self._totals, *self._TOTALS)
@@ -106,21 +109,13 @@ class LiteEnhancer(Enhancer):
             smallest, largest = (limit[some] for limit in limits)
             sides = row.kept.start, row.kept.stop, column.kept.start, column.kept.stop
             totals = graph(tile, smallest, largest, *map(tf.constant, sides))
-            found[some.start] = _joined(found[some.start], totals) if some.start in found else totals
-            advance()
+            found[some.start] = _added(found[some.start], totals) if some.start in found else totals
         totals = [tf.concat(parts, axis=0) for parts in zip(*found.values())]
         return *map(tf.constant, limits), self._overview(totals, images.shape)
 
     def chosen_alpha(self, alpha, seen):
         """See `Enhancer`: what the network suggests."""
         return _chosen(alpha, self._suggestion(seen[-1], training=False))
-
-    def alpha_to(self, dark, target):
-        """See `Enhancer`; α with which the relit image has the target's mean."""
-        made = self(dark, 1.0, parts=("restored", "illumination"))
-        mean = tf.constant([target.mean()], tf.float32)
-        log_alpha = exposure_for(made.restored[tf.newaxis], made.illumination[tf.newaxis], mean)
-        return float(tf.exp(log_alpha)[0, 0])
 
     _LIMIT, _SIDE = tf.TensorSpec([None, 1, 1, 1]), tf.TensorSpec([], tf.int32)
     _TOTALS = (tf.TensorSpec([None, None, None, 3]), _LIMIT, _LIMIT, *[_SIDE] * 4)
@@ -149,7 +144,7 @@ class LiteEnhancer(Enhancer):
         return tf.ensure_shape(overview, self._suggestion.input_shape)
 
 
-def _joined(before, now):
+def _added(before, now):
     """Totals of two parts of an image together."""
     return before[0] + now[0], before[1] + now[1], tf.maximum(before[2], now[2])
 

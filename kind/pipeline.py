@@ -75,8 +75,6 @@ class Enhancer(abc.ABC):
 
     #: One of `kind.variants.VARIANTS`.
     variant = ""
-    #: How often each tile of a large image is looked at.
-    passes = 1
     #: What α is when it is left to the variant, in words.
     own_alpha = ""
 
@@ -97,9 +95,12 @@ class Enhancer(abc.ABC):
         self.networks = {name: computing(net) for name, net in originals.items()}
         self._graphs: dict[tuple, Callable] = {}
 
-    @staticmethod
+    @classmethod
     def load(
-        weights: str | Path | None = None, precision: str = "float32", variant: str = DEFAULT_VARIANT
+        cls,
+        weights: str | Path | None = None,
+        precision: str = "float32",
+        variant: str | None = None,
     ) -> Enhancer:
         """Reads the networks of a variant.
 
@@ -110,7 +111,7 @@ class Enhancer(abc.ABC):
             precision: "float32"; "bfloat16" computes all but the networks' heads and what is between the
                 networks in 16 bits, about twice as fast on a CPU that has such instructions and slower
                 on others; "auto" is the faster of the two.
-            variant: "kind", the three networks of the paper; "lite", one small network.
+            variant: "kind", the three networks of the paper and the default; "lite", one small network.
 
         Returns:
             The enhancer.
@@ -119,6 +120,7 @@ class Enhancer(abc.ABC):
             UserError: when the folder is missing, holds none of the files, or a file cannot be loaded.
             ValueError: on another precision or variant.
         """
+        variant = variant or cls.variant or DEFAULT_VARIANT
         if variant not in VARIANTS:
             raise ValueError(f"variant expects one of {', '.join(VARIANTS)}; received {variant!r}")
         if variant == "lite":
@@ -240,23 +242,24 @@ class Enhancer(abc.ABC):
         """What must be known of one whole image, in a graph."""
 
     @abc.abstractmethod
-    def survey_windows(
-        self, images: np.ndarray, windows: Sequence[Window], advance: Callable[[], None]
-    ) -> Seen:
-        """The same of a batch, out of a graph; `advance` is called after each window but in the last pass."""
+    def survey_windows(self, images: np.ndarray, windows: Sequence[Window]) -> Seen:
+        """The same of a batch, out of a graph."""
 
     @abc.abstractmethod
     def chosen_alpha(self, alpha: tf.Tensor, seen: Seen) -> tf.Tensor:
         """α float32 [N], with the variant's own choice where it is NaN."""
 
-    @abc.abstractmethod
-    def alpha_to(self, dark: np.ndarray, target: np.ndarray) -> float:
+    def alpha_to(self, dark: np.ndarray, target: np.ndarray) -> float | None:
         """α under which an image becomes as bright as another one of the same scene: the GT-ratio protocol.
 
         Args:
             dark: float32 [H, W, 3] in [0, 1].
             target: the same shape.
+
+        Returns:
+            The ratio of their illuminations; None where the networks take no bright image apart.
         """
+        return None
 
     @functools.cached_property
     def windows(self) -> Windows:
@@ -267,15 +270,7 @@ class Enhancer(abc.ABC):
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
         images = np.asarray(images)
         windows = self.windows.of(*images.shape[:3])
-        done, count = 0, self.passes * len(windows)
-
-        def advance() -> None:
-            nonlocal done
-            done += 1
-            if progress:
-                progress(done, count)
-
-        seen = self.survey_windows(images, windows, advance)
+        seen = self.survey_windows(images, windows)
         alpha = self.chosen_alpha(alpha, seen)
         wholes = {
             name: _shareable((*images.shape[:3], channels))
@@ -283,13 +278,14 @@ class Enhancer(abc.ABC):
             if name in parts
         }
         graph = self._tile_graph(fusion, parts, seen)
-        for some, row, column in windows:
+        for done, (some, row, column) in enumerate(windows, start=1):
             window = images[some, row.start : row.stop, column.start : column.stop]
             made = graph(window, alpha[some], *(each[some] for each in seen))
             for name, whole in wholes.items():
                 kept = made[name][:, row.kept, column.kept]
                 whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
-            advance()
+            if progress:
+                progress(done, len(windows))
         return Enhanced(**{name: _shared(whole) for name, whole in wholes.items()}, alpha=alpha)
 
     def _whole_graph(self, fusion: str, parts: tuple[str, ...]) -> Callable:

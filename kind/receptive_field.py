@@ -25,7 +25,6 @@ _POINTWISE = (
     keras.layers.Multiply,
     keras.layers.ReLU,
     keras.layers.Rescaling,
-    keras.layers.Reshape,
     keras.layers.Subtract,
     After,
     CropLike,
@@ -181,7 +180,8 @@ def _made(layer: keras.layers.Layer, grid: _Grid) -> _Grid:
 
 def _needed(layer: keras.layers.Layer, wanted: Span) -> Span:
     """Which pixels of its inputs a layer makes a span of its output from."""
-    if isinstance(layer, _POINTWISE):
+    is_vector = isinstance(layer, keras.layers.Reshape) and layer.input.shape.rank == 2
+    if isinstance(layer, _POINTWISE) or is_vector:
         return wanted
     if isinstance(layer, keras.layers.Conv2DTranspose):
         (size, *_), (step, *_) = layer.kernel_size, layer.strides

@@ -93,7 +93,7 @@ class KindEnhancer(Enhancer):
         """See `Enhancer`."""
         return value_range(images)
 
-    def survey_windows(self, images, windows, advance):
+    def survey_windows(self, images, windows):
         """See `Enhancer`."""
         return range_of_array(images)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 #: Of the command line; from Python it is float32.
 DEFAULT_PRECISION = "auto"
 
+_LARGEST_ALPHA = 1e30  # within float32
 WEIGHTS_HELP = "folder of STAGE.keras files or run folders (default: the weights that ship)"
 
 
@@ -102,7 +102,7 @@ def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
 
 def check_alpha(alpha: float | None) -> None:
     """Refuses an --alpha that is no number from 0 on with a UserError."""
-    if alpha is not None and not (math.isfinite(alpha) and alpha >= 0):
+    if alpha is not None and not 0 <= alpha <= _LARGEST_ALPHA:
         raise UserError(f"--alpha expects a number from 0 on, received {alpha}")
 
 

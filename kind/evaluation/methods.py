@@ -38,7 +38,7 @@ class Output(NamedTuple):
     Attributes:
         image: float32 [H, W, 3], RGB in [0, 1].
         seconds: it took, reading and writing left out; None when another program made it.
-        alpha: α that the networks were given, None for other methods.
+        alpha: α that the illumination was adjusted by, None for other methods.
     """
 
     image: np.ndarray
@@ -102,14 +102,16 @@ class Network(Method):
         """Runs the pipeline with the α of the settings."""
         return self._run(dark, self.alpha, self.fusion)
 
-    def enhance_to(self, sample: Sample, dark: np.ndarray, target: np.ndarray) -> Output:
-        """Runs it with the α that the enhancer takes from the target, and the plain product."""
-        return self._run(dark, self.enhancer.alpha_to(dark, target), "plain")
+    def enhance_to(self, sample: Sample, dark: np.ndarray, target: np.ndarray) -> Output | None:
+        """Runs it with the α that the enhancer takes from the target, if any, and the plain product."""
+        alpha = self.enhancer.alpha_to(dark, target)
+        return None if alpha is None else self._run(dark, alpha, "plain")
 
     def _run(self, dark: np.ndarray, alpha: float | None, fusion: str) -> Output:
         start = time.perf_counter()
         enhanced = self.enhancer(dark, alpha=alpha, fusion=fusion, parts=("relit",))
-        return Output(enhanced.relit.numpy(), time.perf_counter() - start, float(enhanced.alpha))
+        used = float(enhanced.alpha) if alpha is None else alpha
+        return Output(enhanced.relit.numpy(), time.perf_counter() - start, used)
 
 
 class Folder(Method):

@@ -141,7 +141,7 @@ def public_graph(enhancer: KindEnhancer, builders: Builders | None = None) -> Pu
 def _published(enhancers: Sequence[Enhancer], plan: Plan) -> KindEnhancer:
     """The networks that the public graph has too, whether they are measured or not."""
     found = [enhancer for enhancer in enhancers if isinstance(enhancer, KindEnhancer)]
-    return found[0] if found else KindEnhancer.from_files(plan.weights, "float32")
+    return found[0] if found else KindEnhancer.from_files(None, "float32")
 
 
 def _seconds(subjects: Sequence[Subject], rounds: int) -> list[list[float]]:
@@ -170,7 +170,8 @@ def _peak(plan: Plan, subject: Subject, height: int, width: int) -> float:
         f"--height={height}",
         f"--width={width}",
     ]
-    if plan.weights:
+    has_weights = subject.implementation != PUBLIC or DEFAULT_VARIANT in plan.variants
+    if plan.weights and has_weights:
         arguments.append(f"--weights={plan.weights.resolve()}")
     if plan.reference:
         arguments.append(f"--reference={plan.reference.resolve()}")

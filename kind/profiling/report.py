@@ -39,7 +39,7 @@ def notes(rows: Sequence[Row], public: str | None, rounds: int) -> list[str]:
     said = [
         f"size: height x width; seconds: median of {rounds} rounds, in which all lines of a size take turns",
         CONVENTION,
-        "whole: from the image to the relit image, stretch included; other lines: one network alone",
+        "whole and lite: from the image to the relit image, stretch included; other lines: one network alone",
     ]
     if any(row.peak_mib is not None for row in rows):
         said.append("peak MiB: of a process for the line alone, over what the interpreter starts with")

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kind.metrics.psnr import psnr
 from kind.pipeline import Enhancer
 
-_ALPHA = 5.0  # of comparisons
+_ALPHA = 5.0  # of comparisons, and all that an 8-bit model is calibrated with
 
 
 class Portable(NamedTuple):

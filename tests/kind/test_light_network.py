@@ -68,12 +68,6 @@ def test_alpha_1_keeps_the_illumination_and_0_is_darkness(enhancer):
     assert (np.diff(brightness) > 0).all()
 
 
-def test_alpha_to_a_target_gives_its_mean(enhancer):
-    dark = photograph(32, 48)
-    target = enhancer(dark, alpha=4.0).relit.numpy()
-    assert enhancer.alpha_to(dark, target) == pytest.approx(4.0, rel=1e-2)
-
-
 @pytest.mark.parametrize("value", (0.0, 0.5, 1.0))
 @pytest.mark.parametrize("fusion", ("plain", "published"))
 def test_constant_images_give_finite_parts(enhancer, value, fusion):
@@ -99,7 +93,7 @@ def whole(enhancer, large):
 def test_tiles_give_what_the_whole_image_gives(enhancer, large, whole, small_tiles):
     counts = []
     tiled = enhancer(large, [NAN, 3.0], "published", progress=lambda *count: counts.append(count))
-    assert [done for done, _ in counts] == list(range(1, counts[-1][1] + 1)) and len(counts) >= 2 * 2 * 2
+    assert [done for done, _ in counts] == list(range(1, counts[-1][1] + 1)) and len(counts) >= 2 * 2
     for name, one, other in zip(whole._fields, whole, tiled):
         np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5, err_msg=name)
 
@@ -136,9 +130,10 @@ def test_the_network_comes_from_a_folder_or_a_run(net, tmp_path):
             path.parent if path.name == "lite.keras" else tmp_path / "runs", variant="lite"
         )
         np.testing.assert_allclose(loaded(image).relit, LiteEnhancer(net)(image).relit, atol=1e-6)
+    assert isinstance(LiteEnhancer.load(tmp_path), LiteEnhancer)
     with pytest.raises(ValueError, match="variant expects one of kind, lite; received 'heavy'"):
         Enhancer.load(variant="heavy")
-    with pytest.raises(UserError, match="'other' is no light network"):
+    with pytest.raises(UserError, match="lite.keras: expected what train_stage.py lite makes, found 'other'"):
         image = tf.keras.Input((None, None, 3))
         save_net(tf.keras.Model(image, image, name="other"), tmp_path / "lite.keras")
         Enhancer.load(tmp_path, variant="lite")

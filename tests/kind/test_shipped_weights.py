@@ -1,25 +1,28 @@
 """The weights that ship: small, whole, and of use on photographs that they were not trained on."""
 
 import numpy as np
+import pytest
 from skimage.metrics import structural_similarity
 
 from data.samples import builtin_samples
 from kind.network_files import load_net
 from kind.pipeline import SHIPPED_WEIGHTS, Enhancer, find_weights
 from kind.three_networks import STAGES
+from kind.variants import VARIANTS
 
 LARGEST = 25e6
 
 
-def test_they_are_the_three_networks_and_small():
-    counts = [load_net(path).count_params() for path in find_weights(STAGES).values()]
-    assert counts == [235_876, 7_760_739, 19_393]
+def test_they_are_the_networks_of_both_variants_and_small():
+    counts = [load_net(path).count_params() for path in find_weights((*STAGES, "lite")).values()]
+    assert counts == [235_876, 7_760_739, 19_393, 397_050]
     assert sum(path.stat().st_size for path in SHIPPED_WEIGHTS.iterdir()) <= LARGEST
     assert {f"{stage}.keras" for stage in STAGES} <= {path.name for path in SHIPPED_WEIGHTS.iterdir()}
 
 
-def test_the_built_in_dark_photographs_come_nearer_to_the_well_exposed_ones():
-    enhancer = Enhancer.load()
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_built_in_dark_photographs_come_nearer_to_the_well_exposed_ones(variant):
+    enhancer = Enhancer.load(variant=variant)
     for sample in builtin_samples():
         if sample.name == "rocket":  # at night: well exposed it is dark, and networks make dusk of it
             continue

@@ -87,7 +87,7 @@ def test_what_is_not_given_ships_and_the_command_says_so(run, checkpoint, tmp_pa
     assert lines[3] == "illumination: not given; the network that ships with kind is used"
     assert lines[4] == f"use them with: python -m kind enhance --weights {out} …"
     assert [path.name for path in out.iterdir()] == ["decom.keras"]
-    assert_holds(load_net(find_weights(out)["decom"]), variables, "kind-plus", "decom")
+    assert_holds(load_net(find_weights(("decom",), out)["decom"]), variables, "kind-plus", "decom")
 
 
 def test_no_warning_about_the_shipped_restoration_when_its_decomposition_ships_too(

@@ -57,6 +57,17 @@ def test_onnx_takes_images_of_any_size(enhancer, tmp_path):
     assert written.largest < 1e-5
 
 
+@pytest.mark.slow
+def test_the_light_variant_too(untrained_weights, tmp_path):
+    light = Enhancer.load(untrained_weights, variant="lite")
+    written = write_tflite(tmp_path / "lite.tflite", make_portable(light, (20, 36)), photographs(2))
+    assert written.largest < 0.02 and written.psnr > 55
+    pytest.importorskip("tf2onnx", reason="requirements-onnx.txt is not installed")
+    images = [*photographs(1), *photographs(1, 17, 23), *photographs(1, 1, 1)]
+    written = write_onnx(tmp_path / "lite.onnx", make_portable(light, None), images)
+    assert written.largest < 1e-5
+
+
 def test_without_onnx_there_is_one_line(monkeypatch):
     monkeypatch.setattr(onnx_file, "_PYTHON", (3, 0))
     monkeypatch.setattr(onnx_file, "_PACKAGES", ("numpy", "no_such_package"))

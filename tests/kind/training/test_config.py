@@ -8,6 +8,7 @@ from illumination.config import AdjustmentConfig
 from joint.config import JointConfig
 from kind.errors import UserError
 from kind.training.config import TrainingConfig, add_flags, config_from_flags
+from lite.config import LiteConfig
 from restoration.config import RestorationConfig
 
 CONFIGS = [TrainingConfig, DecompositionConfig, RestorationConfig, AdjustmentConfig, JointConfig]
@@ -85,7 +86,7 @@ def test_values_that_cannot_be_used_are_refused_with_their_flag(settings, words)
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("config_class", [RestorationConfig, JointConfig])
+@pytest.mark.parametrize("config_class", [RestorationConfig, JointConfig, LiteConfig])
 def test_patches_smaller_than_the_window_of_ssim_are_refused(config_class):
     with pytest.raises(UserError, match="--patch expects at least 11"):
         config_class(patch=10)

@@ -6,13 +6,15 @@ const PREVIEW_SIDE = 1024; // pixels of the longer side of what is shown
 const DRAFT_SIDE = 448; // while α is being dragged
 const DEBOUNCE = 120; // milliseconds
 const LEAST_SCORE = 0.25;
+const USUAL_ALPHAS = [0.5, 15]; // of the slider, unless the model chooses another
 
 const at = (id) => document.getElementById(id);
 const has = (signature) => server.signatures.includes(signature);
 
 let server = null;
 let photo = null; // {name, bitmap, preview, draft, isReduced}
-let relighting = new AbortController();
+let opening = new AbortController(); // aborted when another photograph is opened
+let relighting = new AbortController(); // aborted when α is moved, too
 let relit = null; // {blob, alpha} of the whole preview
 let timer = 0;
 
@@ -70,8 +72,10 @@ function listen() {
 
 async function open(file) {
   if (!file || !server) return;
+  opening.abort();
   relighting.abort();
   clearTimeout(timer);
+  const mine = (opening = new AbortController());
   at("error").hidden = true;
   say("Reading the photograph …", true);
   let bitmap;
@@ -88,11 +92,14 @@ async function open(file) {
     draft: Math.max(bitmap.width, bitmap.height) > DRAFT_SIDE ? await reduced(bitmap, DRAFT_SIDE) : preview,
     isReduced: Math.max(bitmap.width, bitmap.height) > PREVIEW_SIDE,
   };
+  if (mine.signal.aborted) return bitmap.close();
+  relighting.abort(); // α may have been moved while the photograph was read
+  clearTimeout(timer);
   photo?.bitmap.close();
   photo = opened;
   relit = null;
   reset();
-  await relight(opened.preview, null);
+  await look(opened, mine.signal);
   await takeApart(opened);
 }
 
@@ -120,44 +127,59 @@ function schedule(blob) {
   timer = setTimeout(() => relight(blob), blob === photo.preview ? 0 : DEBOUNCE);
 }
 
-// Without a wanted α the model chooses one, and finds objects in the same pass.
-async function relight(blob, wanted = alpha()) {
+// The model chooses α, and finds objects in the same pass: these are shown even if α is moved meanwhile.
+async function look(opened, signal) {
   const mine = (relighting = new AbortController());
-  const opened = photo;
   say("Relighting …", true);
   try {
-    const answer = await enhanced(blob, wanted, mine.signal);
-    if (wanted === null && opened === photo && answer.number !== undefined) {
-      showFound(answer, await sizeOf(blob)); // an α that was moved meanwhile changes no boxes
-    }
+    const answer = await predict(server.model, "serving_default", opened.preview, {}, signal);
+    const size = await sizeOf(opened.preview);
+    if (signal.aborted) return;
+    if (answer.number !== undefined) showFound(answer, size);
     if (mine.signal.aborted) return;
-    at("error").hidden = true;
-    const result = imageOf(answer, "enhanced_bytes");
-    if (wanted === null) wanted = showAlpha(answer.alpha);
-    show(result, "after", "part-relit");
-    if (blob !== photo.preview) return;
-    relit = { blob: result, alpha: wanted };
-    at("download").disabled = false;
-    say(has("enhance") ? `Relit with α ${wanted.toFixed(1)}` : "Relit");
+    showRelit(opened.preview, imageOf(answer, "enhanced_bytes"), showAlpha(answer.alpha));
   } catch (error) {
     fail(error);
   }
 }
 
-function enhanced(blob, wanted, signal) {
-  return wanted === null || !has("enhance")
-    ? predict(server.model, "serving_default", blob, {}, signal)
-    : predict(server.model, "enhance", blob, { alpha: wanted }, signal);
+async function relight(blob) {
+  relighting.abort();
+  const mine = (relighting = new AbortController());
+  const wanted = alpha();
+  say("Relighting …", true);
+  try {
+    const result = await enhanced(blob, wanted, mine.signal);
+    if (!mine.signal.aborted) showRelit(blob, result, wanted);
+  } catch (error) {
+    fail(error);
+  }
 }
 
-// Moves the slider to what the model chose; models that do not say leave it where it is.
-function showAlpha(chosen) {
-  if (chosen !== undefined) {
-    at("alpha").max = Math.max(at("alpha").max, Math.ceil(2 * chosen));
-    at("alpha").value = chosen;
-    at("alpha-value").value = alpha().toFixed(1);
-  }
-  return alpha();
+function showRelit(blob, result, wanted) {
+  at("error").hidden = true;
+  show(result, "after", "part-relit");
+  if (blob !== photo.preview) return;
+  relit = { blob: result, alpha: wanted };
+  at("download").disabled = false;
+  say(has("enhance") ? `Relit with α ${wanted.toFixed(1)}` : "Relit");
+}
+
+async function enhanced(blob, wanted, signal) {
+  const answer = has("enhance")
+    ? await predict(server.model, "enhance", blob, { alpha: wanted }, signal)
+    : await predict(server.model, "serving_default", blob, {}, signal);
+  return imageOf(answer, "enhanced_bytes");
+}
+
+// Moves the slider to what the model chose; models that do not say take 5, where the slider begins.
+function showAlpha(chosen = Number(at("alpha").defaultValue)) {
+  const [least, most] = USUAL_ALPHAS;
+  at("alpha").min = Math.min(least, chosen);
+  at("alpha").max = Math.max(most, Math.ceil(2 * chosen));
+  at("alpha").value = chosen;
+  at("alpha-value").value = chosen.toFixed(1);
+  return chosen;
 }
 
 async function takeApart(opened) {
@@ -219,7 +241,7 @@ async function relitWhole(maxPixels) {
   say("Relighting the whole photograph …", true);
   const whole = await reduced(bitmap, Math.max(bitmap.width, bitmap.height) * scale);
   try {
-    return imageOf(await enhanced(whole, relit.alpha, undefined), "enhanced_bytes");
+    return await enhanced(whole, relit.alpha, undefined);
   } catch (error) {
     const lower = Number(/limit is (\d+)/.exec(error.message)?.[1]);
     if (!(lower < maxPixels)) throw error;

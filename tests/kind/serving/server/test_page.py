@@ -163,6 +163,15 @@ def test_the_latest_alpha_wins(page, photograph):
     wait_for(lambda: page.text("status") == "Relit with α 1.1")
 
 
+def test_boxes_are_shown_although_alpha_was_moved_meanwhile(page, photograph):
+    page.at("file").send_keys(str(photograph))
+    wait_for(lambda: page.text("size-hint"))
+    page.set("alpha", 1)  # before the model has answered, or right after
+    wait_for(lambda: page.text("status") == "Relit with α 1.0")
+    wait_for(lambda: page.browser.find_elements("css selector", "#found-list li"))
+    assert page.level("after") == pytest.approx(page.level("before"), abs=3)
+
+
 def test_before_and_after_are_compared(page, photograph):
     page.open(photograph)
 
