@@ -15,6 +15,7 @@ from tensorflow import keras
 
 from kind.bfloat16 import in_bfloat16
 from kind.errors import UserError
+from kind.freed_memory import give_back_large_pieces
 from kind.graph_tiles import Square, in_tiles
 from kind.ops.fusion import published_fusion
 from kind.precision import chosen_precision
@@ -173,9 +174,11 @@ class Enhancer(abc.ABC):
             )
         if rank == 3:
             batch = self(images[np.newaxis], alpha, fusion, parts, progress)
-            return Enhanced(*(part if part is None else part[0] for part in batch))
+            # Not `part[0]`, which copies.
+            return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in batch))
         parts = tuple(name for name in PARTS if name in parts)
-        alpha = _alphas(alpha, tf.shape(images)[:1])
+        count = images.shape[:1] if isinstance(images, np.ndarray) else tf.shape(images)[:1]
+        alpha = _alphas(alpha, count)
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
         if tf.executing_eagerly() and not self.windows.holds_whole(*images.shape[:3]):
             return self._tiled(images, alpha, fusion, parts, progress)
@@ -268,6 +271,7 @@ class Enhancer(abc.ABC):
 
     def _tiled(self, images, alpha: tf.Tensor, fusion: str, parts: Sequence[str], progress) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
+        give_back_large_pieces()
         images = np.asarray(images)
         windows = self.windows.of(*images.shape[:3])
         seen = self.survey_windows(images, windows)

@@ -32,5 +32,5 @@ def test_the_built_in_dark_photographs_come_nearer_to_the_well_exposed_ones(vari
         def likeness(image, high=high):
             return structural_similarity(image, high, channel_axis=2, data_range=1.0)
 
-        assert np.abs(relit - high).mean() < 0.6 * np.abs(low - high).mean(), sample.name
+        assert np.abs(relit - high).mean() < 0.8 * np.abs(low - high).mean(), sample.name
         assert likeness(relit) > likeness(low), sample.name
