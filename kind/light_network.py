@@ -123,24 +123,21 @@ class LiteEnhancer(Enhancer):
     def _totals(self, tile, smallest, largest, top, bottom, left, right):
         """Of a tile's delivered part: sums of coarsest values and of folded ones, largest coarsest ones."""
         coarse, folded = self._glance(stretched_by(tile, smallest, largest), training=False)
-        first, last = (
-            (top // self._cell, left // self._cell),
-            (-(-bottom // self._cell), -(-right // self._cell)),
-        )
-        factor = self._cell // self._fold
-        coarse = tf.cast(coarse[:, first[0] : last[0], first[1] : last[1]], tf.float32)
-        folded = folded[:, factor * first[0] : factor * last[0], factor * first[1] : factor * last[1]]
-        folded = tf.reduce_sum(tf.cast(folded, tf.float32), axis=[1, 2])
-        return tf.reduce_sum(coarse, axis=[1, 2]), folded, tf.reduce_max(coarse, axis=[1, 2])
+        top, left = top // self._cell, left // self._cell
+        bottom, right = -(-bottom // self._cell), -(-right // self._cell)
+        finer = self._cell // self._fold
+        coarse = coarse[:, top:bottom, left:right]
+        folded = folded[:, finer * top : finer * bottom, finer * left : finer * right]
+        coarse, folded = tf.cast(coarse, tf.float32), tf.cast(folded, tf.float32)
+        sums = [tf.reduce_sum(values, axis=[1, 2]) for values in (coarse, folded)]
+        return *sums, tf.reduce_max(coarse, axis=[1, 2])
 
     def _overview(self, totals, shape):
         """What the network's own layers make of whole images of this shape."""
         coarse, folded, largest = totals
-        cells = -(-shape[1] // self._cell) * (-(-shape[2] // self._cell))
-        count = tf.cast(cells, tf.float32)
-        overview = tf.concat(
-            [coarse / count, largest, folded / (count * (self._cell // self._fold) ** 2)], axis=-1
-        )
+        count = tf.cast(-(-shape[1] // self._cell) * (-(-shape[2] // self._cell)), tf.float32)
+        finer_count = count * (self._cell // self._fold) ** 2
+        overview = tf.concat([coarse / count, largest, folded / finer_count], axis=-1)
         return tf.ensure_shape(overview, self._suggestion.input_shape)
 
 

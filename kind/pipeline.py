@@ -124,6 +124,7 @@ class Enhancer(abc.ABC):
         variant = variant or cls.variant or DEFAULT_VARIANT
         if variant not in VARIANTS:
             raise ValueError(f"variant expects one of {', '.join(VARIANTS)}; received {variant!r}")
+        precision = chosen_precision(precision)
         if variant == "lite":
             from kind.light_network import LiteEnhancer as Chosen  # late: they build on this module
         else:

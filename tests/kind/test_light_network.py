@@ -131,6 +131,8 @@ def test_the_network_comes_from_a_folder_or_a_run(net, tmp_path):
         )
         np.testing.assert_allclose(loaded(image).relit, LiteEnhancer(net)(image).relit, atol=1e-6)
     assert isinstance(LiteEnhancer.load(tmp_path), LiteEnhancer)
+    with pytest.raises(ValueError, match="precision expects one"):
+        Enhancer.load(tmp_path, "half", "lite")
     with pytest.raises(ValueError, match="variant expects one of kind, lite; received 'heavy'"):
         Enhancer.load(variant="heavy")
     with pytest.raises(UserError, match="lite.keras: expected what train_stage.py lite makes, found 'other'"):
