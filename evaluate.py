@@ -260,7 +260,8 @@ def _methods(
 def _networks(flags: argparse.Namespace, facts: list[tuple[str, str]]) -> list[Method]:
     from kind.evaluation.methods import Network
     from kind.evaluation.scoring import DIGITS
-    from kind.pipeline import SHIPPED_WEIGHTS, Enhancer, find_weights
+    from kind.network_files import SHIPPED_WEIGHTS, find_weights
+    from kind.pipeline import Enhancer
 
     methods = []
     variants = dict.fromkeys(flags.variant or [DEFAULT_VARIANT])

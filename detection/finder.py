@@ -13,8 +13,7 @@ from detection.letterbox import MULTIPLE
 from detection.model import Detector
 from kind.errors import UserError
 from kind.metrics.boxes import Predictions
-from kind.network_files import load_net
-from kind.pipeline import SHIPPED_WEIGHTS
+from kind.network_files import SHIPPED_WEIGHTS, load_net
 from kind.training.run_folder import best_weights
 
 SHIPPED_DETECTOR = SHIPPED_WEIGHTS / "detector.keras"

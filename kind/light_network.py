@@ -9,11 +9,11 @@ from tensorflow import keras
 
 from kind.errors import UserError
 from kind.graph_tiles import over_tiles
-from kind.network_files import load_net
+from kind.network_files import find_weights, load_net
 from kind.ops.exposure import exposed
 from kind.ops.fusion import MASK_REACH
 from kind.ops.stretch import range_of_array, stretched_by, value_range
-from kind.pipeline import Enhanced, Enhancer, find_weights
+from kind.pipeline import Enhanced, Enhancer
 from kind.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.windows import Reach
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -20,7 +20,40 @@ from kind.checkpoints.saved_config import check_saved_config
 from kind.errors import UserError
 from kind.files import replacing
 
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
+
 _WEIGHTS = "model.weights.h5"
+
+
+def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dict[str, Path]:
+    """Names the file of each stage's network, the shipped one where `folder` has none.
+
+    Args:
+        stages: names of the stages.
+        folder: see `Enhancer.load`.
+
+    Returns:
+        A path for each stage, in the order of `stages`.
+
+    Raises:
+        UserError: when the folder does not exist or holds none of them.
+    """
+    shipped = {stage: SHIPPED_WEIGHTS / f"{stage}.keras" for stage in stages}
+    if folder is None:
+        return shipped
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder of weights")
+    found = {}
+    for stage in stages:
+        for path in (folder / stage / "best.keras", folder / f"{stage}.keras"):
+            if path.is_file():
+                found[stage] = path
+    if not found:
+        names = ", ".join(f"{stage}.keras" for stage in stages)
+        several = "any of " if len(stages) > 1 else ""
+        raise UserError(f"{folder}: expected {several}{names} (or run folders of these names); found none")
+    return {stage: found.get(stage, shipped[stage]) for stage in stages}
 
 
 def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False) -> None:

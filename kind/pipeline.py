@@ -14,19 +14,16 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.bfloat16 import in_bfloat16
-from kind.errors import UserError
-from kind.freed_memory import give_back_large_pieces
 from kind.graph_tiles import Square, in_tiles
+from kind.large_memory import give_back_large_pieces, shareable, shared
 from kind.ops.fusion import published_fusion
 from kind.precision import chosen_precision
 from kind.variants import DEFAULT_VARIANT, VARIANTS
 from kind.windows import Reach, Window, Windows
 
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 FUSIONS = ("plain", "published")
 
 _CHANNELS = (3, 3, 1, 3, 1, 3)
-_ALIGNMENT = 64  # bytes
 
 #: What must be known of whole images before tiles of them can be enhanced: float32 [N, …] each.
 Seen = tuple[tf.Tensor, ...]
@@ -278,7 +275,7 @@ class Enhancer(abc.ABC):
         seen = self.survey_windows(images, windows)
         alpha = self.chosen_alpha(alpha, seen)
         wholes = {
-            name: _shareable((*images.shape[:3], channels))
+            name: shareable((*images.shape[:3], channels))
             for name, channels in zip(PARTS, _CHANNELS)
             if name in parts
         }
@@ -291,7 +288,7 @@ class Enhancer(abc.ABC):
                 whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
             if progress:
                 progress(done, len(windows))
-        return Enhanced(**{name: _shared(whole) for name, whole in wholes.items()}, alpha=alpha)
+        return Enhanced(**{name: shared(whole) for name, whole in wholes.items()}, alpha=alpha)
 
     def _whole_graph(self, fusion: str, parts: tuple[str, ...]) -> Callable:
         """Whole images of any size and α → the wanted parts."""
@@ -335,47 +332,3 @@ def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:
     """One α for each image, NaN where it is left to the variant."""
     alpha = math.nan if alpha is None else alpha
     return tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), count)
-
-
-def _shareable(shape: tuple[int, ...]) -> np.ndarray:
-    """Memory for float32 that TensorFlow can take over as it is, because it begins where its own does."""
-    size = 4 * int(np.prod(shape, dtype=np.int64))
-    memory = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(np.float32).reshape(shape)
-
-
-def _shared(array: np.ndarray) -> tf.Tensor:
-    """A tensor in the memory of a `_shareable` array; any other conversion copies."""
-    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-
-
-def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dict[str, Path]:
-    """Names the file of each stage's network, the shipped one where `folder` has none.
-
-    Args:
-        stages: names of the stages.
-        folder: see `Enhancer.load`.
-
-    Returns:
-        A path for each stage, in the order of `stages`.
-
-    Raises:
-        UserError: when the folder does not exist or holds none of them.
-    """
-    shipped = {stage: SHIPPED_WEIGHTS / f"{stage}.keras" for stage in stages}
-    if folder is None:
-        return shipped
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder of weights")
-    found = {}
-    for stage in stages:
-        for path in (folder / stage / "best.keras", folder / f"{stage}.keras"):
-            if path.is_file():
-                found[stage] = path
-    if not found:
-        names = ", ".join(f"{stage}.keras" for stage in stages)
-        several = "any of " if len(stages) > 1 else ""
-        raise UserError(f"{folder}: expected {several}{names} (or run folders of these names); found none")
-    return {stage: found.get(stage, shipped[stage]) for stage in stages}

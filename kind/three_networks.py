@@ -9,10 +9,10 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.metrics.protocols import target_ratio
-from kind.network_files import load_net
+from kind.network_files import find_weights, load_net
 from kind.ops.fusion import MASK_REACH
 from kind.ops.stretch import min_max_stretch, range_of_array, stretched_by, value_range
-from kind.pipeline import Enhanced, Enhancer, find_weights
+from kind.pipeline import Enhanced, Enhancer
 from kind.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.windows import Reach
 

@@ -6,7 +6,8 @@ from tensorflow import constant as tf_constant
 
 from kind import pipeline, windows
 from kind.errors import UserError
-from kind.pipeline import Enhancer, find_weights
+from kind.network_files import SHIPPED_WEIGHTS, find_weights
+from kind.pipeline import Enhancer
 from kind.three_networks import STAGES
 
 CONSTANTS = (0.0, 0.5, 1.0)
@@ -127,6 +128,6 @@ def test_weights_are_found_in_files_and_run_folders_and_the_rest_ships(tmp_path)
     (tmp_path / "illumination.keras").touch()
     assert find_weights(STAGES, tmp_path) == {
         "decom": tmp_path / "decom" / "best.keras",
-        "restoration": pipeline.SHIPPED_WEIGHTS / "restoration.keras",
+        "restoration": SHIPPED_WEIGHTS / "restoration.keras",
         "illumination": tmp_path / "illumination.keras",
     }

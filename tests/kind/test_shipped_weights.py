@@ -5,8 +5,8 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from data.samples import builtin_samples
-from kind.network_files import load_net
-from kind.pipeline import SHIPPED_WEIGHTS, Enhancer, find_weights
+from kind.network_files import SHIPPED_WEIGHTS, find_weights, load_net
+from kind.pipeline import Enhancer
 from kind.three_networks import STAGES
 from kind.variants import VARIANTS
 

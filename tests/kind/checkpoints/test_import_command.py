@@ -11,8 +11,8 @@ import pytest
 from kind.checkpoints.names import PUBLISHED
 from kind.cli import import_command
 from kind.errors import UserError
-from kind.network_files import load_net
-from kind.pipeline import Enhancer, find_weights
+from kind.network_files import find_weights, load_net
+from kind.pipeline import Enhancer
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -2,7 +2,7 @@ import ctypes
 
 import pytest
 
-from kind.freed_memory import give_back_large_pieces
+from kind.large_memory import give_back_large_pieces
 
 
 class Library:
