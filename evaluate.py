@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli import evaluate_detect
+from kind.cli.relighting import LARGEST_ALPHA
 from kind.errors import UserError
 from kind.precision import PRECISIONS
 from kind.variants import DEFAULT_VARIANT, VARIANTS
@@ -133,7 +134,7 @@ def _add_enhance(enhance: argparse.ArgumentParser) -> None:
 def _alpha(text: str) -> float:
     """A brightening factor: finite, 0 or more."""
     with contextlib.suppress(ValueError):
-        if 0 <= (alpha := float(text)) <= 1e30:  # within float32
+        if 0 <= (alpha := float(text)) <= LARGEST_ALPHA:
             return alpha
     raise argparse.ArgumentTypeError(f"expects a number from 0 on, received {text!r}")
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from kind.profiling.memory import resident
-from kind.variants import DEFAULT_VARIANT, VARIANTS
+from kind.variants import add_variant_argument
 
 _RESTORATIONS = ("unet", "msia")
 _RUNS = 3
@@ -36,7 +36,7 @@ def main() -> int:
         help="heights and widths of images, default %(default)s",
     )
     parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
-    parser.add_argument("--variant", choices=VARIANTS, default=DEFAULT_VARIANT, help="default %(default)s")
+    add_variant_argument(parser)
     parser.add_argument(
         "--working-memory", type=int, metavar="MiB", help="for images in tiles (default: the pipeline's own)"
     )

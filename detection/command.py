@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from data.annotations.flags import add_layout_arguments, read_annotations
 from detection.config import DetectionConfig
 from kind.errors import UserError
-from kind.variants import DEFAULT_VARIANT, VARIANTS
+from kind.variants import DEFAULT_VARIANT, add_variant_argument
 
 if TYPE_CHECKING:
     from data.annotations.annotated import AnnotatedImage, Annotations
@@ -63,12 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"
     )
-    parser.add_argument(
-        "--variant",
-        choices=VARIANTS,
-        default=DEFAULT_VARIANT,
-        help=f"which enhancer: three networks, or one small one (default: {DEFAULT_VARIANT})",
-    )
+    add_variant_argument(parser)
     parser.add_argument(
         "--teacher", type=Path, metavar="FILE", help="a detector whose classes shall not be forgotten"
     )

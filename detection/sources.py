@@ -20,7 +20,6 @@ from data.sources import Progress, Source
 from detection.canvas import Piece
 from detection.inputs import detector_inputs, needs_enhancer
 from kind.image import read_photo
-from kind.network_files import weights_digest
 from kind.pipeline import Enhancer
 
 NOT_DARKENED = "none"
@@ -204,8 +203,7 @@ def _folder_name(kind: str, making: Making) -> str:
     if making.darken != NOT_DARKENED:
         parts.append(str(PRESETS[making.darken]))
     if needs_enhancer(kind):
-        nets = making.enhancer.originals.values()
-        parts += [f"alpha {making.alpha}", *map(weights_digest, nets)]
+        parts += [f"alpha {making.alpha}", *making.enhancer.digests().values()]
     return f"{kind}-{_digest(' '.join(parts).encode())}"
 
 

@@ -16,6 +16,7 @@ from tensorflow import keras
 from kind.bfloat16 import in_bfloat16
 from kind.graph_tiles import Square, in_tiles
 from kind.large_memory import give_back_large_pieces, shareable, shared
+from kind.network_files import weights_digest
 from kind.ops.fusion import published_fusion
 from kind.precision import chosen_precision
 from kind.variants import DEFAULT_VARIANT, VARIANTS
@@ -249,6 +250,10 @@ class Enhancer(abc.ABC):
     @abc.abstractmethod
     def chosen_alpha(self, alpha: tf.Tensor, seen: Seen) -> tf.Tensor:
         """α float32 [N], with the variant's own choice where it is NaN."""
+
+    def digests(self) -> dict[str, str]:
+        """What kept results are keyed by: the digest of each network's weights, by its stage."""
+        return {stage: weights_digest(net) for stage, net in self.originals.items()}
 
     def alpha_to(self, dark: np.ndarray, target: np.ndarray) -> float | None:
         """α under which an image becomes as bright as another one of the same scene: the GT-ratio protocol.

@@ -21,7 +21,6 @@ from kind.evaluation.progress import Progress
 from kind.evaluation.results import Results, result_key
 from kind.image import read_photo
 from kind.metrics.boxes import Objects, Predictions
-from kind.network_files import weights_digest
 from kind.pipeline import Enhancer
 
 _VERSION = (
@@ -110,8 +109,7 @@ class Inputs:
         """
         self._enhancer, self._alpha, self._darkening = enhancer, alpha, darkening
         self.own_alpha = enhancer.own_alpha if enhancer else ""
-        nets = enhancer.originals if enhancer else {}
-        self.digests = {stage: weights_digest(net) for stage, net in nets.items()}
+        self.digests = enhancer.digests() if enhancer else {}
         if enhancer and enhancer.precision != "float32":
             self.digests["precision"] = enhancer.precision
 

@@ -40,18 +40,16 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = arguments.inputs or _builtin_photographs(arguments.out / "inputs")
     jobs = plan(inputs, arguments.out, arguments.format, also=("sheet",))
     entries: list[Entry] = []
-    alphas: dict[Job, float] = {}
 
     def write_sheet(job: Job, photo: Photo, enhanced: Enhanced) -> None:
         from kind.contact_sheet import contact_sheet
 
         row = [photo.pixels, *(np.asarray(getattr(enhanced, part)) for part in SHEET_TITLES[1:])]
-        alphas[job] = float(enhanced.alpha)
         write_photo(job.beside("sheet"), contact_sheet([row], SHEET_TITLES))
 
-    def enter(job: Job, photo: Photo) -> None:
+    def enter(job: Job, photo: Photo, alpha: str) -> None:
         size = photo.pixels.shape[:2]
-        entries.append(Entry(job.target, job.beside("sheet"), size, f"α = {alphas[job]:.3g}"))
+        entries.append(Entry(job.target, job.beside("sheet"), size, f"α = {alpha}"))
 
     code = relight(jobs, arguments, SHEET_TITLES[1:], write_sheet, enter)
     if not arguments.inputs:

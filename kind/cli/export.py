@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.cli.detect import add_threshold_arguments, thresholds_of
-from kind.cli.relighting import WEIGHTS_HELP, add_variant_argument
+from kind.cli.relighting import WEIGHTS_HELP
 from kind.errors import UserError
+from kind.variants import add_variant_argument
 
 if TYPE_CHECKING:
     import numpy as np

@@ -23,7 +23,7 @@ from kind.cli.tile_progress import TileProgress
 from kind.errors import UserError
 from kind.image import Photo, write_photo
 from kind.precision import PRECISIONS
-from kind.variants import DEFAULT_VARIANT, VARIANTS
+from kind.variants import add_variant_argument
 
 if TYPE_CHECKING:
     from kind.pipeline import Enhanced, Enhancer
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 #: Of the command line; from Python it is float32.
 DEFAULT_PRECISION = "auto"
 
-_LARGEST_ALPHA = 1e30  # within float32
+LARGEST_ALPHA = 1e30
+"""Within float32, with room for products."""
+
 WEIGHTS_HELP = "folder of STAGE.keras files or run folders (default: the weights that ship)"
 
 
@@ -59,17 +61,6 @@ def add_weights_argument(parser: argparse.ArgumentParser, precision: str = DEFAU
         default=precision,
         help="what the networks compute in; bfloat16 is faster where the processor has it, and auto takes it "
         f"there (default: {precision})",
-    )
-
-
-def add_variant_argument(parser: argparse.ArgumentParser) -> None:
-    """Declares which networks enhance."""
-    parser.add_argument(
-        "--variant",
-        choices=VARIANTS,
-        default=DEFAULT_VARIANT,
-        help="kind: the three networks of the paper; lite: one small network that does all of it in a "
-        f"fraction of the time (default: {DEFAULT_VARIANT})",
     )
 
 
@@ -102,7 +93,7 @@ def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
 
 def check_alpha(alpha: float | None) -> None:
     """Refuses an --alpha that is no number from 0 on with a UserError."""
-    if alpha is not None and not 0 <= alpha <= _LARGEST_ALPHA:
+    if alpha is not None and not 0 <= alpha <= LARGEST_ALPHA:
         raise UserError(f"--alpha expects a number from 0 on, received {alpha}")
 
 
@@ -111,7 +102,7 @@ def relight(
     arguments: argparse.Namespace,
     parts: Collection[str] = (),
     write_more: Callable[[Job, Photo, Enhanced], None] | None = None,
-    then: Callable[[Job, Photo], None] | None = None,
+    then: Callable[[Job, Photo, str], None] | None = None,
 ) -> int:
     """Relights one photograph after another and prints a table; one that fails does not stop the rest.
 
@@ -120,7 +111,7 @@ def relight(
         arguments: parsed, see `add_relighting_arguments`.
         parts: names of what is wanted of the pipeline beside the relit photograph.
         write_more: called with each photograph and these parts once it is written, in another thread.
-        then: called when all of a photograph is written, in the order of `jobs`.
+        then: called with each photograph and its α when all of it is written, in the order of `jobs`.
 
     Returns:
         0 when all were relit, 1 when some could not be, 2 when none could.
@@ -140,7 +131,7 @@ def relighting(
     arguments: argparse.Namespace,
     parts: Collection[str] = (),
     write_more: Callable[[Job, Photo, Enhanced], None] | None = None,
-    then: Callable[[Job, Photo], None] | None = None,
+    then: Callable[[Job, Photo, str], None] | None = None,
 ) -> Callable[[Job, Photo], Worked]:
     """What `relight` does with each photograph; the arguments are those of `relight`."""
 
@@ -156,6 +147,7 @@ def relighting(
             if write_more:
                 write_more(job, photo, enhanced)
 
-        return Worked(f"{float(enhanced.alpha):.3g}", write, (lambda: then(job, photo)) if then else None)
+        alpha = f"{float(enhanced.alpha):.3g}"
+        return Worked(alpha, write, (lambda: then(job, photo, alpha)) if then else None)
 
     return work

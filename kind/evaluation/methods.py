@@ -12,7 +12,6 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.image import find_photos, read_photo
-from kind.network_files import weights_digest
 from kind.pipeline import Enhancer
 
 _MOST_NAMED = 5
@@ -90,7 +89,7 @@ class Network(Method):
         """
         self.name = name
         self.enhancer, self.alpha, self.fusion = enhancer, alpha, fusion
-        self.digests = {stage: weights_digest(net) for stage, net in enhancer.originals.items()}
+        self.digests = enhancer.digests()
         self._run(np.zeros((16, 16, 3), np.float32), alpha, fusion)  # traces the graph outside the clock
 
     def identity(self, sample: Sample) -> str:

@@ -8,7 +8,6 @@ from data.samples import builtin_samples
 from kind.network_files import SHIPPED_WEIGHTS, find_weights, load_net
 from kind.pipeline import Enhancer
 from kind.three_networks import STAGES
-from kind.variants import VARIANTS
 
 LARGEST = 25e6
 
@@ -20,8 +19,8 @@ def test_they_are_the_networks_of_both_variants_and_small():
     assert {f"{stage}.keras" for stage in STAGES} <= {path.name for path in SHIPPED_WEIGHTS.iterdir()}
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_built_in_dark_photographs_come_nearer_to_the_well_exposed_ones(variant):
+@pytest.mark.parametrize(("variant", "left"), [("kind", 0.6), ("lite", 0.8)])
+def test_the_built_in_dark_photographs_come_nearer_to_the_well_exposed_ones(variant, left):
     enhancer = Enhancer.load(variant=variant)
     for sample in builtin_samples():
         if sample.name == "rocket":  # at night: well exposed it is dark, and networks make dusk of it
@@ -32,5 +31,5 @@ def test_the_built_in_dark_photographs_come_nearer_to_the_well_exposed_ones(vari
         def likeness(image, high=high):
             return structural_similarity(image, high, channel_axis=2, data_range=1.0)
 
-        assert np.abs(relit - high).mean() < 0.8 * np.abs(low - high).mean(), sample.name
+        assert np.abs(relit - high).mean() < left * np.abs(low - high).mean(), sample.name
         assert likeness(relit) > likeness(low), sample.name
