@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.light_network import STAGE as LITE
 from kind.pipeline import Enhancer
 from kind.profiling.memory import peak_of
 from kind.profiling.public_checkout import networks_of_checkout
@@ -166,7 +165,7 @@ def _peak(plan: Plan, subject: Subject, height: int, width: int) -> float:
         f"--network={subject.network}",
         f"--implementation={subject.implementation}",
         f"--precision={subject.precision}",
-        f"--variant={LITE if subject.network == LITE else DEFAULT_VARIANT}",
+        f"--variant={subject.variant}",
         f"--height={height}",
         f"--width={width}",
     ]

@@ -12,6 +12,7 @@ from kind.pipeline import Enhancer
 from kind.profiling.operations import count_operations
 from kind.profiling.public_networks import PublicGraph
 from kind.three_networks import DEFAULT_ALPHA, STAGES
+from kind.variants import DEFAULT_VARIANT
 
 WHOLE = "whole"
 PUBLIC = "public graph"
@@ -27,12 +28,14 @@ class Subject(NamedTuple):
         network: a stage, or `WHOLE`; "lite" is both.
         implementation: "kind" or `PUBLIC`.
         precision: "float32" or "bfloat16".
+        variant: whose networks it needs, one of `kind.variants.VARIANTS`.
         run: does it once for an image of the size that it was made for, and waits for the result.
     """
 
     network: str
     implementation: str
     precision: str
+    variant: str
     run: Callable[[], object]
 
 
@@ -47,13 +50,13 @@ class OurSubjects:
 
     def __call__(self, height: int, width: int) -> list[Subject]:
         """What is to be measured for images of one size."""
-        precision = self._enhancer.precision
+        how = "kind", self._enhancer.precision, self._enhancer.variant
         subjects = []
         for stage, graph in self._graphs.items():
             inputs = map(tf.constant, _random(height, width, *_CHANNELS[stage]))
-            subjects.append(Subject(stage, "kind", precision, _call(graph, *inputs)))
+            subjects.append(Subject(stage, *how, _call(graph, *inputs)))
         (image,) = _random(height, width, 3)
-        return [*subjects, Subject(_whole(self._enhancer), "kind", precision, lambda: self._relit(image))]
+        return [*subjects, Subject(_whole(self._enhancer), *how, lambda: self._relit(image))]
 
     def _relit(self, image: np.ndarray) -> np.ndarray:
         return np.asarray(self._enhancer(image, parts=("relit",)).relit)
@@ -61,13 +64,14 @@ class OurSubjects:
 
 def public_subjects(graph: PublicGraph, height: int, width: int) -> list[Subject]:
     """The same of the public graph; its whole is one run, from the stretched image to the product."""
+    how = PUBLIC, "float32", DEFAULT_VARIANT
     subjects = [
-        Subject(stage, PUBLIC, "float32", _call(graph.run, stage, *_random(height, width, *_CHANNELS[stage])))
+        Subject(stage, *how, _call(graph.run, stage, *_random(height, width, *_CHANNELS[stage])))
         for stage in STAGES
     ]
     (image,) = _random(height, width, 3)
     plane = np.full((1, height, width, 1), DEFAULT_ALPHA, np.float32)
-    return [*subjects, Subject(WHOLE, PUBLIC, "float32", _call(graph.run, WHOLE, image, plane))]
+    return [*subjects, Subject(WHOLE, *how, _call(graph.run, WHOLE, image, plane))]
 
 
 def operations(enhancer: Enhancer, height: int, width: int) -> dict[str, int]:
