@@ -3,7 +3,7 @@ override INPUT := $(value INPUT)
 override OUT := $(or $(value OUT),out)
 export INPUT OUT
 
-pins := requirements.txt constraints.txt scripts/setup.sh
+pins := requirements.txt constraints.txt pyproject.toml setup.py scripts/setup.sh
 python := .venv/bin/python
 
 .PHONY: help setup run test lint

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from kind.cli import evaluate_detect
 from kind.cli.relighting import LARGEST_ALPHA
+from kind.enhancing.precision import PRECISIONS
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 from kind.errors import UserError
-from kind.precision import PRECISIONS
-from kind.variants import DEFAULT_VARIANT, VARIANTS
 
 if TYPE_CHECKING:
     from kind.evaluation.methods import Method, Sample
@@ -144,10 +144,10 @@ def _enhance(flags: argparse.Namespace) -> int:
     document, _, marker = (flags.markdown or "").partition("#")
 
     from kind.evaluation.report import Evaluation, write_all
-    from kind.evaluation.results import Results
     from kind.evaluation.run import evaluate
     from kind.evaluation.summary import summarise
-    from kind.evaluation.table import check_markers, markdown_table, write_between_markers
+    from kind.reports.results import Results
+    from kind.reports.table import check_markers, markdown_table, write_between_markers
 
     if document:
         check_markers(Path(document), marker or _MARKER)
@@ -170,7 +170,7 @@ def _enhance(flags: argparse.Namespace) -> int:
 
 
 def _print(evaluation: Evaluation, out: Path) -> None:
-    from kind.evaluation.table import text_table
+    from kind.reports.table import text_table
 
     for name, value in evaluation.facts:
         print(f"{name}: {value}")
@@ -185,7 +185,7 @@ def _print(evaluation: Evaluation, out: Path) -> None:
 
 def _pairs(flags: argparse.Namespace) -> tuple[list[Sample], list[tuple[str, str]], list[str]]:
     """The pairs of the split, what the header says of them, and a warning when they were trained on."""
-    from data.splits import choose_split, display_names
+    from kind.data.splits import choose_split, display_names
     from kind.evaluation.methods import Sample
     from kind.metrics.protocols import DEFINITIONS
 
@@ -209,7 +209,7 @@ def _pairs(flags: argparse.Namespace) -> tuple[list[Sample], list[tuple[str, str
 def _photographs(flags: argparse.Namespace) -> tuple[list[Sample], list[tuple[str, str]], list[str]]:
     """Photographs without targets, and what the header says of them."""
     from kind.evaluation.methods import Sample
-    from kind.image import find_photos
+    from kind.images.photo import find_photos
 
     if flags.split:
         raise UserError("--split is a part of --data; photographs without targets have no splits")
@@ -259,10 +259,10 @@ def _methods(
 
 
 def _networks(flags: argparse.Namespace, facts: list[tuple[str, str]]) -> list[Method]:
+    from kind.enhancing.enhancer import Enhancer
     from kind.evaluation.methods import Network
     from kind.evaluation.scoring import DIGITS
-    from kind.network_files import SHIPPED_WEIGHTS, find_weights
-    from kind.pipeline import Enhancer
+    from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
 
     methods = []
     variants = dict.fromkeys(flags.variant or [DEFAULT_VARIANT])
@@ -295,7 +295,7 @@ def _named(value: str) -> tuple[str | None, Path]:
 def _fit_niqe(flags: argparse.Namespace) -> int:
     from kind.evaluation.niqe_fitting import fit_to_photographs
     from kind.evaluation.scoring import DIGITS
-    from kind.image import find_photos
+    from kind.images.photo import find_photos
     from kind.metrics.niqe_model import save_niqe_model
 
     if flags.out.suffix != ".npz":

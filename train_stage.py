@@ -14,24 +14,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from decom import config as decom_config
-from detection import command as detection_command
-from detection import config as detection_config
-from illumination import config as illumination_config
-from joint import config as joint_config
+from kind.decom import config as decom_config
+from kind.detection import command as detection_command
+from kind.detection import config as detection_config
 from kind.errors import UserError
+from kind.illumination import config as illumination_config
+from kind.joint import config as joint_config
+from kind.lite import config as lite_config
+from kind.restoration import config as restoration_config
 from kind.training.config import TrainingConfig, add_flags, config_from_flags
-from lite import config as lite_config
-from restoration import config as restoration_config
 
 if TYPE_CHECKING:
     from tensorflow import keras
 
-    from data.sources import Source
-    from detection.command import Prepared
-    from kind.training.loop import Feed
-    from kind.training.recipe import Recipe
+    from kind.data.sources import Source
+    from kind.detection.command import Prepared
+    from kind.training.loop import Datasets
     from kind.training.stage import Stage
+    from kind.training.stage_spec import StageSpec
 
 _PREVIEWS = 4
 _QUICK_TILE = 192
@@ -137,7 +137,7 @@ def _train(flags: argparse.Namespace) -> None:
             stack.enter_context(folder.opened(description, run.data))
         own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
         make_stage = partial(_forked, run.make_stage, flags)
-        train(make_stage, run.feed, own, strategy=strategy, backup_folder=folder.backup)
+        train(make_stage, run.datasets, own, strategy=strategy, backup_folder=folder.backup)
     if chief:
         print(f"{folder.path}: {config.epochs} epochs done; the best network is {folder.best_file}")
 
@@ -155,56 +155,56 @@ def _prepare(
     flags: argparse.Namespace, config: TrainingConfig, replicas: int
 ) -> tuple[Prepared, dict[str, Any]]:
     """What a stage on pairs is trained with, and what `config.json` records."""
-    from detection.command import Prepared
-    from kind.network_files import load_net, weights_digest
+    from kind.detection.command import Prepared
+    from kind.nn.saving import load_net, weights_digest
     from kind.training.run_folder import best_weights
 
     given = {name: load_net(best_weights(getattr(flags, name))) for name in GIVEN[flags.stage]}
-    recipe = _recipe(flags.stage, given)
-    training, validation = _sources(flags, config, given["decom"] if recipe.needs_decom else None)
-    feed = _feed(recipe, config, training, validation, replicas)
+    spec = _spec(flags.stage, given)
+    training, validation = _sources(flags, config, given["decom"] if spec.needs_decom else None)
+    datasets = _datasets(spec, config, training, validation, replicas)
     data = {"training": training.digests(), "validation": validation.digests()}
     digests = {name: weights_digest(net) for name, net in given.items()}
-    run = Prepared(partial(_stage, recipe, config), feed, data)
-    return run, _description(flags, config, recipe.stage, digests)
+    run = Prepared(partial(_stage, spec, config), datasets, data)
+    return run, _description(flags, config, spec.stage, digests)
 
 
 def _prepare_detection(
     flags: argparse.Namespace, config: TrainingConfig, replicas: int
 ) -> tuple[Prepared, dict[str, Any]]:
     """The same for the detector."""
-    from data.arrays import default_cache
-    from detection.stage import DetectionStage
+    from kind.data.arrays import default_cache
+    from kind.detection.stage import DetectionStage
 
     cache = flags.cache or default_cache()
     run, given = detection_command.prepare(flags, config, cache, replicas, _show_progress)
     return run, _description(flags, config, DetectionStage, given)
 
 
-def _recipe(stage: str, given: dict[str, keras.Model]) -> Recipe:
-    """The stage's recipe, imported now: it brings TensorFlow, which `--help` does without."""
+def _spec(stage: str, given: dict[str, keras.Model]) -> StageSpec:
+    """The stage's spec, imported now: it brings TensorFlow, which `--help` does without."""
     if stage == "decom":
-        from decom.stage import RECIPE
+        from kind.decom.stage import SPEC
     elif stage == "restoration":
-        from restoration.stage import RECIPE
+        from kind.restoration.stage import SPEC
     elif stage == "illumination":
-        from illumination.stage import RECIPE
+        from kind.illumination.stage import SPEC
     elif stage == "lite":
-        from lite.stage import RECIPE
+        from kind.lite.stage import SPEC
     else:
-        from joint.stage import recipe
+        from kind.joint.stage import spec
 
-        return recipe(lambda: [_copy(given[name]) for name in GIVEN["joint"]])
-    return RECIPE
+        return spec(lambda: [_copy(given[name]) for name in GIVEN["joint"]])
+    return SPEC
 
 
 def _copy(net: keras.Model) -> keras.Model:
     """A trainable copy of a network, under the precision and the strategy in force."""
-    from decom.model import decomposition_net
-    from illumination.model import adjustment_net
+    from kind.decom.model import decomposition_net
+    from kind.illumination.model import adjustment_net
+    from kind.restoration.msia import msia
+    from kind.restoration.unet import unet
     from kind.training.layer_names import take_weights
-    from restoration.msia import msia
-    from restoration.unet import unet
 
     builders = {
         "decomposition": decomposition_net,
@@ -219,17 +219,17 @@ def _copy(net: keras.Model) -> keras.Model:
     return copy
 
 
-def _stage(recipe: Recipe, config: TrainingConfig) -> Stage:
+def _stage(spec: StageSpec, config: TrainingConfig) -> Stage:
     """The stage with new weights, or those of the networks that it is given."""
     from kind.training.precision import precision
 
     with precision(config.precision):
-        return recipe.stage(recipe.make_net(config), config)
+        return spec.stage(spec.make_net(config), config)
 
 
 def _forked(make_stage: Callable[[], Stage], flags: argparse.Namespace) -> Stage:
     """The stage with the weights to start from."""
-    from kind.network_files import load_net
+    from kind.nn.saving import load_net
     from kind.training.layer_names import take_weights
     from kind.training.run_folder import best_weights
 
@@ -265,10 +265,10 @@ def _sources(
     flags: argparse.Namespace, config: TrainingConfig, decom: keras.Model | None
 ) -> tuple[Source, Source]:
     """Training and validation samples, decoded or decomposed unless the cache has them."""
-    from data.arrays import default_cache
-    from data.pairs import find_pairs, split_pairs
-    from data.samples import write_pairs
-    from data.sources import decomposed_source, pair_source
+    from kind.data.arrays import default_cache
+    from kind.data.pairs import find_pairs, split_pairs
+    from kind.data.samples import write_pairs
+    from kind.data.sources import decomposed_source, pair_source
 
     cache = flags.cache or default_cache()
     pairs = find_pairs(write_pairs(cache / "built-in", tile=_QUICK_TILE) if flags.quick else flags.data)
@@ -278,22 +278,22 @@ def _sources(
     return tuple(decomposed_source(part, decom, cache, _show_progress) for part in parts)
 
 
-def _feed(
-    recipe: Recipe, config: TrainingConfig, training: Source, validation: Source, replicas: int
-) -> Feed:
-    from data import batches
-    from kind.training.loop import Feed
+def _datasets(
+    spec: StageSpec, config: TrainingConfig, training: Source, validation: Source, replicas: int
+) -> Datasets:
+    from kind.data import batches
+    from kind.training.loop import Datasets
 
     stream = {"batch": config.batch, "patch": config.patch, "seed": config.seed}
-    whole = batches.whole_images(validation, recipe.prepare_validation)
-    return Feed(
+    whole = batches.whole_images(validation, spec.prepare_validation)
+    return Datasets(
         batches=lambda epoch, processes, process: batches.training_batches(
             training,
             first_epoch=epoch,
             processes=processes,
             process=process,
             replicas=replicas,
-            prepare=recipe.prepare,
+            prepare=spec.prepare,
             **stream,
         ),
         steps=batches.steps_per_epoch(training, config.batch),

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from kind.errors import UserError
 
 if TYPE_CHECKING:
-    from data.annotations.annotated import AnnotatedImage, Annotations
-    from detection.command import Parts
-    from detection.config import DetectionConfig
-    from detection.evaluation.figures import Line
-    from detection.evaluation.search import Inputs, Method, Sample
-    from detection.finder import Finder
-    from detection.model import Detector
+    from kind.data.annotations.annotated import AnnotatedImage, Annotations
+    from kind.detection.command import Parts
+    from kind.detection.config import DetectionConfig
+    from kind.detection.evaluation.figures import Line
+    from kind.detection.evaluation.search import Inputs, Method, Sample
+    from kind.detection.model import Detector
+    from kind.detection.predictor import Predictor
 
 MARKERS = "detection_inputs"
 _PRESETS = ("dusk", "moderate", "published")
@@ -102,15 +102,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(flags: argparse.Namespace) -> None:
     if flags.document:
-        from kind.evaluation.table import check_markers
+        from kind.reports.table import check_markers
 
         check_markers(flags.document, MARKERS)
 
     import tensorflow as tf
 
-    from detection.command import Parts
-    from detection.finder import load_detector
-    from kind.pipeline import Enhancer
+    from kind.detection.command import Parts
+    from kind.detection.predictor import load_detector
+    from kind.enhancing.enhancer import Enhancer
 
     tf.config.experimental.enable_op_determinism()
     training, testing, class_names = _images(flags.train, flags.test)
@@ -127,7 +127,7 @@ def _run(flags: argparse.Namespace) -> None:
     (flags.out / "table.md").write_text(content + "\n", encoding="utf-8")
     print(content)
     if flags.document:
-        from kind.evaluation.table import write_between_markers
+        from kind.reports.table import write_between_markers
 
         write_between_markers(flags.document, MARKERS, content)
 
@@ -138,7 +138,7 @@ def _arms(flags: argparse.Namespace) -> list[Arm]:
 
 
 def _read(folder: Path) -> Annotations:
-    from data.annotations.layouts import read_yolo_folder
+    from kind.data.annotations.layouts import read_yolo_folder
 
     annotations = read_yolo_folder(folder)
     for problem in annotations.problems:
@@ -148,7 +148,7 @@ def _read(folder: Path) -> Annotations:
 
 def _images(train: Path, test: Path) -> tuple[list[AnnotatedImage], list[AnnotatedImage], tuple[str, ...]]:
     """Images to train on, images to test on, and the names of the classes of both."""
-    from data.annotations.layouts import split_images
+    from kind.data.annotations.layouts import split_images
 
     first = _read(train)
     if train.resolve() == test.resolve():
@@ -166,10 +166,10 @@ def _fine_tune_all(
     testing: Sequence[AnnotatedImage],
 ) -> dict[str, Detector]:
     """The detector fine-tuned for each arm, by the arm's name."""
-    from detection.command import making_of
-    from detection.finder import load_detector
-    from detection.inputs import needs_enhancer
-    from detection.sources import make_sources
+    from kind.detection.command import making_of
+    from kind.detection.inputs import needs_enhancer
+    from kind.detection.predictor import load_detector
+    from kind.detection.sources import make_sources
 
     arms = _arms(flags)
     configs = {arm.name: _config(flags, arm) for arm in arms}
@@ -189,7 +189,7 @@ def _fine_tune_all(
 
 
 def _config(flags: argparse.Namespace, arm: Arm) -> DetectionConfig:
-    from detection.config import DetectionConfig
+    from kind.detection.config import DetectionConfig
 
     return DetectionConfig(
         input=arm.kind,
@@ -201,7 +201,7 @@ def _config(flags: argparse.Namespace, arm: Arm) -> DetectionConfig:
         validate_epochs=flags.epochs,
         batch=flags.batch,
         patch=flags.size,
-        optimiser="adamw",
+        optimizer="adamw",
         learning_rate=flags.learning_rate,
         warmup_epochs=1,
         freeze_epochs=flags.freeze_epochs,
@@ -227,7 +227,7 @@ def _fine_tune(
     """
     import tensorflow as tf
 
-    from detection.command import identity, prepared
+    from kind.detection.command import identity, prepared
     from kind.training.loop import train
     from kind.training.run_folder import RunFolder, describe
 
@@ -236,7 +236,7 @@ def _fine_tune(
     with folder.opened(describe("detection", config, **identity(parts)), run.data):
         done = [record["epoch"] for record in folder.read_metrics()][-1:]
         if done != [config.epochs] or not folder.last_file.is_file():
-            train(run.make_stage, run.feed, folder)
+            train(run.make_stage, run.datasets, folder)
     return folder.last_file
 
 
@@ -249,8 +249,8 @@ def _measured(
     darken: str | None,
 ) -> dict[str, list[Line]]:
     """For each state of the detector one line an arm, compared with the first arm's."""
-    from detection.evaluation.figures import compared
-    from detection.evaluation.search import (
+    from kind.detection.evaluation.figures import compared
+    from kind.detection.evaluation.search import (
         Darkening,
         Inputs,
         Sample,
@@ -258,7 +258,7 @@ def _measured(
         display_names,
         parsed_predictions,
     )
-    from kind.evaluation.results import Results
+    from kind.reports.results import Results
 
     names = display_names([image.path for image in images])
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, images))]
@@ -268,9 +268,9 @@ def _measured(
         False: Inputs(None, flags.alpha, None),
     }
     results = Results(flags.out / "found.jsonl", field="found", parse=parsed_predictions)
-    finders: dict[str, Finder] = {}
+    predictors: dict[str, Predictor] = {}
     methods = {
-        state: [_method(flags, parts, state, arm, nets[arm.name], finders) for arm in arms]
+        state: [_method(flags, parts, state, arm, nets[arm.name], predictors) for arm in arms]
         for state, nets in detectors.items()
     }
     found: dict[str, Sequence] = {}
@@ -296,18 +296,18 @@ def _method(
     state: str,
     arm: Arm,
     net: Detector,
-    finders: dict[str, Finder],
+    predictors: dict[str, Predictor],
 ) -> Method:
     """A detector on an arm's input; arms with the same detector share its graph, which takes long to make."""
-    from detection.evaluation.class_matching import match_classes
-    from detection.evaluation.search import Method
-    from detection.finder import Finder, Thresholds
-    from kind.network_files import weights_digest
+    from kind.detection.evaluation.class_matching import match_classes
+    from kind.detection.evaluation.search import Method
+    from kind.detection.predictor import Predictor, Thresholds
+    from kind.nn.saving import weights_digest
 
     thresholds = Thresholds(size=flags.size, confidence=_LEAST_CONFIDENCE)
     classes = match_classes(net.class_names, parts.class_names, state)
     digest = weights_digest(net)
-    find = finders.setdefault(digest, Finder(net, thresholds))
+    find = predictors.setdefault(digest, Predictor(net, thresholds))
     return Method(state, arm.kind, find, classes, f"{digest} {thresholds} {arm.name}")
 
 
@@ -315,7 +315,7 @@ def _found(
     samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs, results
 ) -> dict[str, Sequence]:
     """Predictions of each method on all images, by the method's identity."""
-    from detection.evaluation.search import search
+    from kind.detection.evaluation.search import search
 
     if not methods:
         return {}

@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
     flags = parser.parse_args()
 
-    from kind.pipeline import Enhancer
+    from kind.enhancing.enhancer import Enhancer
 
     enhancer = Enhancer.load(precision=flags.precision)
     print(f"{flags.photographs} photographs of {flags.height}×{flags.width}, {enhancer.precision}")
@@ -47,7 +47,7 @@ def main() -> int:
 
 def _measure(enhancer, flags: argparse.Namespace, folder: Path, format: str) -> None:
     from kind.cli.jobs import plan
-    from kind.image import read_photo
+    from kind.images.photo import read_photo
 
     _write_photographs(folder / "in", format, flags)
     jobs = plan([folder / "in"], folder / "out", None)
@@ -90,7 +90,7 @@ def _folder(enhancer, jobs, workers: int) -> Callable[[], None]:
 def _write_photographs(folder: Path, format: str, flags: argparse.Namespace) -> None:
     from PIL import Image
 
-    from kind.image import write_photo
+    from kind.images.photo import write_photo
 
     generator = np.random.default_rng(0)
     for number in range(flags.photographs):

@@ -16,8 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+from kind.enhancing.variants import add_variant_argument
 from kind.profiling.memory import resident
-from kind.variants import add_variant_argument
 
 _RESTORATIONS = ("unet", "msia")
 _RUNS = 3
@@ -104,8 +104,8 @@ def _restoring(variant: str, height: int, width: int) -> float:
 
     import tensorflow as tf  # isort: skip
 
-    from restoration.msia import msia
-    from restoration.unet import unet
+    from kind.restoration.msia import msia
+    from kind.restoration.unet import unet
 
     signature = [tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None, None, None, 1])]
     tf.zeros(1) + 1.0  # starts TensorFlow's threads
@@ -126,8 +126,8 @@ def _enhancing(size: str, flags: argparse.Namespace) -> dict[str, float]:
     before = resident("VmRSS")
     import numpy as np
 
-    from kind import windows
-    from kind.pipeline import Enhancer
+    from kind.enhancing.enhancer import Enhancer
+    from kind.enhancing.tiling import plan as windows
 
     if flags.working_memory:
         windows.WORKING_MEMORY = flags.working_memory * _MIB

@@ -123,8 +123,8 @@ def _say(is_kept: bool, text: str) -> None:
 
 def _image(size: tuple[int, int]) -> bytes:
     """A dark photograph of that size, from the built-in ones."""
-    from data.samples import builtin_samples
-    from kind.image import encode_photo
+    from kind.data.samples import builtin_samples
+    from kind.images.photo import encode_photo
 
     width, height = size
     pixels = builtin_samples()[0].low / np.float32(255)

@@ -63,7 +63,7 @@ def _seconds(arguments: list[str], file: Path | None = None) -> tuple[float, flo
 
 
 def _write_photograph(path: Path, height: int, width: int) -> None:
-    from kind.image import write_photo
+    from kind.images.photo import write_photo
 
     noise = np.random.default_rng(0).random((height, width, 3))
     write_photo(path, 0.2 * noise)

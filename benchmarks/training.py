@@ -23,9 +23,9 @@ import numpy as np
 from train_stage import STAGES
 
 if TYPE_CHECKING:
-    from data.sources import Source
-    from kind.training.recipe import Recipe
+    from kind.data.sources import Source
     from kind.training.stage import Stage
+    from kind.training.stage_spec import StageSpec
 
 _SIZE = (400, 600)
 _SAMPLES = 16
@@ -75,10 +75,10 @@ def _measure(stage: str, precision: str, rounds: int, seconds: float) -> dict[st
     config = replace(STAGES[stage][0](), precision=precision)
     with tempfile.TemporaryDirectory() as folder:
         source, arrays = _random_source(Path(folder), _KEYS.get(stage, _KEYS["decomposed"]))
-        recipe = _recipe(stage)
+        spec = _spec(stage)
         runs = {
-            **_plain(recipe, replace(config, precision="float32"), arrays),
-            **_ours(recipe, config, source),
+            **_plain(spec, replace(config, precision="float32"), arrays),
+            **_ours(spec, config, source),
         }
         found: dict[str, list[float]] = {name: [] for name in runs}
         steps = {name: _steps_in(run, seconds) for name, run in runs.items()}
@@ -104,8 +104,8 @@ def _steps_in(run: Callable[[int], None], seconds: float) -> int:
 
 def _random_source(folder: Path, channels: dict[str, int]) -> tuple[Source, dict[str, list[np.ndarray]]]:
     """Random samples as cached files, and as the float32 arrays that the published code holds in memory."""
-    from data.arrays import write_array
-    from data.sources import Source
+    from kind.data.arrays import write_array
+    from kind.data.sources import Source
 
     generator = np.random.default_rng(0)
     arrays: dict[str, list[np.ndarray]] = {key: [] for key in channels}
@@ -119,37 +119,37 @@ def _random_source(folder: Path, channels: dict[str, int]) -> tuple[Source, dict
     return Source(names, names, {key: tuple(paths) for key, paths in files.items()}, channels), arrays
 
 
-def _recipe(stage: str) -> Recipe:
-    from decom.stage import RECIPE as DECOM
-    from illumination.stage import RECIPE as ILLUMINATION
-    from restoration.stage import RECIPE as RESTORATION
+def _spec(stage: str) -> StageSpec:
+    from kind.decom.stage import SPEC as DECOM
+    from kind.illumination.stage import SPEC as ILLUMINATION
+    from kind.restoration.stage import SPEC as RESTORATION
 
     return {"decom": DECOM, "restoration": RESTORATION, "illumination": ILLUMINATION}[stage]
 
 
-def _stage(recipe: Recipe, config) -> Stage:
+def _stage(spec: StageSpec, config) -> Stage:
     from kind.training.precision import precision
 
     with precision(config.precision):
-        return recipe.stage(recipe.make_net(config), config)
+        return spec.stage(spec.make_net(config), config)
 
 
-def _ours(recipe: Recipe, config, source: Source) -> dict[str, Callable[[int], None]]:
+def _ours(spec: StageSpec, config, source: Source) -> dict[str, Callable[[int], None]]:
     """The training command's loop, its input pipeline alone and its step alone on one batch."""
     import tensorflow as tf
 
-    from data.batches import training_batches
+    from kind.data.batches import training_batches
 
     stream = {"batch": config.batch, "patch": config.patch, "seed": 0}
-    batches = training_batches(source, prepare=recipe.prepare, **stream)
-    stage = _stage(recipe, config)
+    batches = training_batches(source, prepare=spec.prepare, **stream)
+    stage = _stage(spec, config)
     stage.set_up(steps_per_epoch=50)  # that of LOL's 485 pairs at batch 10
     alone = tf.data.Dataset.from_tensors(next(iter(batches))).repeat()
-    feed = iter(batches)
+    datasets = iter(batches)
 
     def read(steps: int) -> None:
         for _ in range(steps):
-            next(feed)
+            next(datasets)
 
     return {
         "ours": lambda steps: stage.fit(batches, steps_per_epoch=steps, verbose=0) and None,
@@ -158,31 +158,31 @@ def _ours(recipe: Recipe, config, source: Source) -> dict[str, Callable[[int], N
     }
 
 
-def _plain(recipe: Recipe, config, arrays: dict[str, list[np.ndarray]]) -> dict[str, Callable[[int], None]]:
+def _plain(spec: StageSpec, config, arrays: dict[str, list[np.ndarray]]) -> dict[str, Callable[[int], None]]:
     """A loop as the published code has it: NumPy in Python, one compiled step a batch, the loss fetched.
 
     Also its NumPy alone.
     """
     import tensorflow as tf
 
-    stage = _stage(recipe, config)
-    optimiser = tf.keras.optimizers.Adam(config.learning_rate)
-    optimiser.build(stage.net.trainable_variables)
+    stage = _stage(spec, config)
+    optimizer = tf.keras.optimizers.Adam(config.learning_rate)
+    optimizer.build(stage.net.trainable_variables)
     batches = _numpy_batches(arrays, config.batch, config.patch, np.random.default_rng(0))
 
     @tf.function
     def step(sample):
-        if recipe.prepare:
+        if spec.prepare:
             seeds = tf.range(2 * config.batch, dtype=tf.int32)
             pieces = [
-                recipe.prepare({key: value[n] for key, value in sample.items()}, seeds[2 * n : 2 * n + 2])
+                spec.prepare({key: value[n] for key, value in sample.items()}, seeds[2 * n : 2 * n + 2])
                 for n in range(config.batch)
             ]
             sample = {key: tf.stack([piece[key] for piece in pieces]) for key in pieces[0]}
         with tf.GradientTape() as tape:
             loss = stage.losses(sample, training=True)["loss"]
         variables = stage.net.trainable_variables
-        optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables))
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
         return loss
 
     def run(steps: int) -> None:

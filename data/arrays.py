@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kind.files import replacing
+from kind.files import atomic_write
 
 _SCALE = 65535.0
 _ALIGNMENT = (
@@ -37,7 +37,7 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """
     height, width = array.shape[:2]
     values = np.rint(np.clip(array, 0.0, 1.0) * _SCALE).astype("<u2")
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         file.write(np.array([height, width], "<u2").tobytes())
         file.write(values.tobytes())
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from data.arrays import to_float
-from data.augmentation import crop_and_turn
-from data.order import sample_seed, shuffled_index
-from data.sources import Source
+from kind.data.arrays import to_float
+from kind.data.augmentation import crop_and_turn
+from kind.data.order import sample_seed, shuffled_index
+from kind.data.sources import Source
 from kind.errors import UserError
 
 Prepare = Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]

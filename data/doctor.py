@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.pair_checks import Finding, Measured, check_pair
-from data.pairs import SUFFIXES, TEST_FOLDER, TRAINING_FOLDER, Pair, split_pairs
-from data.scenes import likeness
+from kind.data.pair_checks import Finding, Measured, check_pair
+from kind.data.pairs import SUFFIXES, TEST_FOLDER, TRAINING_FOLDER, Pair, split_pairs
+from kind.data.scenes import likeness
 from kind.errors import UserError
 
 ERROR, WARNING = "error", "warning"

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from data.drawn_objects import CLASSES, DrawnObject, draw_object
+from kind.data.drawn_objects import CLASSES, DrawnObject, draw_object
 from kind.errors import UserError
-from kind.files import replacing
-from kind.image import write_photo
+from kind.files import atomic_write
+from kind.images.photo import write_photo
 
 SIZE = 320
 SMALLEST_SIZE = 64
@@ -45,7 +45,7 @@ class Scene(NamedTuple):
 
 def builtin_backgrounds() -> list[np.ndarray]:
     """The five built-in photographs in normal light, uint8 [H, W, 3] each."""
-    from data.samples import builtin_samples
+    from kind.data.samples import builtin_samples
 
     return [sample.high for sample in builtin_samples()]
 
@@ -254,5 +254,5 @@ def _yolo_lines(scene: Scene) -> list[str]:
 
 
 def _write_text(path: Path, lines: Sequence[str]) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.pairs import Pair
-from data.registration import FARTHEST, SMALLEST_SIDE, Shift, estimate_shift
-from data.scenes import scene_signature
-from kind.image import ImageError, read_photo
+from kind.data.pairs import Pair
+from kind.data.registration import FARTHEST, SMALLEST_SIDE, Shift, estimate_shift
+from kind.data.scenes import scene_signature
+from kind.images.photo import ImageError, read_photo
 
 SHIFTED = 1.0
 """Pixels from which on a pair counts as shifted: its edges then teach blur."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kind.errors import UserError
-from kind.image import photo_size
+from kind.images.photo import photo_size
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VALIDATION_EVERY = 10

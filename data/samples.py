@@ -12,7 +12,7 @@ import numpy as np
 import skimage.data
 
 from kind.errors import UserError
-from kind.image import read_photo, write_photo
+from kind.images.photo import read_photo, write_photo
 
 # Colour photographs inside the scikit-image wheel. They are read as files: skimage.data's own functions
 # would fetch from the network what is not there.

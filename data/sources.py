@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from data.arrays import default_memory, pack, read_array, unpacker, write_array
-from data.pairs import Pair
-from kind.image import read_photo
-from kind.network_files import weights_digest
+from kind.data.arrays import default_memory, pack, read_array, unpacker, write_array
+from kind.data.pairs import Pair
+from kind.images.photo import read_photo
+from kind.nn.saving import weights_digest
 from kind.ops.stretch import min_max_stretch
 
 _DIGEST_LENGTH = 24  # characters of a SHA-256 in file names: 96 bits
@@ -89,7 +89,7 @@ def pair_source(pairs: Sequence[Pair], cache: Path, progress: Progress | None = 
         Samples `{low, high}`, [H, W, 3], min-max stretched as the published code does on loading.
 
     Raises:
-        kind.image.ImageError: when a file cannot be read.
+        kind.images.photo.ImageError: when a file cannot be read.
     """
     contents = _content_digests(pairs)
     files = {
@@ -123,7 +123,7 @@ def decomposed_source(
         Samples `{reflectance_low, illumination_low, reflectance_high, illumination_high}`, [H, W, 3 or 1].
 
     Raises:
-        kind.image.ImageError: when a file cannot be read.
+        kind.images.photo.ImageError: when a file cannot be read.
     """
     contents = _content_digests(pairs)
     folder = cache / "decompositions" / weights_digest(decom)[:_DIGEST_LENGTH]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from data.pairs import TEST_FOLDER, TRAINING_FOLDER, Pair, find_pairs, split_pairs
+from kind.data.pairs import TEST_FOLDER, TRAINING_FOLDER, Pair, find_pairs, split_pairs
 from kind.errors import UserError
 
 SPLITS = ("validation", "training", "test", "all")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from data.pair_checks import Finding
-from kind.image import ImageError, read_photo, write_photo
+from kind.data.pair_checks import Finding
+from kind.images.photo import ImageError, read_photo, write_photo
 
 MOST = 60
 

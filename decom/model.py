@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorflow import keras
 
-from kind.layers import halve, leaky_conv, sigmoid_head, up_and_join
+from kind.nn.layers import halve, leaky_conv, sigmoid_head, up_and_join
 
 
 def decomposition_net() -> keras.Model:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from decom.config import DecompositionConfig
-from decom.loss import Decomposition, decomposition_loss
-from decom.model import decomposition_net
-from kind.training.recipe import Recipe
+from kind.decom.config import DecompositionConfig
+from kind.decom.loss import Decomposition, decomposition_loss
+from kind.decom.model import decomposition_net
 from kind.training.stage import Stage
+from kind.training.stage_spec import StageSpec
 
 
 class DecompositionStage(Stage):
     """Learns from samples `{low, high}`; the best net has the lowest validation loss."""
 
-    terms = (
+    loss_names = (
         "loss",
         "reconstruction_low",
         "reconstruction_high",
@@ -43,15 +43,15 @@ class DecompositionStage(Stage):
             per_image=self.config.per_image,
         )
 
-    def scores(self, sample):
+    def image_metrics(self, sample):
         """PSNR in dB of the dark image against its own reflectance times illumination."""
         reflectance, illumination = self.net(sample["low"], training=False)
         return {"psnr": tf.reduce_mean(tf.image.psnr(reflectance * illumination, sample["low"], 1.0))}
 
-    def pictures(self, sample):
+    def visualisations(self, sample):
         """Dark image, its reflectance and illumination; the same of the bright image."""
         low, high = (self.net(sample[side], training=False) for side in ("low", "high"))
         return [sample["low"], *low, sample["high"], *high]
 
 
-RECIPE = Recipe(DecompositionStage, lambda config: decomposition_net(), needs_decom=False)
+SPEC = StageSpec(DecompositionStage, lambda config: decomposition_net(), needs_decom=False)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from detection.overlap import complete_iou
+from kind.detection.iou import complete_iou
 
 TOP, ALPHA, BETA = 10, 0.5, 6.0
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from data.batches import steps_per_epoch
-from data.darkening import Darkness
-from data.order import sample_seed, shuffled_index
-from detection.canvas import Piece, fitted, mirrored, mosaic, recoloured, scattered
-from detection.config import DetectionConfig
-from detection.sources import AnnotatedSource, dark_twin
+from kind.data.batches import steps_per_epoch
+from kind.data.darkening import Darkness
+from kind.data.order import sample_seed, shuffled_index
+from kind.detection.canvas import Piece, fitted, mirrored, mosaic, recoloured, scattered
+from kind.detection.config import DetectionConfig
+from kind.detection.sources import AnnotatedSource, dark_twin
 from kind.errors import UserError
 
 _PADDING = {"image": 0.0, "boxes": 0.0, "classes": -1}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from detection.letterbox import GREY
+from kind.detection.letterbox import GREY
 
 OUTSIDE = -1.0
 """Stands on a canvas where no photograph is, so that stretch and networks do not take it for one."""

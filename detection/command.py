@@ -10,18 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from data.annotations.flags import add_layout_arguments, read_annotations
-from detection.config import DetectionConfig
+from kind.data.annotations.flags import add_layout_arguments, read_annotations
+from kind.detection.config import DetectionConfig
+from kind.enhancing.variants import DEFAULT_VARIANT, add_variant_argument
 from kind.errors import UserError
-from kind.variants import DEFAULT_VARIANT, add_variant_argument
 
 if TYPE_CHECKING:
-    from data.annotations.annotated import AnnotatedImage, Annotations
-    from data.sources import Progress
-    from detection.model import Detector, Proportions
-    from detection.sources import Making
-    from kind.pipeline import Enhancer
-    from kind.training.loop import Feed
+    from kind.data.annotations.annotated import AnnotatedImage, Annotations
+    from kind.data.sources import Progress
+    from kind.detection.model import Detector, Proportions
+    from kind.detection.sources import Making
+    from kind.enhancing.enhancer import Enhancer
+    from kind.training.loop import Datasets
     from kind.training.stage import Stage
 
 _PREVIEWS = 4
@@ -48,7 +48,7 @@ class Prepared(NamedTuple):
     """All that a run needs, see `kind.training.loop.train` and `RunFolder.opened`."""
 
     make_stage: Callable[[], Stage]
-    feed: Feed
+    datasets: Datasets
     data: dict[str, dict[str, str]]
 
 
@@ -91,7 +91,7 @@ def prepare(
     Raises:
         UserError: when something is missing, broken or does not fit.
     """
-    from data.annotations.layouts import split_images
+    from kind.data.annotations.layouts import split_images
 
     annotations = _annotations(flags, cache)
     for problem in annotations.problems:
@@ -110,7 +110,7 @@ def prepared(
     replicas: int = 1,
     progress: Progress | None = None,
 ) -> Prepared:
-    """Makes stage and feed of networks and images.
+    """Makes stage and datasets of networks and images.
 
     Args:
         parts: the networks.
@@ -124,11 +124,11 @@ def prepared(
     Returns:
         What to train.
     """
-    from data.batches import images_of_batch, steps_per_epoch
-    from data.darkening import PRESETS
-    from detection.batches import training_batches, validation_batches
-    from detection.sources import make_sources
-    from kind.training.loop import Feed
+    from kind.data.batches import images_of_batch, steps_per_epoch
+    from kind.data.darkening import PRESETS
+    from kind.detection.batches import training_batches, validation_batches
+    from kind.detection.sources import make_sources
+    from kind.training.loop import Datasets
 
     making = making_of(config, parts.enhancer)
     kind = config.input if config.prepared else "raw"
@@ -136,7 +136,7 @@ def prepared(
     learn = make_sources(training, [kind], making, cache, progress)[kind]
     measure = make_sources(validation, [kind], making._replace(twins=1), cache, progress)[kind]
     whole = validation_batches(measure, config.patch, darkness, config.seed)
-    feed = Feed(
+    datasets = Datasets(
         batches=lambda epoch, processes, process: training_batches(
             learn,
             config,
@@ -152,12 +152,12 @@ def prepared(
         images_of=partial(images_of_batch, learn, config.batch, config.seed),
     )
     data = {"training": learn.digests(), "validation": measure.digests()}
-    return Prepared(partial(_make_stage, parts, config), feed, data)
+    return Prepared(partial(_make_stage, parts, config), datasets, data)
 
 
 def making_of(config: DetectionConfig, enhancer: Enhancer | None) -> Making:
     """How the images are made that are read while training."""
-    from detection.sources import NOT_DARKENED, Making
+    from kind.detection.sources import NOT_DARKENED, Making
 
     if not config.prepared:
         return Making()
@@ -168,7 +168,7 @@ def making_of(config: DetectionConfig, enhancer: Enhancer | None) -> Making:
 
 def identity(parts: Parts) -> dict[str, Any]:
     """What the result depends on besides settings and data, as `config.json` records it."""
-    from kind.network_files import weights_digest
+    from kind.nn.saving import weights_digest
 
     given: dict[str, Any] = {"class_names": parts.class_names, "teacher": None}
     nets = {"detector": parts.detector, "teacher": parts.teacher}
@@ -181,10 +181,10 @@ def identity(parts: Parts) -> dict[str, Any]:
 
 def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
     """The stage, under the strategy in force; nothing that was given is trained itself."""
-    from detection.distillation import DistillingStage, extended
-    from detection.joint import copy_of, joint_net
-    from detection.model import Proportions, build_detector
-    from detection.stage import DetectionStage, looking
+    from kind.detection.distillation import DistillingStage, extended
+    from kind.detection.joint import copy_of, joint_net
+    from kind.detection.model import Proportions, build_detector
+    from kind.detection.stage import DetectionStage, preprocessing
     from kind.training.precision import precision
 
     with precision(config.precision):
@@ -193,18 +193,18 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
         else:
             net = extended(parts.detector, parts.class_names)
         net.input_size = config.patch
-        look = None if config.prepared else looking(config.input, parts.enhancer, config.alpha)
+        preprocess = None if config.prepared else preprocessing(config.input, parts.enhancer, config.alpha)
         if config.joint:
             net = joint_net(copy_of(parts.enhancer.decom), copy_of(parts.enhancer.restoration), net)
         if parts.teacher:
-            return DistillingStage(net, config, parts.teacher, look)
-        return DetectionStage(net, config, look)
+            return DistillingStage(net, config, parts.teacher, preprocess)
+        return DetectionStage(net, config, preprocess)
 
 
 def _annotations(flags: argparse.Namespace, cache: Path) -> Annotations:
     if flags.quick:
-        from data.annotations.layouts import read_yolo_folder
-        from data.generated_scenes import write_scenes
+        from kind.data.annotations.layouts import read_yolo_folder
+        from kind.data.generated_scenes import write_scenes
 
         folder = cache / "built-in-scenes"
         write_scenes(folder, _QUICK_SCENES, size=_QUICK_SIDE)
@@ -213,9 +213,9 @@ def _annotations(flags: argparse.Namespace, cache: Path) -> Annotations:
 
 
 def _parts(flags: argparse.Namespace, config: DetectionConfig, class_names: Sequence[str]) -> Parts:
-    from detection.finder import load_detector
-    from detection.inputs import needs_enhancer
-    from detection.model import SIZES, Proportions
+    from kind.detection.inputs import needs_enhancer
+    from kind.detection.model import SIZES, Proportions
+    from kind.detection.predictor import load_detector
 
     sizes = {"tiny": Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
     name = flags.detector or (_QUICK_DETECTOR if flags.quick else None)
@@ -234,7 +234,7 @@ def _parts(flags: argparse.Namespace, config: DetectionConfig, class_names: Sequ
     teacher = load_detector(flags.teacher) if flags.teacher else None
     enhancer = None
     if needs_enhancer(config.input):
-        from kind.pipeline import Enhancer
+        from kind.enhancing.enhancer import Enhancer
 
         enhancer = Enhancer.load(flags.enhancer, variant=flags.variant)
     return Parts(tuple(class_names), detector, teacher, enhancer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from detection.inputs import DEFAULT_ALPHA, DEFAULT_INPUT
+from kind.detection.inputs import DEFAULT_ALPHA, DEFAULT_INPUT
 from kind.errors import UserError
 from kind.training.config import TrainingConfig, option
 
@@ -33,7 +33,7 @@ class DetectionConfig(TrainingConfig):
     epochs: int = option(100, "passes over the training images")
     batch: int = option(16, "images a step, over all accelerators together")
     patch: int = option(640, "side of the square that the detector sees, in pixels; a multiple of 32")
-    optimiser: Literal["sgd", "adamw"] = option("sgd", "sgd has Nesterov's momentum 0.937")
+    optimizer: Literal["sgd", "adamw"] = option("sgd", "sgd has Nesterov's momentum 0.937")
     learning_rate: float = option(0.01, "after the warm-up; for adamw about 0.0005")
     schedule: Literal["constant", "step", "cosine"] = option("cosine", "how the learning rate goes on")
     warmup_epochs: int = option(3, "raise the learning rate linearly from 0 over so many epochs")
@@ -60,7 +60,7 @@ class DetectionConfig(TrainingConfig):
     @classmethod
     def defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
         """AdamW's learning rate is another than SGD's."""
-        return {"learning_rate": 5e-4} if given.get("optimiser") == "adamw" else {}
+        return {"learning_rate": 5e-4} if given.get("optimizer") == "adamw" else {}
 
     def __post_init__(self) -> None:
         """Refuses values that cannot be trained with.

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.letterbox import letterbox, to_image
-from detection.model import BINS, PUBLISHED_INPUT_SIZE, STRIDES
+from kind.detection.letterbox import letterbox, to_image
+from kind.detection.model import BINS, PUBLISHED_INPUT_SIZE, STRIDES
 
 CONFIDENCE, IOU, MAX_DETECTIONS = 0.25, 0.7, 300
 

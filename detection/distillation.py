@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.config import DetectionConfig
-from detection.loss import TERMS, cross_entropy
-from detection.model import Detector, class_layers, with_classes
-from detection.stage import DetectionStage, Look, halves
+from kind.detection.config import DetectionConfig
+from kind.detection.loss import TERMS, cross_entropy
+from kind.detection.model import Detector, class_layers, with_classes
+from kind.detection.stage import DetectionStage, Preprocess, backbone_and_head
 from kind.errors import UserError
 
 TEMPERATURE = 2.0
@@ -21,10 +21,14 @@ _LEVELS = ("p3", "p4", "p5")
 class DistillingStage(DetectionStage):
     """Learns from batches as `DetectionStage` does, and from a teacher that knows the old classes."""
 
-    terms = (*TERMS, "features", "responses")
+    loss_names = (*TERMS, "features", "responses")
 
     def __init__(
-        self, net: keras.Model, config: DetectionConfig, teacher: Detector, look: Look | None = None
+        self,
+        net: keras.Model,
+        config: DetectionConfig,
+        teacher: Detector,
+        preprocess: Preprocess | None = None,
     ) -> None:
         """Wraps a detector.
 
@@ -32,20 +36,20 @@ class DistillingStage(DetectionStage):
             net: the student, see `DetectionStage`; its classes are the teacher's and more.
             config: the run's settings.
             teacher: of the same proportions; stays as it is.
-            look: see `DetectionStage`.
+            preprocess: see `DetectionStage`.
 
         Raises:
             UserError: when the student lacks a class of the teacher, or has features of other shapes.
         """
-        super().__init__(net, config, look)
+        super().__init__(net, config, preprocess)
         self._old = old_classes(teacher, self.detector)
-        self._teacher_halves = halves(teacher)
+        self._teacher_parts = backbone_and_head(teacher)
         self._check_features()
 
     def losses_of(self, images, outputs, sample):
         """YOLOv8's loss, and how far the student is from the teacher."""
         terms = super().losses_of(images, outputs, sample)
-        lower, upper = self._teacher_halves
+        lower, upper = self._teacher_parts
         taught = upper(lower(images, training=False), training=False)
         taught = {name: tf.stop_gradient(values) for name, values in taught.items()}
         features = tf.add_n([feature_divergence(taught[level], outputs[level]) for level in _LEVELS])
@@ -59,7 +63,7 @@ class DistillingStage(DetectionStage):
     def _check_features(self) -> None:
         own, others = (
             [half.output[level].shape[-1] for level in _LEVELS]
-            for half in (self._upper, self._teacher_halves[1])
+            for half in (self._upper, self._teacher_parts[1])
         )
         if own != others:
             raise UserError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from kind.pipeline import Enhancer
+    from kind.enhancing.enhancer import Enhancer
 
 INPUTS = {
     "reflectance": "the restored reflectance: the scene with the darkness taken out",
@@ -77,7 +77,7 @@ def detector_inputs(
 
 
 def enhanced_parts(kinds: Sequence[str]) -> tuple[str, ...]:
-    """What the networks must make for these kinds of input, as `kind.pipeline.Enhanced` names it."""
+    """What the networks must make for these kinds of input, as `Enhanced` names it."""
     return tuple(_PARTS[kind] for kind in kinds if needs_enhancer(kind))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.canvas import filled, on_grey
-from detection.model import Detector
+from kind.detection.canvas import filled, on_grey
+from kind.detection.model import Detector
 from kind.ops.stretch import min_max_stretch
 
 NAME = "seeing_detector"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tensorflow import keras
 
-from detection.keras_cv_parts import (
+from kind.detection.keras_cv_parts import (
     YOLOV8Backbone,
     YOLOV8Detector,
     YOLOV8LabelEncoder,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tensorflow import keras
 
-from data.annotations.class_names import PASCAL_VOC
-from detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
-from detection.model import (
+from kind.checkpoints.pytorch import read_checkpoint
+from kind.data.annotations.class_names import PASCAL_VOC
+from kind.detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
+from kind.detection.model import (
     BOX_FORMAT,
     SIZES,
     Detector,
@@ -18,8 +19,7 @@ from detection.model import (
     copy_weights,
     with_classes,
 )
-from kind.checkpoints.pytorch import read_checkpoint
-from kind.checkpoints.yolov8 import architecture_of, load_yolov8
+from kind.detection.yolov8_checkpoint import architecture_of, load_yolov8
 from kind.errors import UserError
 
 _LONGEST_REASON = 150

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kind.files import replacing
+from kind.files import atomic_write
 from kind.metrics.boxes import Predictions
 
 RESULTS_FILE, IMAGES_FILE, TABLE_FILE = "detections.json", "images.json", "detections.csv"
@@ -51,7 +51,7 @@ def write_results(folder: Path, searched: Sequence[Searched], class_names: Seque
         files[0], [record for number, entry in _numbered(searched) for record in _records(number, entry)]
     )
     _write_json(files[1], _data_set(searched, class_names))
-    with replacing(files[2]) as temporary, temporary.open("w", newline="", **_TEXT) as file:
+    with atomic_write(files[2]) as temporary, temporary.open("w", newline="", **_TEXT) as file:
         writer = csv.writer(file)
         writer.writerow(["image", "class", "score", "left", "top", "right", "bottom"])
         for entry in searched:
@@ -96,5 +96,5 @@ def _data_set(searched: Sequence[Searched], class_names: Sequence[str]) -> dict[
 
 
 def _write_json(path: Path, content: object) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content) + "\n", **_TEXT)

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from data.annotations.annotated import AnnotatedImage
-from data.arrays import to_float, write_array
-from data.darkening import PRESETS, Darkness, darken
-from data.sources import Progress, Source
-from detection.canvas import Piece
-from detection.inputs import detector_inputs, needs_enhancer
-from kind.image import read_photo
-from kind.pipeline import Enhancer
+from kind.data.annotations.annotated import AnnotatedImage
+from kind.data.arrays import to_float, write_array
+from kind.data.darkening import PRESETS, Darkness, darken
+from kind.data.sources import Progress, Source
+from kind.detection.canvas import Piece
+from kind.detection.inputs import detector_inputs, needs_enhancer
+from kind.enhancing.enhancer import Enhancer
+from kind.images.photo import read_photo
 
 NOT_DARKENED = "none"
 
@@ -130,7 +130,7 @@ def make_sources(
         A source for each kind.
 
     Raises:
-        kind.image.ImageError: when a file cannot be read.
+        kind.images.photo.ImageError: when a file cannot be read.
     """
     with ThreadPoolExecutor() as pool:
         contents = list(pool.map(lambda image: _digest(image.path.read_bytes()), images))

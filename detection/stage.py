@@ -9,24 +9,24 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.canvas import filled, on_grey
-from detection.config import DetectionConfig
-from detection.decoding import decode_boxes, suppress
-from detection.drawing import draw_verdict
-from detection.inputs import detector_input
-from detection.joint import detector_of, parts_of
-from detection.loss import TERMS, detection_loss
-from detection.optimiser import DetectionOptimiser
+from kind.detection.canvas import filled, on_grey
+from kind.detection.config import DetectionConfig
+from kind.detection.decoding import decode_boxes, suppress
+from kind.detection.drawing import draw_verdict
+from kind.detection.inputs import detector_input
+from kind.detection.joint import detector_of, parts_of
+from kind.detection.loss import TERMS, detection_loss
+from kind.detection.optimizer import DetectionOptimiser
+from kind.enhancing.enhancer import Enhancer
 from kind.metrics.average_precision import THRESHOLDS, average_precisions
 from kind.metrics.box_matching import match_boxes
 from kind.metrics.boxes import Objects, Predictions
-from kind.pipeline import Enhancer
 from kind.training.stage import Stage
 
 _VALIDATION_CONFIDENCE, _DRAWN_CONFIDENCE = 0.001, 0.25
 _MOST_DETECTIONS = 100
 
-Look = Callable[[tf.Tensor], tf.Tensor]
+Preprocess = Callable[[tf.Tensor], tf.Tensor]
 
 
 class DetectionStage(Stage):
@@ -37,23 +37,26 @@ class DetectionStage(Stage):
     higher_is_better = True
     config: DetectionConfig
 
-    def __init__(self, net: keras.Model, config: DetectionConfig, look: Look | None = None) -> None:
+    def __init__(
+        self, net: keras.Model, config: DetectionConfig, preprocess: Preprocess | None = None
+    ) -> None:
         """Wraps a detector.
 
         Args:
             net: a `Detector`, or a `detection.joint.joint_net` that makes its input itself.
             config: the run's settings.
-            look: canvases → what the net takes, see `looking`; by default the canvases, with grey outside.
+            preprocess: canvases → what the net takes, see `preprocessing`; by default the canvases, with grey
+                outside.
         """
         super().__init__(net, config)
         self.detector = detector_of(net)
         if self.detector is not net:  # the joint networks before the detector, up to what it sees
-            look = partial(keras.Model(net.input, net.get_layer("on_grey").output), training=False)
-        self.seen = look or looking("raw")
+            preprocess = partial(keras.Model(net.input, net.get_layer("on_grey").output), training=False)
+        self.seen = preprocess or preprocessing("raw")
         self._first_step = 0
-        self._lower, self._upper = halves(self.detector)
+        self._lower, self._upper = backbone_and_head(self.detector)
 
-    def make_stepper(self, steps_per_epoch, groups):
+    def make_optimizer(self, steps_per_epoch, groups):
         """Keeps the backbone still for as long as the config says."""
         self._first_step = self.config.freeze_epochs * steps_per_epoch
         late = self.detector.backbone.trainable_variables if self._first_step else ()
@@ -75,7 +78,7 @@ class DetectionStage(Stage):
         def moving():
             return list(self._lower(images, training=True))
 
-        features = tf.cond(self.stepper.steps < self._first_step, still, moving)
+        features = tf.cond(self.grouped_optimizer.steps < self._first_step, still, moving)
         return self._upper(features, training=True)
 
     def losses_of(
@@ -103,7 +106,7 @@ class DetectionStage(Stage):
             **self._compared(outputs, sample, _VALIDATION_CONFIDENCE),
         }
 
-    def figures(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
+    def validation_metrics(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
         """Figures of the whole validation set from `validation_values` of its batches.
 
         Args:
@@ -113,7 +116,7 @@ class DetectionStage(Stage):
             Means of the loss terms; "map_50" and "map_50_95", COCO's average precision at overlap 0.5 and
             over 0.5 to 0.95, NaN where there is no object at all.
         """
-        figures = {name: float(np.mean([value[name] for value in values])) for name in self.terms}
+        figures = {name: float(np.mean([value[name] for value in values])) for name in self.loss_names}
         objects = [_objects(value) for value in values]
         found = [_predictions(value) for value in values]
         matches = match_boxes(objects, found, self.detector.num_classes, THRESHOLDS)
@@ -123,7 +126,7 @@ class DetectionStage(Stage):
             figures[name] = float(values_of.mean()) if known.size else float("nan")
         return figures
 
-    def pictures(self, sample):
+    def visualisations(self, sample):
         """The photograph; what the detector sees, with right and wrong boxes."""
         images = self.seen(sample["image"])
         value = self._compared(self.outputs_of(images, training=False), sample, _DRAWN_CONFIDENCE)
@@ -145,7 +148,7 @@ class DetectionStage(Stage):
         return {**found._asdict(), "object_boxes": sample["boxes"], "object_classes": sample["classes"]}
 
 
-def looking(kind: str, enhancer: Enhancer | None = None, alpha: float = 5.0) -> Look:
+def preprocessing(kind: str, enhancer: Enhancer | None = None, alpha: float = 5.0) -> Preprocess:
     """A function from canvases to what the detector sees, through which no gradient reaches the enhancer.
 
     Args:
@@ -157,16 +160,16 @@ def looking(kind: str, enhancer: Enhancer | None = None, alpha: float = 5.0) -> 
         float32 [N, S, S, 3] → the same shape.
     """
 
-    def look(canvases: tf.Tensor) -> tf.Tensor:
+    def preprocess(canvases: tf.Tensor) -> tf.Tensor:
         if kind == "raw":
             return on_grey(canvases, canvases)
         seen = detector_input(enhancer, filled(canvases), kind, alpha)
         return on_grey(tf.stop_gradient(seen), canvases)
 
-    return look
+    return preprocess
 
 
-def halves(detector: keras.Model) -> tuple[keras.Model, keras.Model]:
+def backbone_and_head(detector: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Cuts a detector in two models that share its weights.
 
     Args:

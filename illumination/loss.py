@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from kind.losses.gradient_difference import gradient_difference
-from kind.losses.squared_error import squared_error
+from kind.losses.mse import mse
 
 _EPSILON = 1e-4
 
@@ -27,10 +27,10 @@ def adjustment_loss(
         per_image: normalise gradients over each image; the published form takes the whole batch.
 
     Returns:
-        float32 scalars by name: "squared_error", "gradient" and "loss".
+        float32 scalars by name: "mse", "gradient" and "loss".
     """
     terms = {
-        "squared_error": squared_error(adjusted, target),
+        "mse": mse(adjusted, target),
         "gradient": gradient_difference(adjusted, target, signed=signed, per_image=per_image),
     }
     return {"loss": tf.add_n(list(terms.values())), **terms}

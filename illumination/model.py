@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorflow import keras
 
-from kind.layers import leaky_conv
+from kind.nn.layers import leaky_conv
 
 
 def adjustment_net() -> keras.Model:

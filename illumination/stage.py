@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from illumination.config import AdjustmentConfig
-from illumination.loss import adjustment_loss, brightness_ratio
-from illumination.model import adjustment_net
+from kind.illumination.config import AdjustmentConfig
+from kind.illumination.loss import adjustment_loss, brightness_ratio
+from kind.illumination.model import adjustment_net
 from kind.ops.ssim import ssim
-from kind.training.recipe import Recipe
 from kind.training.stage import Stage
+from kind.training.stage_spec import StageSpec
 
 _EPSILON = 1e-4
 
@@ -47,7 +47,7 @@ def either_way(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Te
 class AdjustmentStage(Stage):
     """Learns from `{illumination, alpha, target}`; the best net has the highest validation PSNR upward."""
 
-    terms = ("loss", "squared_error", "gradient")
+    loss_names = ("loss", "mse", "gradient")
     monitor = "val_psnr"
     higher_is_better = True
     config: AdjustmentConfig
@@ -61,7 +61,7 @@ class AdjustmentStage(Stage):
             per_image=self.config.per_image,
         )
 
-    def scores(self, sample):
+    def image_metrics(self, sample):
         """PSNR in dB and SSIM of the adjusted illumination against the bright image's."""
         adjusted = self._adjusted(sample, training=False)
         return {
@@ -69,7 +69,7 @@ class AdjustmentStage(Stage):
             "ssim": tf.reduce_mean(ssim(adjusted, sample["target"])),
         }
 
-    def pictures(self, sample):
+    def visualisations(self, sample):
         """Illumination of the dark image, adjusted, target."""
         return [sample["illumination"], self._adjusted(sample, training=False), sample["target"]]
 
@@ -77,7 +77,7 @@ class AdjustmentStage(Stage):
         return self.net([sample["illumination"], sample["alpha"]], training=training)
 
 
-RECIPE = Recipe(
+SPEC = StageSpec(
     AdjustmentStage,
     lambda config: adjustment_net(),
     prepare=either_way,

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import tensorflow as tf
 from tensorflow import keras
 
-from joint.config import JointConfig
-from kind.losses.dissimilarity import dissimilarity
+from kind.joint.config import JointConfig
+from kind.losses.mse import mse
 from kind.losses.reconstruction import reconstruction
 from kind.losses.reflectance_similarity import reflectance_similarity
-from kind.losses.squared_error import squared_error
+from kind.losses.ssim_loss import ssim_loss
 from kind.ops.ssim import ssim
-from kind.training.recipe import Recipe
 from kind.training.stage import Stage
+from kind.training.stage_spec import StageSpec
 
 _EPSILON = 1e-4
 _NAMES = {"decom": "decomposition", "restoration": "restoration", "illumination": "adjustment"}
@@ -23,7 +23,7 @@ _NAMES = {"decom": "decomposition", "restoration": "restoration", "illumination"
 class JointStage(Stage):
     """Learns from image pairs `{low, high}`; the best nets have the highest validation PSNR, relit."""
 
-    terms = ("loss", "squared_error", "dissimilarity", "reconstruction", "reflectance_similarity")
+    loss_names = ("loss", "mse", "ssim_loss", "reconstruction", "reflectance_similarity")
     monitor = "val_psnr"
     higher_is_better = True
     config: JointConfig
@@ -32,20 +32,20 @@ class JointStage(Stage):
         """Mean square and 1 - SSIM of the relit image, and what keeps the decomposition one."""
         dark, bright, _, _, relit = self._forward(sample, training)
         terms = {
-            "squared_error": squared_error(relit, sample["high"]),
-            "dissimilarity": dissimilarity(relit, sample["high"]),
+            "mse": mse(relit, sample["high"]),
+            "ssim_loss": ssim_loss(relit, sample["high"]),
             "reconstruction": reconstruction(sample["low"], *dark) + reconstruction(sample["high"], *bright),
             "reflectance_similarity": reflectance_similarity(dark[0], bright[0]),
         }
         total = (
-            terms["squared_error"]
-            + terms["dissimilarity"]
+            terms["mse"]
+            + terms["ssim_loss"]
             + self.config.reconstruction_weight * terms["reconstruction"]
             + self.config.similarity_weight * terms["reflectance_similarity"]
         )
         return {"loss": total, **terms}
 
-    def scores(self, sample):
+    def image_metrics(self, sample):
         """PSNR in dB and SSIM of the relit image, with the bright image's ratio of brightness."""
         relit = self._forward(sample, training=False)[-1]
         return {
@@ -53,7 +53,7 @@ class JointStage(Stage):
             "ssim": tf.reduce_mean(ssim(relit, sample["high"])),
         }
 
-    def pictures(self, sample):
+    def visualisations(self, sample):
         """Dark image, its reflectance, restored, illumination adjusted, relit image, bright image."""
         dark, _, restored, adjusted, relit = self._forward(sample, training=False)
         return [sample["low"], dark[0], restored, adjusted, relit, sample["high"]]
@@ -94,14 +94,14 @@ def joint_net(decom: keras.Model, restoration: keras.Model, illumination: keras.
     return keras.Model([image, alpha], keras.layers.Multiply(name="relit")(relit), name="joint")
 
 
-def recipe(make_nets: Callable[[], list[keras.Model]]) -> Recipe:
-    """The joint stage's recipe.
+def spec(make_nets: Callable[[], list[keras.Model]]) -> StageSpec:
+    """The joint stage's spec.
 
     Args:
         make_nets: builds the decomposition, restoration and adjustment networks with the weights to start
             from, under the precision and the strategy in force.
     """
-    return Recipe(JointStage, lambda config: joint_net(*make_nets()), needs_decom=False)
+    return StageSpec(JointStage, lambda config: joint_net(*make_nets()), needs_decom=False)
 
 
 def _networks(net: keras.Model) -> dict[str, keras.Model]:

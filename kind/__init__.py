@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 def __getattr__(name: str):
     """Imports `Enhancer` on first use: `import kind` must not pay for TensorFlow."""
     if name == "Enhancer":
-        from kind.pipeline import Enhancer
+        from kind.enhancing.enhancer import Enhancer
 
         return Enhancer
     raise AttributeError(f"module 'kind' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from typing import Union
 
 
 @contextlib.contextmanager
-def replacing(path: Union[str, Path]) -> Iterator[Path]:
+def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
     """Yields a temporary name beside `path`, which takes its place when the block ends without an error.
 
     The temporary name keeps the suffix, because image and model writers choose their format by it.

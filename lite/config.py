@@ -18,14 +18,14 @@ class LiteConfig(TrainingConfig):
     learning_rate: float = option(1e-3, "at the start, after any warm-up")
     schedule: Literal["constant", "step", "cosine"] = option("cosine", "how the learning rate goes on")
     warmup_epochs: int = option(2, "raise the learning rate linearly from 0 over so many epochs")
-    optimiser: Literal["adam", "adamw", "radam"] = option("adamw", "radam is rectified Adam")
+    optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "radam is rectified Adam")
     weight_decay: float = option(1e-2, "decoupled, for adamw (kernels only) and radam (all weights)")
     clip_norm: float = option(1.0, "clip the gradients' global norm to this; 0 does not clip")
     average_decay: float = option(0.999, "validate and keep a moving average of the weights; 0 keeps none")
     log_error_weight: float = option(
         0.03, "of the logarithm of each relit image's squared error, as PSNR has it"
     )
-    dissimilarity_weight: float = option(4.0, "of 1 - SSIM of the relit image")
+    ssim_weight: float = option(4.0, "of 1 - SSIM of the relit image")
     exposure_weight: float = option(0.2, "of the error in log α")
     reconstruction_weight: float = option(1.0, "of |R∘L - S|")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tensorflow import keras
 
-from kind.layers import leaky_conv, leaky_relu
-from kind.subpixel import Fold, Spread, Unfold, square_root
+from kind.nn.layers import leaky_conv, leaky_relu
+from kind.nn.subpixel import DepthToSpace, FoldedBilinearUpsampling, SpaceToDepth, square_root
 
 _FINE, _MIDDLE, _COARSE = 4, 8, 16  # pixels along each axis that one of each level stands for
 _WIDTHS = (40, 64, 72)
@@ -30,7 +30,7 @@ def lite_net() -> keras.Model:
         suggests]. `kind.ops.exposure.exposed` applies it.
     """
     image = keras.Input((None, None, 3), name="image")
-    folded = Fold(_FINE, _COARSE, name="fold")(image)  # [N, H/4, W/4, 48]
+    folded = SpaceToDepth(_FINE, _COARSE, name="fold")(image)  # [N, H/4, W/4, 48]
     folded = keras.layers.Activation(square_root, name="square_root")(folded)
     fine = _block(leaky_conv(folded, _WIDTHS[0], "stem"), "encode_1")  # [N, H/4, W/4, 40]
     middle = _block(_halved(fine, _WIDTHS[1], "down_2"), "encode_2")  # [N, H/8, W/8, 64]
@@ -47,7 +47,7 @@ def lite_net() -> keras.Model:
 
     shading = keras.layers.Conv2D(1, 3, padding="same", bias_initializer=_SHADE, name="shading")
     shading = shading(middle)  # [N, H/8, W/8, 1]
-    shading = Spread(_MIDDLE, name="illumination_folded")(shading)  # [N, H/8, W/8, 64]
+    shading = FoldedBilinearUpsampling(_MIDDLE, name="illumination_folded")(shading)  # [N, H/8, W/8, 64]
     illumination = _unfolded_sigmoid(shading, _MIDDLE, image, "illumination")
 
     exposure = keras.layers.Dense(1, bias_initializer=_EXPOSURE, dtype="float32", name="log_alpha")(overview)
@@ -56,7 +56,7 @@ def lite_net() -> keras.Model:
 
 def _unfolded_sigmoid(folded, side: int, image, name: str):
     """Unfolded to the size of the image, and a sigmoid, always computed in float32."""
-    logits = Unfold(side, name=f"{name}_logits")([folded, image])
+    logits = DepthToSpace(side, name=f"{name}_logits")([folded, image])
     return keras.layers.Activation("sigmoid", dtype="float32", name=name)(logits)
 
 

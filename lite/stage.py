@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from kind.losses.dissimilarity import dissimilarity
+from kind.lite.config import LiteConfig
+from kind.lite.model import lite_net
 from kind.losses.reconstruction import reconstruction
+from kind.losses.ssim_loss import ssim_loss
 from kind.ops.exposure import exposed, exposure_for
 from kind.ops.ssim import ssim
-from kind.training.recipe import Recipe
 from kind.training.stage import Stage
-from lite.config import LiteConfig
-from lite.model import lite_net
+from kind.training.stage_spec import StageSpec
 
 _SMALLEST_ERROR = 1e-4  # squared; 40 dB
 _GAINS = (0.6, 1.0)
@@ -26,7 +26,7 @@ class LiteStage(Stage):
     on its own: an error in brightness never blurs the picture.
     """
 
-    terms = ("loss", "absolute_error", "log_error", "dissimilarity", "exposure", "reconstruction")
+    loss_names = ("loss", "absolute_error", "log_error", "ssim_loss", "exposure", "reconstruction")
     monitor = "val_psnr"
     higher_is_better = True
     config: LiteConfig
@@ -42,7 +42,7 @@ class LiteStage(Stage):
         terms = {
             "absolute_error": tf.reduce_mean(tf.abs(relit - high)),
             "log_error": tf.reduce_mean(tf.math.log(squared_errors + _SMALLEST_ERROR)),
-            "dissimilarity": dissimilarity(relit, high),
+            "ssim_loss": ssim_loss(relit, high),
             "exposure": tf.reduce_mean(tf.abs(suggested - log_alpha)),
             "reconstruction": reconstruction(low, reflectance, illumination),
         }
@@ -50,13 +50,13 @@ class LiteStage(Stage):
         total = (
             terms["absolute_error"]
             + config.log_error_weight * terms["log_error"]
-            + config.dissimilarity_weight * terms["dissimilarity"]
+            + config.ssim_weight * terms["ssim_loss"]
             + config.exposure_weight * terms["exposure"]
             + config.reconstruction_weight * terms["reconstruction"]
         )
         return {"loss": total, **terms}
 
-    def scores(self, sample):
+    def image_metrics(self, sample):
         """PSNR in dB: scaled to the bright image's mean, and as it is; SSIM as it is."""
         reflectance, illumination, log_alpha = self.net(sample["low"], training=False)
         relit, high = reflectance * exposed(illumination, log_alpha), sample["high"]
@@ -68,7 +68,7 @@ class LiteStage(Stage):
             "ssim": tf.reduce_mean(ssim(relit, high)),
         }
 
-    def pictures(self, sample):
+    def visualisations(self, sample):
         """Dark image, reflectance, illumination, adjusted illumination, relit image, bright image."""
         reflectance, illumination, log_alpha = self.net(sample["low"], training=False)
         adjusted = exposed(illumination, log_alpha)
@@ -98,4 +98,4 @@ def darker(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor
     return {**sample, "low": gain * sample["low"] ** gamma}
 
 
-RECIPE = Recipe(LiteStage, lambda config: lite_net(), needs_decom=False, prepare=darker)
+SPEC = StageSpec(LiteStage, lambda config: lite_net(), needs_decom=False, prepare=darker)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from kind.losses.dissimilarity import dissimilarity
 from kind.losses.gradient_difference import gradient_difference
-from kind.losses.squared_error import squared_error
+from kind.losses.mse import mse
+from kind.losses.ssim_loss import ssim_loss
 from kind.ops.colour import gray
 
 
@@ -39,11 +39,11 @@ def restoration_loss(
         per_image: normalise gradients over each image; the published form takes the whole batch.
 
     Returns:
-        float32 scalars by name: "squared_error", "dissimilarity", "gradient" (if asked for) and "loss".
+        float32 scalars by name: "mse", "ssim_loss", "gradient" (if asked for) and "loss".
     """
     terms = {
-        "squared_error": squared_error(restored, target),
-        "dissimilarity": dissimilarity(restored, target),
+        "mse": mse(restored, target),
+        "ssim_loss": ssim_loss(restored, target),
     }
     if with_gradient:
         terms["gradient"] = gradient_difference(gray(restored), gray(target), per_image=per_image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorflow import keras
 
-from kind.layers import After, CropLike, JoinConvolution, halve, leaky_conv, sigmoid_head
+from kind.nn.layers import After, CropLike, JoinConvolution, halve, leaky_conv, sigmoid_head
 
 _WIDTHS = ((32, 64), (128, 256), (512, 256), (128, 64))
 _LAST_WIDTH = 32

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tensorflow as tf
 
 from kind.ops.ssim import ssim
-from kind.training.recipe import Recipe
+from kind.restoration.config import RestorationConfig
+from kind.restoration.loss import restoration_loss, restoration_target
+from kind.restoration.msia import msia
+from kind.restoration.unet import unet
 from kind.training.stage import Stage
-from restoration.config import RestorationConfig
-from restoration.loss import restoration_loss, restoration_target
-from restoration.msia import msia
-from restoration.unet import unet
+from kind.training.stage_spec import StageSpec
 
 
 class RestorationStage(Stage):
@@ -21,9 +21,9 @@ class RestorationStage(Stage):
     config: RestorationConfig
 
     @property
-    def terms(self):
+    def loss_names(self):
         """Names of the loss's terms."""
-        return ("loss", "squared_error", "dissimilarity") + ("gradient",) * self.config.gradient_term
+        return ("loss", "mse", "ssim_loss") + ("gradient",) * self.config.gradient_term
 
     def losses(self, sample, training):
         """KinD's or KinD++'s restoration loss, see `restoration.loss`."""
@@ -34,7 +34,7 @@ class RestorationStage(Stage):
             per_image=self.config.per_image,
         )
 
-    def scores(self, sample):
+    def image_metrics(self, sample):
         """PSNR in dB and SSIM of the restored reflectance against its target."""
         restored, target = self._restored(sample, training=False), self._target(sample)
         return {
@@ -42,7 +42,7 @@ class RestorationStage(Stage):
             "ssim": tf.reduce_mean(ssim(restored, target)),
         }
 
-    def pictures(self, sample):
+    def visualisations(self, sample):
         """Reflectance and illumination of the dark image, restored reflectance, target."""
         return [
             sample["reflectance_low"],
@@ -62,4 +62,4 @@ class RestorationStage(Stage):
 
 NETWORKS = {"unet": unet, "msia": msia}
 
-RECIPE = Recipe(RestorationStage, lambda config: NETWORKS[config.variant]())
+SPEC = StageSpec(RestorationStage, lambda config: NETWORKS[config.variant]())

@@ -92,6 +92,7 @@ say "installing the pinned packages into .venv (about 2 GB; minutes the first ti
 fits .venv/bin/python || "$python" -m venv --without-pip .venv
 install_pip
 .venv/bin/python -m pip install -qq --constraint constraints.txt "${@/#/--requirement=}"
+.venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 if [[ " $* " == *" requirements-test.txt "* ]]; then
     fetch_browser >/dev/null 2>&1 || say "no chromium and chromedriver: the page's tests will be skipped"
 fi

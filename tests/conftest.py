@@ -45,7 +45,7 @@ def bright_networks(tmp_path_factory):
     """A folder with three small networks: R = R̂ = S, the stretched image, L = mean(S) and L̂ = α·L."""
     from tensorflow import keras
 
-    from kind.network_files import save_net
+    from kind.nn.saving import save_net
 
     image, reflectance = keras.Input((None, None, 3)), keras.Input((None, None, 3))
     illumination, alpha = keras.Input((None, None, 1)), keras.Input((None, None, 1))

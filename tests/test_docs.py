@@ -106,8 +106,8 @@ def test_links_lead_somewhere(document):
 @pytest.fixture
 def desk(tmp_path, request):
     """A folder like the repository's, with the files that documents name."""
-    from data.samples import write_dark, write_pairs
-    from kind.image import write_photo
+    from kind.data.samples import write_dark, write_pairs
+    from kind.images.photo import write_photo
 
     for path in REPOSITORY.iterdir():
         if path.suffix == ".py" or (path / "__init__.py").is_file() or path.name == "benchmarks":
@@ -172,9 +172,9 @@ def shortening(words):
 
 def annotated_photographs(desk):
     """Puts the annotated folders and the detectors that the documents name on the desk."""
-    from data.generated_scenes import write_scenes
-    from detection.finder import SHIPPED_DETECTOR
     from kind.cli.main import main
+    from kind.data.generated_scenes import write_scenes
+    from kind.detection.predictor import SHIPPED_DETECTOR
 
     if not (desk / "yolov8n.pt").exists():
         pytest.skip("needs yolov8n.pt among the reference data (set KIND_REFERENCE)")

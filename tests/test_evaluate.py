@@ -14,8 +14,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from tensorflow import keras
 
 import evaluate
-from kind.image import read_photo
-from kind.network_files import save_net
+from kind.images.photo import read_photo
+from kind.nn.saving import save_net
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -119,8 +119,8 @@ def test_networks_on_pairs_under_three_protocols(run, pairs, weights, tmp_path):
 
 
 def test_written_outputs_score_as_the_networks_do(run, pairs, weights, tmp_path):
-    from kind.image import write_photo
-    from kind.pipeline import Enhancer
+    from kind.enhancing.enhancer import Enhancer
+    from kind.images.photo import write_photo
 
     folder = weights()
     enhancer = Enhancer.load(folder)

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 import evaluate
-from data.darkening import PRESETS
-from detection import finder
 from kind.cli import evaluate_detect
-from kind.image import read_photo
+from kind.data.darkening import PRESETS
+from kind.detection import predictor
+from kind.images.photo import read_photo
 
 SPOTS = {"1.png": [(16, 24)], "2.png": [(8, 8), (40, 32)], "3.png": [], "4.png": [(24, 8)], "5.png": [(0, 0)]}
 
@@ -20,7 +20,7 @@ SPOTS = {"1.png": [(16, 24)], "2.png": [(8, 8), (40, 32)], "3.png": [], "4.png":
 @pytest.fixture(autouse=True)
 def detectors(painted_detector, monkeypatch):
     """`--detector anything` gives the stand-in."""
-    monkeypatch.setattr(finder, "load_detector", lambda path: painted_detector)
+    monkeypatch.setattr(predictor, "load_detector", lambda path: painted_detector)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ class Images(HTMLParser):
 
 def test_a_stopped_run_goes_on_and_nothing_is_mixed(run, data, tmp_path, monkeypatch):
     command = ("--data", data, "--detector", "net=x.keras", "--inputs", "raw,stretched")
-    whole, calls = finder.Finder.__call__, []
+    whole, calls = predictor.Predictor.__call__, []
 
     def interrupt(self, image):
         calls.append(1)
@@ -130,7 +130,7 @@ def test_a_stopped_run_goes_on_and_nothing_is_mixed(run, data, tmp_path, monkeyp
             raise KeyboardInterrupt
         return whole(self, image)
 
-    monkeypatch.setattr(finder.Finder, "__call__", interrupt)
+    monkeypatch.setattr(predictor.Predictor, "__call__", interrupt)
     assert run(*command)[0] == 130
     code, _, errors = run(*command)
     assert code == 0 and "2 kept from before" in errors and len(calls) == 6 + 10 - 5
@@ -149,9 +149,11 @@ def test_a_stopped_run_goes_on_and_nothing_is_mixed(run, data, tmp_path, monkeyp
 
 def test_splits_and_darkening(run, data, tmp_path, monkeypatch):
     seen = []
-    whole = finder.Finder.__call__
+    whole = predictor.Predictor.__call__
     monkeypatch.setattr(
-        finder.Finder, "__call__", lambda self, image: seen.append(np.array(image)) or whole(self, image)
+        predictor.Predictor,
+        "__call__",
+        lambda self, image: seen.append(np.array(image)) or whole(self, image),
     )
     command = ("--data", data, "--detector", "x.keras", "--inputs", "raw")
     _, printed, _ = run(*command, "--split", "validation", "--darken", "moderate", "--seed", "3")

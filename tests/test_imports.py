@@ -1,4 +1,4 @@
-"""Who may import whom: kind → data → the stages → detection → the commands, and never back."""
+"""Who may import whom: kind's rooms from the ground up → data → the stages → detection → the commands."""
 
 import ast
 from pathlib import Path
@@ -7,14 +7,23 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STAGES = ("decom", "restoration", "illumination", "joint", "lite")
-MAY_IMPORT = {
-    "kind": set(),
-    "data": {"kind"},
-    **{stage: {"kind", "data"} for stage in STAGES},
-    "detection": {"kind", "data", *STAGES},
-}
-ROOMS = tuple(MAY_IMPORT)
-COMMANDS = ("train_stage", "evaluate")
+#: Each line may import the lines above it, and its own rooms one another only where they are the same room.
+FLOORS = (
+    ("kind.errors", "kind.files"),
+    ("kind.ops", "kind.images"),
+    ("kind.losses", "kind.metrics", "kind.nn"),
+    ("kind.checkpoints",),
+    ("kind.enhancing",),
+    ("kind.training", "kind.reports"),
+    ("kind.evaluation", "kind.export", "kind.serving", "kind.profiling"),
+    ("kind.data",),
+    tuple(f"kind.{stage}" for stage in STAGES),
+    ("kind.detection",),
+    ("kind.cli",),
+    ("kind.__main__",),
+)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+TOP_LEVEL = ("data", *STAGES, "detection", "train_stage", "evaluate", "setup", "tests", "benchmarks")
 
 
 def imports(path):
@@ -25,41 +34,45 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide where a name comes from"
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def modules(room):
-    return sorted((REPOSITORY / room).rglob("*.py"))
+def modules():
+    """Every source file of the package with the dotted name it has there."""
+    for top in ("kind", *TOP_LEVEL):
+        for path in sorted((REPOSITORY / top).rglob("*.py")) if top not in ("tests", "benchmarks") else []:
+            name = path.relative_to(REPOSITORY).with_suffix("").as_posix().replace("/", ".")
+            yield path, name if top == "kind" else f"kind.{name}"
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_go_one_way(room):
-    for path in modules(room):
-        is_front_door = path.relative_to(REPOSITORY).parts[:2] == ("kind", "cli")
-        for name in imports(path):
-            top = name.split(".")[0]
-            assert top not in (*COMMANDS, "tests", "benchmarks"), f"{path} imports {name}"
-            if top in ROOMS and top != room and not is_front_door:
-                assert top in MAY_IMPORT[room], f"{path} imports {name}"
-            if name.startswith("kind.cli"):
-                assert is_front_door or path.name == "__main__.py", f"{path} imports {name}"
+def room_of(module):
+    """The room that a module is in: the first two names; None of what belongs to no room."""
+    return next((room for room in FLOOR if module == room or module.startswith(f"{room}.")), None)
+
+
+@pytest.mark.parametrize("path, module", modules(), ids=lambda value: str(value).rpartition("/")[2])
+def test_imports_go_one_way(path, module):
+    own = room_of(module)
+    if module == "kind.__init__":  # imports on first use
+        return
+    assert own, f"{module} is in no room; FLOORS in this file says where rooms stand"
+    for name in imports(path):
+        assert name.split(".")[0] not in TOP_LEVEL, f"{path} imports {name}; the package's own name is kind"
+        room = room_of(name)
+        if room and room != own:
+            assert FLOOR[room] < FLOOR[own], f"{path} imports {name}, which stands higher or beside it"
 
 
 def test_addons_are_imported_in_one_file_at_most():
-    importing = [
-        path
-        for room in ROOMS
-        for path in modules(room)
-        if any(name.split(".")[0] == "tensorflow_addons" for name in imports(path))
-    ]
+    importing = [path for path, _ in modules() if "tensorflow_addons" in set(imports(path))]
     assert len(importing) <= 1, importing
 
 
 def test_only_the_image_module_decodes_and_encodes():
-    """Pillow may draw anywhere; opening files is `kind.image`'s, and inside a graph `graph_images`'s."""
-    own = {"kind/image.py", "kind/image_decoding.py", "kind/serving/graph_images.py"}
-    for room in ROOMS:
-        for path in modules(room):
-            if path.relative_to(REPOSITORY).as_posix() in own:
-                continue
-            text = path.read_text(encoding="utf-8")
-            assert "Image.open(" not in text and "tf.io.decode_image(" not in text, path
+    """Pillow may draw anywhere; files are opened by `kind.images`, and inside a graph by `graph_images`."""
+    own = {"kind/images/photo.py", "kind/images/decoding.py", "kind/export/graph_images.py"}
+    for path, _ in modules():
+        if path.relative_to(REPOSITORY).as_posix() in own:
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert "Image.open(" not in text and "tf.io.decode_image(" not in text, path

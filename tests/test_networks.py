@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from decom.model import decomposition_net
-from illumination.model import adjustment_net
-from kind.network_files import load_net, save_net, weights_digest
-from restoration.msia import msia
-from restoration.unet import unet
+from kind.decom.model import decomposition_net
+from kind.illumination.model import adjustment_net
+from kind.nn.saving import load_net, save_net, weights_digest
+from kind.restoration.msia import msia
+from kind.restoration.unet import unet
 
 NETWORKS = {
     "decomposition": (decomposition_net, 235_876),
@@ -74,7 +74,7 @@ def test_a_saved_network_loads_where_the_stages_cannot_be_imported(nets, tmp_pat
 import sys
 sys.modules.update(dict.fromkeys(["decom", "restoration", "illumination", "data"]))  # importing them fails
 import numpy as np
-from kind.network_files import load_net
+from kind.nn.saving import load_net
 expected = np.load(r"{tmp_path}/expected.npz")
 for name in {list(nets)}:
     net = load_net(rf"{tmp_path}/{{name}}.keras")

@@ -17,9 +17,9 @@ from PIL import Image
 from tensorflow import keras
 
 import train_stage
-from data.generated_scenes import write_scenes
-from kind.network_files import load_net, save_net
-from kind.pipeline import Enhancer
+from kind.data.generated_scenes import write_scenes
+from kind.enhancing.enhancer import Enhancer
+from kind.nn.saving import load_net, save_net
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--batch", "2", "--patch", "16", "--validation-every", "3"]
@@ -29,9 +29,9 @@ GIVEN = train_stage.GIVEN
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """Seven pairs of different sizes, and networks to start from, as they are before training."""
-    from decom.model import decomposition_net
-    from illumination.model import adjustment_net
-    from restoration.unet import unet
+    from kind.decom.model import decomposition_net
+    from kind.illumination.model import adjustment_net
+    from kind.restoration.unet import unet
 
     folder = tmp_path_factory.mktemp("training")
     generator = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def records(run):
 
 
 def outcome(run):
-    """Everything that two runs have to agree on, bit by bit: weights, optimiser state, metrics."""
+    """Everything that two runs have to agree on, bit by bit: weights, optimizer state, metrics."""
     reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(run / "backup")))
     names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
     state = {

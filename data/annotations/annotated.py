@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.errors import UserError
-from kind.image import READABLE_SUFFIXES, photo_size, read_photo
+from kind.images.photo import READABLE_SUFFIXES, photo_size, read_photo
 from kind.metrics.boxes import Objects
 
 TOLERANCE = 1.0
@@ -50,7 +50,7 @@ class AnnotatedImage:
         Crowds and difficult objects are left out, as is usual in training.
 
         Raises:
-            kind.image.ImageError: when the file cannot be read.
+            kind.images.photo.ImageError: when the file cannot be read.
         """
         plain = ~(self.crowd | self.difficult)
         image = read_photo(self.path).pixels

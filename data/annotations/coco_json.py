@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePosixPath
 
-from data.annotations.annotated import Annotations, Reading, Row, sizes_of
+from kind.data.annotations.annotated import Annotations, Reading, Row, sizes_of
 from kind.errors import UserError
 
 _LARGEST_FILE = 1 << 31

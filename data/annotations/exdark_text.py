@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.annotations.annotated import Annotations, Row
-from data.annotations.class_names import EXDARK
-from data.annotations.text_files import numbered_lines, numbers, read_text_files
+from kind.data.annotations.annotated import Annotations, Row
+from kind.data.annotations.class_names import EXDARK
+from kind.data.annotations.text_files import numbered_lines, numbers, read_text_files
 
 _WORDS = 12  # class, box, occluded, visible box, ignore, angle
 

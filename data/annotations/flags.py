@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kind.errors import UserError
 
 if TYPE_CHECKING:
-    from data.annotations.annotated import Annotations
+    from kind.data.annotations.annotated import Annotations
 
 
 def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def read_annotations(flags: argparse.Namespace) -> Annotations:
     Raises:
         UserError: when folders are missing, flags disagree, or annotations are broken.
     """
-    from data.annotations import layouts
+    from kind.data.annotations import layouts
 
     if flags.classes and (flags.coco or flags.exdark or flags.dark_face):
         raise UserError("--classes is for YOLO's and VOC's annotations; the others bring their classes")

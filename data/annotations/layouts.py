@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.annotations.annotated import AnnotatedImage, Annotations
-from data.annotations.class_names import COCO
-from data.annotations.coco_json import read_coco_json
-from data.annotations.dark_face_text import read_dark_face_text
-from data.annotations.exdark_text import read_exdark_text
-from data.annotations.voc_xml import read_voc_xml
-from data.annotations.yolo_text import read_yolo_text
+from kind.data.annotations.annotated import AnnotatedImage, Annotations
+from kind.data.annotations.class_names import COCO
+from kind.data.annotations.coco_json import read_coco_json
+from kind.data.annotations.dark_face_text import read_dark_face_text
+from kind.data.annotations.exdark_text import read_exdark_text
+from kind.data.annotations.voc_xml import read_voc_xml
+from kind.data.annotations.yolo_text import read_yolo_text
 from kind.errors import UserError
 
 VALIDATION_EVERY = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from data.annotations.annotated import Annotations, Reading, Row, images_below, sizes_of
+from kind.data.annotations.annotated import Annotations, Reading, Row, images_below, sizes_of
 from kind.errors import UserError
 
 _LARGEST_FILE = 1 << 24

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
 
-from data.annotations.annotated import Annotations, Reading, Row, images_below, sizes_of
-from data.annotations.class_names import PASCAL_VOC
-from data.annotations.text_files import numbers
+from kind.data.annotations.annotated import Annotations, Reading, Row, images_below, sizes_of
+from kind.data.annotations.class_names import PASCAL_VOC
+from kind.data.annotations.text_files import numbers
 from kind.errors import UserError
 
 _LARGEST_FILE = 1 << 22

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data.annotations.annotated import Annotations, Row
-from data.annotations.class_names import COCO
-from data.annotations.text_files import numbered_lines, numbers, read_text_files
+from kind.data.annotations.annotated import Annotations, Row
+from kind.data.annotations.class_names import COCO
+from kind.data.annotations.text_files import numbered_lines, numbers, read_text_files
 
 
 def read_yolo_text(

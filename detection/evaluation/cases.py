@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from detection.drawing import draw_verdict
-from detection.evaluation.figures import ImageFigures, confident
-from detection.evaluation.search import Inputs, Method
-from detection.evaluation.summary import Evaluation
+from kind.detection.drawing import draw_verdict
+from kind.detection.evaluation.figures import ImageFigures, confident
+from kind.detection.evaluation.search import Inputs, Method
+from kind.detection.evaluation.summary import Evaluation
 from kind.errors import UserError
-from kind.image import write_photo
+from kind.images.photo import write_photo
 
 _LONGEST_SIDE = 900
 

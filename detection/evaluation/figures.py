@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detection.evaluation.search import Method, Search
+from kind.detection.evaluation.search import Method, Search
 from kind.metrics.average_precision import (
     THRESHOLDS,
     AveragePrecision,

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from detection.evaluation.cases import Case, draw_cases
-from detection.evaluation.figures import COLUMNS, ImageFigures, Line
-from detection.evaluation.search import Inputs
-from detection.evaluation.summary import Evaluation
-from detection.evaluation.tables import Table, classes_table, differences_table, figures_table, markdown
-from kind.evaluation import page
-from kind.evaluation.table import aligned_table, escaped
-from kind.files import replacing
+from kind.detection.evaluation.cases import Case, draw_cases
+from kind.detection.evaluation.figures import COLUMNS, ImageFigures, Line
+from kind.detection.evaluation.search import Inputs
+from kind.detection.evaluation.summary import Evaluation
+from kind.detection.evaluation.tables import Table, classes_table, differences_table, figures_table, markdown
+from kind.files import atomic_write
+from kind.reports import page
+from kind.reports.table import aligned_table, escaped
 
 SUMMARY_FILE, TABLE_FILE, PAGE_FILE = "summary.json", "per_image.csv", "report.html"
 
@@ -57,14 +57,14 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
         "table": [_summary_line(line, evaluation) for line in evaluation.lines],
         "left_out": [entry._asdict() for entry in evaluation.search.left_out],
     }
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", **page.TEXT)
 
 
 def write_per_image(path: Path, evaluation: Evaluation) -> None:
     """Writes `per_image.csv`: one line for each image and method."""
-    with replacing(path) as temporary, temporary.open("w", newline="", **page.TEXT) as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="", **page.TEXT) as file:
         writer = csv.writer(file)
         writer.writerow(["image", "detector", "input", "confidence", *ImageFigures._fields])
         for line, figures in zip(evaluation.lines, evaluation.image_figures):

@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from data.annotations.annotated import AnnotatedImage
-from data.darkening import PRESETS, darken
-from detection.evaluation.class_matching import ClassMatching
-from detection.finder import Finder
-from detection.inputs import detector_inputs
+from kind.data.annotations.annotated import AnnotatedImage
+from kind.data.darkening import PRESETS, darken
+from kind.detection.evaluation.class_matching import ClassMatching
+from kind.detection.inputs import detector_inputs
+from kind.detection.predictor import Predictor
+from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError
 from kind.evaluation.methods import file_digest
-from kind.evaluation.progress import Progress
-from kind.evaluation.results import Results, result_key
-from kind.image import read_photo
+from kind.images.photo import read_photo
 from kind.metrics.boxes import Objects, Predictions
-from kind.pipeline import Enhancer
+from kind.reports.progress import Progress
+from kind.reports.results import Results, result_key
 
 _VERSION = (
     "1"  # raise it when predictions come about in another way: kept ones of another version are not used
@@ -63,7 +63,7 @@ class Method(NamedTuple):
 
     detector: str
     input: str
-    find: Finder
+    find: Predictor
     classes: ClassMatching
     identity: str
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from detection.evaluation.figures import COUNTED, ImageFigures, Line, compared, figures_of_image
-from detection.evaluation.search import Method, Search
+from kind.detection.evaluation.figures import COUNTED, ImageFigures, Line, compared, figures_of_image
+from kind.detection.evaluation.search import Method, Search
 
 
 class Evaluation(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from detection.evaluation.figures import COLUMNS, SURE, Difference, Interval, Line
-from kind.evaluation.table import escaped
+from kind.detection.evaluation.figures import COLUMNS, SURE, Difference, Interval, Line
+from kind.reports.table import escaped
 
 _NOTHING = "–"
 

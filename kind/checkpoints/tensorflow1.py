@@ -60,7 +60,7 @@ def index_path(prefix: Path) -> Path:
 def load_checkpoint(net: keras.Model, path: str | Path, published: PublishedNetwork) -> Path:
     """Reads a checkpoint's variables into a network, all of them or none.
 
-    The state of the Adam optimiser and the step counter of a training run are passed over; every other
+    The state of the Adam optimizer and the step counter of a training run are passed over; every other
     variable that the network does not have is an error.
 
     Args:
@@ -104,7 +104,7 @@ def _check_variables(
     prefix: Path, index: Index, targets: dict[str, tf.Variable], published: PublishedNetwork
 ) -> None:
     """Compares names, shapes and types."""
-    own = {name: entry for name, entry in index.entries.items() if not _is_optimiser(name, targets)}
+    own = {name: entry for name, entry in index.entries.items() if not _is_optimizer(name, targets)}
     problems = []
     missing = [name for name in sorted(targets) if name not in own]
     unexpected = [printable(name) for name in sorted(own) if name not in targets]
@@ -123,7 +123,7 @@ def _check_variables(
         raise UserError(f"{prefix}: not a checkpoint of {published}: {'; '.join(problems)}{hint}")
 
 
-def _is_optimiser(name: str, variables: Iterable[str]) -> bool:
+def _is_optimizer(name: str, variables: Iterable[str]) -> bool:
     """Whether a variable is what Adam or a step counter adds to a checkpoint of these variables."""
     slot = _OPTIMISER_SLOT.fullmatch(name)
     return bool(slot and slot["variable"] in variables or _OPTIMISER_STATE.fullmatch(name))

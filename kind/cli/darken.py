@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kind.cli.jobs import FORMATS, plan
 from kind.errors import UserError
-from kind.image import read_photo, write_photo
+from kind.images.photo import read_photo, write_photo
 
 _PRESETS = ("dusk", "moderate", "published")
 _LARGEST_SEED = 2**31 - 1
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     import tensorflow as tf
 
-    from data.darkening import PRESETS, darken_with_parameters
+    from kind.data.darkening import PRESETS, darken_with_parameters
 
     width = max(len("photograph"), *(len(job.source.name) for job in jobs))
     print(f"{'photograph':{width}}  light  shot noise     γ  written to", flush=True)

@@ -11,10 +11,10 @@ import numpy as np
 from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job, plan
 from kind.cli.relighting import add_relighting_arguments, relight
-from kind.image import Photo, write_photo
+from kind.images.photo import Photo, write_photo
 
 if TYPE_CHECKING:
-    from kind.pipeline import Enhanced
+    from kind.enhancing.enhancer import Enhanced
 
 SHEET_TITLES = ("input", "reflectance", "illumination", "restored", "relit")
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     entries: list[Entry] = []
 
     def write_sheet(job: Job, photo: Photo, enhanced: Enhanced) -> None:
-        from kind.contact_sheet import contact_sheet
+        from kind.images.contact_sheet import contact_sheet
 
         row = [photo.pixels, *(np.asarray(getattr(enhanced, part)) for part in SHEET_TITLES[1:])]
         write_photo(job.beside("sheet"), contact_sheet([row], SHEET_TITLES))
@@ -64,6 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _builtin_photographs(folder: Path) -> list[Path]:
-    from data.samples import write_dark
+    from kind.data.samples import write_dark
 
     return write_dark(folder)

@@ -10,7 +10,7 @@ import numpy as np
 
 from kind.cli import detect
 from kind.cli.gallery import Entry
-from kind.image import write_photo
+from kind.images.photo import write_photo
 
 _SCENES, _SIZE, _LEAST_OBJECTS = 3, 320, 3
 _SEED = 3  # 1 and 2 are those of the scenes that the detector was trained and measured on
@@ -56,8 +56,8 @@ def find_in_scenes(arguments: argparse.Namespace) -> list[Entry]:
 def _write_scenes(folder: Path) -> list[Path]:
     import tensorflow as tf
 
-    from data.darkening import PRESETS, darken
-    from data.generated_scenes import builtin_backgrounds, generated_scene
+    from kind.data.darkening import PRESETS, darken
+    from kind.data.generated_scenes import builtin_backgrounds, generated_scene
 
     paths = []
     for number, photograph in enumerate(builtin_backgrounds()[1 : _SCENES + 1], start=1):

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.cli.jobs import (
     Job,
     add_inputs_argument,
@@ -18,13 +17,14 @@ from kind.cli.jobs import (
     plan,
     work_through,
 )
-from kind.cli.overlap import Worked
+from kind.cli.pipelined import Worked
 from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
+from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.errors import UserError
-from kind.image import Photo, write_photo
+from kind.images.photo import Photo, write_photo
 
 if TYPE_CHECKING:
-    from detection.finder import Thresholds
+    from kind.detection.predictor import Thresholds
 
 SHEET_TITLES = ("photograph", "what was found")
 
@@ -96,7 +96,7 @@ def add_threshold_arguments(
 
 def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
     """The parsed thresholds; UserError when one is out of range."""
-    from detection.finder import Thresholds
+    from kind.detection.predictor import Thresholds
 
     return Thresholds(arguments.size, arguments.confidence, arguments.iou, arguments.max_detections)
 
@@ -117,15 +117,15 @@ def run(arguments: argparse.Namespace) -> int:
     check_quality(arguments)
     check_workers(arguments)
 
-    from detection.drawing import draw_predictions
-    from detection.finder import Finder, load_detector
-    from detection.inputs import detector_input
-    from detection.results import Searched, write_results
+    from kind.detection.drawing import draw_predictions
+    from kind.detection.inputs import detector_input
+    from kind.detection.predictor import Predictor, load_detector
+    from kind.detection.results import Searched, write_results
 
     thresholds = thresholds_of(arguments)
     net = load_detector(arguments.detector)
     enhancer = load_enhancer(arguments) if needs_enhancer(arguments.input) else None
-    find = Finder(net, thresholds)
+    find = Predictor(net, thresholds)
     searched: list[Searched] = []
 
     def work(job: Job, photo: Photo) -> Worked:
@@ -157,6 +157,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write_sheet(job: Job, photo: Photo, drawn) -> None:
-    from kind.contact_sheet import contact_sheet
+    from kind.images.contact_sheet import contact_sheet
 
     write_photo(job.beside("sheet"), contact_sheet([[photo.pixels, drawn]], SHEET_TITLES, longest_side=640))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from kind.errors import UserError
 
 if TYPE_CHECKING:
-    from data.doctor import Examination
-    from data.pair_checks import Finding
+    from kind.data.doctor import Examination
+    from kind.data.pair_checks import Finding
 
 CLEAN, WARNINGS, ERRORS = 0, 1, 3  # 2 is every command's "could not even begin"
 
@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when the folder is not one of pairs, or the report cannot be written.
     """
-    from data.doctor import ERROR, WARNING, examine
-    from data.suspect_sheet import write_suspect_sheet
-    from kind.evaluation.progress import Progress
+    from kind.data.doctor import ERROR, WARNING, examine
+    from kind.data.suspect_sheet import write_suspect_sheet
+    from kind.reports.progress import Progress
 
     examination = examine(arguments.folder, Progress("pairs"))
     _print(examination)
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(examination: Examination) -> None:
-    from data.doctor import ERROR, KINDS, WARNING
+    from kind.data.doctor import ERROR, KINDS, WARNING
 
     pairs = ", ".join(f"{count} {part}" for part, count in examination.parts.items())
     severities = f"{_counted(examination, ERROR)}, {_counted(examination, WARNING)}"
@@ -91,8 +91,8 @@ def _names(finding: Finding, folder: Path) -> str:
 
 def _write_report(path: Path, examination: Examination) -> None:
     """Every finding, and what was measured of every pair; paths are relative to the data set's folder."""
-    from data.doctor import KINDS
-    from kind.files import replacing
+    from kind.data.doctor import KINDS
+    from kind.files import atomic_write
 
     def relative(file: Path) -> str:
         return file.relative_to(examination.folder).as_posix()
@@ -121,7 +121,7 @@ def _write_report(path: Path, examination: Examination) -> None:
         ],
     }
     try:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written to: {error.strerror or error}") from error

@@ -10,12 +10,12 @@ import numpy as np
 
 from kind.cli.jobs import Job, add_inputs_argument, plan
 from kind.cli.relighting import add_relighting_arguments, relight
-from kind.image import Photo, write_photo
+from kind.images.photo import Photo, write_photo
 
 if TYPE_CHECKING:
-    from kind.pipeline import Enhanced
+    from kind.enhancing.enhancer import Enhanced
 
-#: What `--save-parts` writes beside the image, by the names of `kind.pipeline.Enhanced`.
+#: What `--save-parts` writes beside the image, by the names of `kind.enhancing.enhancer.Enhanced`.
 PARTS = ("reflectance", "illumination", "restored", "adjusted")
 
 

@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.annotations.flags import add_layout_arguments, read_annotations
-from detection.inputs import INPUTS, needs_enhancer
 from kind.cli.detect import add_threshold_arguments, thresholds_of
 from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
+from kind.data.annotations.flags import add_layout_arguments, read_annotations
+from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.errors import UserError
 
 if TYPE_CHECKING:
-    from data.annotations.annotated import Annotations
-    from detection.evaluation.search import Inputs, Method, Sample, Search
-    from detection.finder import Thresholds
+    from kind.data.annotations.annotated import Annotations
+    from kind.detection.evaluation.search import Inputs, Method, Sample, Search
+    from kind.detection.predictor import Thresholds
 
 _MARKER = "detection"
 _PRESETS = ("dusk", "moderate", "published")
@@ -101,9 +101,9 @@ def run(flags: argparse.Namespace) -> int:
     thresholds = _checked(flags)
     document, _, marker = (flags.markdown or "").partition("#")
 
-    from detection.evaluation.report import markdown_report, text_report, write_all
-    from detection.evaluation.summary import summarise
-    from kind.evaluation.table import check_markers, write_between_markers
+    from kind.detection.evaluation.report import markdown_report, text_report, write_all
+    from kind.detection.evaluation.summary import summarise
+    from kind.reports.table import check_markers, write_between_markers
 
     if document:
         check_markers(Path(document), marker or _MARKER)
@@ -142,8 +142,8 @@ def _checked(flags: argparse.Namespace) -> Thresholds:
 
 
 def _searched(flags: argparse.Namespace, data: Annotations, methods: list[Method], inputs: Inputs) -> Search:
-    from detection.evaluation.search import parsed_predictions, search
-    from kind.evaluation.results import Results
+    from kind.detection.evaluation.search import parsed_predictions, search
+    from kind.reports.results import Results
 
     samples = _samples(flags, data)
     results = Results(flags.out / "results.jsonl", flags.fresh, field="found", parse=parsed_predictions)
@@ -156,8 +156,8 @@ def _searched(flags: argparse.Namespace, data: Annotations, methods: list[Method
 
 
 def _samples(flags: argparse.Namespace, data: Annotations) -> list[Sample]:
-    from data.annotations.layouts import split_images
-    from detection.evaluation.search import Sample, display_names
+    from kind.data.annotations.layouts import split_images
+    from kind.detection.evaluation.search import Sample, display_names
 
     names = display_names([image.path for image in data.images])
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, data.images))]
@@ -169,7 +169,7 @@ def _samples(flags: argparse.Namespace, data: Annotations) -> list[Sample]:
 
 
 def _make_inputs(flags: argparse.Namespace) -> Inputs:
-    from detection.evaluation.search import Darkening, Inputs
+    from kind.detection.evaluation.search import Darkening, Inputs
 
     needed = any(map(needs_enhancer, flags.inputs))
     darkening = Darkening(flags.darken, flags.seed) if flags.darken else None
@@ -180,10 +180,10 @@ def _methods(
     flags: argparse.Namespace, data: Annotations, thresholds: Thresholds
 ) -> tuple[list[Method], list[tuple[str, str]]]:
     """Every detector on every input, and what the header says of the detectors."""
-    from detection.evaluation.class_matching import match_classes
-    from detection.evaluation.search import Method
-    from detection.finder import Finder, load_detector
-    from kind.network_files import weights_digest
+    from kind.detection.evaluation.class_matching import match_classes
+    from kind.detection.evaluation.search import Method
+    from kind.detection.predictor import Predictor, load_detector
+    from kind.nn.saving import weights_digest
 
     methods, facts = [], []
     for value in flags.detector or [None]:
@@ -192,7 +192,7 @@ def _methods(
         digest = weights_digest(net)
         classes = match_classes(net.class_names, data.class_names, name)
         own = thresholds.of(net)
-        find, identity = Finder(net, own), f"{digest} {net.class_names} {own}"
+        find, identity = Predictor(net, own), f"{digest} {net.class_names} {own}"
         methods += [Method(name, kind, find, classes, identity) for kind in flags.inputs]
         unknown = f"; does not know {', '.join(classes.unknown)}" if classes.unknown else ""
         facts.append(
@@ -257,6 +257,6 @@ def _definitions(flags: argparse.Namespace, thresholds: Thresholds, inputs: Inpu
 
 def _counted(flags: argparse.Namespace) -> int:
     """Boxes of an image and class that count: COCO's 100, or as many as the user allows an image."""
-    from detection.evaluation.figures import COUNTED
+    from kind.detection.evaluation.figures import COUNTED
 
     return COUNTED if flags.max_detections == _MAX_DETECTIONS else flags.max_detections

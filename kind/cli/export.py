@@ -7,19 +7,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.cli.detect import add_threshold_arguments, thresholds_of
 from kind.cli.relighting import WEIGHTS_HELP
+from kind.detection.inputs import DEFAULT_INPUT, INPUTS
+from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
-from kind.variants import add_variant_argument
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from detection.finder import Thresholds
-    from detection.model import Detector
-    from kind.serving.parity import Deviation
-    from kind.serving.signatures import ServedDetector
+    from kind.detection.model import Detector
+    from kind.detection.predictor import Thresholds
+    from kind.export.parity import Deviation
+    from kind.export.signatures import ServedDetector
 
 FORMATS = ("saved_model", "tflite", "onnx")
 
@@ -124,10 +124,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _saved_model(arguments: argparse.Namespace) -> int:
     thresholds = thresholds_of(arguments)
 
-    from kind.pipeline import Enhancer
-    from kind.serving.export import export_saved_model
-    from kind.serving.start_files import start_commands, write_start_files
-    from kind.serving.versions import check_model_folder
+    from kind.enhancing.enhancer import Enhancer
+    from kind.export.saved_model import export_saved_model
+    from kind.export.start_files import start_commands, write_start_files
+    from kind.export.versions import check_model_folder
 
     check_model_folder(arguments.out)
     detector = _detector(arguments, thresholds)
@@ -153,12 +153,12 @@ def _detector(arguments: argparse.Namespace, thresholds: Thresholds) -> ServedDe
     if arguments.no_detector:
         return None
 
-    from detection import finder
+    from kind.detection import predictor
 
-    if arguments.detector is None and not finder.SHIPPED_DETECTOR.is_file():
+    if arguments.detector is None and not predictor.SHIPPED_DETECTOR.is_file():
         print("kind: no detector ships with this installation: exporting without objects", file=sys.stderr)
         return None
-    return served_detector(finder.load_detector(arguments.detector), thresholds, arguments.input)
+    return served_detector(predictor.load_detector(arguments.detector), thresholds, arguments.input)
 
 
 def served_detector(net: Detector, thresholds: Thresholds, kind: str) -> ServedDetector:
@@ -170,10 +170,10 @@ def served_detector(net: Detector, thresholds: Thresholds, kind: str) -> ServedD
         kind: what the detector sees, one of `detection.inputs.INPUTS`.
 
     Returns:
-        What `kind.serving.signatures.make_signatures` takes.
+        What `kind.export.signatures.make_signatures` takes.
     """
-    from detection.inputs import detector_input, enhanced_parts
-    from kind.serving.signatures import Found, ServedDetector
+    from kind.detection.inputs import detector_input, enhanced_parts
+    from kind.export.signatures import Found, ServedDetector
 
     def find(images, enhanced):
         # The pipeline has run or not; either way detection's own function chooses what is seen of it.
@@ -200,16 +200,16 @@ def _dark_photographs() -> list[np.ndarray]:
     """The built-in dark photographs: float32 [H, W, 3] in [0, 1]."""
     import numpy as np
 
-    from data.samples import builtin_samples
+    from kind.data.samples import builtin_samples
 
     return [np.float32(sample.low / 255.0) for sample in builtin_samples()]
 
 
 def _tflite(arguments: argparse.Namespace) -> int:
-    from kind.image import find_photos, read_photo
-    from kind.pipeline import Enhancer
-    from kind.serving.portable import make_portable
-    from kind.serving.tflite import write_tflite
+    from kind.enhancing.enhancer import Enhancer
+    from kind.export.portable import make_portable
+    from kind.export.tflite import write_tflite
+    from kind.images.photo import find_photos, read_photo
 
     calibration = []
     if arguments.calibrate:
@@ -228,9 +228,9 @@ def _tflite(arguments: argparse.Namespace) -> int:
 
 
 def _onnx(arguments: argparse.Namespace) -> int:
-    from kind.pipeline import Enhancer
-    from kind.serving.onnx_file import check_onnx_is_installed, write_onnx
-    from kind.serving.portable import make_portable
+    from kind.enhancing.enhancer import Enhancer
+    from kind.export.onnx_file import check_onnx_is_installed, write_onnx
+    from kind.export.portable import make_portable
 
     check_onnx_is_installed()
     portable = make_portable(Enhancer.load(arguments.weights, variant=arguments.variant), None)

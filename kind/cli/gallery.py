@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from kind.errors import UserError
-from kind.files import replacing
+from kind.files import atomic_write
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -76,7 +76,7 @@ def write_gallery(path: Path, entries: Sequence[Entry]) -> None:
         for entry in entries
     )
     try:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(_PAGE.format(sections="\n".join(sections)), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); give --out another place") from error

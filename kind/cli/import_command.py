@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tensorflow import keras
 
-    from detection.model import Detector
+    from kind.detection.model import Detector
 
 _MOST_NAMED = 5
 _STAGES = ("decom", "restoration", "illumination")
@@ -76,14 +76,14 @@ def _add_detector_arguments(
 
 def _import_yolov8(arguments: argparse.Namespace) -> int:
     out = _detector_file(arguments.out)
-    from detection.published import detector_from_yolov8
+    from kind.detection.published import detector_from_yolov8
 
     return _write_detector(detector_from_yolov8(arguments.file, arguments.classes), out, arguments.file)
 
 
 def _import_preset(arguments: argparse.Namespace) -> int:
     out = _detector_file(arguments.out)
-    from detection.published import detector_from_preset
+    from kind.detection.published import detector_from_preset
 
     return _write_detector(detector_from_preset(arguments.preset, arguments.classes), out, arguments.preset)
 
@@ -96,8 +96,8 @@ def _detector_file(name: str) -> Path:
 
 
 def _write_detector(net: Detector, out: Path, source: str) -> int:
-    from detection.model import proportions_of, size_name
-    from kind.network_files import save_net
+    from kind.detection.model import proportions_of, size_name
+    from kind.nn.saving import save_net
 
     try:
         save_net(net, out)
@@ -142,10 +142,10 @@ def _read(family: str, given: dict[str, str]) -> tuple[dict[str, keras.Model], d
 
 
 def _build(family: str, stage: str) -> keras.Model:
-    from decom.model import decomposition_net
-    from illumination.model import adjustment_net
-    from restoration.msia import msia
-    from restoration.unet import unet
+    from kind.decom.model import decomposition_net
+    from kind.illumination.model import adjustment_net
+    from kind.restoration.msia import msia
+    from kind.restoration.unet import unet
 
     restoration = {"kind": unet, "kind-plus": msia}[family]
     return {"decom": decomposition_net, "restoration": restoration, "illumination": adjustment_net}[stage]()
@@ -153,20 +153,20 @@ def _build(family: str, stage: str) -> keras.Model:
 
 def _write(out: Path, nets: dict[str, keras.Model]) -> None:
     """Writes all files under temporary names and puts them in place only when all are complete."""
-    from kind.files import replacing
-    from kind.network_files import save_net
+    from kind.files import atomic_write
+    from kind.nn.saving import save_net
 
     try:
         with contextlib.ExitStack() as stack:
             for stage, net in nets.items():
-                save_net(net, stack.enter_context(replacing(out / f"{stage}.keras")))
+                save_net(net, stack.enter_context(atomic_write(out / f"{stage}.keras")))
     except OSError as error:
         raise UserError(f"{out}: the networks cannot be written there: {error.strerror or error}") from error
 
 
 def _report(out: Path, nets: dict[str, keras.Model], prefixes: dict[str, Path]) -> None:
     """Prints, for each stage, whose weights `--weights DIR` stands for from now on."""
-    from kind.network_files import SHIPPED_WEIGHTS, find_weights
+    from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
 
     for stage, path in find_weights(_STAGES, out).items():
         if stage in nets:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.cli.overlap import Finished, Worked, overlapped
+from kind.cli.pipelined import Finished, Worked, run_pipelined
 from kind.errors import UserError
-from kind.image import WRITABLE_SUFFIXES, ImageError, Photo, find_photos, read_photo
+from kind.images.photo import WRITABLE_SUFFIXES, ImageError, Photo, find_photos, read_photo
 
 FORMATS = tuple(suffix[1:] for suffix in WRITABLE_SUFFIXES)
 
@@ -140,7 +140,7 @@ def work_through(
         work: called with each photograph; `Worked.cell` is what the table's own column says, or the string
             when it has written everything itself.
         column: the heading of that column.
-        workers: see `kind.cli.overlap.overlapped`.
+        workers: see `kind.cli.pipelined.run_pipelined`.
 
     Returns:
         0 when all were done, 1 when some could not be, 2 when none could.
@@ -149,7 +149,7 @@ def work_through(
     digits = max(_COLUMN_WIDTH, len(column))
     print(f"{'photograph':{width}}  {'size':>11}  {column:>{digits}}  {'seconds':>7}  written to", flush=True)
     failed = 0
-    for end in overlapped(jobs, lambda job: read_photo(job.source), _fitting(work), UserError, workers):
+    for end in run_pipelined(jobs, lambda job: read_photo(job.source), _fitting(work), UserError, workers):
         failed += end.error is not None
         _print_end(end, width, digits)
     if failed and len(jobs) > 1:

@@ -73,3 +73,8 @@ def make_parser() -> argparse.ArgumentParser:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser
+
+
+def run_from_shell() -> None:
+    """The console script `kind`."""
+    sys.exit(main())

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not given:
         raise UserError(f"pack expects at least one of {', '.join(f'--{stage}' for stage in _STAGES)}")
 
-    from kind.network_files import save_net
+    from kind.nn.saving import save_net
 
     nets = {stage: _read(stage, path) for stage, path in given.items()}
     total = 0
@@ -58,10 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read(stage: str, path: Path) -> keras.Model:
     if stage == "detector":
-        from detection.finder import load_detector
+        from kind.detection.predictor import load_detector
 
         return load_detector(path)
-    from kind.network_files import load_net
+    from kind.nn.saving import load_net
     from kind.training.run_folder import best_weights
 
     return load_net(best_weights(path))

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from kind.cli.relighting import WEIGHTS_HELP
+from kind.enhancing.precision import PRECISIONS, chosen_precision
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 from kind.errors import UserError
-from kind.precision import PRECISIONS, chosen_precision
-from kind.variants import DEFAULT_VARIANT, VARIANTS
 
 _MARKER = "profile"
 _DEFAULT_SIZES = "400x600,1080x1920"
@@ -73,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--reference and --no-public contradict each other; leave one of them out")
     document, _, marker = (arguments.markdown or "").partition("#")
 
-    from kind.evaluation.table import check_markers, write_between_markers
     from kind.profiling.measuring import Plan, profile
     from kind.profiling.report import as_json, markdown, notes, text_table
+    from kind.reports.table import check_markers, write_between_markers
 
     if document:
         check_markers(Path(document), marker or _MARKER)
@@ -100,10 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    from kind.files import replacing
+    from kind.files import atomic_write
 
     try:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error

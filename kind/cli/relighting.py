@@ -18,15 +18,15 @@ from kind.cli.jobs import (
     check_workers,
     work_through,
 )
-from kind.cli.overlap import Worked
+from kind.cli.pipelined import Worked
 from kind.cli.tile_progress import TileProgress
+from kind.enhancing.precision import PRECISIONS
+from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
-from kind.image import Photo, write_photo
-from kind.precision import PRECISIONS
-from kind.variants import add_variant_argument
+from kind.images.photo import Photo, write_photo
 
 if TYPE_CHECKING:
-    from kind.pipeline import Enhanced, Enhancer
+    from kind.enhancing.enhancer import Enhanced, Enhancer
 
 #: Of the command line; from Python it is float32.
 DEFAULT_PRECISION = "auto"
@@ -80,7 +80,7 @@ def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
     Raises:
         UserError: when the weights cannot be used.
     """
-    from kind.pipeline import Enhancer
+    from kind.enhancing.enhancer import Enhancer
 
     enhancer = Enhancer.load(arguments.weights, arguments.precision, arguments.variant)
     if arguments.precision == "auto" and enhancer.precision == "bfloat16":

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.jobs import Job, add_inputs_argument, add_writing_arguments, check_quality, plan, work_through
-from kind.cli.overlap import Worked
+from kind.cli.pipelined import Worked
 from kind.cli.relighting import check_alpha
 from kind.errors import UserError
-from kind.image import Photo, decode_photo, encode_photo, write_photo
+from kind.images.photo import Photo, decode_photo, encode_photo, write_photo
 
 if TYPE_CHECKING:
     from kind.serving.client import Client, Detections
@@ -121,8 +121,8 @@ def _detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> i
     if not 0 <= arguments.confidence <= 1:
         raise UserError(f"--confidence expects a number from 0 to 1, received {arguments.confidence}")
 
-    from detection.drawing import draw_predictions
-    from detection.results import Searched, write_results
+    from kind.detection.drawing import draw_predictions
+    from kind.detection.results import Searched, write_results
     from kind.metrics.boxes import Predictions
 
     names: dict[int, str] = {}

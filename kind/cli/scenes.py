@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     _check_range("--seed", arguments.seed, 0, _LARGEST_SEED)
     _check_range("--size", arguments.size, 64, _LARGEST_SIZE)
 
-    from data.drawn_objects import CLASSES
-    from data.generated_scenes import write_scenes
-    from kind.evaluation.progress import Progress
+    from kind.data.drawn_objects import CLASSES
+    from kind.data.generated_scenes import write_scenes
+    from kind.reports.progress import Progress
 
     photographs = _photographs(arguments.photographs) if arguments.photographs else None
     develop = None if arguments.preset == _BRIGHT else _darkener(arguments.preset, arguments.seed)
@@ -85,7 +85,7 @@ def _check_range(flag: str, value: int, low: int, high: int) -> None:
 def _photographs(inputs: list[Path]) -> list[np.ndarray]:
     import numpy as np
 
-    from kind.image import find_photos, read_photo
+    from kind.images.photo import find_photos, read_photo
 
     return [np.rint(read_photo(path).pixels * 255).astype(np.uint8) for path in find_photos(inputs)]
 
@@ -94,7 +94,7 @@ def _darkener(preset: str, seed: int) -> Callable[[np.ndarray, int], np.ndarray]
     """Scene number i is darkened with (seed, i), as `kind darken` does with photographs."""
     import tensorflow as tf
 
-    from data.darkening import PRESETS, darken
+    from kind.data.darkening import PRESETS, darken
 
     signature = [tf.TensorSpec([None, None, 3]), tf.TensorSpec([2], tf.int32)]
     graph = tf.function(

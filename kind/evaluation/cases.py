@@ -13,7 +13,7 @@ from kind.errors import UserError
 from kind.evaluation.methods import Method, Sample
 from kind.evaluation.run import Row
 from kind.evaluation.scoring import outputs_by_protocol, read_sample
-from kind.image import write_photo
+from kind.images.photo import write_photo
 
 ERROR_RANGE = 0.5
 _LONGEST_SIDE = 900

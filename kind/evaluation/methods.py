@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError
-from kind.image import find_photos, read_photo
-from kind.pipeline import Enhancer
+from kind.images.photo import find_photos, read_photo
 
 _MOST_NAMED = 5
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kind.evaluation.progress import Progress
-from kind.image import ImageError, read_photo
+from kind.images.photo import ImageError, read_photo
 from kind.metrics.niqe_features import BLOCK
 from kind.metrics.niqe_model import SHARPNESS_THRESHOLD, NiqeModel, fit_niqe_model
+from kind.reports.progress import Progress
 
 
 def fit_to_photographs(paths: Sequence[Path], source: str) -> tuple[NiqeModel, list[str]]:

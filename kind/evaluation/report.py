@@ -8,13 +8,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from kind.evaluation import page
 from kind.evaluation.cases import ERROR_RANGE, Case, draw_cases
 from kind.evaluation.methods import Method, Sample
-from kind.evaluation.results import json_ready
 from kind.evaluation.summary import Evaluation
-from kind.evaluation.table import WORDS, cells, heading, headings
-from kind.files import replacing
+from kind.files import atomic_write
+from kind.reports import page
+from kind.reports.results import json_ready
+from kind.reports.table import WORDS, cells, heading, headings
 
 _TITLE = "Enhancement, scored"
 
@@ -53,7 +53,7 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
         ],
         "failures": [failure._asdict() for failure in evaluation.failures],
     }
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         text = json.dumps(json_ready(content), indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", **page.TEXT)
 
@@ -61,7 +61,7 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
 def write_per_image(path: Path, evaluation: Evaluation) -> None:
     """Writes `per_image.csv`: one line for each image, method and protocol; undefined figures are empty."""
     figures = list(dict.fromkeys([*evaluation.columns, "alpha", "seconds"]))
-    with replacing(path) as temporary, temporary.open("w", newline="", **page.TEXT) as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="", **page.TEXT) as file:
         writer = csv.writer(file)
         writer.writerow(["image", "method", "protocol", *figures])
         for row in evaluation.rows:

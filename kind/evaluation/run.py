@@ -9,9 +9,9 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.evaluation.methods import Method, Sample, file_digest
-from kind.evaluation.progress import Progress
-from kind.evaluation.results import Results, result_key
 from kind.evaluation.scoring import Figures, Metrics, figures_of, outputs_by_protocol, read_sample
+from kind.reports.progress import Progress
+from kind.reports.results import Results, result_key
 
 
 class Row(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.evaluation.methods import Method, Output, Sample
-from kind.image import read_photo
+from kind.images.photo import read_photo
 from kind.metrics.loe import loe
 from kind.metrics.lpips import Lpips
 from kind.metrics.mae import mae

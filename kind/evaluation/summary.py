@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.evaluation.run import Failure, Row
-from kind.metrics.bootstrap import bootstrap_interval
+from kind.reports.bootstrap import bootstrap_interval
 
 
 class Statistic(NamedTuple):

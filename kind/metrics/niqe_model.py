@@ -11,7 +11,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from kind.errors import UserError
-from kind.files import replacing
+from kind.files import atomic_write
 from kind.metrics.niqe_features import BLOCK, FEATURES, block_features
 
 SHARPNESS_THRESHOLD = 0.75
@@ -78,7 +78,7 @@ def save_niqe_model(path: str | Path, model: NiqeModel) -> None:
     if Path(path).suffix != ".npz":
         raise UserError(f"{path}: a NIQE model is written as .npz")
     try:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             np.savez(temporary, mu_prisparam=model.mean, cov_prisparam=model.covariance, name=model.name)
     except OSError as error:
         raise UserError(f"{path}: cannot be written to: {error.strerror}") from error

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.pipeline import Enhancer
+from benchmarks.public_checkout import networks_of_checkout
+from benchmarks.public_networks import Builders, PublicGraph, networks_built_here, published_weights
+from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.three_networks import KindEnhancer
+from kind.enhancing.variants import DEFAULT_VARIANT
 from kind.profiling.memory import peak_of
-from kind.profiling.public_checkout import networks_of_checkout
-from kind.profiling.public_networks import Builders, PublicGraph, networks_built_here, published_weights
 from kind.profiling.subjects import (
     PUBLIC,
     WHOLE,
@@ -21,8 +23,6 @@ from kind.profiling.subjects import (
     parameters,
     public_subjects,
 )
-from kind.three_networks import KindEnhancer
-from kind.variants import DEFAULT_VARIANT
 
 
 class Row(NamedTuple):

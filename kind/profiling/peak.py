@@ -7,8 +7,8 @@ import contextlib
 import os
 import sys
 
+from kind.enhancing.variants import DEFAULT_VARIANT
 from kind.profiling.memory import resident
-from kind.variants import DEFAULT_VARIANT
 
 _RUNS = 2
 
@@ -31,13 +31,13 @@ def main() -> None:
 
 
 def _run(flags: argparse.Namespace) -> None:
-    from kind.pipeline import Enhancer
+    from kind.enhancing.enhancer import Enhancer
     from kind.profiling.subjects import PUBLIC, OurSubjects, public_subjects
 
     enhancer = Enhancer.load(flags.weights, flags.precision, flags.variant)
     if flags.implementation == PUBLIC:
+        from benchmarks.public_checkout import networks_of_checkout
         from kind.profiling.measuring import public_graph
-        from kind.profiling.public_checkout import networks_of_checkout
 
         builders = networks_of_checkout(flags.reference) if flags.reference else None
         subjects = public_subjects(public_graph(enhancer, builders), flags.height, flags.width)

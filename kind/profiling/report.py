@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from kind.evaluation.table import aligned_table
 from kind.profiling.measuring import Row
 from kind.profiling.operations import CONVENTION
+from kind.reports.table import aligned_table
 
 HEADINGS = (
     "size",

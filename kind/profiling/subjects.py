@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kind.pipeline import Enhancer
+from benchmarks.public_networks import PublicGraph
+from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.three_networks import DEFAULT_ALPHA, STAGES
+from kind.enhancing.variants import DEFAULT_VARIANT
 from kind.profiling.operations import count_operations
-from kind.profiling.public_networks import PublicGraph
-from kind.three_networks import DEFAULT_ALPHA, STAGES
-from kind.variants import DEFAULT_VARIANT
 
 WHOLE = "whole"
 PUBLIC = "public graph"
@@ -28,7 +28,7 @@ class Subject(NamedTuple):
         network: a stage, or `WHOLE`; "lite" is both.
         implementation: "kind" or `PUBLIC`.
         precision: "float32" or "bfloat16".
-        variant: whose networks it needs, one of `kind.variants.VARIANTS`.
+        variant: whose networks it needs, one of `kind.enhancing.variants.VARIANTS`.
         run: does it once for an image of the size that it was made for, and waits for the result.
     """
 

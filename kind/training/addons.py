@@ -20,12 +20,12 @@ def rectified_adam(
     """Rectified Adam (Liu et al., ICLR 2020), β 0.9 and 0.999.
 
     Args:
-        learning_rate: by optimiser step.
+        learning_rate: by optimizer step.
         weight_decay: decoupled, times the learning rate.
         lookahead: every 6 steps go halfway back to the weights of 6 steps ago (Zhang et al., NeurIPS 2019).
 
     Returns:
-        A Keras optimiser of the older interface, which Addons builds on.
+        A Keras optimizer of the older interface, which Addons builds on.
     """
-    optimiser = tfa.optimizers.RectifiedAdam(learning_rate, weight_decay=weight_decay)
-    return tfa.optimizers.Lookahead(optimiser, _SYNC_PERIOD, _SLOW_STEP) if lookahead else optimiser
+    optimizer = tfa.optimizers.RectifiedAdam(learning_rate, weight_decay=weight_decay)
+    return tfa.optimizers.Lookahead(optimizer, _SYNC_PERIOD, _SLOW_STEP) if lookahead else optimizer

@@ -21,7 +21,7 @@ class WeightAverage:
         Args:
             variables: to average.
             decay: d, in (0, 1).
-            steps: n, the number of finished optimiser steps.
+            steps: n, the number of finished optimizer steps.
         """
         self._variables = list(variables)
         self._average = tf.train.ExponentialMovingAverage(decay, num_updates=steps)
@@ -34,7 +34,7 @@ class WeightAverage:
             average.assign(variable)
 
     def update(self) -> None:
-        """Takes the present values in; after each optimiser step, also in a replica."""
+        """Takes the present values in; after each optimizer step, also in a replica."""
         self._average.apply(self._variables)
 
     @contextlib.contextmanager

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.image import write_photo
-from kind.network_files import save_net
-from kind.training.backup import Backup
+from kind.images.photo import write_photo
+from kind.nn.saving import save_net
+from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.curves import draw_curves
 from kind.training.precision import Float32Copy
 from kind.training.run_folder import RunFolder
@@ -50,7 +50,7 @@ class Validate(keras.callbacks.Callback):
             return
         with self.model.kept_weights():
             values = [self._values(sample) for sample in self._samples]
-        logs.update({f"val_{name}": figure for name, figure in self.model.figures(values).items()})
+        logs.update({f"val_{name}": figure for name, figure in self.model.validation_metrics(values).items()})
 
 
 class Record(keras.callbacks.Callback):
@@ -59,7 +59,7 @@ class Record(keras.callbacks.Callback):
     def __init__(
         self,
         folder: RunFolder,
-        backup: Backup,
+        backup: TrainingCheckpoint,
         previews: Sequence[dict[str, tf.Tensor]],
         agreed: Callable[[float], float] = float,
     ) -> None:
@@ -117,7 +117,7 @@ class Record(keras.callbacks.Callback):
         self._draw_after = time.monotonic() + _IDLE_TO_DRAWING * (time.monotonic() - started)
 
     def _show(self, epoch: int) -> None:
-        rows = [_row(self.model.pictures(sample)) for sample in self._previews]
+        rows = [_row(self.model.visualisations(sample)) for sample in self._previews]
         width = min(row.shape[1] for row in rows)
         # What is not a number is shown black: a picture is no reason to stop, the guarded losses are.
         grid = np.nan_to_num(np.concatenate([row[:, :width] for row in rows], axis=0), posinf=1.0, neginf=0.0)

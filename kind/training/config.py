@@ -32,7 +32,7 @@ class TrainingConfig:
     step_epochs: tuple[int, ...] = option((800,), "step schedule: multiply the rate after these epochs")
     step_factor: float = option(0.5, "step schedule: by this")
     warmup_epochs: int = option(0, "raise the learning rate linearly from 0 over so many epochs")
-    optimiser: Literal["adam", "adamw", "radam"] = option("adam", "radam is rectified Adam")
+    optimizer: Literal["adam", "adamw", "radam"] = option("adam", "radam is rectified Adam")
     weight_decay: float = option(0.0, "decoupled, for adamw (kernels only) and radam (all weights)")
     lookahead: bool = option(False, "radam only: step back to slow weights every 6 steps")
     clip_norm: float = option(0.0, "clip the gradients' global norm to this; 0 does not clip")
@@ -74,10 +74,10 @@ class TrainingConfig:
             raise UserError(
                 f"--average-decay expects at least 0 and less than 1, received {self.average_decay}"
             )
-        if self.lookahead and self.optimiser != "radam":
-            raise UserError(f"--lookahead expects --optimiser radam, received {self.optimiser}")
-        if self.weight_decay and self.optimiser == "adam":
-            raise UserError("--weight-decay expects --optimiser adamw or radam, received adam")
+        if self.lookahead and self.optimizer != "radam":
+            raise UserError(f"--lookahead expects --optimizer radam, received {self.optimizer}")
+        if self.weight_decay and self.optimizer == "adam":
+            raise UserError("--weight-decay expects --optimizer adamw or radam, received adam")
 
 
 def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kind.files import replacing
+from kind.files import atomic_write
 
 _COLUMNS = 4
 
@@ -39,5 +39,5 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=7)
         axes.legend(fontsize=7)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=100)

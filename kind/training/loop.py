@@ -12,8 +12,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.errors import UserError
-from kind.training.backup import Backup
 from kind.training.callbacks import Record, Validate
+from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.distribution import ChiefsWord, is_chief
 from kind.training.progress import Progress
 from kind.training.run_folder import RunFolder
@@ -21,7 +21,7 @@ from kind.training.stage import Stage
 
 
 @dataclass(frozen=True)
-class Feed:
+class Datasets:
     """What a stage is fed.
 
     Attributes:
@@ -42,7 +42,7 @@ class Feed:
 
 def train(
     make_stage: Callable[[], Stage],
-    feed: Feed,
+    datasets: Datasets,
     folder: RunFolder,
     *,
     strategy: tf.distribute.Strategy | None = None,
@@ -52,7 +52,7 @@ def train(
 
     Args:
         make_stage: builds the stage with the weights to start from.
-        feed: its data.
+        datasets: its data.
         folder: opened for this run; that of a process that is not the chief is thrown away.
         strategy: how replicas share the work; by default there is one.
         backup_folder: where the chief keeps the backups; by default in `folder`.
@@ -64,8 +64,8 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         stage = make_stage()
-        stage.set_up(feed.steps)
-        backup = Backup(folder.backup, stage)
+        stage.set_up(datasets.steps)
+        backup = TrainingCheckpoint(folder.backup, stage)
     first_epoch = backup.restore(backup_folder)
     with _saving(folder):
         if first_epoch is None:
@@ -76,8 +76,8 @@ def train(
         return
     validated = _validation_epochs(stage.config.epochs, stage.config.validate_epochs)
     callbacks = [
-        Validate(feed.validation, validated),
-        Record(folder, backup, feed.previews, ChiefsWord(strategy)),
+        Validate(datasets.validation, validated),
+        Record(folder, backup, datasets.previews, ChiefsWord(strategy)),
     ]
     if is_chief(strategy):
         callbacks += [
@@ -85,14 +85,14 @@ def train(
             keras.callbacks.TensorBoard(str(folder.path), write_graph=False, profile_batch=0),
         ]
     batches = strategy.distribute_datasets_from_function(
-        lambda context: feed.batches(first_epoch, context.num_input_pipelines, context.input_pipeline_id)
+        lambda context: datasets.batches(first_epoch, context.num_input_pipelines, context.input_pipeline_id)
     )
-    with _saving(folder), _explained(stage, feed):
+    with _saving(folder), _explained(stage, datasets):
         stage.fit(
             batches,
             epochs=stage.config.epochs,
             initial_epoch=first_epoch,
-            steps_per_epoch=feed.steps,
+            steps_per_epoch=datasets.steps,
             verbose=0,
             callbacks=callbacks,
         )
@@ -112,7 +112,7 @@ def _saving(folder: RunFolder):
 
 
 @contextlib.contextmanager
-def _explained(stage: Stage, feed: Feed):
+def _explained(stage: Stage, datasets: Datasets):
     """Turns a number that is not finite into one line that names it, its step and its images."""
     try:
         yield
@@ -120,11 +120,11 @@ def _explained(stage: Stage, feed: Feed):
         found = re.search(r"(loss term \w+|gradient of the loss) : Tensor had (\w+)", error.message)
         if not found:
             raise
-        epoch, step = divmod(int(stage.stepper.steps.numpy()), feed.steps)
+        epoch, step = divmod(int(stage.grouped_optimizer.steps.numpy()), datasets.steps)
         raise UserError(
             f"stopped at epoch {epoch + 1}, step {step + 1}: {found[1]} is {found[2]}; the batch was "
-            f"{', '.join(feed.images_of(epoch, step))}. The folder keeps the last good state: look at these "
-            "images, or start anew with a lower --learning-rate or with --clip-norm 1"
+            f"{', '.join(datasets.images_of(epoch, step))}. The folder keeps the last good state: look at "
+            "these images, or start anew with a lower --learning-rate or with --clip-norm 1"
         ) from error
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kind.errors import UserError
-from kind.files import replacing
+from kind.files import atomic_write
 
 try:
     import fcntl
@@ -19,6 +19,12 @@ except ImportError:  # Windows has no such locks: there nothing keeps two proces
     fcntl = None
 
 _MOST_NAMED = 3
+
+#: Settings that older run folders record under another name.
+RENAMED_SETTINGS = {
+    "dissimilarity_weight": "ssim_weight",
+    "optimiser": "optimizer",
+}
 
 
 class RunFolder:
@@ -100,7 +106,7 @@ class RunFolder:
     def forget_after(self, epoch: int) -> None:
         """Drops the lines of epochs that will be run again."""
         kept = [record for record in self.read_metrics() if record["epoch"] <= epoch]
-        with replacing(self.metrics_file) as temporary:
+        with atomic_write(self.metrics_file) as temporary:
             temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
 
     def best(self, monitor: str, higher_is_better: bool) -> tuple[int, float] | None:
@@ -130,6 +136,7 @@ def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
 
 def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What has changed between two flat dictionaries, one phrase for each name."""
+    recorded = {RENAMED_SETTINGS.get(name, name): value for name, value in recorded.items()}
     return [
         f"{name} was {recorded.get(name)!r}, now {now.get(name)!r}"
         for name in [*recorded, *(name for name in now if name not in recorded)]
@@ -182,7 +189,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n")
 
 

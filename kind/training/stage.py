@@ -12,7 +12,7 @@ from tensorflow import keras
 from kind.training.averaging import WeightAverage
 from kind.training.config import TrainingConfig
 from kind.training.layer_names import freeze, rate_groups
-from kind.training.optimisers import GroupedOptimiser
+from kind.training.optimizers import GroupedOptimizer
 
 
 class Stage(keras.Model):
@@ -27,7 +27,7 @@ class Stage(keras.Model):
     """
 
     #: Names that `losses` returns; "loss", the total, is first.
-    terms: tuple[str, ...] = ("loss",)
+    loss_names: tuple[str, ...] = ("loss",)
     #: What makes a net the best so far, and whether more of it is better.
     monitor: str = "val_loss"
     higher_is_better: bool = False
@@ -42,17 +42,17 @@ class Stage(keras.Model):
         super().__init__(name=f"{net.name}_stage")
         self.net = net
         self.config = config
-        self._means = {name: keras.metrics.Mean(name=name) for name in self.terms}
+        self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     def losses(self, sample: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
         """Loss terms of a batch, float32 scalars by name, among them the total "loss"."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its losses are")
 
-    def scores(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def image_metrics(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Figures of merit of a whole validation image, float32 scalars by name."""
         return {}
 
-    def pictures(self, sample: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+    def visualisations(self, sample: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """What to show of a sample, left to right: float32 [N, H, W, 1 or 3] in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} does not say what to show")
 
@@ -64,29 +64,31 @@ class Stage(keras.Model):
         """Makes everything that training needs besides the network, in the strategy's scope.
 
         Args:
-            steps_per_epoch: optimiser steps an epoch.
+            steps_per_epoch: optimizer steps an epoch.
 
         Raises:
             UserError: when `freeze` or `rates` of the config do not fit the network.
         """
         config = self.config
         freeze(self.net, config.freeze)
-        self.stepper = self.make_stepper(steps_per_epoch, rate_groups(self.net, config.rates))
+        self.grouped_optimizer = self.make_optimizer(steps_per_epoch, rate_groups(self.net, config.rates))
         self.average = None
         if config.average_decay:
-            variables = self.stepper.weights_in_order
-            self.average = WeightAverage(variables, config.average_decay, self.stepper.steps)
+            variables = self.grouped_optimizer.weights_in_order
+            self.average = WeightAverage(variables, config.average_decay, self.grouped_optimizer.steps)
         # All steps of up to 32 run in one call into TensorFlow, without Python between them.
-        self.compile(self.stepper.optimisers[0], steps_per_execution=min(steps_per_epoch, 32))
+        self.compile(self.grouped_optimizer.optimizers[0], steps_per_execution=min(steps_per_epoch, 32))
 
-    def make_stepper(self, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]) -> GroupedOptimiser:
+    def make_optimizer(
+        self, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]
+    ) -> GroupedOptimizer:
         """Makes what steps the weights, from their groups by the factor of the learning rate."""
-        return GroupedOptimiser(self.config, steps_per_epoch, groups)
+        return GroupedOptimizer(self.config, steps_per_epoch, groups)
 
     def state(self) -> dict[str, tf.Variable | keras.Model | list]:
         """All that changes while training, by name: what a backup keeps."""
         averages = self.average.averages if self.average else []
-        return {"net": self.net, "optimisers": self.stepper.optimisers, "averages": averages}
+        return {"net": self.net, "optimizers": self.grouped_optimizer.optimizers, "averages": averages}
 
     def kept_weights(self) -> contextlib.AbstractContextManager[None]:
         """For the length of a `with` block, `net` has the weights that are validated and saved."""
@@ -98,9 +100,9 @@ class Stage(keras.Model):
         return list(self._means.values())
 
     def train_step(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One optimiser step. A non-finite term or gradient raises before any weight changes."""
+        """One optimizer step. A non-finite term or gradient raises before any weight changes."""
         replica = tf.distribute.get_replica_context()
-        variables = self.stepper.weights_in_order
+        variables = self.grouped_optimizer.weights_in_order
         with tf.GradientTape() as tape:
             terms = self.losses(sample, training=True)
             share = terms["loss"] / replica.num_replicas_in_sync
@@ -111,7 +113,7 @@ class Stage(keras.Model):
         with tf.control_dependencies(
             gradients
         ):  # nothing moves, not even the step's number, before the checks
-            self.stepper.apply(gradients)
+            self.grouped_optimizer.apply(gradients)
         if self.average:
             self.average.update()
         for name, term in terms.items():
@@ -120,9 +122,9 @@ class Stage(keras.Model):
 
     def validation_values(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Losses and scores of one validation batch, float32 scalars by name."""
-        return {**self.losses(sample, training=False), **self.scores(sample)}
+        return {**self.losses(sample, training=False), **self.image_metrics(sample)}
 
-    def figures(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
+    def validation_metrics(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
         """Figures of the whole validation set by name: the means of `validation_values` of its batches."""
         return {name: float(np.mean([float(value[name]) for value in values])) for name in values[0]}
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.detection_inputs import ARMS, main
-from data.drawn_objects import CLASSES
-from data.generated_scenes import write_scenes
-from decom.model import decomposition_net
-from detection.model import Proportions, build_detector
-from illumination.model import adjustment_net
-from kind.network_files import save_net
-from restoration.unet import unet
+from kind.data.drawn_objects import CLASSES
+from kind.data.generated_scenes import write_scenes
+from kind.decom.model import decomposition_net
+from kind.detection.model import Proportions, build_detector
+from kind.illumination.model import adjustment_net
+from kind.nn.saving import save_net
+from kind.restoration.unet import unet
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIRED = ["--train", "a", "--test", "a", "--detector", "b", "--out", "c"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.arrays import default_cache, default_memory, pack, read_array, to_float, unpacker, write_array
+from kind.data.arrays import default_cache, default_memory, pack, read_array, to_float, unpacker, write_array
 
 
 def random_array(height, width, channels, seed=0):

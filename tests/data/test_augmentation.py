@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.augmentation import crop_and_turn, turned
+from kind.data.augmentation import crop_and_turn, turned
 
 
 def numpy_turned(image, turn):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.arrays import to_float, write_array
-from data.augmentation import crop_and_turn
-from data.batches import images_of_batch, steps_per_epoch, training_batches, whole_images
-from data.order import sample_seed, shuffled_index
-from data.sources import Source
+from kind.data.arrays import to_float, write_array
+from kind.data.augmentation import crop_and_turn
+from kind.data.batches import images_of_batch, steps_per_epoch, training_batches, whole_images
+from kind.data.order import sample_seed, shuffled_index
+from kind.data.sources import Source
 from kind.errors import UserError
 
 COUNT = 7

@@ -6,7 +6,7 @@ import skimage.data
 import tensorflow as tf
 from scipy import stats
 
-from data.darkening import (
+from kind.data.darkening import (
     CAMERA_TO_RGB,
     PRESETS,
     RGB_TO_CAMERA,

@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from data.doctor import ERROR, KINDS, WARNING, examine
-from data.pair_checks import check_pair
-from data.pairs import Pair
-from data.samples import darken
+from kind.data.doctor import ERROR, KINDS, WARNING, examine
+from kind.data.pair_checks import check_pair
+from kind.data.pairs import Pair
+from kind.data.samples import darken
 from kind.errors import UserError
-from kind.image import read_photo
+from kind.images.photo import read_photo
 
 SIZE = (150, 200)
 

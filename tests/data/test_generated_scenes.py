@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from data.annotations.layouts import read_yolo_folder
-from data.drawn_objects import CLASSES, draw_object
-from data.generated_scenes import builtin_backgrounds, generated_scene, write_scenes
+from kind.data.annotations.layouts import read_yolo_folder
+from kind.data.drawn_objects import CLASSES, draw_object
+from kind.data.generated_scenes import builtin_backgrounds, generated_scene, write_scenes
 from kind.errors import UserError
-from kind.image import read_photo
+from kind.images.photo import read_photo
 
 GREY = [np.full((200, 260, 3), 200, np.uint8)]
 

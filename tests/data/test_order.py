@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.order import sample_seed, shuffled_index
+from kind.data.order import sample_seed, shuffled_index
 
 
 def order(count, seed, epoch):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.pairs import Pair, find_pairs, split_pairs
+from kind.data.pairs import Pair, find_pairs, split_pairs
 from kind.errors import UserError
 
 

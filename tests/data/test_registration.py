@@ -4,7 +4,7 @@ from scipy.ndimage import shift as interpolated
 from skimage import data
 from skimage.color import rgb2gray
 
-from data.registration import estimate_shift
+from kind.data.registration import estimate_shift
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data.pairs import find_pairs
-from data.samples import (
+from kind.data.pairs import find_pairs
+from kind.data.samples import (
     BRIGHTEST,
     DARKEST,
     FULL_WELL,
@@ -14,7 +14,7 @@ from data.samples import (
     write_dark,
     write_pairs,
 )
-from kind.image import read_photo
+from kind.images.photo import read_photo
 
 
 def linear(srgb):

@@ -3,7 +3,7 @@ import pytest
 from skimage import data
 from skimage.color import rgb2gray
 
-from data.scenes import likeness, scene_signature
+from kind.data.scenes import likeness, scene_signature
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 

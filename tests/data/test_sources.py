@@ -4,8 +4,8 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
-from data.pairs import find_pairs
-from data.sources import decomposed_source, pair_source
+from kind.data.pairs import find_pairs
+from kind.data.sources import decomposed_source, pair_source
 from kind.errors import UserError
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.pairs import find_pairs, split_pairs
-from data.splits import choose_split, display_names
+from kind.data.pairs import find_pairs, split_pairs
+from kind.data.splits import choose_split, display_names
 from kind.errors import UserError
 
 

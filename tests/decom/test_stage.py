@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from decom.config import DecompositionConfig
-from decom.stage import RECIPE
-from kind.training.recipe import Recipe
+from kind.decom.config import DecompositionConfig
+from kind.decom.stage import SPEC
+from kind.training.stage_spec import StageSpec
 
 TERMS = ["reconstruction_low", "reconstruction_high", "reflectance_similarity", "mutual_consistency"]
 TERMS += ["smoothness_low", "smoothness_high"]
@@ -15,7 +15,7 @@ TERMS += ["smoothness_low", "smoothness_high"]
 def stage():
     keras.utils.set_random_seed(0)
     config = DecompositionConfig(similarity_weight=0.5, mutual_weight=0.25, smoothness_weight=0.125)
-    return RECIPE.stage(RECIPE.make_net(config), config)
+    return SPEC.stage(SPEC.make_net(config), config)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def sample():
 
 
 def test_the_recipe_takes_images(stage):
-    assert isinstance(RECIPE, Recipe) and not RECIPE.needs_decom and RECIPE.prepare is None
+    assert isinstance(SPEC, StageSpec) and not SPEC.needs_decom and SPEC.prepare is None
     assert stage.net.name == "decomposition" and stage.monitor == "val_loss" and not stage.higher_is_better
 
 
@@ -39,7 +39,7 @@ def test_each_exposure_is_taken_apart_by_itself(stage, sample):
     expected = np.abs(low[0].numpy() - high[0].numpy()).mean()
     assert terms["reflectance_similarity"] == pytest.approx(expected, rel=1e-4)
     weights = dict(zip(TERMS, (1, 1, 0.5, 0.25, 0.125, 0.125)))
-    assert list(terms) == list(stage.terms) == ["loss", *TERMS]
+    assert list(terms) == list(stage.loss_names) == ["loss", *TERMS]
     assert terms["loss"] == pytest.approx(sum(weights[name] * terms[name] for name in TERMS), rel=1e-5)
 
 
@@ -47,11 +47,11 @@ def test_the_score_is_how_well_the_parts_multiply_to_the_image(stage, sample):
     one = {name: value[:1] for name, value in sample.items()}
     reflectance, illumination = stage.net(one["low"], training=False)
     error = np.mean((reflectance.numpy() * illumination.numpy() - one["low"].numpy()) ** 2, dtype=np.float64)
-    assert float(stage.scores(one)["psnr"]) == pytest.approx(-10 * np.log10(error), rel=1e-4)
+    assert float(stage.image_metrics(one)["psnr"]) == pytest.approx(-10 * np.log10(error), rel=1e-4)
 
 
 def test_pictures_fit_side_by_side(stage, sample):
-    pictures = stage.pictures(sample)
+    pictures = stage.visualisations(sample)
     assert [picture.shape[-1] for picture in pictures] == [3, 3, 1, 3, 3, 1]
     assert all(picture.shape[:3] == (2, 13, 10) for picture in pictures)
     assert all(0 <= np.min(picture) <= np.max(picture) <= 1 for picture in pictures)

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from keras_cv.src.models.object_detection.yolo_v8.yolo_v8_label_encoder import YOLOV8LabelEncoder
 
-from detection.assignment import assign
-from detection.decoding import anchor_points
+from kind.detection.assignment import assign
+from kind.detection.decoding import anchor_points
 
 SIZE, CLASSES = 64, 3
 CENTRES = anchor_points(SIZE, SIZE)[0].numpy()

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from data.annotations.layouts import read_yolo_folder
-from data.batches import images_of_batch
-from data.darkening import PRESETS
-from detection.batches import training_batches, validation_batches
-from detection.canvas import OUTSIDE
-from detection.config import DetectionConfig
-from detection.sources import Making, make_sources
+from kind.data.annotations.layouts import read_yolo_folder
+from kind.data.batches import images_of_batch
+from kind.data.darkening import PRESETS
+from kind.detection.batches import training_batches, validation_batches
+from kind.detection.canvas import OUTSIDE
+from kind.detection.config import DetectionConfig
+from kind.detection.sources import Making, make_sources
 from kind.errors import UserError
-from kind.image import write_photo
+from kind.images.photo import write_photo
 
 CONFIG = DetectionConfig(epochs=4, plain_epochs=1, batch=4, patch=32, mosaic=0.5, jitter=0.2, seed=3)
 

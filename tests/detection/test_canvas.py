@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detection.canvas import OUTSIDE, Piece, filled, fitted, mirrored, mosaic, on_grey, recoloured, scattered
-from detection.letterbox import GREY, letterbox, to_canvas
+from kind.detection.canvas import (
+    OUTSIDE,
+    Piece,
+    filled,
+    fitted,
+    mirrored,
+    mosaic,
+    on_grey,
+    recoloured,
+    scattered,
+)
+from kind.detection.letterbox import GREY, letterbox, to_canvas
 
 
 def marked(height, width, box, value=1.0):

@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 
-from detection import command
-from detection.config import DetectionConfig
-from detection.model import Proportions, build_detector
+from kind.detection import command
+from kind.detection.config import DetectionConfig
+from kind.detection.model import Proportions, build_detector
 from kind.errors import UserError
-from kind.image import write_photo
-from kind.network_files import load_net, save_net, weights_digest
+from kind.images.photo import write_photo
+from kind.nn.saving import load_net, save_net, weights_digest
 
 TINY = Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1)
 
@@ -43,12 +43,12 @@ def test_every_fourth_image_is_held_out_and_everything_is_recorded(folder):
     run, recorded = prepare(folder, "--detector", folder / "old.keras")
     held_out = [name.split()[0] for name in run.data["validation"]]
     assert held_out == ["0.png", "4.png"] and len(run.data["training"]) == 6
-    assert run.feed.steps == 3 and len(list(run.feed.validation)) == 2
+    assert run.datasets.steps == 3 and len(list(run.datasets.validation)) == 2
     json.dumps(recorded)
     stage = run.make_stage()
     assert stage.detector.class_names == ("cat", "dog", "torch") == tuple(recorded["class_names"])
     assert recorded["detector"] == weights_digest(load_net(folder / "old.keras"))
-    batch = next(iter(run.feed.batches(0, 1, 0)))
+    batch = next(iter(run.datasets.batches(0, 1, 0)))
     assert np.isfinite(stage.losses(batch, training=False)["loss"])
 
 
@@ -62,8 +62,8 @@ def test_a_teacher_makes_it_a_student(folder):
     old = folder / "old.keras"
     run, recorded = prepare(folder, "--detector", old, "--teacher", old)
     stage = run.make_stage()
-    assert {"features", "responses"} < set(stage.terms) and recorded["teacher"] == recorded["detector"]
-    terms = stage.losses(next(iter(run.feed.batches(0, 1, 0))), training=False)
+    assert {"features", "responses"} < set(stage.loss_names) and recorded["teacher"] == recorded["detector"]
+    terms = stage.losses(next(iter(run.datasets.batches(0, 1, 0))), training=False)
     assert float(terms["responses"]) == pytest.approx(0, abs=1e-3)  # the student begins as the teacher
     assert float(terms["features"]) == pytest.approx(0, abs=1e-3)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from detection.config import QUICK, DetectionConfig
+from kind.detection.config import QUICK, DetectionConfig
 from kind.errors import UserError
 
 
@@ -24,9 +24,9 @@ def test_what_cannot_be_trained_is_refused(wrong, message):
 
 def test_defaults_are_the_published_recipe():
     config = DetectionConfig()
-    assert (config.optimiser, config.learning_rate, config.weight_decay) == ("sgd", 0.01, 5e-4)
+    assert (config.optimizer, config.learning_rate, config.weight_decay) == ("sgd", 0.01, 5e-4)
     assert (config.box_weight, config.class_weight, config.distribution_weight) == (7.5, 0.5, 1.5)
-    assert config.defaults({"optimiser": "adamw"}) == {"learning_rate": 5e-4}
+    assert config.defaults({"optimizer": "adamw"}) == {"learning_rate": 5e-4}
     DetectionConfig(**QUICK)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detection.decoding import anchor_points, decode_boxes, detect, suppress
+from kind.detection.decoding import anchor_points, decode_boxes, detect, suppress
 
 
 def reference_boxes(logits, height, width):

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 from scipy.special import log_softmax
 
-from detection.config import DetectionConfig
-from detection.distillation import DistillingStage, extended, feature_divergence, response_divergence
-from detection.joint import copy_of
-from detection.model import Proportions, build_detector, class_layers
-from detection.stage import DetectionStage
+from kind.detection.config import DetectionConfig
+from kind.detection.distillation import DistillingStage, extended, feature_divergence, response_divergence
+from kind.detection.joint import copy_of
+from kind.detection.model import Proportions, build_detector, class_layers
+from kind.detection.stage import DetectionStage
 from kind.errors import UserError
 
 TINY = Proportions((8, 16, 16, 32), (1, 1, 1, 1), 1)
@@ -87,7 +87,7 @@ def precision(stage, label):
     values = [
         stage.validation_values({name: part[n : n + 1] for name, part in test.items()}) for n in range(16)
     ]
-    return stage.figures(values)["map_50"]
+    return stage.validation_metrics(values)["map_50"]
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_the_student_keeps_the_old_classes_better_with_a_teacher():
     """The new data shows objects of the old class without boxes, which teaches that they are nothing."""
     tf.keras.utils.set_random_seed(0)
     settings = {"patch": SIZE, "batch": 8, "epochs": 1, "warmup_epochs": 0, "average_decay": 0.0}
-    settings.update(optimiser="adamw", learning_rate=2e-3, schedule="constant")
+    settings.update(optimizer="adamw", learning_rate=2e-3, schedule="constant")
     teacher = build_detector(TINY, ["square"])
     trained(DetectionStage(teacher, DetectionConfig(**settings)), {0}, 150, seed=1)
     student = extended(teacher, ["square", "bar"])

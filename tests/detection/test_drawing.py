@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detection.drawing import (
+from kind.detection.drawing import (
     CORRECT,
     GROUND_TRUTH,
     UNJUDGED,

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.inputs import DEFAULT_INPUT, INPUTS, detector_input, detector_inputs, needs_enhancer
-from kind.pipeline import Enhancer
-from kind.three_networks import DEFAULT_ALPHA, KindEnhancer
+from kind.detection.inputs import DEFAULT_INPUT, INPUTS, detector_input, detector_inputs, needs_enhancer
+from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.three_networks import DEFAULT_ALPHA, KindEnhancer
 
 IMAGES = np.random.default_rng(0).uniform(0.1, 0.4, (2, 9, 7, 3)).astype(np.float32)
 
@@ -78,6 +78,6 @@ def test_the_names_cost_no_tensorflow():
 
 
 def test_alpha_is_the_pipelines():
-    from detection.inputs import DEFAULT_ALPHA as ours
+    from kind.detection.inputs import DEFAULT_ALPHA as ours
 
     assert ours == DEFAULT_ALPHA

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from detection.letterbox import letterbox, to_canvas, to_image
+from kind.detection.letterbox import letterbox, to_canvas, to_image
 
 SIZES = [(480, 640), (640, 480), (1, 1), (37, 500), (333, 500), (64, 64)]
 

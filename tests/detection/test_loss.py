@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 from scipy.special import log_softmax
 
-from detection.assignment import assign
-from detection.decoding import anchor_points, decode_boxes
-from detection.loss import TERMS, cross_entropy, detection_loss, distribution_focal_loss
-from detection.model import Proportions, build_detector
+from kind.detection.assignment import assign
+from kind.detection.decoding import anchor_points, decode_boxes
+from kind.detection.loss import TERMS, cross_entropy, detection_loss, distribution_focal_loss
+from kind.detection.model import Proportions, build_detector
 
 SIZE = 64
 ANCHORS = SIZE * SIZE * 21 // 1024

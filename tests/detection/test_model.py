@@ -6,8 +6,8 @@ import tensorflow as tf
 from keras_cv.models import YOLOV8Backbone, YOLOV8Detector
 from tensorflow import keras
 
-from detection.model import BOX_FORMAT, SIZES, Proportions, build_detector, proportions_of, with_classes
-from kind.network_files import load_net, save_net
+from kind.detection.model import BOX_FORMAT, SIZES, Proportions, build_detector, proportions_of, with_classes
+from kind.nn.saving import load_net, save_net
 
 TINY = Proportions((16, 16, 32, 32), (1, 2, 1, 1), 2)
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from keras_cv.models import YOLOV8Backbone, YOLOV8Detector
 
-from data.annotations.class_names import PASCAL_VOC
-from detection import published
-from detection.model import SIZES
+from kind.data.annotations.class_names import PASCAL_VOC
+from kind.detection import published
+from kind.detection.model import SIZES
 from kind.errors import UserError
 
 IMAGE = tf.constant(np.random.default_rng(0).random((1, 64, 64, 3), np.float32))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from pycocotools.coco import COCO
 
-from detection.results import Searched, write_results
+from kind.detection.results import Searched, write_results
 from kind.metrics.boxes import Predictions
 
 SEARCHED = [

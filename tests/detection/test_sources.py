@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from data.annotations.layouts import read_yolo_folder
-from data.darkening import PRESETS, darken
-from detection.sources import Making, make_sources
-from kind.image import read_photo, write_photo
+from kind.data.annotations.layouts import read_yolo_folder
+from kind.data.darkening import PRESETS, darken
+from kind.detection.sources import Making, make_sources
+from kind.enhancing.three_networks import KindEnhancer
+from kind.images.photo import read_photo, write_photo
 from kind.ops.stretch import min_max_stretch
-from kind.three_networks import KindEnhancer
 
 
 @pytest.fixture(scope="module")

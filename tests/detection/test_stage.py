@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from decom.model import decomposition_net
-from detection.canvas import on_grey
-from detection.config import DetectionConfig
-from detection.joint import copy_of, detector_of, joint_net, parts_of
-from detection.model import Proportions, build_detector
-from detection.stage import DetectionStage, halves, looking
-from illumination.model import adjustment_net
+from kind.decom.model import decomposition_net
+from kind.detection.canvas import on_grey
+from kind.detection.config import DetectionConfig
+from kind.detection.joint import copy_of, detector_of, joint_net, parts_of
+from kind.detection.model import Proportions, build_detector
+from kind.detection.stage import DetectionStage, backbone_and_head, preprocessing
+from kind.enhancing.three_networks import KindEnhancer
+from kind.illumination.model import adjustment_net
 from kind.metrics.average_precision import average_precision
 from kind.metrics.boxes import Objects, Predictions
-from kind.network_files import load_net, save_net
-from kind.three_networks import KindEnhancer
+from kind.nn.saving import load_net, save_net
 
 TINY = Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1)
 SIZE = 64
@@ -75,7 +75,7 @@ def without_gradient(found):
 
 
 def test_two_halves_are_the_whole(detector, sample):
-    lower, upper = halves(detector)
+    lower, upper = backbone_and_head(detector)
     images = on_grey(sample["image"], sample["image"])
     outputs = upper(lower(images))
     for name, values in detector(images).items():
@@ -97,7 +97,7 @@ def test_a_gradient_reaches_the_joint_networks_too(detector, enhancer, sample):
 
 
 def test_a_frozen_enhancer_is_no_part_of_what_is_trained(detector, enhancer, sample):
-    stage = DetectionStage(copy_of(detector), config(), looking("reflectance", enhancer))
+    stage = DetectionStage(copy_of(detector), config(), preprocessing("reflectance", enhancer))
     with tf.GradientTape() as tape:
         loss = stage.losses(sample, training=True)["loss"]
     assert all(part is None for part in tape.gradient(loss, enhancer.decom.trainable_variables))
@@ -108,7 +108,7 @@ def test_a_frozen_enhancer_is_no_part_of_what_is_trained(detector, enhancer, sam
 
 @pytest.mark.parametrize("kind", ["raw", "stretched", "relit", "reflectance"])
 def test_what_is_seen_is_the_input_on_grey(kind, enhancer, sample):
-    seen = looking(kind, enhancer)(sample["image"]).numpy()
+    seen = preprocessing(kind, enhancer)(sample["image"]).numpy()
     assert seen.shape == sample["image"].shape and 0 <= seen.min() and seen.max() <= 1
     assert np.allclose(seen[1, 40:], 114 / 255)
     if kind == "stretched":
@@ -120,7 +120,7 @@ def test_what_is_seen_is_the_input_on_grey(kind, enhancer, sample):
 def test_the_joint_network_sees_what_the_frozen_one_sees(detector, enhancer, sample):
     net = joint_net(copy_of(enhancer.decom), copy_of(enhancer.restoration), copy_of(detector))
     stage = DetectionStage(net, config(joint=True))
-    frozen = looking("reflectance", enhancer)(sample["image"])
+    frozen = preprocessing("reflectance", enhancer)(sample["image"])
     np.testing.assert_allclose(stage.seen(sample["image"]), frozen, atol=1e-5)
     for name, values in net(sample["image"]).items():
         np.testing.assert_allclose(values, detector(frozen)[name], atol=1e-4)
@@ -147,14 +147,14 @@ def test_a_still_backbone_has_no_gradient_and_keeps_its_statistics(detector, sam
         assert (part is None) == (weight.ref() in backbone)
     for weight, value in zip(statistics, before):
         assert np.array_equal(weight, value) == (weight.ref() in backbone)
-    stage.stepper.steps.assign(2)  # the second epoch
+    stage.grouped_optimizer.steps.assign(2)  # the second epoch
     assert all(part is not None for _, part in gradients(stage, sample))
 
 
 @pytest.mark.slow
 def test_the_backbone_is_still_for_its_epochs_and_moves_afterwards(detector, sample):
     net = copy_of(detector)
-    stage = DetectionStage(net, config(freeze_epochs=1, optimiser="adamw"))
+    stage = DetectionStage(net, config(freeze_epochs=1, optimizer="adamw"))
     stage.set_up(steps_per_epoch=2)
     backbone = {weight.ref() for weight in net.backbone.weights}
     before = [weight.numpy() for weight in net.weights]
@@ -191,14 +191,14 @@ def test_figures_are_coco_s(detector, sample):
                 "counts": np.array([count]),
                 "object_boxes": sample["boxes"][number : number + 1],
                 "object_classes": sample["classes"][number : number + 1],
-                **{name: float(number) for name in stage.terms},
+                **{name: float(number) for name in stage.loss_names},
             }
         )
         objects.append(
             Objects(sample["boxes"][number][real].numpy(), sample["classes"][number][real].numpy())
         )
     expected = average_precision(objects, found, 2)
-    figures = stage.figures(values)
+    figures = stage.validation_metrics(values)
     assert figures["map_50"] == pytest.approx(expected.mean_50) and 0 < expected.mean_50 < 1
     assert figures["map_50_95"] == pytest.approx(expected.mean)
     assert figures["loss"] == 0.5
@@ -209,8 +209,8 @@ def test_validation_says_what_was_found_and_pictures_show_it(detector, sample):
     one = {name: values[1:] for name, values in sample.items()}
     values = stage.validation_values(one)
     assert np.isfinite(values["loss"]) and values["boxes"].shape == (1, 100, 4)
-    assert set(stage.figures([values])) == {*stage.terms, "map_50", "map_50_95"}
-    pictures = stage.pictures(one)
+    assert set(stage.validation_metrics([values])) == {*stage.loss_names, "map_50", "map_50_95"}
+    pictures = stage.visualisations(one)
     assert [picture.shape for picture in pictures] == [(1, SIZE, SIZE, 3)] * 2
     purple = np.array([168, 72, 255]) / 255
     assert np.isclose(pictures[1][0], purple, atol=0.01).all(axis=-1).any()
@@ -226,4 +226,4 @@ def test_images_without_any_box_are_trained_and_measured(detector, sample):
     assert all(
         part is None or np.isfinite(part).all() for part in [part for _, part in gradients(stage, empty)]
     )
-    assert np.isnan(stage.figures([stage.validation_values(empty)])["map_50"])
+    assert np.isnan(stage.validation_metrics([stage.validation_values(empty)])["map_50"])

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.annotations.layouts import read_yolo_folder, split_images
-from data.generated_scenes import write_scenes
-from decom.model import decomposition_net
-from detection.command import Parts, prepared
-from detection.config import DetectionConfig
-from detection.joint import parts_of
-from detection.model import Detector, Proportions
-from detection.stage import DetectionStage
-from illumination.model import adjustment_net
-from kind.network_files import load_net
-from kind.three_networks import KindEnhancer
+from kind.data.annotations.layouts import read_yolo_folder, split_images
+from kind.data.generated_scenes import write_scenes
+from kind.decom.model import decomposition_net
+from kind.detection.command import Parts, prepared
+from kind.detection.config import DetectionConfig
+from kind.detection.joint import parts_of
+from kind.detection.model import Detector, Proportions
+from kind.detection.stage import DetectionStage
+from kind.enhancing.three_networks import KindEnhancer
+from kind.illumination.model import adjustment_net
+from kind.nn.saving import load_net
+from kind.restoration.unet import unet
 from kind.training.loop import train
 from kind.training.run_folder import RunFolder
-from restoration.unet import unet
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1)
@@ -50,7 +50,7 @@ def run(folder, scenes, enhancer=None, **changes):
     parts = Parts(annotations.class_names, TINY, enhancer=enhancer)
     tf.keras.utils.set_random_seed(config.seed)
     ready = prepared(parts, config, *split_images(annotations.images), folder / "cache")
-    train(ready.make_stage, ready.feed, RunFolder(folder))
+    train(ready.make_stage, ready.datasets, RunFolder(folder))
     return RunFolder(folder)
 
 
@@ -80,7 +80,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(scenes, tmp_path, monkeypatch)
 @pytest.mark.slow
 def test_joint_training_moves_all_networks_and_writes_each(scenes, tmp_path):
     enhancer = KindEnhancer(decomposition_net(), unet(), adjustment_net())
-    folder = run(tmp_path, scenes, enhancer, input="reflectance", joint=True, epochs=1, optimiser="adamw")
+    folder = run(tmp_path, scenes, enhancer, input="reflectance", joint=True, epochs=1, optimizer="adamw")
     parts = {name: load_net(tmp_path / f"{name}.keras") for name in ("decom", "restoration", "detector")}
     assert isinstance(parts["detector"], Detector)
     for name in ("decom", "restoration"):

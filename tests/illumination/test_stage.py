@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from illumination.config import AdjustmentConfig
-from illumination.stage import RECIPE, AdjustmentStage, downward, either_way, upward
+from kind.illumination.config import AdjustmentConfig
+from kind.illumination.stage import SPEC, AdjustmentStage, downward, either_way, upward
 
 
 def decomposed(seed=0, height=12, width=15):
@@ -56,19 +56,19 @@ def test_both_ways_are_equally_likely_and_the_seed_decides():
 def test_terms_and_scores(signed):
     keras.utils.set_random_seed(0)
     config = AdjustmentConfig(signed_gradient=signed)
-    stage = AdjustmentStage(RECIPE.make_net(config), config)
-    sample = {key: value[tf.newaxis] for key, value in RECIPE.prepare_validation(decomposed(), None).items()}
+    stage = AdjustmentStage(SPEC.make_net(config), config)
+    sample = {key: value[tf.newaxis] for key, value in SPEC.prepare_validation(decomposed(), None).items()}
     terms = {name: float(value) for name, value in stage.losses(sample, training=True).items()}
     adjusted = stage.net([sample["illumination"], sample["alpha"]]).numpy().astype(np.float64)
     error = np.mean((adjusted - sample["target"].numpy()) ** 2)
-    assert terms["squared_error"] == pytest.approx(error, rel=1e-4)
-    assert list(terms) == list(stage.terms) and terms["gradient"] > 0
-    assert terms["loss"] == pytest.approx(terms["squared_error"] + terms["gradient"], rel=1e-5)
-    assert float(stage.scores(sample)["psnr"]) == pytest.approx(-10 * np.log10(error), rel=1e-4)
-    assert [picture.shape for picture in stage.pictures(sample)] == [(1, 12, 15, 1)] * 3
+    assert terms["mse"] == pytest.approx(error, rel=1e-4)
+    assert list(terms) == list(stage.loss_names) and terms["gradient"] > 0
+    assert terms["loss"] == pytest.approx(terms["mse"] + terms["gradient"], rel=1e-5)
+    assert float(stage.image_metrics(sample)["psnr"]) == pytest.approx(-10 * np.log10(error), rel=1e-4)
+    assert [picture.shape for picture in stage.visualisations(sample)] == [(1, 12, 15, 1)] * 3
 
 
 def test_the_recipe_learns_both_ways_and_is_judged_upward():
-    assert RECIPE.needs_decom and RECIPE.prepare is either_way and RECIPE.stage is AdjustmentStage
+    assert SPEC.needs_decom and SPEC.prepare is either_way and SPEC.stage is AdjustmentStage
     sample = decomposed()
-    assert np.array_equal(RECIPE.prepare_validation(sample, None)["target"], sample["illumination_high"])
+    assert np.array_equal(SPEC.prepare_validation(sample, None)["target"], sample["illumination_high"])

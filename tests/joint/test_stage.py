@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from joint.config import JointConfig
-from joint.stage import JointStage, joint_net, recipe
-from kind.network_files import load_net, save_net
-from kind.three_networks import KindEnhancer
+from kind.enhancing.three_networks import KindEnhancer
+from kind.joint.config import JointConfig
+from kind.joint.stage import JointStage, joint_net, spec
+from kind.nn.saving import load_net, save_net
 
 
 def nets():
@@ -27,7 +27,7 @@ def nets():
 @pytest.fixture(scope="module")
 def stage():
     config = JointConfig(reconstruction_weight=0.5, similarity_weight=0.25)
-    made = recipe(nets)
+    made = spec(nets)
     return made.stage(made.make_net(config), config)
 
 
@@ -59,28 +59,26 @@ def test_terms_and_scores_equal_numpy(stage, sample):
     low, high, dark, bright, relit = numpy_forward(stage, sample)
     terms = {name: float(value) for name, value in stage.losses(sample, training=True).items()}
     reconstruction = np.abs(dark[0] * dark[1] - low).mean() + np.abs(bright[0] * bright[1] - high).mean()
-    assert terms["squared_error"] == pytest.approx(np.mean((relit - high) ** 2), rel=1e-4)
+    assert terms["mse"] == pytest.approx(np.mean((relit - high) ** 2), rel=1e-4)
     assert terms["reconstruction"] == pytest.approx(reconstruction, rel=1e-4)
     assert terms["reflectance_similarity"] == pytest.approx(np.abs(dark[0] - bright[0]).mean(), rel=1e-3)
-    total = terms["squared_error"] + terms["dissimilarity"]
+    total = terms["mse"] + terms["ssim_loss"]
     total += 0.5 * terms["reconstruction"] + 0.25 * terms["reflectance_similarity"]
-    assert terms["loss"] == pytest.approx(total, rel=1e-5) and list(terms) == list(stage.terms)
+    assert terms["loss"] == pytest.approx(total, rel=1e-5) and list(terms) == list(stage.loss_names)
     one = {name: value[:1] for name, value in sample.items()}
-    scores = stage.scores(one)
+    scores = stage.image_metrics(one)
     assert float(scores["psnr"]) == pytest.approx(-10 * np.log10(np.mean((relit - high)[0] ** 2)), rel=1e-4)
-    assert float(scores["ssim"]) == pytest.approx(
-        1 - float(stage.losses(one, False)["dissimilarity"]), abs=1e-6
-    )
+    assert float(scores["ssim"]) == pytest.approx(1 - float(stage.losses(one, False)["ssim_loss"]), abs=1e-6)
 
 
 def test_the_gradient_reaches_all_three_networks_but_not_the_ratio(stage, sample):
     with tf.GradientTape() as tape:
-        loss = stage.losses(sample, training=True)["squared_error"]
+        loss = stage.losses(sample, training=True)["mse"]
     gradients = tape.gradient(loss, stage.net.trainable_variables)
     assert len(gradients) == 8 and all(np.any(gradient != 0) for gradient in gradients)
     with tf.GradientTape() as tape:
         tape.watch(sample["high"])
-        relit = tf.reduce_sum(stage.pictures(sample)[4])
+        relit = tf.reduce_sum(stage.visualisations(sample)[4])
     assert np.all(tape.gradient(relit, sample["high"]) == 0)  # it enters through the ratio only
 
 
@@ -95,5 +93,5 @@ def test_the_parts_of_a_saved_network_are_the_enhancer(stage, sample, tmp_path):
 
 
 def test_pictures_and_recipe(stage, sample):
-    assert [picture.shape[-1] for picture in stage.pictures(sample)] == [3, 3, 3, 1, 3, 3]
-    assert isinstance(stage, JointStage) and not recipe(nets).needs_decom
+    assert [picture.shape[-1] for picture in stage.visualisations(sample)] == [3, 3, 3, 1, 3, 3]
+    assert isinstance(stage, JointStage) and not spec(nets).needs_decom

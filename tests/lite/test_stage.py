@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 from skimage.metrics import peak_signal_noise_ratio
 
+from kind.lite.config import LiteConfig
+from kind.lite.model import lite_net
+from kind.lite.stage import SPEC, LiteStage, darker
 from kind.ops.exposure import exposed
-from lite.config import LiteConfig
-from lite.model import lite_net
-from lite.stage import RECIPE, LiteStage, darker
 
 
 class Known(tf.keras.Model):
@@ -40,10 +40,10 @@ def test_a_scene_in_more_light_costs_nothing_but_the_exposure(scene):
     terms = {
         name: float(value) for name, value in stage.losses({"low": low, "high": high}, training=True).items()
     }
-    for name in ("absolute_error", "dissimilarity", "reconstruction"):
+    for name in ("absolute_error", "ssim_loss", "reconstruction"):
         assert terms[name] == pytest.approx(0, abs=2e-5), name
     assert terms["exposure"] == pytest.approx(np.log(7.0), rel=1e-4)
-    assert list(terms) == list(stage.terms)
+    assert list(terms) == list(stage.loss_names)
     assert terms["log_error"] == pytest.approx(np.log(1e-4), abs=1e-3)  # 40 dB, and no more is asked for
     weighted = 0.2 * terms["exposure"] + 0.03 * terms["log_error"]
     assert terms["loss"] == pytest.approx(weighted, abs=2e-3)
@@ -66,7 +66,7 @@ def test_scores_are_psnr_with_and_without_the_bright_images_mean(scene):
     reflectance, illumination, low = scene
     high = np.clip(3 * low + np.random.default_rng(1).normal(0, 0.02, low.shape), 0, 1).astype(np.float32)
     stage = LiteStage(Known(reflectance[:1], illumination[:1]), LiteConfig())
-    scores = stage.scores({"low": low[:1], "high": high[:1]})
+    scores = stage.image_metrics({"low": low[:1], "high": high[:1]})
     dark, bright = low[0].astype(np.float64), high[0].astype(np.float64)
     assert float(scores["psnr_raw"]) == pytest.approx(
         peak_signal_noise_ratio(bright, dark, data_range=1), rel=1e-4
@@ -79,7 +79,7 @@ def test_scores_are_psnr_with_and_without_the_bright_images_mean(scene):
 
 def test_the_network_takes_any_size_and_learns_from_every_term():
     tf.keras.utils.set_random_seed(0)
-    net = RECIPE.make_net(LiteConfig())
+    net = SPEC.make_net(LiteConfig())
     assert net.count_params() <= 400_000
     for height, width in ((1, 1), (37, 51), (64, 16)):
         low = np.random.default_rng(0).random((2, height, width, 3), np.float32)

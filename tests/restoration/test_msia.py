@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.checkpoints.saved_config import check_saved_config
-from kind.layers import After, JoinConvolution
-from kind.network_files import load_net, save_net
-from restoration.msia import msia
+from kind.nn.layers import After, JoinConvolution
+from kind.nn.saved_config import check_saved_config
+from kind.nn.saving import load_net, save_net
+from kind.restoration.msia import msia
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -175,7 +175,7 @@ def test_a_saved_network_loads_in_a_process_without_the_stage(net, tmp_path):
     save_net(net, tmp_path / "restoration.keras")
     np.savez(tmp_path / "inputs.npz", *inputs)
     script = (
-        "import sys, numpy; from kind.network_files import load_net; "
+        "import sys, numpy; from kind.nn.saving import load_net; "
         "net = load_net(sys.argv[1]); inputs = numpy.load(sys.argv[2]); "
         "numpy.save(sys.argv[3], net([inputs['arr_0'], inputs['arr_1']], training=False)); "
         "assert 'restoration' not in sys.modules"

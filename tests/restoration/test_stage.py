@@ -4,8 +4,8 @@ import tensorflow as tf
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from tensorflow import keras
 
-from restoration.config import KIND_PLUS, RestorationConfig
-from restoration.stage import RECIPE, RestorationStage
+from kind.restoration.config import KIND_PLUS, RestorationConfig
+from kind.restoration.stage import SPEC, RestorationStage
 
 
 def small_net():
@@ -43,12 +43,12 @@ def test_terms_and_scores_equal_numpy_and_scikit_image(sample, variant):
     restored = (
         stage.net([sample["reflectance_low"], sample["illumination_low"]]).numpy()[0].astype(np.float64)
     )
-    assert terms["squared_error"] == pytest.approx(np.mean((restored - target) ** 2), rel=1e-4)
-    assert terms["dissimilarity"] == pytest.approx(1 - numpy_ssim(restored, target), abs=1e-4)
-    assert list(terms) == list(stage.terms)
+    assert terms["mse"] == pytest.approx(np.mean((restored - target) ** 2), rel=1e-4)
+    assert terms["ssim_loss"] == pytest.approx(1 - numpy_ssim(restored, target), abs=1e-4)
+    assert list(terms) == list(stage.loss_names)
     assert ("gradient" in terms) == (variant == "unet")
     assert terms["loss"] == pytest.approx(sum(terms.values()) - terms["loss"], rel=1e-5)
-    scores = stage.scores(sample)
+    scores = stage.image_metrics(sample)
     assert float(scores["psnr"]) == pytest.approx(
         peak_signal_noise_ratio(target, restored, data_range=1), rel=1e-4
     )
@@ -65,7 +65,9 @@ def test_a_perfect_restoration_costs_nothing(sample):
 
 def test_pictures_and_recipe(sample):
     stage = RestorationStage(small_net(), RestorationConfig())
-    assert [picture.shape for picture in stage.pictures(sample)] == [(1, 17, 14, n) for n in (3, 1, 3, 3)]
-    assert RECIPE.needs_decom and RECIPE.stage is RestorationStage
-    names = {RECIPE.make_net(RestorationConfig(variant=variant)).name for variant in ("unet", "msia")}
+    assert [picture.shape for picture in stage.visualisations(sample)] == [
+        (1, 17, 14, n) for n in (3, 1, 3, 3)
+    ]
+    assert SPEC.needs_decom and SPEC.stage is RestorationStage
+    names = {SPEC.make_net(RestorationConfig(variant=variant)).name for variant in ("unet", "msia")}
     assert names == {"restoration_unet", "restoration_msia"}

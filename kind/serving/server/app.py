@@ -25,7 +25,7 @@ from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
 from kind.serving.server.rest import RestApi, errors_as_json
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Limits, Service
-from kind.serving.server.versions import Catalogue, ModelConfig, State
+from kind.serving.server.versions import ModelConfig, ModelManager, State
 
 _LONGEST_CLOSING = 2.0  # seconds for connections to close once everything is answered
 
@@ -69,7 +69,7 @@ class Server:
         """Prepares everything; `start` loads and listens."""
         self.settings = settings
         self.metrics = Metrics()
-        self.catalogue = Catalogue(settings.models, LoadedModel, self.metrics.loaded)
+        self.manager = ModelManager(settings.models, LoadedModel, self.metrics.loaded)
         self.rest_port = self.grpc_port = 0
         self._scheduler: Scheduler | None = None
         self._runner: web.AppRunner | None = None
@@ -85,13 +85,13 @@ class Server:
         settings = self.settings
         for port in (settings.rest_port, settings.grpc_port):
             _check_free(settings.host, port)
-        await asyncio.get_running_loop().run_in_executor(None, self.catalogue.poll)
-        _check_loaded(self.catalogue, settings.models)
+        await asyncio.get_running_loop().run_in_executor(None, self.manager.poll)
+        _check_loaded(self.manager, settings.models)
         self._scheduler = Scheduler(settings.batching, self.metrics)
-        self.service = Service(self.catalogue, self._scheduler, self.metrics, settings.limits)
+        self.service = Service(self.manager, self._scheduler, self.metrics, settings.limits)
         await self._start_rest()
         await self._start_rpc()
-        self.catalogue.watch(settings.poll_seconds)
+        self.manager.watch(settings.poll_seconds)
 
     async def _start_rest(self) -> None:
         settings = self.settings
@@ -143,7 +143,7 @@ class Server:
         await self._runner.cleanup()
         self._runner = None
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self.catalogue.stop)
+        await loop.run_in_executor(None, self.manager.stop)
         await loop.run_in_executor(None, self._scheduler.stop)
 
 
@@ -165,7 +165,7 @@ async def _serve(settings: Settings) -> None:
             loop.add_signal_handler(number, told.set)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         print(f"page    http://{host}:{server.rest_port}/")
-        for name in server.catalogue.names():
+        for name in server.manager.names():
             print(f"REST    http://{host}:{server.rest_port}/v1/models/{name}")
         print(f"gRPC    {host}:{server.grpc_port}", flush=True)
         await told.wait()
@@ -237,10 +237,10 @@ def _taken(host: str, port: int, error: Exception) -> UserError:
     )
 
 
-def _check_loaded(catalogue: Catalogue, configs: tuple[ModelConfig, ...]) -> None:
+def _check_loaded(manager: ModelManager, configs: tuple[ModelConfig, ...]) -> None:
     for config in configs:
         try:
-            versions = catalogue.status(config.name)
+            versions = manager.status(config.name)
         except Exception:
             raise UserError(
                 f"{config.base_path}: expected version folders such as {config.base_path / '1'} with a "

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from kind.serving.server.errors import Refused, bad_request, refusal_of
+from kind.serving.server.errors import ServingError, bad_request, refusal_of
 from kind.serving.server.joining import joined
 from kind.serving.server.parameters import Batching
 
@@ -88,11 +88,11 @@ class Scheduler:
             rows: their batch size.
 
         Returns:
-            A future of the outputs, which raises `Refused` or what the model raised. Cancelling it before it
-            runs takes it from the queue.
+            A future of the outputs, which raises `ServingError` or what the model raised. Cancelling it
+            before it runs takes it from the queue.
 
         Raises:
-            Refused: too many rows (INVALID_ARGUMENT), or too much waits already or the server is being
+            ServingError: too many rows (INVALID_ARGUMENT), or too much waits already or the server is being
                 stopped (UNAVAILABLE).
         """
         limits = self.parameters
@@ -136,13 +136,13 @@ class Scheduler:
     def _enqueue(self, target: Target, tasks: Sequence[_Task]) -> None:
         with self._changed:
             if self._stopping:
-                raise Refused("UNAVAILABLE", "the server is being stopped")
+                raise ServingError("UNAVAILABLE", "the server is being stopped")
             self._forget_cancelled(target)
             own = self._queues.get(_key(target, tasks[0]), (target, ()))[1]
             grows_by = self._batches([*own, *tasks]) - self._batches(own)
             waiting = sum(self._batches(queue) for other, queue in self._queues.values() if other == target)
             if grows_by and waiting + grows_by > self.parameters.max_enqueued_batches:
-                raise Refused(
+                raise ServingError(
                     "UNAVAILABLE", "The batch scheduling queue to which this task was submitted is full"
                 )
             key = _key(target, tasks[0])
@@ -257,7 +257,7 @@ class Scheduler:
             return [outputs]
         for name, array in outputs.items():
             if array.ndim < 1 or array.shape[0] != rows + padding:
-                raise Refused(
+                raise ServingError(
                     "FAILED_PRECONDITION",
                     f"output {name!r} has no batch dimension: this signature cannot be batched",
                 )

@@ -36,7 +36,7 @@ _WHERE = re.compile(
 )
 
 
-class Refused(Exception):
+class ServingError(Exception):
     """A request that is not answered with a result.
 
     Attributes:
@@ -55,31 +55,31 @@ class Refused(Exception):
         return HTTP_STATUS[self.code]
 
 
-def bad_request(message: str) -> Refused:
+def bad_request(message: str) -> ServingError:
     """The sender's mistake: INVALID_ARGUMENT, HTTP 400."""
-    return Refused("INVALID_ARGUMENT", message)
+    return ServingError("INVALID_ARGUMENT", message)
 
 
-def refusal_of(error: BaseException) -> Refused:
+def refusal_of(error: BaseException) -> ServingError:
     """Turns whatever running a model raised into a refusal.
 
     Args:
-        error: a `Refused`, which stays as it is, TensorFlow's errors, `MemoryError`, or anything else.
+        error: a `ServingError`, which stays as it is, TensorFlow's errors, `MemoryError`, or anything else.
 
     Returns:
         The refusal; its message has no line breaks and no names of graph nodes.
     """
-    if isinstance(error, Refused):
+    if isinstance(error, ServingError):
         return error
     if isinstance(error, MemoryError):
-        return Refused("RESOURCE_EXHAUSTED", "does not fit into memory: send fewer or smaller images")
+        return ServingError("RESOURCE_EXHAUSTED", "does not fit into memory: send fewer or smaller images")
     code, _ = _CODES.get(getattr(error, "error_code", None), ("INTERNAL", 500))
     text = str(getattr(error, "message", None) or error)
     text = " ".join(_TRACES.sub(" ", _WHERE.sub(" ", text)).split()) or type(error).__name__
-    return Refused(code, text[:_LONGEST_MESSAGE])
+    return ServingError(code, text[:_LONGEST_MESSAGE])
 
 
-def wrong_method(found: str, wanted: str) -> Refused:
+def wrong_method(found: str, wanted: str) -> ServingError:
     """The refusal to classify or regress with a signature that predicts."""
     return bad_request(
         f"Expected {wanted} signature method_name to be tensorflow/serving/{wanted}. Was: {found}"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kind.serving.server.errors import Refused, bad_request
+from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, Tensor
 
 ROW, COLUMN = "instances", "inputs"
@@ -24,7 +24,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
     """Reads a request's JSON object.
 
     Raises:
-        Refused: when it is none.
+        ServingError: when it is none.
     """
     try:
         content = json.loads(body, parse_int=_integer)
@@ -38,7 +38,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
 
 
 def signature_name(content: Mapping[str, Any]) -> str:
-    """The signature that a predict request names, or "" for the default one; Refused when it is no string."""
+    """The signature that a request names, or "" for the default one; ServingError when it is no string."""
     name = content.get("signature_name", "")
     if not isinstance(name, str):
         raise bad_request("'signature_name' key must be a string value")
@@ -56,7 +56,7 @@ def inputs_of(content: Mapping[str, Any], signature: Signature) -> tuple[str, di
         The format, `ROW` or `COLUMN`, and the arrays by name.
 
     Raises:
-        Refused: the JSON does not hold what the signature expects.
+        ServingError: the JSON does not hold what the signature expects.
     """
     formats = [key for key in (ROW, COLUMN) if key in content]
     if len(formats) != 1:
@@ -80,14 +80,14 @@ def response_of(outputs: Mapping[str, np.ndarray], format: str) -> dict[str, Any
         format: of the request. Rows need the batch dimension in every output. A single output loses its name.
 
     Raises:
-        Refused: an output cannot be written in this format.
+        ServingError: an output cannot be written in this format.
     """
     values = {name: _json_value(name, array) for name, array in outputs.items()}
     if format == COLUMN:
         return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
     sizes = {array.shape[0] if array.ndim else None for array in outputs.values()}
     if len(sizes) != 1 or None in sizes:
-        raise Refused("FAILED_PRECONDITION", "an output has no batch dimension: send 'inputs' instead")
+        raise ServingError("FAILED_PRECONDITION", "an output has no batch dimension: send 'inputs' instead")
     if len(values) == 1:
         return {"predictions": next(iter(values.values()))}
     return {"predictions": [dict(zip(values, row)) for row in zip(*values.values())]}
@@ -135,7 +135,7 @@ def _is_base64(value: Any) -> bool:
 def _array(name: str, value: Any, expected: Tensor) -> np.ndarray:
     try:
         return _text_array(value) if expected.is_text else _number_array(value, expected.dtype)
-    except Refused as error:
+    except ServingError as error:
         raise bad_request(f"input {name!r}: {error.message}") from error
     except RecursionError as error:
         raise bad_request(f"input {name!r}: nested too deeply") from error
@@ -178,7 +178,7 @@ def _number_array(value: Any, dtype: tf.DType) -> np.ndarray:
     array = np.array(value)
     wanted = np.dtype(dtype.as_numpy_dtype)
     if wanted.kind not in "biuf":
-        raise Refused("UNIMPLEMENTED", f"{dtype.name} cannot be sent as JSON")
+        raise ServingError("UNIMPLEMENTED", f"{dtype.name} cannot be sent as JSON")
     allowed = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[wanted.kind]
     if array.size and array.dtype.kind not in allowed:
         raise bad_request(f"expects {dtype.name}, received {_kind_of(array)}")

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis import prediction_log_pb2
 
-from kind.serving.server.errors import Refused, bad_request
+from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, UnknownSignature
 from kind.serving.server.tensor_protos import array_of
 
@@ -44,7 +44,7 @@ class LoadedModel:
         self.signatures = {name: Signature(name, self.definitions[name]) for name in self._functions}
 
     def signature(self, name: str) -> Signature:
-        """The signature of that name, "" being `serving_default`; Refused when there is none."""
+        """The signature of that name, "" being `serving_default`; ServingError when there is none."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             raise UnknownSignature(name, self.signatures)
@@ -97,7 +97,7 @@ class LoadedModel:
         except DecodeError as error:
             raise bad_request(f"{WARM_UP_FILE}: not a PredictionLog") from error
         if log.WhichOneof("log_type") != "predict_log":
-            raise Refused("UNIMPLEMENTED", f"{WARM_UP_FILE}: only predict requests can be run")
+            raise ServingError("UNIMPLEMENTED", f"{WARM_UP_FILE}: only predict requests can be run")
         request = log.predict_log.request
         signature = self.signature(request.model_spec.signature_name)
         inputs = {name: array_of(name, proto) for name, proto in request.inputs.items()}
@@ -110,4 +110,4 @@ def _definitions(folder: Path) -> dict:
     for graph in message.meta_graphs:
         if "serve" in graph.meta_info_def.tags:
             return dict(graph.signature_def)
-    raise Refused("NOT_FOUND", f"{folder}: no graph in it is tagged to serve")
+    raise ServingError("NOT_FOUND", f"{folder}: no graph in it is tagged to serve")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-from kind.serving.server.errors import NUMBERS, Refused, bad_request
+from kind.serving.server.errors import NUMBERS, ServingError, bad_request
 from kind.serving.server.versions import ModelConfig, Version
 
 
@@ -39,7 +39,7 @@ def configs_of(message: model_server_config_pb2.ModelServerConfig, root: Path) -
             be named over the network.
 
     Raises:
-        Refused: an entry is incomplete, twice there, or elsewhere.
+        ServingError: an entry is incomplete, twice there, or elsewhere.
     """
     if message.WhichOneof("config") != "model_config_list":
         raise bad_request("expects a model_config_list")
@@ -53,7 +53,7 @@ def _config(entry: model_server_config_pb2.ModelConfig, root: Path) -> ModelConf
     if not entry.name or not entry.base_path:
         raise bad_request("a model expects name and base_path")
     if entry.model_platform not in ("", "tensorflow"):
-        raise Refused(
+        raise ServingError(
             "UNIMPLEMENTED", f"model_platform expects 'tensorflow', received {entry.model_platform!r}"
         )
     try:
@@ -61,7 +61,7 @@ def _config(entry: model_server_config_pb2.ModelConfig, root: Path) -> ModelConf
     except (OSError, ValueError) as error:
         raise bad_request(f"base_path {entry.base_path!r} is no path") from error
     if root != base and root not in base.parents:
-        raise Refused(
+        raise ServingError(
             "PERMISSION_DENIED", f"base_path expects a folder in {root}, received {entry.base_path}"
         )
     policy = entry.model_version_policy

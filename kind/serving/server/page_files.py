@@ -29,7 +29,7 @@ def add_page(app: web.Application, service: Service) -> None:
 
     async def settings(request: web.Request) -> web.Response:
         content = {
-            "models": service.catalogue.names(),
+            "models": service.manager.names(),
             "max_pixels": service.limits.pixels,
             "max_bytes": service.limits.request_bytes,
         }

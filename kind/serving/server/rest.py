@@ -15,7 +15,7 @@ import numpy as np
 from aiohttp import web
 from google.protobuf.json_format import MessageToJson
 
-from kind.serving.server.errors import Refused, bad_request, wrong_method
+from kind.serving.server.errors import ServingError, bad_request, wrong_method
 from kind.serving.server.json_tensors import inputs_of, parse_body, response_of, signature_name
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.messages import signatures_message, status_message
@@ -74,7 +74,9 @@ class RestApi:
         try:
             body = await asyncio.wait_for(self._body(request), seconds)
         except asyncio.TimeoutError:
-            raise Refused("DEADLINE_EXCEEDED", f"the request did not arrive within {seconds:g} s") from None
+            raise ServingError(
+                "DEADLINE_EXCEEDED", f"the request did not arrive within {seconds:g} s"
+            ) from None
         return await _perhaps_aside(len(body), parse_body, body), len(body)
 
     async def _body(self, request: web.Request) -> bytes:
@@ -92,23 +94,23 @@ class RestApi:
     def _status(self, spec: ModelSpec) -> web.Response:
         if not spec.name:
             raise bad_request("Missing model name in request.")
-        message = status_message(self._service.catalogue.status(spec.name, spec.version, spec.label))
+        message = status_message(self._service.manager.status(spec.name, spec.version, spec.label))
         return _json(_proto_json(message))
 
     def _metadata(self, spec: ModelSpec) -> web.Response:
         if not spec.name:
             raise bad_request("Missing model name in request.")
-        version = self._service.catalogue.acquire(spec.name, spec.version, spec.label)
+        version = self._service.manager.acquire(spec.name, spec.version, spec.label)
         try:
             model: LoadedModel = version.model
             signatures = json.loads(_proto_json(signatures_message(model.definitions)))
         finally:
-            self._service.catalogue.release(version)
+            self._service.manager.release(version)
         model_spec = {"name": spec.name, "signature_name": "", "version": str(version.number)}
         return _json(json.dumps({"model_spec": model_spec, "metadata": {"signature_def": signatures}}))
 
     async def _health(self, request: web.Request) -> web.Response:
-        ready = self._service.catalogue.is_ready() and not self._service.stopping
+        ready = self._service.manager.is_ready() and not self._service.stopping
         text = json.dumps({"status": "SERVING" if ready else "NOT_SERVING"})
         return web.json_response(text=text, status=200 if ready else 503)
 
@@ -123,7 +125,7 @@ async def errors_as_json(request: web.Request, handler) -> web.StreamResponse:
         return await handler(request)
     except UnknownSignature as refused:
         return _error(refused.message, 400)
-    except Refused as refused:
+    except ServingError as refused:
         return _error(refused.message, refused.http_status)
     except web.HTTPRequestEntityTooLarge as error:
         return _error(error.text, 413)

@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from kind.serving.server.errors import NUMBERS, Refused, bad_request, wrong_method
+from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.service import ModelSpec, Service
 from kind.serving.server.tensor_protos import array_of, proto_of
@@ -62,27 +62,27 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             if not fields or set(fields) != {_METADATA_FIELD}:
                 raise bad_request(f"metadata_field expects {_METADATA_FIELD!r}, received {fields[:5]}")
             spec = _spec(request.model_spec)
-            version = self._service.catalogue.acquire(spec.name, spec.version, spec.label)
+            version = self._service.manager.acquire(spec.name, spec.version, spec.label)
             try:
                 response = get_model_metadata_pb2.GetModelMetadataResponse()
                 _answer_spec(response.model_spec, version, "")
                 response.metadata[_METADATA_FIELD].Pack(signatures_message(version.model.definitions))
                 return response
             finally:
-                self._service.catalogue.release(version)
+                self._service.manager.release(version)
 
     async def Classify(self, request, context):  # noqa: N802
-        """Refused: no signature of an image model classifies `tf.Example`s."""
+        """ServingError: no signature of an image model classifies `tf.Example`s."""
         await self._refuse(request, context, "classify")
 
     async def Regress(self, request, context):  # noqa: N802
-        """Refused like `Classify`."""
+        """ServingError like `Classify`."""
         await self._refuse(request, context, "regress")
 
     async def MultiInference(self, request, context):  # noqa: N802
-        """Refused: it stands for several of the two above."""
+        """ServingError: it stands for several of the two above."""
         async with _answering(context):
-            raise Refused("UNIMPLEMENTED", "the embedded server has no MultiInference")
+            raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
 
     async def _refuse(self, request, context, method: str) -> None:
         async with _answering(context):
@@ -103,14 +103,14 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
             spec = _spec(request.model_spec)
             if not spec.name:
                 raise bad_request("Missing model name in request.")
-            return status_message(self._service.catalogue.status(spec.name, spec.version, spec.label))
+            return status_message(self._service.manager.status(spec.name, spec.version, spec.label))
 
     async def HandleReloadConfigRequest(self, request, context):  # noqa: N802
         """Serves other models, versions or labels; answers when they are loaded."""
         async with _answering(context):
             configs = configs_of(request.config, self._root)
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, self._service.catalogue.reconfigure, configs)
+            await loop.run_in_executor(None, self._service.manager.reconfigure, configs)
             return model_management_pb2.ReloadConfigResponse()
 
 
@@ -126,7 +126,7 @@ async def _answering(context):
     try:
         yield
         return
-    except Refused as refused:
+    except ServingError as refused:
         code, message = refused.code, refused.message
     except Exception:
         traceback.print_exc(file=sys.stderr)

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.serving.server.batching import Scheduler, Target
-from kind.serving.server.errors import Refused
+from kind.serving.server.errors import ServingError
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.signatures import Signature
-from kind.serving.server.versions import Catalogue, Version
+from kind.serving.server.versions import ModelManager, Version
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ModelSpec(NamedTuple):
     signature: str = ""
 
 
-class Opened(NamedTuple):
+class Lease(NamedTuple):
     """The version and signature that a request met."""
 
     version: Version
@@ -56,9 +56,9 @@ class Opened(NamedTuple):
 class Service:
     """The heart of the server, without any protocol."""
 
-    def __init__(self, catalogue: Catalogue, scheduler: Scheduler, metrics: Metrics, limits: Limits) -> None:
+    def __init__(self, manager: ModelManager, scheduler: Scheduler, metrics: Metrics, limits: Limits) -> None:
         """Puts the parts together."""
-        self.catalogue, self.scheduler, self.metrics, self.limits = catalogue, scheduler, metrics, limits
+        self.manager, self.scheduler, self.metrics, self.limits = manager, scheduler, metrics, limits
         self.in_flight = 0
         self.stopping = False
         metrics.waiting.set_function(scheduler.waiting)
@@ -71,9 +71,11 @@ class Service:
         self.in_flight += 1
         try:
             if self.in_flight > self.limits.in_flight:
-                raise Refused("UNAVAILABLE", f"more than {self.limits.in_flight} requests at the same time")
+                raise ServingError(
+                    "UNAVAILABLE", f"more than {self.limits.in_flight} requests at the same time"
+                )
             yield
-        except Refused as refused:
+        except ServingError as refused:
             status = refused.code
             raise
         except asyncio.CancelledError:
@@ -85,26 +87,26 @@ class Service:
         finally:
             self.in_flight -= 1
             # Otherwise anybody could fill the memory with names of models that do not exist.
-            known = name if name in self.catalogue.names() else ""
+            known = name if name in self.manager.names() else ""
             self.metrics.answered(known, api, entrypoint, status, time.monotonic() - started)
 
     @contextlib.contextmanager
-    def opened(self, spec: ModelSpec) -> Iterator[Opened]:
+    def opened(self, spec: ModelSpec) -> Iterator[Lease]:
         """Finds version and signature, and keeps the version in memory until the block ends.
 
         Raises:
-            Refused: there is none, or the server is being stopped.
+            ServingError: there is none, or the server is being stopped.
         """
         if self.stopping:
-            raise Refused("UNAVAILABLE", "the server is being stopped")
-        version = self.catalogue.acquire(spec.name, spec.version, spec.label)
+            raise ServingError("UNAVAILABLE", "the server is being stopped")
+        version = self.manager.acquire(spec.name, spec.version, spec.label)
         try:
-            yield Opened(version, version.model, version.model.signature(spec.signature))
+            yield Lease(version, version.model, version.model.signature(spec.signature))
         finally:
-            self.catalogue.release(version)
+            self.manager.release(version)
 
     async def predict(
-        self, opened: Opened, inputs: Mapping[str, np.ndarray], seconds: float | None = None
+        self, opened: Lease, inputs: Mapping[str, np.ndarray], seconds: float | None = None
     ) -> dict[str, np.ndarray]:
         """Runs a request, possibly together with others.
 
@@ -117,23 +119,23 @@ class Service:
             The outputs by name.
 
         Raises:
-            Refused: the inputs do not fit, too much is waiting already, the time is over, or the model
+            ServingError: the inputs do not fit, too much is waiting already, the time is over, or the model
                 refused them.
         """
         rows = opened.signature.check(inputs, self.limits.pixels)
         version = opened.version
         target = Target(version.name, opened.model, opened.signature.name)
         # Held until the model is through with it, also when the sender does not wait that long.
-        self.catalogue.hold(version)
+        self.manager.hold(version)
         try:
             future = self.scheduler.submit(target, inputs, rows)
         except BaseException:
-            self.catalogue.release(version)
+            self.manager.release(version)
             raise
-        future.add_done_callback(lambda _: self.catalogue.release(version))
+        future.add_done_callback(lambda _: self.manager.release(version))
         self.metrics.received(version.name, rows)
         limit = self.limits.seconds if seconds is None else min(seconds, self.limits.seconds)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), limit)
         except asyncio.TimeoutError:
-            raise Refused("DEADLINE_EXCEEDED", f"not answered within {limit:g} s") from None
+            raise ServingError("DEADLINE_EXCEEDED", f"not answered within {limit:g} s") from None

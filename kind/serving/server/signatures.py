@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from kind.image_decoding import header_size
-from kind.serving.server.errors import Refused, bad_request
+from kind.images.decoding import header_size
+from kind.serving.server.errors import ServingError, bad_request
 
 IMAGE_BYTES = "image_bytes"
 """Inputs of this name hold image files, whose headers tell their sizes."""
@@ -54,7 +54,7 @@ class Signature:
             How many rows they have: the size of the batch dimension.
 
         Raises:
-            Refused: names, types, shapes or sizes do not fit.
+            ServingError: names, types, shapes or sizes do not fit.
         """
         if set(inputs) != set(self.inputs):
             raise bad_request(
@@ -115,7 +115,7 @@ def _pixels(name: str, array: np.ndarray, expected: Tensor) -> int:
     return total
 
 
-class UnknownSignature(Refused):
+class UnknownSignature(ServingError):
     """The model has no signature of that name: FAILED_PRECONDITION for gRPC, and REST makes it HTTP 400."""
 
     def __init__(self, name: str, known: Mapping[str, Signature]) -> None:

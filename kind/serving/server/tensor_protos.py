@@ -26,7 +26,7 @@ def array_of(name: str, proto: TensorProto) -> np.ndarray:
         An array; strings as bytes objects.
 
     Raises:
-        Refused: the message is no tensor of a known type and size.
+        ServingError: the message is no tensor of a known type and size.
     """
     shape = [dim.size for dim in proto.tensor_shape.dim]
     if proto.tensor_shape.unknown_rank or len(shape) > _MOST_DIMENSIONS or any(size < 0 for size in shape):

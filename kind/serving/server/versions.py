@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Callable, Protocol
 
-from kind.serving.server.errors import Refused, bad_request, refusal_of
+from kind.serving.server.errors import ServingError, bad_request, refusal_of
 
 _ENDED_KEPT = 20
 
@@ -64,12 +64,12 @@ class Version:
         """A version that is not loaded yet; `name` is its model's."""
         self.name, self.number, self.folder = name, number, folder
         self.state = State.START
-        self.error: Refused | None = None
+        self.error: ServingError | None = None
         self.model: Model | None = None
         self.users = 0
 
 
-class Catalogue:
+class ModelManager:
     """All models with their versions; safe to use from any thread.
 
     A new version is loaded and warmed up beside the old one, becomes available, and only then is the old one
@@ -139,7 +139,7 @@ class Catalogue:
             An available version, which stays in memory until it is released.
 
         Raises:
-            Refused: NOT_FOUND, or INVALID_ARGUMENT for number and label together or an unknown label.
+            ServingError: NOT_FOUND, or INVALID_ARGUMENT for number and label together or an unknown label.
         """
         with self._lock:
             number = self._number(name, number, label)
@@ -148,7 +148,7 @@ class Catalogue:
                 available = [version for version in available if version.number == number]
             if not available:
                 which = f"Latest({name})" if number is None else f"Specific({name}, {number})"
-                raise Refused("NOT_FOUND", f"Servable not found for request: {which}")
+                raise ServingError("NOT_FOUND", f"Servable not found for request: {which}")
             version = max(available, key=lambda version: version.number)
             version.users += 1
             return version
@@ -168,15 +168,15 @@ class Catalogue:
         """The versions of a model, newest first; only one when a number or label is given.
 
         Raises:
-            Refused: NOT_FOUND when there is none.
+            ServingError: NOT_FOUND when there is none.
         """
         with self._lock:
             number = self._number(name, number, label)
             versions = self._versions.get(name, {})
             if number is not None and number not in versions:
-                raise Refused("NOT_FOUND", f"Could not find version {number} of model {name}")
+                raise ServingError("NOT_FOUND", f"Could not find version {number} of model {name}")
             if not versions:
-                raise Refused("NOT_FOUND", f"Could not find any versions of model {name}")
+                raise ServingError("NOT_FOUND", f"Could not find any versions of model {name}")
             numbers = [number] if number is not None else sorted(versions, reverse=True)
             return [versions[number] for number in numbers]
 
@@ -197,8 +197,8 @@ class Catalogue:
         """Serves these models instead; returns when they are loaded.
 
         Raises:
-            Refused: a model has no version that can be loaded, or a label names one that is not available;
-                what was served before is served on.
+            ServingError: a model has no version that can be loaded, or a label names one that is not
+                available; what was served before is served on.
         """
         wanted = {config.name: config for config in configs}
         with self._reconfiguring:
@@ -212,7 +212,7 @@ class Catalogue:
                 with self._lock:
                     for config in wanted.values():
                         self._check_reconfigured(config)
-            except Refused:
+            except ServingError:
                 self._configure(before)
                 raise
             self._configure(wanted)
@@ -237,7 +237,7 @@ class Catalogue:
             raise bad_request(f"model {config.name} cannot be served: {reason}")
         for label, number in config.labels.items():
             if number not in available:
-                raise Refused(
+                raise ServingError(
                     "FAILED_PRECONDITION", f"label {label!r} names version {number}, which is not available"
                 )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kind.image import write_photo
+from kind.images.photo import write_photo
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from data.annotations.coco_json import read_coco_json
+from kind.data.annotations.coco_json import read_coco_json
 from kind.errors import UserError
 
 

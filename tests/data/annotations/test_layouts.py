@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from data.annotations.class_names import COCO
-from data.annotations.layouts import (
+from kind.data.annotations.class_names import COCO
+from kind.data.annotations.layouts import (
     read_coco_folder,
     read_dark_face_folder,
     read_exdark_folder,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from data.annotations.dark_face_text import read_dark_face_text
-from data.annotations.exdark_text import read_exdark_text
-from data.annotations.yolo_text import read_yolo_text
+from kind.data.annotations.dark_face_text import read_dark_face_text
+from kind.data.annotations.exdark_text import read_exdark_text
+from kind.data.annotations.yolo_text import read_yolo_text
 from kind.errors import UserError
 
 

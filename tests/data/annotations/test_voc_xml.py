@@ -1,6 +1,6 @@
 import pytest
 
-from data.annotations.voc_xml import read_voc_xml
+from kind.data.annotations.voc_xml import read_voc_xml
 from kind.errors import UserError
 
 CAT = (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from detection.evaluation.cases import choose_cases
-from detection.evaluation.figures import ImageFigures
+from kind.detection.evaluation.cases import choose_cases
+from kind.detection.evaluation.figures import ImageFigures
 
 EMPTY = ImageFigures(0, 0, 0, None)
 

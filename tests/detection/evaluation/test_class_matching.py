@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data.annotations.class_names import COCO, DARK_FACE, EXDARK, PASCAL_VOC
-from detection.evaluation.class_matching import match_classes
+from kind.data.annotations.class_names import COCO, DARK_FACE, EXDARK, PASCAL_VOC
+from kind.detection.evaluation.class_matching import match_classes
 from kind.errors import UserError
 from kind.metrics.boxes import Predictions
 

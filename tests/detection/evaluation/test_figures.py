@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from detection.evaluation.figures import COLUMNS, compared, confident, figures_of_image
-from detection.evaluation.search import Method, Search
+from kind.detection.evaluation.figures import COLUMNS, compared, confident, figures_of_image
+from kind.detection.evaluation.search import Method, Search
 from kind.metrics.average_precision import average_precision, voc_average_precision
 from kind.metrics.boxes import Objects, Predictions
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.annotations.annotated import AnnotatedImage
-from detection.evaluation.search import Darkening, Inputs, Sample, display_names, parsed_predictions
+from kind.data.annotations.annotated import AnnotatedImage
+from kind.detection.evaluation.search import Darkening, Inputs, Sample, display_names, parsed_predictions
+from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.three_networks import KindEnhancer
 from kind.errors import UserError
-from kind.evaluation.results import Results
-from kind.image import read_photo, write_photo
-from kind.pipeline import Enhancer
-from kind.three_networks import KindEnhancer
+from kind.images.photo import read_photo, write_photo
+from kind.reports.results import Results
 
 KINDS = ("raw", "stretched", "relit", "reflectance")
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from decom.model import decomposition_net
-from illumination.model import adjustment_net
 from kind.checkpoints.names import PUBLISHED
-from restoration.msia import msia
-from restoration.unet import unet
+from kind.decom.model import decomposition_net
+from kind.illumination.model import adjustment_net
+from kind.restoration.msia import msia
+from kind.restoration.unet import unet
 
 BUILDERS = {
     ("kind", "decom"): decomposition_net,

@@ -10,9 +10,9 @@ import pytest
 
 from kind.checkpoints.names import PUBLISHED
 from kind.cli import import_command
+from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError
-from kind.network_files import find_weights, load_net
-from kind.pipeline import Enhancer
+from kind.nn.saving import find_weights, load_net
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -135,7 +135,7 @@ def test_a_failed_write_leaves_what_was_there(run, checkpoint, tmp_path, monkeyp
         if len(saved) == 2:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kind.network_files.save_net", save_net)
+    monkeypatch.setattr("kind.nn.saving.save_net", save_net)
     words = [f"--{stage}={checkpoint('kind', stage)[0]}" for stage in ("decom", "illumination")]
     with pytest.raises(UserError, match="cannot be written there: No space left on device"):
         run("kind", *words, "--out", out)

@@ -6,7 +6,7 @@ from tensorflow import keras
 
 from kind.checkpoints.names import PUBLISHED
 from kind.checkpoints.tensorflow1 import load_checkpoint
-from kind.three_networks import KindEnhancer
+from kind.enhancing.three_networks import KindEnhancer
 
 TOLERANCE = {"output": 1e-5, "output_gain": 2e-5}
 FAMILIES = (("kind", "kind", ""), ("kind-plus", "kind_plus", "plus_"))

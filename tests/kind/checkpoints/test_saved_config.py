@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.checkpoints.saved_config import check_saved_config
 from kind.errors import UserError
-from kind.layers import leaky_conv
-from kind.network_files import load_net, save_net
+from kind.nn.layers import leaky_conv
+from kind.nn.saved_config import check_saved_config
+from kind.nn.saving import load_net, save_net
 
 EVIL = {"module": "evil", "class_name": "Evil", "config": {}, "registered_name": None}
 

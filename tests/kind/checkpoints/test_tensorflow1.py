@@ -108,7 +108,7 @@ def test_wrong_paths_are_named(net, variables, write_checkpoint, tmp_path):
     assert "found 0" in refusal(net, tmp_path / "empty/.")
 
 
-def test_optimiser_state_is_passed_over(net, variables, write_checkpoint, tmp_path):
+def test_optimizer_state_is_passed_over(net, variables, write_checkpoint, tmp_path):
     scalar = np.float32(0.9)
     state = {f"{name}/Adam{end}": value for name, value in variables.items() for end in ("", "_1")}
     state.update({f"{name}/AdamOptimizer_1": value for name, value in variables.items()})
@@ -119,7 +119,7 @@ def test_optimiser_state_is_passed_over(net, variables, write_checkpoint, tmp_pa
     assert np.array_equal(net.get_layer("conv_1").kernel, variables[WEIGHTS])
 
 
-def test_optimiser_state_of_unknown_variables_is_unexpected(net, variables, write_checkpoint, tmp_path):
+def test_optimizer_state_of_unknown_variables_is_unexpected(net, variables, write_checkpoint, tmp_path):
     state = {"other/weights/Adam": np.zeros(2, np.float32), "global_step/x": np.int64(3)}
     prefix = write_checkpoint(tmp_path / "model.ckpt", {**variables, **state})
     message = refusal(net, prefix)

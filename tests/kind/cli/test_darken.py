@@ -11,7 +11,7 @@ import skimage.data
 
 from kind.cli import darken
 from kind.errors import UserError
-from kind.image import read_photo, write_photo
+from kind.images.photo import read_photo, write_photo
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -74,7 +74,7 @@ def test_mistakes_are_named(run, bright, tmp_path):
 
 
 def test_the_presets_are_those_of_the_data():
-    from data.darkening import DEFAULT_PRESET, PRESETS
+    from kind.data.darkening import DEFAULT_PRESET, PRESETS
 
     parser = argparse.ArgumentParser()
     darken.add_arguments(parser)

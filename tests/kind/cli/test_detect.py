@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detection import finder
 from kind.cli.main import main
-from kind.image import read_photo
+from kind.detection import predictor
+from kind.images.photo import read_photo
 
 
 @pytest.fixture(autouse=True)
 def ships(painted_detector, monkeypatch):
     """The stand-in ships."""
-    monkeypatch.setattr(finder, "load_detector", lambda path: painted_detector)
+    monkeypatch.setattr(predictor, "load_detector", lambda path: painted_detector)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_bad_file_does_not_stop_the_rest(run, photographs, tmp_path, capsys):
 
 
 def test_an_interruption_keeps_what_was_found(run, photographs, tmp_path, monkeypatch):
-    whole = finder.Finder.__call__
+    whole = predictor.Predictor.__call__
     calls = []
 
     def interrupt(self, image):
@@ -128,7 +128,7 @@ def test_an_interruption_keeps_what_was_found(run, photographs, tmp_path, monkey
             raise KeyboardInterrupt
         return whole(self, image)
 
-    monkeypatch.setattr(finder.Finder, "__call__", interrupt)
+    monkeypatch.setattr(predictor.Predictor, "__call__", interrupt)
     assert run(photographs) == 130
     assert len(boxes_in(tmp_path / "out")) == 3
 
@@ -152,6 +152,6 @@ def test_mistakes_are_one_line_and_exit_code_2(run, photographs, tmp_path, capsy
 
 def test_without_a_detector_there_is_one_line(run, photographs, monkeypatch, tmp_path, capsys):
     monkeypatch.undo()
-    monkeypatch.setattr(finder, "SHIPPED_DETECTOR", tmp_path / "none.keras")
+    monkeypatch.setattr(predictor, "SHIPPED_DETECTOR", tmp_path / "none.keras")
     assert run(photographs) == 2
     assert "no detector ships with this installation: give --detector FILE" in capsys.readouterr().err

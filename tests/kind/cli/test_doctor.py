@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from data.samples import darken
 from kind.cli import doctor
+from kind.data.samples import darken
 from kind.errors import UserError
-from kind.image import photo_size, read_photo
+from kind.images.photo import photo_size, read_photo
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from detection import finder
 from kind.cli import export
 from kind.cli.main import main
-from kind.image import write_photo
-from kind.serving import onnx_file
+from kind.detection import predictor
+from kind.export import onnx_file
+from kind.images.photo import write_photo
 
 
 @pytest.fixture(autouse=True)
 def ships_none(monkeypatch, tmp_path):
     """No detector ships, and the built-in photographs are small."""
-    monkeypatch.setattr(finder, "SHIPPED_DETECTOR", tmp_path / "none.keras")
+    monkeypatch.setattr(predictor, "SHIPPED_DETECTOR", tmp_path / "none.keras")
     pictures = [np.random.default_rng(seed).random((24, 32, 3)).astype(np.float32) / 5 for seed in (0, 1)]
     monkeypatch.setattr(export, "_dark_photographs", lambda: pictures)
 
@@ -53,7 +53,7 @@ def test_a_model_is_written_compared_and_its_start_commands_printed(run, tmp_pat
 
 
 def test_a_detector_is_part_of_it(run, tmp_path, capsys, painted_detector, monkeypatch):
-    monkeypatch.setattr(finder, "load_detector", lambda path: painted_detector)
+    monkeypatch.setattr(predictor, "load_detector", lambda path: painted_detector)
     settings = ["--input", "raw", "--size", "64", "--max-detections", "3", "--confidence", "0.1"]
     assert run("--detector", "mine.keras", *settings) == 0
     output = capsys.readouterr()
@@ -66,8 +66,8 @@ def test_a_detector_is_part_of_it(run, tmp_path, capsys, painted_detector, monke
 
 
 def test_what_differs_is_not_published(run, tmp_path, capsys, monkeypatch):
+    from kind.export.parity import Deviation
     from kind.serving import export as serving_export
-    from kind.serving.parity import Deviation
 
     wrong = [Deviation("enhance", "enhanced_bytes", 7.0, "grey levels", 1.0)]
     monkeypatch.setattr(serving_export, "deviations", lambda *_: wrong)
@@ -127,6 +127,6 @@ def test_a_size_is_two_numbers(capsys):
 
 
 def test_the_help_names_the_limit_that_holds():
-    from kind.serving.signatures import MAX_PIXELS
+    from kind.export.signatures import MAX_PIXELS
 
     assert export._MAX_PIXELS == MAX_PIXELS  # declared twice, because --help must not import TensorFlow

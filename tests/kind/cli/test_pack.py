@@ -3,7 +3,7 @@
 import numpy as np
 
 from kind.cli.main import main
-from kind.network_files import load_net
+from kind.nn.saving import load_net
 
 
 def test_packed_networks_are_half_the_size_and_the_same_within_half_precision(

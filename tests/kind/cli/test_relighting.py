@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from kind.cli.main import main
-from kind.image import read_photo
+from kind.images.photo import read_photo
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_folder_in_gives_a_folder_out(photographs, untrained_weights, tmp_path
 
 
 def test_the_file_equals_the_pipelines_result(photographs, untrained_weights, tmp_path):
-    from kind.pipeline import Enhancer
+    from kind.enhancing.enhancer import Enhancer
 
     target = tmp_path / "relit.png"
     arguments = ["--out", str(target), "--weights", str(untrained_weights), "--alpha", "2", "--save-parts"]
@@ -190,7 +190,7 @@ def test_auto_says_that_it_computes_in_bfloat16(
     photographs, untrained_weights, tmp_path, capsys, monkeypatch
 ):
     info = tmp_path / "cpuinfo"
-    monkeypatch.setattr("kind.precision._CPU_INFO", info)
+    monkeypatch.setattr("kind.enhancing.precision._CPU_INFO", info)
     arguments = ["enhance", str(photographs / "a.png"), "--weights", str(untrained_weights)]
     said = {}
     for flags in ("avx512f", "avx512f avx512_bf16"):
@@ -204,7 +204,7 @@ def test_auto_says_that_it_computes_in_bfloat16(
 
 
 def test_an_interruption_keeps_what_is_done(photographs, untrained_weights, tmp_path, capsys, monkeypatch):
-    from kind.pipeline import Enhancer
+    from kind.enhancing.enhancer import Enhancer
 
     enhance, seen = Enhancer.__call__, []
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from data.annotations.layouts import read_yolo_folder
 from kind.cli import scenes
 from kind.cli.main import main
-from kind.image import read_photo, write_photo
+from kind.data.annotations.layouts import read_yolo_folder
+from kind.images.photo import read_photo, write_photo
 
 
 def run(*words):
@@ -63,7 +63,7 @@ def test_mistakes_are_one_line_and_exit_code_2(words, message, tmp_path, capsys)
 
 
 def test_the_presets_are_those_of_the_data():
-    from data.darkening import PRESETS
+    from kind.data.darkening import PRESETS
 
     assert set(scenes._PRESETS) == {*PRESETS, "none"}
     script = "import sys; import kind.cli.scenes, kind.cli.detect; assert 'tensorflow' not in sys.modules"

@@ -8,10 +8,10 @@ import tensorflow as tf
 from PIL import Image
 
 import evaluate
-from detection import finder
 from kind.cli.main import main
-from kind.image import read_photo
-from kind.pipeline import Enhancer
+from kind.detection import predictor
+from kind.enhancing.enhancer import Enhancer
+from kind.images.photo import read_photo
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +61,17 @@ def test_detect_sees_the_reflectance_of_the_light_network(
 ):
     seen = []
 
-    class Finder:
+    class Predictor:
         def __init__(self, net, thresholds):
             pass
 
         def __call__(self, image):
             seen.append(image)
             nothing = np.zeros(0)
-            return finder.Predictions(np.zeros((0, 4)), nothing, nothing.astype(int))
+            return predictor.Predictions(np.zeros((0, 4)), nothing, nothing.astype(int))
 
-    monkeypatch.setattr(finder, "load_detector", lambda path: painted_detector)
-    monkeypatch.setattr(finder, "Finder", Finder)
+    monkeypatch.setattr(predictor, "load_detector", lambda path: painted_detector)
+    monkeypatch.setattr(predictor, "Predictor", Predictor)
     assert main(["detect", str(photographs / "a.png"), "--out", str(tmp_path), *lite]) == 0
     enhancer = Enhancer.load(untrained_weights, variant="lite")
     expected = enhancer(read_photo(photographs / "a.png").pixels).restored

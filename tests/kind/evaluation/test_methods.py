@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
+from kind.enhancing.three_networks import KindEnhancer
 from kind.errors import UserError
 from kind.evaluation.baselines import all_baselines
 from kind.evaluation.methods import Folder, Network
-from kind.image import read_photo
+from kind.images.photo import read_photo
 from kind.metrics.protocols import target_ratio
-from kind.three_networks import KindEnhancer
 
 
 def enhancer(scale=0.5):

@@ -7,11 +7,11 @@ import pytest
 
 from kind.evaluation.cases import choose_cases, error_map
 from kind.evaluation.report import write_all
-from kind.evaluation.results import Results
 from kind.evaluation.run import Failure, Row, evaluate
 from kind.evaluation.scoring import Metrics
 from kind.evaluation.summary import Evaluation, summarise
-from kind.image import read_photo
+from kind.images.photo import read_photo
+from kind.reports.results import Results
 
 
 def row(image, **figures):

@@ -3,9 +3,9 @@ import json
 import pytest
 
 from kind.errors import UserError
-from kind.evaluation.results import Results, json_ready, result_key
 from kind.evaluation.run import evaluate
 from kind.evaluation.scoring import Metrics
+from kind.reports.results import Results, json_ready, result_key
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from kind.errors import UserError
 from kind.evaluation.methods import Sample
 from kind.evaluation.scoring import Metrics, figures_of, outputs_by_protocol, read_sample
-from kind.image import read_photo
+from kind.images.photo import read_photo
 from kind.metrics.niqe_model import NiqeModel
 
 LUMA = np.array([0.2989, 0.5870, 0.1140])

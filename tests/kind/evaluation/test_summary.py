@@ -6,8 +6,8 @@ import pytest
 from kind.errors import UserError
 from kind.evaluation.run import Failure, Row
 from kind.evaluation.summary import Evaluation, summarise
-from kind.evaluation.table import check_markers, markdown_table, text_table, write_between_markers
-from kind.metrics.bootstrap import bootstrap_interval
+from kind.reports.bootstrap import bootstrap_interval
+from kind.reports.table import check_markers, markdown_table, text_table, write_between_markers
 
 
 def rows(values, method="m", protocol="raw", column="psnr"):

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from decom.loss import Decomposition, decomposition_loss
-from decom.model import decomposition_net
-from illumination.loss import adjustment_loss
-from illumination.stage import downward, upward
-from kind.losses.dissimilarity import dissimilarity
+from kind.decom.loss import Decomposition, decomposition_loss
+from kind.decom.model import decomposition_net
+from kind.illumination.loss import adjustment_loss
+from kind.illumination.stage import downward, upward
 from kind.losses.gradient_difference import gradient_difference
 from kind.losses.illumination_smoothness import illumination_smoothness
 from kind.losses.mutual_consistency import mutual_consistency
-from restoration.loss import restoration_loss, restoration_target
+from kind.losses.ssim_loss import ssim_loss
+from kind.restoration.loss import restoration_loss, restoration_target
 
 CONSTANTS = {"black": 0.0, "grey": 0.5, "white": 1.0}
 
@@ -65,12 +65,12 @@ def test_ratios_are_finite_on_black_illumination(make):
 def test_identical_images_give_zero():
     image = tf.random.stateless_uniform([2, 20, 24, 3], [1, 2])
     grey = image[..., :1]
-    assert abs(float(dissimilarity(image, image))) < 1e-6
+    assert abs(float(ssim_loss(image, image))) < 1e-6
     assert float(gradient_difference(grey, grey)) == 0
     assert {name: round(float(term), 6) for name, term in restoration_loss(image, image).items()} == {
         "loss": 0,
-        "squared_error": 0,
-        "dissimilarity": 0,
+        "mse": 0,
+        "ssim_loss": 0,
         "gradient": 0,
     }
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from decom.loss import Decomposition, decomposition_loss
-from illumination.loss import adjustment_loss, brightness_ratio
+from kind.decom.loss import Decomposition, decomposition_loss
+from kind.illumination.loss import adjustment_loss, brightness_ratio
 from kind.ops.colour import gray
 from kind.ops.gradient import normalised_gradient
-from restoration.loss import restoration_loss, restoration_target
+from kind.restoration.loss import restoration_loss, restoration_target
 
 FAMILIES = {"": 0.01, "plus_": 0.009}
 TOLERANCE, SSIM_TOLERANCE = 1e-6, 5e-5
@@ -51,11 +51,11 @@ def test_restoration(golden, family):
     target = restoration_target(golden[f"{family}R_high"], scale=0.99 if family else 1.0)
     np.testing.assert_allclose(target, golden[f"{family}restoration_target"], atol=1e-6)
     terms = restoration_loss(golden[f"{family}restoration_output"], target, with_gradient=not family)
-    keys = {"squared_error": "square", "dissimilarity": "ssim", "loss": "total"}
+    keys = {"mse": "square", "ssim_loss": "ssim", "loss": "total"}
     if not family:
         keys["gradient"] = "grad"
     assert terms.keys() == keys.keys()
-    tolerance = {"dissimilarity": SSIM_TOLERANCE, "loss": SSIM_TOLERANCE}
+    tolerance = {"ssim_loss": SSIM_TOLERANCE, "loss": SSIM_TOLERANCE}
     assert_terms(terms, golden, {name: f"{family}restoration_{key}" for name, key in keys.items()}, tolerance)
 
 
@@ -64,7 +64,7 @@ def test_restoration(golden, family):
 def test_adjustment(golden, family, direction):
     key = f"{family}adjust_{direction}"
     terms = adjustment_loss(golden[f"{key}_output"], golden[f"{key}_target"], signed=bool(family))
-    names = {"squared_error": f"{key}_square", "gradient": f"{key}_grad", "loss": f"{key}_total"}
+    names = {"mse": f"{key}_square", "gradient": f"{key}_grad", "loss": f"{key}_total"}
     assert terms.keys() == names.keys()
     assert_terms(terms, golden, names, {})
 

@@ -264,7 +264,7 @@ def test_nothing_in_a_model_file_is_executed(tmp_path):
 
 
 def test_a_model_of_shared_photographs_ranks_dark_below_bright(shared):
-    from kind.image import read_photo
+    from kind.images.photo import read_photo
 
     clean = [read_photo(path).pixels for path in sorted((shared / "data/coco128/images").iterdir())[:40]]
     fitted, blocks = fit_niqe_model(clean, "40 of COCO")

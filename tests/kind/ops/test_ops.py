@@ -6,12 +6,12 @@ import skimage.filters
 import skimage.metrics
 import tensorflow as tf
 
+from kind.enhancing.tiling.tiles import tiles
 from kind.ops.colour import BT601, BT709, gray
 from kind.ops.gaussian import gaussian_blur
 from kind.ops.gradient import gradient
 from kind.ops.ssim import ssim
 from kind.ops.stretch import min_max_stretch
-from kind.ops.tiling import tiles
 
 
 def noise(*shape, seed=0):

@@ -67,7 +67,7 @@ def test_functions_inside_are_counted_and_unknown_operations_refused():
 
 
 def test_the_published_networks_cost_what_their_layers_do():
-    from illumination.model import adjustment_net
+    from kind.illumination.model import adjustment_net
 
     net, (height, width) = adjustment_net(), (16, 24)
     multiply_adds = 9 * (2 * 32 + 32 * 32 + 32 * 32 + 32)

@@ -6,10 +6,10 @@ import textwrap
 import numpy as np
 import pytest
 
+from benchmarks.public_checkout import networks_of_checkout
 from kind.cli.main import main
-from kind.pipeline import Enhancer
+from kind.enhancing.enhancer import Enhancer
 from kind.profiling.measuring import public_graph
-from kind.profiling.public_checkout import networks_of_checkout
 
 # The functions that a checkout of KinD's code has, with the calls that such code makes, in small.
 MODEL = """

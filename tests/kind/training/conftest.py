@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.training.config import TrainingConfig, option
-from kind.training.loop import Feed
+from kind.training.loop import Datasets
 from kind.training.stage import Stage
 
 STEPS = 3
@@ -39,14 +39,14 @@ def tiny_net(seed: int = 0) -> keras.Model:
 class TinyStage(Stage):
     """Brightens: low → high."""
 
-    terms = ("loss", "squared", "absolute")
+    loss_names = ("loss", "squared", "absolute")
 
     def losses(self, sample, training):
         error = self.net(sample["low"], training=training) - sample["high"]
         terms = {"squared": tf.reduce_mean(error**2), "absolute": tf.reduce_mean(tf.abs(error))}
         return {"loss": tf.add_n(list(terms.values())), **terms}
 
-    def pictures(self, sample):
+    def visualisations(self, sample):
         return [sample["low"], self.net(sample["low"], training=False), sample["high"]]
 
 
@@ -62,7 +62,7 @@ def batches(epoch: int = 0, processes: int = 1, process: int = 0, batch: int = 2
     return tf.data.Dataset.range(epoch * STEPS * share, tf.int64.max).map(sample).batch(share)
 
 
-def tiny_feed(**replaced) -> Feed:
+def tiny_feed(**replaced) -> Datasets:
     validation = batches(epoch=1000).unbatch().batch(1).take(2)
     parts = {
         "batches": batches,
@@ -71,12 +71,12 @@ def tiny_feed(**replaced) -> Feed:
         "previews": list(validation),
         "images_of": lambda epoch, step: [f"epoch{epoch}_step{step}.png"],
     }
-    return Feed(**{**parts, **replaced})
+    return Datasets(**{**parts, **replaced})
 
 
 def contents(folder):
     """What two runs of the same settings have to agree on, bit by bit."""
-    from kind.network_files import load_net
+    from kind.nn.saving import load_net
 
     newest = tf.train.latest_checkpoint(str(folder / "backup"))
     reader = tf.train.load_checkpoint(newest)
@@ -97,7 +97,7 @@ def tiny():
     """What the tests build their runs from."""
 
     class Tiny:
-        config, net, stage, feed = TinyConfig, staticmethod(tiny_net), TinyStage, staticmethod(tiny_feed)
+        config, net, stage, datasets = TinyConfig, staticmethod(tiny_net), TinyStage, staticmethod(tiny_feed)
         stream, contents = staticmethod(batches), staticmethod(contents)
         steps = STEPS
 

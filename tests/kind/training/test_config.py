@@ -3,13 +3,13 @@ import dataclasses
 
 import pytest
 
-from decom.config import DecompositionConfig
-from illumination.config import AdjustmentConfig
-from joint.config import JointConfig
+from kind.decom.config import DecompositionConfig
 from kind.errors import UserError
+from kind.illumination.config import AdjustmentConfig
+from kind.joint.config import JointConfig
+from kind.lite.config import LiteConfig
+from kind.restoration.config import RestorationConfig
 from kind.training.config import TrainingConfig, add_flags, config_from_flags
-from lite.config import LiteConfig
-from restoration.config import RestorationConfig
 
 CONFIGS = [TrainingConfig, DecompositionConfig, RestorationConfig, AdjustmentConfig, JointConfig]
 
@@ -39,7 +39,7 @@ def test_the_papers_schedules_are_the_defaults():
 def test_every_field_has_a_flag_that_sets_it(config_class):
     examples = {
         "seed": 3, "epochs": 7, "batch": 3, "patch": 33, "learning_rate": 0.5, "schedule": "step",
-        "step_epochs": (3, 4), "step_factor": 0.25, "warmup_epochs": 2, "optimiser": "radam",
+        "step_epochs": (3, 4), "step_factor": 0.25, "warmup_epochs": 2, "optimizer": "radam",
         "weight_decay": 0.125, "lookahead": True, "clip_norm": 2.0, "average_decay": 0.75,
         "freeze": ("a", "b*"), "rates": ("a=2",), "precision": "mixed_bfloat16", "per_image": True,
         "validation_every": 4, "validate_epochs": 6, "similarity_weight": 0.375, "mutual_weight": 0.375,
@@ -76,8 +76,8 @@ def test_replaced_defaults_give_way_to_flags():
         ({"clip_norm": -1.0}, "--clip-norm"),
         ({"warmup_epochs": -1}, "--warmup-epochs"),
         ({"average_decay": 1.0}, "--average-decay"),
-        ({"lookahead": True}, "--lookahead expects --optimiser radam, received adam"),
-        ({"weight_decay": 0.1}, "--weight-decay expects --optimiser adamw or radam, received adam"),
+        ({"lookahead": True}, "--lookahead expects --optimizer radam, received adam"),
+        ({"weight_decay": 0.1}, "--weight-decay expects --optimizer adamw or radam, received adam"),
     ],
 )
 def test_values_that_cannot_be_used_are_refused_with_their_flag(settings, words):

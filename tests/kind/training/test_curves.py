@@ -1,6 +1,6 @@
 import numpy as np
 
-from kind.image import read_photo
+from kind.images.photo import read_photo
 from kind.training.curves import draw_curves
 from kind.training.progress import duration
 

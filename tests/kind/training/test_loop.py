@@ -5,16 +5,16 @@ import pytest
 import tensorflow as tf
 
 from kind.errors import UserError
-from kind.network_files import load_net
-from kind.training.backup import Backup
+from kind.nn.saving import load_net
+from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.loop import train
 from kind.training.precision import precision
 from kind.training.run_folder import RunFolder
 
 RECIPES = {
     "adam": {},
-    "adamw": {"optimiser": "adamw", "weight_decay": 0.1, "average_decay": 0.9, "rates": ("decode=0.5",)},
-    "lookahead": {"optimiser": "radam", "lookahead": True, "weight_decay": 0.1, "freeze": ("norm",)},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1, "average_decay": 0.9, "rates": ("decode=0.5",)},
+    "lookahead": {"optimizer": "radam", "lookahead": True, "weight_decay": 0.1, "freeze": ("norm",)},
     "clipped": {"clip_norm": 0.01, "schedule": "cosine", "warmup_epochs": 1, "average_decay": 0.5},
 }
 
@@ -30,7 +30,7 @@ class Killed(BaseException):
     """Stands for a process that ends without a word."""
 
 
-def run(tiny, path, feed=None, **settings):
+def run(tiny, path, datasets=None, **settings):
     config = tiny.config(**settings)
 
     def make_stage():
@@ -38,29 +38,29 @@ def run(tiny, path, feed=None, **settings):
             return tiny.stage(tiny.net(), config)
 
     folder = RunFolder(path)
-    train(make_stage, feed or tiny.feed(), folder)
+    train(make_stage, datasets or tiny.datasets(), folder)
     return folder
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny, tmp_path, monkeypatch, recipe):
-    run(tiny, tmp_path / "whole", **RECIPES[recipe])
-    save = Backup.save
+@pytest.mark.parametrize("spec", RECIPES)
+def test_a_run_that_was_killed_ends_like_one_that_was_not(tiny, tmp_path, monkeypatch, spec):
+    run(tiny, tmp_path / "whole", **RECIPES[spec])
+    save = TrainingCheckpoint.save
 
     def save_and_die(self, epoch):
         save(self, epoch)
         if epoch == 2:
             raise Killed
 
-    monkeypatch.setattr(Backup, "save", save_and_die)
+    monkeypatch.setattr(TrainingCheckpoint, "save", save_and_die)
     with pytest.raises(Killed):
-        run(tiny, tmp_path / "killed", **RECIPES[recipe])
-    monkeypatch.setattr(Backup, "save", save)
+        run(tiny, tmp_path / "killed", **RECIPES[spec])
+    monkeypatch.setattr(TrainingCheckpoint, "save", save)
     with open(tmp_path / "killed" / "metrics.jsonl", "a") as file:
         file.write(
             '{"epoch": 3, "loss": 1.0}\n{"epoch": 4, "lo'
         )  # as after a kill between metrics and backup
-    run(tiny, tmp_path / "killed", **RECIPES[recipe])
+    run(tiny, tmp_path / "killed", **RECIPES[spec])
     whole, killed = (tiny.contents(tmp_path / name) for name in ("whole", "killed"))
     assert {name for name in whole if whole[name] != killed[name]} == set()
     assert whole.keys() == killed.keys() and len(whole) > 10
@@ -142,7 +142,7 @@ def test_the_average_is_what_is_validated_and_kept(tiny, tmp_path):
     live = newest.get_tensor("net/layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE")
     assert np.array_equal(live, plain.get_layer("encode").kernel)  # averaging does not disturb training
     stage = tiny.stage(averaged, tiny.config())
-    values = [float(stage.losses(sample, training=False)["loss"]) for sample in tiny.feed().validation]
+    values = [float(stage.losses(sample, training=False)["loss"]) for sample in tiny.datasets().validation]
     recorded = json.loads((tmp_path / "averaged" / "metrics.jsonl").read_text().splitlines()[-1])
     assert recorded["val_loss"] == pytest.approx(np.mean(values), rel=1e-5)
     assert not np.array_equal(live, averaged.get_layer("encode").kernel)
@@ -166,7 +166,7 @@ def bad_feed(tiny, at, change):
         numbered = tiny.stream(epoch).enumerate(epoch * tiny.steps)
         return numbered.map(lambda n, s: {**s, "high": tf.where(n == at, change(s["high"]), s["high"])})
 
-    return tiny.feed(batches=stream)
+    return tiny.datasets(batches=stream)
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
@@ -198,7 +198,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_before_any_weight_changes(t
         return stages[-1]
 
     with pytest.raises(UserError, match="epoch 1, step 1: gradient of the loss is NaN"):
-        train(make_stage, tiny.feed(), RunFolder(tmp_path))
+        train(make_stage, tiny.datasets(), RunFolder(tmp_path))
     trainable = zip(stages[0].net.trainable_variables, tiny.net().trainable_variables)
     assert all(np.array_equal(ours, before) for ours, before in trainable)
 
@@ -208,7 +208,7 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(tiny, tmp_path, monkey
     run(tiny, tmp_path, epochs=2)
     before = tiny.contents(tmp_path)
     monkeypatch.setattr("kind.training.callbacks.save_net", lambda *arguments: None)
-    save, limits = Backup.save, resource.getrlimit(resource.RLIMIT_FSIZE)
+    save, limits = TrainingCheckpoint.save, resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def save_on_a_full_disk(self, epoch):
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))  # writing more fails, like a full disk
@@ -217,7 +217,7 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(tiny, tmp_path, monkey
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
-    monkeypatch.setattr(Backup, "save", save_on_a_full_disk)
+    monkeypatch.setattr(TrainingCheckpoint, "save", save_on_a_full_disk)
     with pytest.raises(UserError, match="cannot be written: .* What was saved before is intact") as caught:
         run(tiny, tmp_path, epochs=4)
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)

@@ -42,9 +42,9 @@ def exported(bright_networks, painted_detector, tmp_path_factory):
     import numpy as np
     import tensorflow as tf
 
-    from kind.pipeline import Enhancer
-    from kind.serving.export import export_saved_model
-    from kind.serving.signatures import Found, ServedDetector
+    from kind.enhancing.enhancer import Enhancer
+    from kind.export.saved_model import export_saved_model
+    from kind.export.signatures import Found, ServedDetector
 
     def find(images, enhanced):
         size = tf.cast(tf.shape(images), tf.float32)

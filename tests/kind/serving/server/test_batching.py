@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kind.serving.server.batching import Scheduler, Target
-from kind.serving.server.errors import Refused
+from kind.serving.server.errors import ServingError
 from kind.serving.server.parameters import UNBATCHED, Batching
 
 SECOND = 1_000_000
@@ -114,7 +114,7 @@ def test_a_bad_request_fails_alone(scheduler_for, model):
     scheduler = scheduler_for(max_batch_size=3, batch_timeout_micros=SECOND)
     good, bad, fine = submit(scheduler, model, 1), submit(scheduler, model, -1), submit(scheduler, model, 3)
     assert results(good, fine) == [[2], [6]]
-    with pytest.raises(Refused, match="row 0 is bad") as caught:
+    with pytest.raises(ServingError, match="row 0 is bad") as caught:
         bad.result(10)
     assert caught.value.code == "INTERNAL"
     assert model.batches == [3, 1, 1, 1]
@@ -126,7 +126,7 @@ def test_a_full_queue_refuses_and_recovers(scheduler_for, model):
     running = submit(scheduler, model, 0)
     assert model.entered.acquire(timeout=10)
     waiting = [submit(scheduler, model, value) for value in (1, 2, 3, 4)]  # two batches of two
-    with pytest.raises(Refused, match="queue") as caught:
+    with pytest.raises(ServingError, match="queue") as caught:
         submit(scheduler, model, 5)
     assert caught.value.code == "UNAVAILABLE" and caught.value.http_status == 503
     assert scheduler.waiting() == 4
@@ -142,7 +142,7 @@ def test_a_cancelled_request_frees_its_place(scheduler_for, model):
     running = submit(scheduler, model, 1)
     assert model.entered.acquire(timeout=10)
     given_up = submit(scheduler, model, 2)
-    with pytest.raises(Refused):
+    with pytest.raises(ServingError):
         submit(scheduler, model, 3)
     assert given_up.cancel()
     kept = submit(scheduler, model, 4)
@@ -162,14 +162,14 @@ def test_allowed_sizes_are_kept(scheduler_for, model):
 
 def test_too_many_rows_are_refused_or_split(scheduler_for, model):
     scheduler = scheduler_for(max_batch_size=2)
-    with pytest.raises(Refused, match="Task size 3 is larger than maximum input batch size 2") as caught:
+    with pytest.raises(ServingError, match="Task size 3 is larger than maximum input batch size 2") as caught:
         submit(scheduler, model, 1, 2, 3)
     assert caught.value.code == "INVALID_ARGUMENT"
     splitting = scheduler_for(max_batch_size=2, split_large=True)
     assert results(submit(splitting, model, 1, 2, 3, 4, 5)) == [[2, 4, 6, 8, 10]]
     assert model.batches == [2, 2, 1]
     failing = submit(splitting, model, 1, 2, -1)
-    with pytest.raises(Refused, match="row 0 is bad"):
+    with pytest.raises(ServingError, match="row 0 is bad"):
         failing.result(10)
 
 
@@ -188,7 +188,7 @@ def test_stopping_answers_what_waits(model):
     futures = [submit(scheduler, model, value) for value in range(3)]
     scheduler.stop()
     assert results(*futures) == [[0], [2], [4]] and model.batches == [3]
-    with pytest.raises(Refused, match="stopped"):
+    with pytest.raises(ServingError, match="stopped"):
         submit(scheduler, model, 1)
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from kind.cli.main import main
 from kind.errors import UserError
-from kind.image import read_photo
+from kind.images.photo import read_photo
 from kind.serving.client import Client, ServerError
 
 REPOSITORY = Path(__file__).resolve().parents[4]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.serving.server.errors import Refused
+from kind.serving.server.errors import ServingError
 from kind.serving.server.json_tensors import inputs_of, parse_body, response_of, signature_name
 from kind.serving.server.signatures import Tensor
 
@@ -102,7 +102,7 @@ def test_numbers_become_the_signatures_type():
     ],
 )
 def test_what_does_not_fit_is_one_line(content, signature, message):
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ServingError) as caught:
         read(content, signature)
     assert message in caught.value.message and "\n" not in caught.value.message
     assert caught.value.code in ("INVALID_ARGUMENT", "UNIMPLEMENTED")
@@ -113,18 +113,18 @@ def test_what_does_not_fit_is_one_line(content, signature, message):
     [b"", b"hello", b"[1]", b"3", b'"x"', b"null", b"\xff\xfe", b'{"a": 1', b"[" * 90_000, b'{"a":' * 90_000],
 )
 def test_what_is_no_json_object_is_said(body):
-    with pytest.raises(Refused, match="JSON"):
+    with pytest.raises(ServingError, match="JSON"):
         parse_body(body)
 
 
 def test_a_number_of_a_million_digits_is_refused_at_once():
-    with pytest.raises(Refused, match="JSON Parse error: integer of 1000000 digits"):
+    with pytest.raises(ServingError, match="JSON Parse error: integer of 1000000 digits"):
         parse_body(b'{"inputs": ' + b"9" * 1_000_000 + b"}")
 
 
 def test_the_signature_is_named_by_text():
     assert signature_name({}) == "" and signature_name({"signature_name": "x"}) == "x"
-    with pytest.raises(Refused, match="must be a string"):
+    with pytest.raises(ServingError, match="must be a string"):
         signature_name({"signature_name": 3})
 
 
@@ -150,6 +150,6 @@ def test_only_names_that_end_in_bytes_become_base64():
 
 def test_rows_need_a_batch_dimension():
     for odd in ({"a": np.float32(1)}, {"a": np.zeros(2), "b": np.zeros(3)}):
-        with pytest.raises(Refused, match="batch dimension"):
+        with pytest.raises(ServingError, match="batch dimension"):
             response_of({name: np.asarray(value) for name, value in odd.items()}, "instances")
     assert response_of({"a": np.asarray(1.5)}, "inputs") == {"outputs": 1.5}

@@ -35,7 +35,7 @@ def test_what_is_left_out_has_the_real_servers_default(written):
 
 
 def test_the_exports_own_files_are_read(tmp_path):
-    from kind.serving.start_files import write_start_files
+    from kind.export.start_files import write_start_files
 
     write_start_files(tmp_path)
     assert read_batching(tmp_path / "batching_params.pbtxt").max_batch_size == 4

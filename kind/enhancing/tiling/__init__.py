@@ -1,0 +1,1 @@
+"""Large images in tiles, with the same result in bounded memory."""

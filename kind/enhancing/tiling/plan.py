@@ -1,0 +1,93 @@
+"""How large images are cut so that the networks' memory stays the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kind.enhancing.tiling.graph_tiles import TileSpec
+from kind.enhancing.tiling.receptive_field import UnboundedReceptiveField
+from kind.enhancing.tiling.tiles import Tile, tile_sizes, tiles
+
+#: What a pass through the networks may take, in bytes beside weights, image and result. Less is slower,
+#: because halos are computed twice; `python -m benchmarks.memory images --working-memory` shows how much.
+WORKING_MEMORY = 640 * 2**20
+
+# What TensorFlow takes for each byte that the networks' results need at least: oneDNN's scratch memory, and
+# layers that run side by side. Measured with benchmarks/memory.py.
+_OVERHEAD = 1.3
+_CHANNELS_BETWEEN = 15  # of the pipeline itself, float32: S, R, L, the α plane, R̂, L̂ and the product
+
+
+class Window(NamedTuple):
+    """One piece of a batch: which images, and which tile of them along the height and the width."""
+
+    images: slice
+    row: Tile
+    column: Tile
+
+
+class TilePlan(NamedTuple):
+    """What tiles are planned by.
+
+    Attributes:
+        halo: how many pixels of the image beside a tile, at most, have an influence on it.
+        stride: of the coarsest level, in pixels.
+        values: the most numbers that the networks hold at a time for each pixel.
+        half: whether these have 16 bits.
+    """
+
+    halo: int
+    stride: int
+    values: float
+    half: bool
+
+
+class Windows:
+    """Cuts batches of images into pieces that give, put together, what the whole gives."""
+
+    def __init__(self, tile_plan: Callable[[], TilePlan]) -> None:
+        """Finds out how far the networks see, and how much they hold.
+
+        Args:
+            tile_plan: gives it, or raises UnboundedReceptiveField: such networks get whole images.
+        """
+        try:
+            halo, self._stride, values, half = tile_plan()
+        except UnboundedReceptiveField:
+            self._halo = None
+            return
+        self._halo = self._stride * math.ceil(halo / self._stride)
+        self._bytes_per_pixel = _OVERHEAD * (values * (2 if half else 4) + 4 * _CHANNELS_BETWEEN)
+
+    def holds_whole(self, count: int, height: int, width: int) -> bool:
+        """Whether a batch of this size needs no cutting, or cannot be cut."""
+        return self._halo is None or count * height * width <= self._pixels
+
+    def of(self, count: int, height: int, width: int) -> list[Window]:
+        """Cuts a batch: images alone where several are too many, and images too large into tiles."""
+        at_once = max(1, self._pixels // (height * width))
+        rows, columns = (
+            tiles(length, size, self._halo, self._stride)
+            for length, size in zip(
+                (height, width), tile_sizes(height, width, self._halo, self._stride, self._pixels)
+            )
+        )
+        return [
+            Window(slice(first, min(count, first + at_once)), row, column)
+            for first in range(0, count, at_once)
+            for row in rows
+            for column in columns
+        ]
+
+    def square(self) -> TileSpec | None:
+        """Tiles for images whose size is not known yet; None when they cannot be cut."""
+        if self._halo is None:
+            return None
+        longest = math.isqrt(self._pixels) // self._stride * self._stride
+        return TileSpec(max(self._stride, longest - 2 * self._halo), self._halo, self._pixels)
+
+    @property
+    def _pixels(self) -> int:
+        return int(WORKING_MEMORY / self._bytes_per_pixel)

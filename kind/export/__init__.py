@@ -1,0 +1,1 @@
+"""The pipeline as a SavedModel, for TensorFlow Lite or as ONNX."""

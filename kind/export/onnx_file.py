@@ -1,0 +1,62 @@
+"""The enhancement as an ONNX file; needs what `requirements-onnx.txt` lists."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kind.errors import UserError
+from kind.export.portable import Portable, Written, compare
+from kind.files import atomic_write
+
+_PACKAGES = ("tf2onnx", "onnx", "onnxruntime")
+_PYTHON = (3, 10)
+_OPERATOR_SET = 17
+
+
+def check_onnx_is_installed() -> None:
+    """Raises a UserError that says how to install what is missing."""
+    if sys.version_info < _PYTHON:
+        raise UserError(
+            "--format onnx needs Python 3.10 or 3.11: tf2onnx has no release for older ones and protobuf 4"
+        )
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"--format onnx needs {', '.join(missing)}: install with "
+            "`pip install -r requirements-onnx.txt -c constraints.txt`"
+        )
+
+
+def write_onnx(path: Path, portable: Portable, photographs: Sequence[np.ndarray]) -> Written:
+    """Writes a model whose inputs `image` and `alpha` and output `relit` are float32.
+
+    Args:
+        path: the `.onnx` file.
+        portable: the enhancement.
+        photographs: float [H, W, 3] in [0, 1], to compare the model with the pipeline on.
+
+    Returns:
+        The file and its deviation.
+    """
+    import onnxruntime
+    import tf2onnx
+
+    model, _ = tf2onnx.convert.from_function(
+        portable.function, portable.function.input_signature, opset=_OPERATOR_SET
+    )
+    content = model.SerializeToString()
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_inputs()]
+
+    def run(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        values = {name: image if "image" in name else alpha for name in names}
+        return session.run(None, values)[0]
+
+    return compare(path, portable, run, photographs)

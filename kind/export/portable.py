@@ -1,0 +1,102 @@
+"""The enhancement as one float function, for runtimes other than TensorFlow, and how far they are from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kind.enhancing.enhancer import Enhancer
+from kind.metrics.psnr import psnr
+
+_ALPHA = 5.0  # of comparisons, and all that an 8-bit model is calibrated with
+
+
+class Portable(NamedTuple):
+    """The whole enhancement from image and α to the relit image.
+
+    Attributes:
+        function: image float32 [1, H, W, 3] in [0, 1], alpha float32 [1] → relit float32 [1, H, W, 3].
+        module: holds the weights that the function uses.
+        size: (H, W), or None for any.
+    """
+
+    function: tf.types.experimental.GenericFunction
+    module: tf.Module
+    size: tuple[int, int] | None
+
+    def inputs(self, photographs: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Photographs, float [H, W, 3] in [0, 1], as the function takes them, scaled where it must be."""
+        for photograph in photographs:
+            image = tf.convert_to_tensor(photograph[np.newaxis], tf.float32)
+            if self.size:
+                image = tf.clip_by_value(tf.image.resize(image, self.size, antialias=True), 0.0, 1.0)
+            yield image.numpy(), np.float32([_ALPHA])
+
+
+class Written(NamedTuple):
+    """A model that was written, and the worst that its rounding did to some photographs.
+
+    Attributes:
+        path: the file.
+        largest: largest absolute difference from the float32 pipeline, of the range 0 to 1.
+        psnr: decibels between the two, mean over the photographs.
+    """
+
+    path: Path
+    largest: float
+    psnr: float
+
+
+def make_portable(enhancer: Enhancer, size: tuple[int, int] | None) -> Portable:
+    """Makes the function.
+
+    Args:
+        enhancer: the pipeline.
+        size: (H, W) of all images, or None for any.
+    """
+    height, width = size or (None, None)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([1, height, width, 3], tf.float32, "image"),
+            tf.TensorSpec([1], tf.float32, "alpha"),
+        ],
+        autograph=False,
+    )
+    def enhance(image, alpha):
+        return {"relit": enhancer(image, alpha).relit}
+
+    module = tf.Module()
+    module.enhance = enhance
+    module.weights = list(enhance.get_concrete_function().graph.variables)
+    return Portable(enhance, module, size)
+
+
+def compare(
+    path: Path,
+    portable: Portable,
+    run: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    photographs: Sequence[np.ndarray],
+) -> Written:
+    """Runs a written model and the pipeline on photographs.
+
+    Args:
+        path: the written file.
+        portable: what it was made of.
+        run: the written model: image and alpha → relit.
+        photographs: float [H, W, 3] in [0, 1].
+
+    Returns:
+        How far they are apart.
+    """
+    largest, decibels = 0.0, []
+    for image, alpha in portable.inputs(photographs):
+        expected = portable.function(image, alpha)["relit"].numpy()
+        relit = run(image, alpha)
+        largest = max(largest, float(np.abs(relit - expected).max()))
+        decibels.append(psnr(np.clip(relit[0], 0.0, 1.0), expected[0]))
+    return Written(path, largest, float(np.mean(decibels)))

@@ -1,0 +1,89 @@
+"""The pipeline as a SavedModel: written, looked at, tried, and only then a version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tensorflow.core.protobuf import saved_model_pb2
+
+from kind.enhancing.enhancer import Enhancer
+from kind.export.parity import Deviation, deviations, warmup_photograph
+from kind.export.signatures import MAX_PIXELS, ServedDetector, make_signatures
+from kind.export.versions import publish, staging
+from kind.export.warmup import write_warmup_requests
+from kind.images.photo import encode_photo
+
+_PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"})
+_CUSTOM = ">"  # in the names of operations that a library brings along, such as "Addons>…"
+
+
+class ForeignOperations(RuntimeError):
+    """A graph holds operations that servers do not know."""
+
+
+def export_saved_model(
+    folder: Path,
+    enhancer: Enhancer,
+    detector: ServedDetector | None = None,
+    *,
+    photograph: np.ndarray,
+    max_pixels: int = MAX_PIXELS,
+    look: Callable[[list[Deviation]], None] = lambda deviations: None,
+) -> Path:
+    """Adds a version of the pipeline to a model's folder, with its warm-up requests.
+
+    Args:
+        folder: of the model, as a server watches it.
+        enhancer: the pipeline.
+        detector: see `make_signatures`.
+        photograph: float [H, W, 3] in [0, 1], on which the saved model is compared with the pipeline.
+        max_pixels: see `make_signatures`.
+        look: is shown the comparison before the version is published; what it raises prevents that.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        ForeignOperations: when a server could not run the graph.
+        OSError: when the folder cannot be written.
+    """
+    with staging(folder) as temporary:
+        make_signatures(enhancer, detector, max_pixels).save(str(temporary))
+        foreign = foreign_operations(temporary)
+        if foreign:
+            raise ForeignOperations(f"TensorFlow Serving does not know {', '.join(sorted(foreign))}")
+        write_warmup_requests(temporary, folder.resolve().name, _warmup_requests(detector is not None))
+        look(deviations(temporary, enhancer, detector, photograph))
+        return publish(temporary, folder)
+
+
+def operations(saved_model: Path) -> set[str]:
+    """The kinds of operations in a SavedModel's graph and functions."""
+    content = saved_model_pb2.SavedModel()
+    content.ParseFromString((saved_model / "saved_model.pb").read_bytes())
+    graphs = [meta.graph_def for meta in content.meta_graphs]
+    functions = [function for graph in graphs for function in graph.library.function]
+    nodes = [node for graph in graphs for node in graph.node]
+    nodes += [node for function in functions for node in function.node_def]
+    return {node.op for node in nodes} - {function.signature.name for function in functions}
+
+
+def foreign_operations(saved_model: Path) -> set[str]:
+    """Those that call Python, or come from outside TensorFlow."""
+    return {name for name in operations(saved_model) if name in _PYTHON_OPS or _CUSTOM in name}
+
+
+def _warmup_requests(with_detector: bool) -> dict[str, dict]:
+    photograph = warmup_photograph()
+    image_bytes, alpha = [encode_photo(photograph)], [5.0]
+    requests = {
+        "serving_default": {"image_bytes": image_bytes},
+        "enhance": {"image_bytes": image_bytes, "alpha": alpha},
+        "decompose": {"image_bytes": image_bytes},
+        "enhance_tensor": {"images": photograph[None], "alpha": alpha},
+    }
+    if with_detector:
+        requests["detect"] = {"image_bytes": image_bytes}
+    return requests

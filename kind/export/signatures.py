@@ -1,0 +1,240 @@
+"""What a SavedModel of the pipeline can be asked for: image bytes in, image bytes and boxes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from kind.enhancing.enhancer import Enhanced, Enhancer
+from kind.export.graph_images import decode_photos, encode_png
+
+MAX_PIXELS = 50_000_000
+"""Larger images are refused. Tiles bound what the networks take; the image and the results take the rest."""
+
+NO_CLASS = -1
+"""The class of rows that hold no box."""
+
+
+class Found(NamedTuple):
+    """What a detector finds in a batch; rows from `counts` on hold no box, whatever they contain.
+
+    Attributes:
+        boxes: float32 [N, M, 4], left, top, right, bottom in pixels.
+        scores: float32 [N, M] in [0, 1], best first.
+        classes: int32 [N, M].
+        counts: int32 [N].
+    """
+
+    boxes: tf.Tensor
+    scores: tf.Tensor
+    classes: tf.Tensor
+    counts: tf.Tensor
+
+
+@dataclass(frozen=True)
+class ServedDetector:
+    """A detector as the signatures want it.
+
+    Attributes:
+        find: called inside a graph with images, float32 [1, H, W, 3] in [0, 1], and a function that gives
+            the wanted parts of what the pipeline makes of them, which runs only when it is called.
+        class_names: by class number.
+        max_detections: M of what `find` returns.
+        parts: names of the wanted parts, of `kind.enhancing.enhancer.PARTS`; none for a detector of the
+            image itself.
+    """
+
+    find: Callable[[tf.Tensor, Callable[[], Enhanced]], Found]
+    class_names: tuple[str, ...]
+    max_detections: int
+    parts: tuple[str, ...] = ()
+
+
+class Signatures(NamedTuple):
+    """The functions of a SavedModel, and what it has to save for them.
+
+    Attributes:
+        functions: by the signature's name.
+        module: holds the weights that the functions use.
+    """
+
+    functions: dict[str, tf.types.experimental.ConcreteFunction]
+    module: tf.Module
+
+    def save(self, folder: str) -> None:
+        """Writes a SavedModel into a folder."""
+        tf.saved_model.save(self.module, folder, self.functions)
+
+
+def make_signatures(
+    enhancer: Enhancer, detector: ServedDetector | None = None, max_pixels: int = MAX_PIXELS
+) -> Signatures:
+    """Wraps the pipeline in signatures of which every input and output has a batch dimension N.
+
+    - `serving_default`: image_bytes string [N] → enhanced_bytes string [N] (PNG), alpha float32 [N] that was
+      chosen and, with a detector, what `detect` gives
+    - `enhance`: image_bytes string [N], alpha float32 [N] → enhanced_bytes string [N]
+    - `decompose`: image_bytes → reflectance_bytes, illumination_bytes string [N] (PNG)
+    - `detect`, only with a detector: image_bytes → boxes float32 [N, M, 4] (left, top, right, bottom in
+      pixels of the upright image), scores float32 [N, M], classes int32 [N, M], class_names string [N, M],
+      number int32 [N]. Rows without a box have score 0, class -1, no name and corners 0.
+    - `enhance_tensor`: images float32 [N, H, W, 3] in [0, 1], alpha float32 [N] → relit, the same shape
+
+    The images of a batch of bytes may have different sizes and formats, see `decode_photos`. All images
+    are enhanced one after another, because one keeps all cores busy, and large ones in tiles.
+
+    Args:
+        enhancer: the pipeline. Without α it is called with the image alone.
+        detector: finds objects; None leaves them out.
+        max_pixels: of an image; larger ones are an error that names the index.
+
+    Returns:
+        The functions. When they run, they raise tf.errors.InvalidArgumentError for what is wrong with an
+        input, beginning "image_bytes[3]: ", "alpha[3]: " or "images: ".
+    """
+    each = _ForEachImage(max_pixels)
+    image_bytes = tf.TensorSpec([None], tf.string, "image_bytes")
+    alpha = tf.TensorSpec([None], tf.float32, "alpha")
+
+    def serving_default(image_bytes):
+        def make(pixels, gray, _):
+            enhanced = enhancer.in_graph(pixels, parts={"relit", *(detector.parts if detector else ())})
+            outputs = {"enhanced_bytes": encode_png(enhanced.relit[0], gray), "alpha": enhanced.alpha[0]}
+            if detector:
+                outputs.update(_boxes(detector, detector.find(pixels, lambda: enhanced)))
+            return outputs
+
+        spec = {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([]), **_boxes_spec(detector)}
+        return each(make, image_bytes, spec)
+
+    def enhance(image_bytes, alpha):
+        checked = _checked_alpha(alpha, tf.shape(image_bytes)[0], "image_bytes")
+
+        def make(pixels, gray, index):
+            relit = enhancer.in_graph(pixels, checked[index : index + 1], parts=("relit",)).relit
+            return {"enhanced_bytes": encode_png(relit[0], gray)}
+
+        return each(make, image_bytes, {"enhanced_bytes": _BYTES})
+
+    def decompose(image_bytes):
+        def make(pixels, gray, _):
+            enhanced = enhancer.in_graph(pixels, parts=("reflectance", "illumination"))
+            return {
+                "reflectance_bytes": encode_png(enhanced.reflectance[0], gray),
+                "illumination_bytes": encode_png(enhanced.illumination[0]),
+            }
+
+        return each(make, image_bytes, {"reflectance_bytes": _BYTES, "illumination_bytes": _BYTES})
+
+    def detect(image_bytes):
+        def make(pixels, _, __):
+            return _boxes(
+                detector, detector.find(pixels, lambda: enhancer.in_graph(pixels, parts=detector.parts))
+            )
+
+        return each(make, image_bytes, _boxes_spec(detector))
+
+    def enhance_tensor(images, alpha):
+        shape = tf.shape(images)
+        size = tf.strings.join([tf.strings.as_string(shape[2]), "x", tf.strings.as_string(shape[1])])
+        problem = tf.strings.join(["images: ", size, f" pixels; the limit is {max_pixels}"])
+        within = tf.reduce_prod(tf.cast(shape[1:3], tf.int64)) <= max_pixels
+        with tf.control_dependencies([tf.debugging.Assert(within, [problem])]):
+            checked = _checked_alpha(alpha, shape[0], "images")
+
+        def make(number):
+            one = slice(number, number + 1)
+            return enhancer.in_graph(images[one], checked[one], parts=("relit",)).relit[0]
+
+        def all_of_them():
+            spec = tf.TensorSpec([None, None, 3])
+            return tf.map_fn(make, tf.range(shape[0]), fn_output_signature=spec, parallel_iterations=1)
+
+        # No images have no size that could be stacked.
+        relit = tf.cond(shape[0] > 0, all_of_them, lambda: tf.identity(images))
+        return {"relit": tf.ensure_shape(relit, images.shape)}
+
+    specs = {serving_default: [image_bytes], enhance: [image_bytes, alpha], decompose: [image_bytes]}
+    if detector:
+        specs[detect] = [image_bytes]
+    specs[enhance_tensor] = [tf.TensorSpec([None, None, None, 3], tf.float32, "images"), alpha]
+    functions = {
+        function.__name__: tf.function(
+            function, input_signature=spec, autograph=False
+        ).get_concrete_function()
+        for function, spec in specs.items()
+    }
+    module = tf.Module()
+    module.functions = list(functions.values())
+    module.weights = list({id(v): v for f in functions.values() for v in f.graph.variables}.values())
+    return Signatures(functions, module)
+
+
+_BYTES = tf.TensorSpec([], tf.string)
+
+
+class _ForEachImage:
+    """Runs a function on one decoded image of a batch after another and stacks its outputs."""
+
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+
+    def __call__(self, make, image_bytes: tf.Tensor, spec: dict[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
+        """Calls `make` with pixels float32 [1, H, W, 3], whether the file was gray, and the index."""
+        photos = decode_photos(image_bytes, self._max_pixels)
+
+        def make_one(index):
+            return make(photos.pixels(index)[tf.newaxis], photos.gray[index], index)
+
+        indices = tf.range(tf.shape(image_bytes)[0])
+        return tf.map_fn(make_one, indices, fn_output_signature=spec, parallel_iterations=1)
+
+
+def _checked_alpha(alpha: tf.Tensor, count: tf.Tensor, images: str) -> tf.Tensor:
+    """α, after it has been looked at."""
+    numbers = tf.strings.as_string(tf.stack([count, tf.shape(alpha)[0]]))
+    unequal = tf.strings.join(
+        ["alpha: expects as many numbers as ", images, ", ", numbers[0], "; received ", numbers[1]]
+    )
+    with tf.control_dependencies([tf.debugging.Assert(tf.shape(alpha)[0] == count, [unequal])]):
+        wrong = tf.logical_not(tf.math.is_finite(alpha) & (alpha >= 0.0))
+    first = tf.minimum(tf.reduce_min(tf.where(wrong, tf.range(count), count)), count)
+    # A sum, because without fault there is no such element.
+    value = tf.strings.as_string(tf.reduce_sum(alpha[first : first + 1]), shortest=True)
+    message = tf.strings.join(
+        ["alpha[", tf.strings.as_string(first), "]: expects a number from 0 on; received ", value]
+    )
+    with tf.control_dependencies([tf.debugging.Assert(tf.logical_not(tf.reduce_any(wrong)), [message])]):
+        return tf.identity(alpha)
+
+
+def _boxes(detector: ServedDetector, found: Found) -> dict[str, tf.Tensor]:
+    """What was found in one image, rows without a box cleared."""
+    count = found.counts[0]
+    has_box = tf.range(detector.max_detections) < count
+    classes = tf.where(has_box, found.classes[0], NO_CLASS)
+    names = tf.constant([*detector.class_names, ""])  # the last one for rows without a box
+    return {
+        "boxes": tf.where(has_box[:, tf.newaxis], found.boxes[0], 0.0),
+        "scores": tf.where(has_box, found.scores[0], 0.0),
+        "classes": classes,
+        "class_names": tf.gather(names, tf.where(has_box, classes, len(detector.class_names))),
+        "number": count,
+    }
+
+
+def _boxes_spec(detector: ServedDetector | None) -> dict[str, tf.TensorSpec]:
+    """The shapes and types of `_boxes`; nothing without a detector."""
+    if detector is None:
+        return {}
+    rows = detector.max_detections
+    return {
+        "boxes": tf.TensorSpec([rows, 4], tf.float32),
+        "scores": tf.TensorSpec([rows], tf.float32),
+        "classes": tf.TensorSpec([rows], tf.int32),
+        "class_names": tf.TensorSpec([rows], tf.string),
+        "number": tf.TensorSpec([], tf.int32),
+    }

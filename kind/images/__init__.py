@@ -1,0 +1,5 @@
+"""Photographs to and from files, and sheets of pictures."""
+
+from kind.images.photo import Photo, find_photos, read_photo, write_photo
+
+__all__ = ["Photo", "find_photos", "read_photo", "write_photo"]

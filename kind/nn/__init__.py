@@ -1,0 +1,1 @@
+"""Layers that networks share, and networks to and from files."""

@@ -1,0 +1,1 @@
+"""Tables, pages, progress and kept results: what every report is made of."""

@@ -1,0 +1,108 @@
+"""Learning-rate schedules, and one optimizer for each group of weights with a rate of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+from tensorflow import keras
+
+from kind.training.config import TrainingConfig
+
+
+class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate by epoch: linear warm-up, then constant, stepwise or cosine.
+
+    With w warm-up epochs of n steps each, E epochs and the step's epoch e = step / n, the rate is
+    learning_rate · min(1, (step + 1) / (w·n)) times 1 (constant), step_factor once for each of
+    step_epochs that has passed (step), or ½(1 + cos(π·clip((e - w) / (E - w), 0, 1))) (cosine).
+    """
+
+    def __init__(self, config: TrainingConfig, steps_per_epoch: int, factor: float = 1.0) -> None:
+        """Keeps the numbers that the schedule is made of.
+
+        Args:
+            config: of the run.
+            steps_per_epoch: optimizer steps an epoch.
+            factor: multiplies every rate.
+        """
+        self.config = config
+        self.steps_per_epoch = steps_per_epoch
+        self.factor = factor
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """The rate at an optimizer step, float32 scalar."""
+        config = self.config
+        step = tf.cast(step, tf.float32)
+        epoch = step / self.steps_per_epoch
+        rate = tf.constant(config.learning_rate * self.factor, tf.float32)
+        if config.schedule == "step":
+            passed = tf.reduce_sum([tf.cast(epoch >= start, tf.float32) for start in config.step_epochs])
+            rate *= config.step_factor**passed
+        elif config.schedule == "cosine":
+            length = max(1, config.epochs - config.warmup_epochs)
+            passed = tf.clip_by_value((epoch - config.warmup_epochs) / length, 0.0, 1.0)
+            rate *= 0.5 * (1.0 + tf.cos(math.pi * passed))
+        if config.warmup_epochs:
+            rate *= tf.minimum(1.0, (step + 1.0) / (config.warmup_epochs * self.steps_per_epoch))
+        return rate
+
+    def get_config(self) -> dict:
+        """What `__init__` takes."""
+        return {"config": self.config, "steps_per_epoch": self.steps_per_epoch, "factor": self.factor}
+
+
+class GroupedOptimizer:
+    """One optimizer for each group of weights, stepped together."""
+
+    def __init__(
+        self, config: TrainingConfig, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]
+    ) -> None:
+        """Makes the optimizers.
+
+        Args:
+            config: of the run.
+            steps_per_epoch: optimizer steps an epoch.
+            groups: variables by the factor of their learning rate, see `layer_names.rate_groups`.
+        """
+        self.variable_groups = tuple(tuple(variables) for variables in groups.values())
+        self.optimizers = [_make(config, EpochSchedule(config, steps_per_epoch, factor)) for factor in groups]
+        for optimizer, variables in zip(self.optimizers, self.variable_groups):
+            # All state is made now, so that a backup restores into it. Addons has Keras's older interface.
+            build = getattr(optimizer, "build", None) or optimizer._create_all_weights
+            build(list(variables))
+
+    @property
+    def steps(self) -> tf.Variable:
+        """Number of finished steps, int64."""
+        return self.optimizers[0].iterations
+
+    @property
+    def weights_in_order(self) -> list[tf.Variable]:
+        """All weights that are stepped; `apply` takes their gradients in this order."""
+        return [variable for group in self.variable_groups for variable in group]
+
+    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
+        """Makes one step.
+
+        Args:
+            gradients: in the order of `weights_in_order`, summed over all replicas.
+        """
+        gradients = iter(gradients)
+        for optimizer, variables in zip(self.optimizers, self.variable_groups):
+            pairs = [(next(gradients), variable) for variable in variables]
+            optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
+
+
+def _make(config: TrainingConfig, schedule: EpochSchedule) -> keras.optimizers.Optimizer:
+    """Adam (β 0.9, 0.999) or one of its relatives."""
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(schedule)
+    if config.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return optimizer
+    from kind.training.addons import rectified_adam
+
+    return rectified_adam(schedule, weight_decay=config.weight_decay, lookahead=config.lookahead)
