@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli import evaluate_detect
-from kind.cli.relighting import LARGEST_ALPHA
+from kind.constants import FUSIONS, LARGEST_ALPHA
 from kind.enhancing.precision import PRECISIONS
 from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 from kind.errors import UserError
@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ↑ must not cost the table
-    flags = make_parser().parse_args(arguments)
     try:
+        flags = make_parser().parse_args(arguments)
         return {"enhance": _enhance, "fit-niqe": _fit_niqe, "detect": evaluate_detect.run}[flags.command](
             flags
         )
@@ -116,7 +116,7 @@ def _add_enhance(enhance: argparse.ArgumentParser) -> None:
     enhance.add_argument(
         "--alpha", type=_alpha, help="brightening of the raw protocol (default: 5.0; lite: what it suggests)"
     )
-    enhance.add_argument("--fusion", choices=("plain", "published"), default="plain")
+    enhance.add_argument("--fusion", choices=FUSIONS, default=FUSIONS[0])
     enhance.add_argument(
         "--precision", choices=PRECISIONS, default="float32", help="of the networks (default: float32)"
     )

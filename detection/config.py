@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kind.detection.inputs import DEFAULT_ALPHA, DEFAULT_INPUT
+from kind.constants import DEFAULT_ALPHA, DETECTOR_MULTIPLE
+from kind.detection.inputs import DEFAULT_INPUT
 from kind.errors import UserError
 from kind.training.config import TrainingConfig, option
-
-_MULTIPLE = 32
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ class DetectionConfig(TrainingConfig):
             UserError: naming the flag, what it expects and what it received.
         """
         super().__post_init__()
-        if self.patch % _MULTIPLE:
-            raise UserError(f"--patch expects a multiple of {_MULTIPLE}, received {self.patch}")
+        if self.patch % DETECTOR_MULTIPLE:
+            raise UserError(f"--patch expects a multiple of {DETECTOR_MULTIPLE}, received {self.patch}")
         for name in ("twins", "freeze_epochs", "plain_epochs"):
             if getattr(self, name) < 0:
                 flag = name.replace("_", "-")

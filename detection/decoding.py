@@ -7,10 +7,9 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.constants import CONFIDENCE, IOU, MAX_DETECTIONS
 from kind.detection.letterbox import letterbox, to_image
 from kind.detection.model import BINS, PUBLISHED_INPUT_SIZE, STRIDES
-
-CONFIDENCE, IOU, MAX_DETECTIONS = 0.25, 0.7, 300
 
 
 class Detections(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kind.constants import DEFAULT_ALPHA
 from kind.data.annotations.annotated import AnnotatedImage
 from kind.data.arrays import to_float, write_array
 from kind.data.darkening import PRESETS, Darkness, darken
@@ -45,7 +46,7 @@ class Making(NamedTuple):
     seed: int = 0
     side: int | None = None
     enhancer: Enhancer | None = None
-    alpha: float = 5.0
+    alpha: float = DEFAULT_ALPHA
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.detect import add_threshold_arguments, thresholds_of
-from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
+from kind.cli.options import (
+    add_alpha_argument,
+    add_enhancer_arguments,
+    add_seed_argument,
+    add_threshold_arguments,
+    load_enhancer,
+    thresholds_of,
+)
+from kind.constants import CONFIDENCE, DARKENING_PRESETS
 from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.errors import UserError
@@ -19,8 +26,6 @@ if TYPE_CHECKING:
     from kind.detection.predictor import Thresholds
 
 _MARKER = "detection"
-_PRESETS = ("dusk", "moderate", "published")
-_LARGEST_SEED = 2**31 - 1
 _CONFIDENCE, _MAX_DETECTIONS = 0.001, 300
 _DIGITS = 12
 
@@ -42,11 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="part of the images: validation is every fourth by name, training the others (default: all)",
     )
     parser.add_argument(
-        "--darken", choices=_PRESETS, help="make the photographs dark first, as `kind darken` does"
+        "--darken", choices=DARKENING_PRESETS, help="make the photographs dark first, as `kind darken` does"
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="image number i is darkened with (SEED, i) (default: 0)"
-    )
+    add_seed_argument(parser, "image number i is darkened with (SEED, i)")
     parser.add_argument(
         "--detector",
         action="append",
@@ -61,15 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the detectors see, in the order of the table; differences are to the first "
         "(default: raw,stretched,relit,reflectance)",
     )
-    add_weights_argument(parser, precision="float32")
+    add_enhancer_arguments(parser, precision="float32")
     add_alpha_argument(parser, "of relit: how much brighter")
     add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
     parser.add_argument(
         "--drawn-confidence",
         type=float,
-        default=0.25,
+        default=CONFIDENCE,
         metavar="SCORE",
-        help="of the pictures and of the figures image by image (default: 0.25)",
+        help="of the pictures and of the figures image by image (default: %(default)s)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument(
@@ -130,9 +133,6 @@ def run(flags: argparse.Namespace) -> int:
 
 def _checked(flags: argparse.Namespace) -> Thresholds:
     """The thresholds, when all numbers are in range."""
-    check_alpha(flags.alpha)
-    if not 0 <= flags.seed <= _LARGEST_SEED:
-        raise UserError(f"--seed expects a number from 0 to {_LARGEST_SEED}, received {flags.seed}")
     thresholds = thresholds_of(flags)
     if not thresholds.confidence <= flags.drawn_confidence <= 1:
         raise UserError(

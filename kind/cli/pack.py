@@ -1,4 +1,4 @@
-"""Packs trained networks into one small folder that --weights takes, in half precision on disk."""
+"""Packs trained networks into one folder for --weights, stored in half precision."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.enhancing.variants import VARIANTS
 from kind.errors import UserError
 
 if TYPE_CHECKING:
     from tensorflow import keras
 
-_STAGES = ("decom", "restoration", "illumination", "lite", "detector")
+_STAGES = (*dict.fromkeys(stage for variant in VARIANTS.values() for stage in variant.stages), "detector")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{stage}",
             type=Path,
             metavar="RUN",
-            help=f"run folder (its best.keras) or .keras file of {stage}",
+            help=f"trained network of {stage}: a run folder (its best.keras) or a .keras file",
         )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for STAGE.keras files")
 

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.options import add_seed_argument
+from kind.constants import DARKENING_PRESETS, DEFAULT_DARKENING
 from kind.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
 _BRIGHT = "none"
-_PRESETS = ("dusk", "moderate", "published", _BRIGHT)
-_LARGEST_SEED = 2**31 - 1
+_PRESETS = (*DARKENING_PRESETS, _BRIGHT)
 _LARGEST_SIZE = 4096
 
 
@@ -29,14 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for images/ and labels/")
     parser.add_argument("--count", type=int, default=1000, help="how many scenes (default: 1000)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="scene number i is made from (SEED, i) (default: 0)"
-    )
+    add_seed_argument(parser, "scene number i is made from (SEED, i)")
     parser.add_argument("--size", type=int, default=320, help="of a side in pixels (default: 320)")
     parser.add_argument(
         "--preset",
         choices=_PRESETS,
-        default="moderate",
+        default=DEFAULT_DARKENING,
         help=f"how dark and noisy; {_BRIGHT} leaves them bright, as training wants them, which darkens by "
         "itself (default: moderate)",
     )
@@ -53,7 +52,6 @@ def run(arguments: argparse.Namespace) -> int:
             written to.
     """
     _check_range("--count", arguments.count, 1, 1_000_000)
-    _check_range("--seed", arguments.seed, 0, _LARGEST_SEED)
     _check_range("--size", arguments.size, 64, _LARGEST_SIZE)
 
     from kind.data.drawn_objects import CLASSES
