@@ -7,22 +7,29 @@ from pathlib import Path
 
 from tensorflow import keras
 
-from kind.checkpoints.pytorch import read_checkpoint
-from kind.data.annotations.class_names import PASCAL_VOC
-from kind.detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
-from kind.detection.model import (
+from data.annotations.class_names import COCO, PASCAL_VOC
+from data.samples import builtin_samples
+from detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
+from detection.letterbox import letterbox
+from detection.model import (
     BOX_FORMAT,
     SIZES,
     Detector,
     Proportions,
+    YoloX,
     build_detector,
     copy_weights,
     with_classes,
 )
-from kind.detection.yolov8_checkpoint import architecture_of, load_yolov8
+from detection.normalisation import measure_statistics
+from kind.checkpoints import yolox
+from kind.checkpoints.onnx_graph import read_onnx
+from kind.checkpoints.pytorch import read_checkpoint
+from kind.checkpoints.yolov8 import architecture_of, load_yolov8
 from kind.errors import UserError
 
 _LONGEST_REASON = 150
+_MEASURED_SIZES = (320, 416, 608)
 
 
 def detector_from_yolov8(path: str | Path, class_names: Sequence[str] | None = None) -> Detector:
@@ -46,6 +53,43 @@ def detector_from_yolov8(path: str | Path, class_names: Sequence[str] | None = N
         class_channels=architecture.class_channels,
     )
     load_yolov8(net, checkpoint)
+    return with_classes(net, class_names) if class_names else net
+
+
+def detector_from_yolox(path: str | Path, class_names: Sequence[str] | None = None) -> Detector:
+    """Converts a YOLOX detector of any size; the outputs are those of the original network.
+
+    The file's normalisations are folded into its convolutions. So that training may go on, their statistics
+    are measured on the built-in photographs, which leaves the outputs as they are.
+
+    Args:
+        path: an ONNX file as its authors publish it; read without the onnx package, and nothing in it runs.
+        class_names: of a detector for other classes: all but the last class layers come from the file.
+
+    Returns:
+        The detector; its input is RGB in [0, 1], the file's BGR from 0 to 255. With 80 classes they have
+        COCO's names, otherwise numbers, unless names are given.
+
+    Raises:
+        UserError: when the file is missing, damaged, or not a YOLOX detector's.
+    """
+    graph = read_onnx(path)
+    found = yolox.architecture_of(graph)
+    names = COCO if found.classes == len(COCO) else [f"class {number}" for number in range(found.classes)]
+    proportions = Proportions(
+        tuple(found.width * factor for factor in (1, 2, 4, 8)),
+        tuple(found.depth * factor for factor in (1, 3, 3, 1)),
+        found.depth,
+        YoloX.architecture,
+        found.depthwise,
+    )
+    published = (size for size in SIZES.values() if size[:5] == proportions[:5])
+    net = build_detector(next(published, proportions), names, class_channels=found.class_channels)
+    yolox.load_yolox(net, graph)
+    photographs = [sample.high[None].astype("float32") / 255 for sample in builtin_samples()]
+    measure_statistics(
+        net, [letterbox(image, size).images for image in photographs for size in _MEASURED_SIZES]
+    )
     return with_classes(net, class_names) if class_names else net
 
 
