@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.letterbox import letterbox, to_image
+from detection.letterbox import GREY, letterbox, to_image
 from detection.model import PUBLISHED_INPUT_SIZE
 from detection.yolov8 import BINS, STRIDES
 
@@ -142,7 +142,8 @@ def detect(
     """Finds objects in images of any size.
 
     Args:
-        net: a `detection.model.Detector`, or a model with the same outputs.
+        net: a `detection.model.Detector`, or a model with the same outputs; its `canvas`, if it has one, is
+            the colour around the images.
         images: float32 [N, H, W, 3], RGB in [0, 1]; H and W may be unknown until the graph runs.
         size: the longer side of what the detector sees, a multiple of 32; larger finds smaller objects.
         confidence: see `suppress`.
@@ -159,7 +160,7 @@ def detect(
         >>> found = detect(load_net("detector.keras"), images, confidence=0.4)
         >>> found.boxes[0, : found.counts[0]]
     """
-    canvas = letterbox(images, size)
+    canvas = letterbox(images, size, grey=getattr(net, "canvas", GREY))
     raw = net(canvas.images, training=False)
     shape = tf.shape(canvas.images)
     boxes = decode_boxes(raw["boxes"], shape[1], shape[2])
