@@ -39,8 +39,8 @@ def detection_loss(
     by max(sum of the target scores, 1). A batch without any object is finite: only its classes count.
 
     Args:
-        raw: the detector's outputs: `boxes` float32 [N, A, 64] or [N, A, 4], see `decode_boxes`, and `classes`
-            float32 [N, A, C], probabilities.
+        raw: the detector's outputs: `boxes` float32 [N, A, 64] or [N, A, 4], see `decode_boxes`, and
+            `classes` float32 [N, A, C], probabilities.
         boxes: float32 [N, G, 4], the objects, xyxy in pixels of the detector's square input; G may be 0.
         classes: int32 [N, G]; -1 where there is no object.
         size: side of the input in pixels.

@@ -21,7 +21,7 @@ from kind.errors import UserError
 Attribute = Union[int, float, str, tuple[int, ...]]
 
 _LARGEST_FILE = 1 << 31  # protocol buffers' own limit
-_MOST_NODES, _MOST_TENSORS, _MOST_NAMES, _MOST_ATTRIBUTES = 20_000, 20_000, 256, 64
+_MOST_NODES, _MOST_TENSORS, _MOST_NAMES = 20_000, 20_000, 200_000
 _LARGEST_RANK, _MOST_INTEGERS = 8, 256
 _DTYPES = {1: "<f4", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
 _DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -99,9 +99,11 @@ def _read_model(model: memoryview, graph: Graph) -> None:
     contents = [protobuf.content_of(part) for part in protobuf.fields(model) if part.number == 7]
     if len(contents) != 1:
         raise ValueError(f"it has {len(contents)} graphs, expected one")
+    named = 0
     for part in protobuf.fields(contents[0]):
         if part.number == 1:
             graph.nodes.append(_node(protobuf.content_of(part)))
+            named += _size(graph.nodes[-1])
         elif part.number == 5:
             name, tensor = _tensor(protobuf.content_of(part))
             if name in graph.tensors:
@@ -114,8 +116,8 @@ def _read_model(model: memoryview, graph: Graph) -> None:
             raise ValueError("it has sparse tensors, which are not read")
         if len(graph.nodes) > _MOST_NODES or len(graph.tensors) > _MOST_TENSORS:
             raise ValueError(f"it has more than {_MOST_NODES} nodes or tensors")
-        if len(graph.inputs) + len(graph.outputs) > _MOST_TENSORS:
-            raise ValueError(f"it has more than {_MOST_TENSORS} inputs and outputs")
+        if named + len(graph.inputs) + len(graph.outputs) > _MOST_NAMES:
+            raise ValueError(f"its nodes have more than {_MOST_NAMES} names and attributes")
     graph.inputs = [name for name in graph.inputs if name not in graph.tensors]
 
 
@@ -130,18 +132,22 @@ def _node(message: memoryview) -> Node:
         if part.number in (1, 2):
             names = node.inputs if part.number == 1 else node.outputs
             names.append(protobuf.text(part))
-            if len(names) > _MOST_NAMES:
-                raise ValueError(f"a node has more than {_MOST_NAMES} inputs or outputs")
         elif part.number == 4:
             node.operation = protobuf.text(part)
         elif part.number == 5:
             name, value = _attribute(protobuf.content_of(part))
             node.attributes[name] = value
-            if len(node.attributes) > _MOST_ATTRIBUTES:
-                raise ValueError(f"a node has more than {_MOST_ATTRIBUTES} attributes")
         elif part.number == 7 and protobuf.text(part) not in _DEFAULT_DOMAINS:
             raise ValueError(f"it has an operation of the domain {protobuf.text(part)!r}, not ONNX's own")
+        if _size(node) > _MOST_NAMES:
+            raise ValueError(f"a node has more than {_MOST_NAMES} names and attributes")
     return node
+
+
+def _size(node: Node) -> int:
+    """How many objects a node has become."""
+    lists = [value for value in node.attributes.values() if isinstance(value, tuple)]
+    return len(node.inputs) + len(node.outputs) + len(node.attributes) + sum(map(len, lists))
 
 
 def _attribute(message: memoryview) -> tuple[str, Attribute | None]:

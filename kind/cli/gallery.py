@@ -24,9 +24,9 @@ _PAGE = """<!doctype html>
   img {{ max-width: 100%; height: auto }}
 </style>
 <h1>Relit photographs</h1>
-<p>Each row: the dark input, its reflectance and illumination, the restored reflectance, and the result; or the
-dark input and the objects that the detector finds in its restored reflectance. Select a row to see the result
-in full size.</p>
+<p>Each row: the dark input, its reflectance and illumination, the restored reflectance, and the result; or
+the dark input and the objects that the detector finds in its restored reflectance. Select a row to see the
+result in full size.</p>
 {sections}
 </html>
 """
