@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.keras_cv_parts import (
+from kind.detection.keras_cv_parts import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
     CSPDarkNetBackbone,

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow import keras
 
-from detection.letterbox import GREY, letterbox, to_image
-from detection.model import PUBLISHED_INPUT_SIZE
-from detection.yolov8 import BINS, STRIDES
+from kind.detection.letterbox import GREY, letterbox, to_image
+from kind.detection.model import PUBLISHED_INPUT_SIZE
+from kind.detection.yolov8 import BINS, STRIDES
 
 CONFIDENCE, IOU, MAX_DETECTIONS = 0.25, 0.7, 300
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from detection.assignment import assign
-from detection.decoding import anchor_points, decode_boxes
-from detection.overlap import complete_iou
-from detection.yolov8 import BINS
+from kind.detection.assignment import assign
+from kind.detection.decoding import anchor_points, decode_boxes
+from kind.detection.iou import complete_iou
+from kind.detection.yolov8 import BINS
 
 TERMS = ("loss", "box", "class", "distribution")
 BOX_WEIGHT, CLASS_WEIGHT, DISTRIBUTION_WEIGHT = 7.5, 0.5, 1.5

@@ -7,10 +7,10 @@ from typing import ClassVar, NamedTuple
 
 from tensorflow import keras
 
-from detection import yolov8, yolox
-from detection.darknet import CSPDarkNet
-from detection.keras_cv_parts import Task, YOLOV8Backbone, YOLOV8Detector, YOLOV8LabelEncoder
-from detection.letterbox import GREY
+from kind.detection import yolov8, yolox
+from kind.detection.darknet import CSPDarkNet
+from kind.detection.keras_cv_parts import Task, YOLOV8Backbone, YOLOV8Detector, YOLOV8LabelEncoder
+from kind.detection.letterbox import GREY
 
 BOX_FORMAT = "xyxy"
 """Left, top, right, bottom in pixels, everywhere in this repository."""

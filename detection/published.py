@@ -7,11 +7,14 @@ from pathlib import Path
 
 from tensorflow import keras
 
-from data.annotations.class_names import COCO, PASCAL_VOC
-from data.samples import builtin_samples
-from detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
-from detection.letterbox import letterbox
-from detection.model import (
+from kind.checkpoints.onnx_graph import read_onnx
+from kind.checkpoints.pytorch import read_checkpoint
+from kind.data.annotations.class_names import COCO, PASCAL_VOC
+from kind.data.samples import builtin_samples
+from kind.detection import yolox_checkpoint
+from kind.detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
+from kind.detection.letterbox import letterbox
+from kind.detection.model import (
     BOX_FORMAT,
     SIZES,
     Detector,
@@ -21,11 +24,8 @@ from detection.model import (
     copy_weights,
     with_classes,
 )
-from detection.normalisation import measure_statistics
-from kind.checkpoints import yolox
-from kind.checkpoints.onnx_graph import read_onnx
-from kind.checkpoints.pytorch import read_checkpoint
-from kind.checkpoints.yolov8 import architecture_of, load_yolov8
+from kind.detection.normalisation import measure_statistics
+from kind.detection.yolov8_checkpoint import architecture_of, load_yolov8
 from kind.errors import UserError
 
 _LONGEST_REASON = 150
@@ -74,7 +74,7 @@ def detector_from_yolox(path: str | Path, class_names: Sequence[str] | None = No
         UserError: when the file is missing, damaged, or not a YOLOX detector's.
     """
     graph = read_onnx(path)
-    found = yolox.architecture_of(graph)
+    found = yolox_checkpoint.architecture_of(graph)
     names = COCO if found.classes == len(COCO) else [f"class {number}" for number in range(found.classes)]
     proportions = Proportions(
         tuple(found.width * factor for factor in (1, 2, 4, 8)),
@@ -85,7 +85,7 @@ def detector_from_yolox(path: str | Path, class_names: Sequence[str] | None = No
     )
     published = (size for size in SIZES.values() if size[:5] == proportions[:5])
     net = build_detector(next(published, proportions), names, class_channels=found.class_channels)
-    yolox.load_yolox(net, graph)
+    yolox_checkpoint.load_yolox(net, graph)
     photographs = [sample.high[None].astype("float32") / 255 for sample in builtin_samples()]
     measure_statistics(
         net, [letterbox(image, size).images for image in photographs for size in _MEASURED_SIZES]

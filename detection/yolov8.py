@@ -6,7 +6,7 @@ import math
 
 from tensorflow import keras
 
-from detection.keras_cv_parts import apply_conv_bn, apply_csp_block
+from kind.detection.keras_cv_parts import apply_conv_bn, apply_csp_block
 
 STRIDES = (8, 16, 32)
 """Pixels between the anchors of the three levels; of every architecture here."""

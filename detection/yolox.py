@@ -9,7 +9,7 @@ import math
 
 from tensorflow import keras
 
-from detection.darknet import convolution, cross_stage_partial
+from kind.detection.darknet import convolution, cross_stage_partial
 
 HEAD_INPUTS = tuple(f"yolox_head_{level}_stem_conv" for level in (1, 2, 3))
 """The layers that read the pyramid's features at strides 8, 16 and 32."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kind.cli import detect
 from kind.cli.gallery import Entry
-from kind.image import read_photo
+from kind.images.photo import read_photo
 
 FOLDER = "found"
 

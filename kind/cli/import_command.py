@@ -91,7 +91,7 @@ def _import_yolov8(arguments: argparse.Namespace) -> int:
 
 def _import_yolox(arguments: argparse.Namespace) -> int:
     out = _detector_file(arguments.out, folder=True)
-    from detection.published import detector_from_yolox
+    from kind.detection.published import detector_from_yolox
 
     return _write_detector(detector_from_yolox(arguments.file, arguments.classes), out, arguments.file)
 

@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 from keras_cv.models import CSPDarkNetBackbone
 
-from detection.decoding import decode_boxes, detect
-from detection.loss import detection_loss
-from detection.model import Proportions, build_detector, feature_network, proportions_of, with_classes
-from detection.normalisation import measure_statistics
-from detection.stage import halves
-from kind.network_files import load_net, save_net
+from kind.detection.decoding import decode_boxes, detect
+from kind.detection.loss import detection_loss
+from kind.detection.model import Proportions, build_detector, feature_network, proportions_of, with_classes
+from kind.detection.normalisation import measure_statistics
+from kind.detection.stage import backbone_and_head
+from kind.nn.saving import load_net, save_net
 
 TINY = Proportions((8, 16, 16, 32), (1, 1, 1, 1), 1, "yolox", True, 96)
 
@@ -93,7 +93,7 @@ def test_it_is_found_with_at_its_own_size_on_its_own_canvas(net, monkeypatch):
 
 
 def test_two_halves_are_the_whole(net, images):
-    lower, upper = halves(net)
+    lower, upper = backbone_and_head(net)
     outputs = upper(lower(images))
     for name, values in net(images).items():
         assert np.array_equal(values, outputs[name])

@@ -6,14 +6,14 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from detection.decoding import decode_boxes
-from detection.model import Proportions, build_detector, with_classes
-from detection.published import detector_from_yolov8
 from kind.checkpoints.pytorch import read_checkpoint
-from kind.checkpoints.yolov8 import Architecture, architecture_of, load_yolov8, tensor_names
 from kind.cli import import_command
+from kind.detection.decoding import decode_boxes
+from kind.detection.model import Proportions, build_detector, with_classes
+from kind.detection.published import detector_from_yolov8
+from kind.detection.yolov8_checkpoint import Architecture, architecture_of, load_yolov8, tensor_names
 from kind.errors import UserError
-from kind.network_files import load_net
+from kind.nn.saving import load_net
 
 # Ultralytics' own summaries of its networks for 80 classes, its 16 constant bins included.
 PUBLISHED_PARAMETERS = {"n": 3_157_200, "s": 11_166_560, "m": 25_902_640, "l": 43_691_520, "x": 68_229_648}

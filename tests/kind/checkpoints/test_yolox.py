@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.annotations.class_names import COCO
-from detection.decoding import decode_boxes
-from detection.finder import SHIPPED_DETECTOR
-from detection.model import SIZES, build_detector, proportions_of
-from detection.overlap import complete_iou
-from detection.published import detector_from_yolox
 from kind.checkpoints.onnx_graph import read_onnx
-from kind.checkpoints.yolox import Architecture, architecture_of, load_yolox
 from kind.cli import import_command
+from kind.data.annotations.class_names import COCO
+from kind.detection.decoding import decode_boxes
+from kind.detection.iou import complete_iou
+from kind.detection.model import SIZES, build_detector, proportions_of
+from kind.detection.predictor import SHIPPED_DETECTOR
+from kind.detection.published import detector_from_yolox
+from kind.detection.yolox_checkpoint import Architecture, architecture_of, load_yolox
 from kind.errors import UserError
-from kind.network_files import load_net
+from kind.nn.saving import load_net
 
 _spec = importlib.util.spec_from_file_location("onnx_writing", Path(__file__).parent / "onnx_writing.py")
 onnx = importlib.util.module_from_spec(_spec)
