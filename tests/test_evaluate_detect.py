@@ -243,3 +243,18 @@ def test_inputs_are_kinds_each_once(kinds, capsys):
 
 def test_the_presets_are_those_of_the_data():
     assert set(evaluate_detect._PRESETS) == set(PRESETS)
+
+
+def test_boxes_of_another_program_are_scored_like_our_own(run, data, tmp_path):
+    table = tmp_path / "theirs.csv"
+    lines = ["image,class,score,left,top,right,bottom", "1.png,spot,0.9,12,20,28,36"]
+    lines += ["4.png,spot,0.8,20,4,36,20", "5.png,spot,0.7,30,30,40,40"]
+    table.write_text("\n".join(lines))
+    code, printed, _ = run("--data", data, "--found", table)
+    assert code == 0 and "3 boxes in 3 images, from theirs.csv" in printed
+    (line,) = summary(tmp_path)["table"]
+    assert (line["detector"], line["input"]) == ("theirs", "recorded")
+    # Two of five objects in the first two places: precision 1 up to recall 0.4.
+    assert line["figures"]["map_50"] == pytest.approx(41 / 101)
+    code, _, errors = run("--data", data, "--found", tmp_path / "none.csv")
+    assert code == 2 and "none.csv: cannot be read" in errors

@@ -20,6 +20,7 @@ from kind.cli.jobs import (
 from kind.cli.pipelined import Worked
 from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
+from kind.detection.label_files import FORMATS
 from kind.errors import UserError
 from kind.images.photo import Photo, write_photo
 
@@ -55,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_threshold_arguments(parser, confidence=0.25, max_detections=300)
     add_writing_arguments(parser)
     add_workers_argument(parser)
+    parser.add_argument(
+        "--labels",
+        choices=tuple(FORMATS),
+        nargs="+",
+        default=(),
+        help="also write the boxes as " + "; ".join(f"{form}: {text}" for form, text in FORMATS.items()),
+    )
     parser.add_argument(
         "--sheets", action="store_true", help="also write each photograph beside what was found in it"
     )
@@ -119,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from kind.detection.drawing import draw_predictions
     from kind.detection.inputs import detector_input
+    from kind.detection.label_files import write_labels
     from kind.detection.predictor import Predictor, load_detector
     from kind.detection.results import Searched, write_results
 
@@ -150,6 +159,8 @@ def run(arguments: argparse.Namespace) -> int:
             folder = jobs[0].target.parent
             try:
                 files = write_results(folder, searched, net.class_names)
+                for form in arguments.labels:
+                    files += write_labels(folder, form, searched, net.class_names)
             except OSError as error:
                 raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
             boxes = sum(len(entry.found.scores) for entry in searched)

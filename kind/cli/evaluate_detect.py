@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="[NAME=]FILE",
         help=".keras file or run folder, repeatable (default: the detector that ships)",
+    )
+    parser.add_argument(
+        "--found",
+        action="append",
+        metavar="[NAME=]FILE",
+        help="score the boxes of another program as they are, repeatable: COCO's results (.json), a table "
+        "(.csv) with image, class, score, left, top, right, bottom, or a folder with a text file for each image",
     )
     parser.add_argument(
         "--inputs",
@@ -171,7 +179,7 @@ def _samples(flags: argparse.Namespace, data: Annotations) -> list[Sample]:
 def _make_inputs(flags: argparse.Namespace) -> Inputs:
     from kind.detection.evaluation.search import Darkening, Inputs
 
-    needed = any(map(needs_enhancer, flags.inputs))
+    needed = any(map(needs_enhancer, flags.inputs)) and (flags.detector or not flags.found)
     darkening = Darkening(flags.darken, flags.seed) if flags.darken else None
     return Inputs(load_enhancer(flags) if needed else None, flags.alpha, darkening)
 
@@ -186,7 +194,7 @@ def _methods(
     from kind.nn.saving import weights_digest
 
     methods, facts = [], []
-    for value in flags.detector or [None]:
+    for value in flags.detector or ([] if flags.found else [None]):
         name, file = _named(value) if value else ("shipped detector", None)
         net = load_detector(file)
         digest = weights_digest(net)
@@ -201,10 +209,35 @@ def _methods(
                 f"{len(net.class_names)} classes, longer side {own.size}, digest {digest[:_DIGITS]}{unknown}",
             )
         )
+    for value in flags.found or []:
+        method, fact = _recorded(value, data)
+        methods.append(method)
+        facts.append(fact)
     names = [method.name for method in methods]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"two detectors are called {min(twice).rsplit(',')[0]!r}; tell them apart: NAME=FILE")
     return methods, facts
+
+
+def _recorded(value: str, data: Annotations) -> tuple[Method, tuple[str, str]]:
+    """Boxes that another program found, as a method, and what the header says of them."""
+    from kind.detection.evaluation.class_matching import match_classes
+    from kind.detection.evaluation.found_files import read_found
+    from kind.detection.evaluation.search import RECORDED, Method
+
+    name, file = _named(value)
+    boxes = read_found(file, data.images, data.class_names)
+    classes = match_classes(boxes.class_names, data.class_names, name)
+    # Boxes, not the file: what is kept of an earlier run must be that of the same boxes.
+    digest = hashlib.sha256(repr(boxes.class_names).encode())
+    for image, found in sorted(boxes.by_image.items()):
+        digest.update(str(image).encode())
+        for values in found:
+            digest.update(values.tobytes())
+    digest = digest.hexdigest()
+    count = sum(len(found.scores) for found in boxes.by_image.values())
+    fact = f"{count} boxes in {len(boxes.by_image)} images, from {file.name}, digest {digest[:_DIGITS]}"
+    return Method(name, RECORDED, None, classes, digest, boxes.by_image), (name, fact)
 
 
 def _named(value: str) -> tuple[str, Path]:

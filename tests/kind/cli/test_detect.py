@@ -100,6 +100,15 @@ def test_sheets_show_the_photograph_beside_what_was_found(run, photographs, tmp_
     assert sheet.shape[0] > 64 and sheet.shape[1] > 2 * 64
 
 
+def test_boxes_are_written_for_other_programs_too(run, photographs, tmp_path, capsys):
+    assert run(photographs, "--labels", "coco", "yolo", "voc", "text") == 0
+    out = tmp_path / "out"
+    assert json.loads((out / "coco.json").read_text())["annotations"][0]["bbox"] == [12, 20, 16, 16]
+    for folder, suffix in (("yolo", "txt"), ("voc", "xml"), ("text", "txt")):
+        assert {f"{number}.{suffix}" for number in "123"} <= {path.name for path in (out / folder).iterdir()}
+    assert str(out / "text") in capsys.readouterr().out
+
+
 def test_one_photograph_goes_into_one_file(run, photographs, tmp_path):
     assert run(photographs / "1.png", out="drawn.webp") == 0
     assert read_photo(tmp_path / "drawn.webp").pixels.shape == (64, 64, 3)
