@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="[NAME=]FILE",
         help="score the boxes of another program as they are, repeatable: COCO's results (.json), a table "
-        "(.csv) with image, class, score, left, top, right, bottom, or a folder with a text file for each image",
+        "(.csv) with image, class, score, left, top, right, bottom, or a folder with a text file for each",
     )
     parser.add_argument(
         "--inputs",
