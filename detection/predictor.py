@@ -92,7 +92,8 @@ def load_detector(path: str | Path | None = None) -> Detector:
     """Reads a detector.
 
     Args:
-        path: a `.keras` file, or the run folder of a training; None takes the detector that ships.
+        path: a `.keras` file, the run folder of a training, the name of a KerasCV `YOLOV8Detector` preset,
+            which is downloaded once, or a folder in which KerasCV saved one; None: the detector that ships.
 
     Returns:
         The detector; `class_names` says what it knows.
@@ -105,6 +106,12 @@ def load_detector(path: str | Path | None = None) -> Detector:
             "no detector ships with this installation: give --detector FILE (docs/detecting.md says where "
             "from)"
         )
+    if path is not None and not Path(path).is_file():
+        from kind.detection.published import detector_from_preset, detector_from_saved_preset, is_preset
+
+        if is_preset(path):
+            make = detector_from_saved_preset if Path(path).is_dir() else detector_from_preset
+            return make(str(path))
     file = SHIPPED_DETECTOR if path is None else best_weights(path)
     net = load_net(file)
     if not isinstance(net, Detector):

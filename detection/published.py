@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,8 +28,11 @@ from kind.detection.model import (
 from kind.detection.normalisation import measure_statistics
 from kind.detection.yolov8_checkpoint import architecture_of, load_yolov8
 from kind.errors import UserError
+from kind.nn.saved_config import check_config
 
 _LONGEST_REASON = 150
+_PRESET_CONFIG, _PRESET_WEIGHTS = "config.json", "model.weights.h5"
+_LARGEST_CONFIG, _LARGEST_NUMBER = 1 << 20, 2048
 _MEASURED_SIZES = (320, 416, 608)
 
 
@@ -121,15 +125,67 @@ def detector_from_preset(preset: str, class_names: Sequence[str] | None = None) 
     raise UserError(f"{ascii(preset)}: no such KerasCV preset; expected one of {names}")
 
 
+def is_preset(path: str | Path) -> bool:
+    """Whether `load_detector` shall take a preset: by the name of one, or a folder of one that was saved."""
+    name = str(path)
+    known = name in YOLOV8Detector.presets and name not in YOLOV8Detector.backbone_presets
+    return (known and not Path(path).exists()) or all(
+        (Path(path) / file).is_file() for file in (_PRESET_CONFIG, _PRESET_WEIGHTS)
+    )
+
+
+def detector_from_saved_preset(folder: str | Path) -> Detector:
+    """Makes a detector of a preset that KerasCV has saved in a folder: `config.json`, `model.weights.h5`.
+
+    The folder's description is checked before KerasCV sees it: it may name KerasCV's own classes only, and no
+    network of any size.
+
+    Args:
+        folder: holds a `YOLOV8Detector`.
+
+    Returns:
+        The detector; its input is [0, 1], where the preset's own may be [0, 255].
+
+    Raises:
+        UserError: when the folder holds something else, or is damaged.
+    """
+    folder = Path(folder)
+    file = folder / _PRESET_CONFIG
+    try:
+        if file.stat().st_size > _LARGEST_CONFIG:
+            raise ValueError(f"it is larger than {_LARGEST_CONFIG >> 20} MiB")
+        config = json.loads(file.read_text(encoding="utf-8"))
+        settings, name = config["config"], config["class_name"]
+        backbone, weights = settings["backbone"], config.get("weights")
+        numbers = [*backbone["config"]["stackwise_channels"], *backbone["config"]["stackwise_depth"]]
+        numbers += [settings["fpn_depth"], settings["num_classes"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{file}: not a YOLOV8Detector preset: {_reason(error)}") from error
+    kinds = (name, backbone["class_name"], weights)
+    if kinds != ("YOLOV8Detector", "YOLOV8Backbone", _PRESET_WEIGHTS):
+        raise UserError(f"{file}: expected a YOLOV8Detector with weights; it describes {ascii(kinds)}")
+    if not all(type(number) is int and 0 < number <= _LARGEST_NUMBER for number in numbers):
+        raise UserError(f"{file}: its channels, depths and classes expect whole numbers to {_LARGEST_NUMBER}")
+    check_config(file, config)
+    try:
+        found = YOLOV8Detector.from_preset(str(folder), bounding_box_format=BOX_FORMAT)
+    except Exception as error:  # Keras raises anything from KeyError to OSError on damaged files
+        raise UserError(f"{folder}: cannot be loaded as a preset: {_reason(error)}") from error
+    return _converted(found)
+
+
+def _reason(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:_LONGEST_REASON]
+
+
 def _downloaded(preset: str, kind: type, **settings: object) -> keras.Model:
     """KerasCV's own model of a preset."""
     try:
         return kind.from_preset(preset, **settings)
     except Exception as error:  # whatever the network, the download or a half-downloaded file lead to
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"{preset}: this preset cannot be downloaded: check the network, or copy Kaggle's cache from a "
-            f"machine that has one ({reason[:_LONGEST_REASON]})"
+            f"machine that has one ({_reason(error)})"
         ) from error
 
 

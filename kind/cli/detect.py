@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector",
         type=Path,
         metavar="FILE",
-        help=".keras file or run folder (default: the detector that ships)",
+        help=".keras file, run folder, or KerasCV preset: its name, such as yolo_v8_m_pascalvoc, or a folder "
+        "with a saved one (default: the detector that ships)",
     )
     parser.add_argument(
         "--input",

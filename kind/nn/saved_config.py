@@ -42,7 +42,19 @@ def check_saved_config(path: str | Path) -> None:
     Raises:
         UserError: when it is not such a file, or names a lambda, a function or a class of elsewhere.
     """
-    config = _read_config(path)
+    check_config(path, _read_config(path))
+
+
+def check_config(path: str | Path, config: dict) -> None:
+    """Refuses a network's description that names anything but the layers networks are made of.
+
+    Args:
+        path: of the file or folder that it comes from, for messages.
+        config: the description; its `compile_config` is taken out.
+
+    Raises:
+        UserError: when it names a lambda, a function or a class of elsewhere.
+    """
     # Keras builds the optimizer in the outermost `compile_config` only on request, but all inner ones.
     config.pop("compile_config", None)
     try:
