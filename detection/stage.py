@@ -32,7 +32,7 @@ Preprocess = Callable[[tf.Tensor], tf.Tensor]
 class DetectionStage(Stage):
     """Learns from batches `{image, boxes, classes}`; the best net has the highest validation mAP50."""
 
-    terms = TERMS
+    loss_names = TERMS
     monitor = "val_map_50"
     higher_is_better = True
     config: DetectionConfig
