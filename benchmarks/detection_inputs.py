@@ -102,9 +102,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(flags: argparse.Namespace) -> None:
     if flags.document:
-        from kind.reports.table import check_markers
+        from kind.reports.document import Place
 
-        check_markers(flags.document, MARKERS)
+        Place(flags.document, MARKERS).check()
 
     import tensorflow as tf
 
@@ -127,9 +127,9 @@ def _run(flags: argparse.Namespace) -> None:
     (flags.out / "table.md").write_text(content + "\n", encoding="utf-8")
     print(content)
     if flags.document:
-        from kind.reports.table import write_between_markers
+        from kind.reports.document import Place
 
-        write_between_markers(flags.document, MARKERS, content)
+        Place(flags.document, MARKERS).write(content)
 
 
 def _arms(flags: argparse.Namespace) -> list[Arm]:
@@ -255,19 +255,19 @@ def _measured(
         Inputs,
         Sample,
         Search,
-        display_names,
-        parsed_predictions,
+        kept_predictions,
     )
-    from kind.reports.results import Results
+    from kind.reports.names import distinct_names
 
-    names = display_names([image.path for image in images])
+    paths = [image.path for image in images]
+    names = distinct_names([path.name for path in paths], [path.parent.name for path in paths])
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, images))]
     darkening = Darkening(darken, flags.seed) if darken else None
     inputs = {
         True: Inputs(parts.enhancer, flags.alpha, darkening),
         False: Inputs(None, flags.alpha, None),
     }
-    results = Results(flags.out / "found.jsonl", field="found", parse=parsed_predictions)
+    results = kept_predictions(flags.out / "found.jsonl")
     predictors: dict[str, Predictor] = {}
     methods = {
         state: [_method(flags, parts, state, arm, nets[arm.name], predictors) for arm in arms]

@@ -13,11 +13,11 @@ from kind.metrics.average_precision import (
     AveragePrecision,
     average_precision,
     bootstrap_average_precision,
-    interval,
     voc_average_precision,
 )
 from kind.metrics.box_matching import judge_image, match_boxes
 from kind.metrics.boxes import Objects, Predictions
+from kind.reports.bootstrap import percentile_interval
 
 COLUMNS = {
     "map": "mAP50-95",
@@ -163,7 +163,7 @@ def _drawn(
 
 
 def _interval(samples: np.ndarray | None) -> Interval | None:
-    return None if samples is None or np.isnan(samples).all() else interval(samples)
+    return None if samples is None or np.isnan(samples).all() else percentile_interval(samples)
 
 
 def _difference(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,6 +158,22 @@ class Inputs:
         return {"relit": f"{self.digests} {self._alpha}", "reflectance": str(used)}.get(kind, "")
 
 
+def kept_predictions(path: Path, fresh: bool = False) -> Results:
+    """The file that keeps the predictions of each image and method.
+
+    Args:
+        path: made with its folder when missing.
+        fresh: forget what is there.
+
+    Returns:
+        What `search` takes.
+
+    Raises:
+        UserError: when the file cannot be read or written.
+    """
+    return Results(path, field="found", parse=parsed_predictions, fresh=fresh)
+
+
 def search(samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs, results: Results) -> Search:
     """Searches every image by every method; what is kept from an earlier run is not searched again.
 
@@ -169,22 +184,22 @@ def search(samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs,
         samples: the images.
         methods: detectors on inputs.
         inputs: makes the inputs.
-        results: where predictions are kept; made with `field="found", parse=parsed_predictions`.
+        results: where predictions are kept; see `kept_predictions`.
 
     Returns:
         What was found.
     """
     searched, left_out = [], []
-    progress = Progress("images")
     kept = 0
-    for done, sample in enumerate(samples, 1):
-        before = len(results)
-        try:
-            searched.append((sample, _search_one(sample, methods, inputs, results)))
-            kept += len(results) == before
-        except UserError as error:
-            left_out.append(LeftOut(sample.name, str(error)))
-        progress(done, len(samples), kept)
+    with Progress("images") as progress:
+        for done, sample in enumerate(samples, 1):
+            before = len(results)
+            try:
+                searched.append((sample, _search_one(sample, methods, inputs, results)))
+                kept += len(results) == before
+            except UserError as error:
+                left_out.append(LeftOut(sample.name, str(error)))
+            progress(done, len(samples), kept)
     return Search(
         [sample for sample, _ in searched],
         [sample.image.objects() for sample, _ in searched],
@@ -237,9 +252,3 @@ def parsed_predictions(content: Any) -> Predictions:
     if not len(boxes) == len(scores) == len(classes):
         raise ValueError("an image's predictions expect as many boxes as scores and classes")
     return Predictions(boxes, scores, classes)
-
-
-def display_names(paths: Sequence[Path]) -> list[str]:
-    """File names; with their folder where a name occurs twice."""
-    times = Counter(path.name for path in paths)
-    return [f"{path.parent.name}/{path.name}" if times[path.name] > 1 else path.name for path in paths]

@@ -7,12 +7,12 @@ import re
 import sys
 from pathlib import Path
 
+from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.relighting import WEIGHTS_HELP
 from kind.enhancing.precision import PRECISIONS, chosen_precision
 from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 from kind.errors import UserError
 
-_MARKER = "profile"
 _DEFAULT_SIZES = "400x600,1080x1920"
 _LARGEST_SIDE = 20_000
 
@@ -50,12 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-memory", action="store_true", help="leave memory out: a process for each line")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
-    parser.add_argument(
-        "--markdown",
-        metavar="FILE[#NAME]",
-        help=f"write the table into a document, between <!-- NAME begin --> and <!-- NAME end --> "
-        f"(default NAME: {_MARKER})",
-    )
+    add_markdown_argument(parser, "profile")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,14 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--rounds expects 1 or more, received {arguments.rounds}")
     if arguments.reference and arguments.no_public:
         raise UserError("--reference and --no-public contradict each other; leave one of them out")
-    document, _, marker = (arguments.markdown or "").partition("#")
+    if arguments.markdown:
+        arguments.markdown.check()
 
     from kind.profiling.measuring import Plan, profile
     from kind.profiling.report import as_json, markdown, notes, text_table
-    from kind.reports.table import check_markers, write_between_markers
+    from kind.reports.writing import write_text
 
-    if document:
-        check_markers(Path(document), marker or _MARKER)
     plan = Plan(
         arguments.sizes,
         list(dict.fromkeys(map(chosen_precision, arguments.precision or ["float32", "auto"]))),
@@ -93,20 +87,10 @@ def run(arguments: argparse.Namespace) -> int:
     said = notes(rows, public, arguments.rounds)
     print(text_table(rows), *said, sep="\n")
     if arguments.json:
-        _write(arguments.json, as_json(rows, said))
-    if document:
-        write_between_markers(Path(document), marker or _MARKER, markdown(rows, said))
+        write_text(arguments.json, as_json(rows, said))
+    if arguments.markdown:
+        arguments.markdown.write(markdown(rows, said))
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    from kind.files import atomic_write
-
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _sizes(text: str) -> list[tuple[int, int]]:

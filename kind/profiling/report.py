@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from kind.profiling.measuring import Row
 from kind.profiling.operations import CONVENTION
-from kind.reports.table import aligned_table
+from kind.reports.table import NOTHING, Table, markdown_table
+from kind.reports.table import text_table as aligned
 
 HEADINGS = (
     "size",
@@ -22,7 +23,6 @@ HEADINGS = (
     "× public",
 )
 _WORDS = 4  # columns that are not numbers
-_NOTHING = "–"
 
 
 def notes(rows: Sequence[Row], public: str | None, rounds: int) -> list[str]:
@@ -50,19 +50,21 @@ def notes(rows: Sequence[Row], public: str | None, rounds: int) -> list[str]:
 
 def text_table(rows: Sequence[Row]) -> str:
     """Aligned columns for a terminal."""
-    return aligned_table([HEADINGS, *map(_cells, rows)], range(_WORDS))
+    return aligned(_table(rows))
 
 
 def markdown(rows: Sequence[Row], said: Sequence[str]) -> str:
     """A Markdown table and the notes below it."""
-    rule = ["---"] * _WORDS + ["---:"] * (len(HEADINGS) - _WORDS)
-    lines = ["| " + " | ".join(cells) + " |" for cells in (HEADINGS, rule, *map(_cells, rows))]
-    return "\n".join([*lines, "", *(f"- {note}" for note in said)])
+    return "\n".join([markdown_table(_table(rows)), "", *(f"- {note}" for note in said)])
 
 
 def as_json(rows: Sequence[Row], said: Sequence[str]) -> str:
     """All figures unrounded, and the notes."""
     return json.dumps({"notes": list(said), "rows": [row._asdict() for row in rows]}, indent=1) + "\n"
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    return Table(HEADINGS, list(map(_cells, rows)), range(_WORDS))
 
 
 def _cells(row: Row) -> list[str]:
@@ -71,12 +73,12 @@ def _cells(row: Row) -> list[str]:
         row.network,
         row.implementation,
         row.precision,
-        _NOTHING if row.parameters is None else f"{row.parameters:,}",
-        _NOTHING if row.flops is None else _three_digits(row.flops / 1e9),
-        _NOTHING if row.peak_mib is None else f"{row.peak_mib:.0f}",
+        NOTHING if row.parameters is None else f"{row.parameters:,}",
+        NOTHING if row.flops is None else _three_digits(row.flops / 1e9),
+        NOTHING if row.peak_mib is None else f"{row.peak_mib:.0f}",
         f"{row.seconds:.3f}",
         f"{row.frames_per_second:.2f}",
-        _NOTHING if row.speed_up is None else f"{row.speed_up:.2f}",
+        NOTHING if row.speed_up is None else f"{row.speed_up:.2f}",
     ]
 
 
