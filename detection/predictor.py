@@ -38,7 +38,7 @@ class Thresholds:
     def __post_init__(self) -> None:
         """Refuses what is out of range, in the words of the command line."""
         if self.size is not None and (self.size < MULTIPLE or self.size % MULTIPLE):
-            raise UserError(f"--size expects a multiple of {MULTIPLE}, received {self.size}")
+            raise UserError(f"a detector's image size expects a multiple of {MULTIPLE}, received {self.size}")
         for name in ("confidence", "iou"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"--{name} expects a number from 0 to 1, received {getattr(self, name)}")

@@ -17,6 +17,7 @@ from kind.cli.jobs import (
     plan,
     work_through,
 )
+from kind.cli.options import add_old_name
 from kind.cli.pipelined import Worked
 from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
@@ -70,22 +71,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_threshold_arguments(
-    parser: argparse.ArgumentParser, *, confidence: float, max_detections: int
+    parser: argparse.ArgumentParser,
+    *,
+    confidence: float,
+    max_detections: int,
+    image_size: str = "--image-size",
 ) -> None:
-    """Declares what becomes a box, with these defaults; `thresholds_of` reads it."""
+    """Declares what becomes a box, with these defaults; `thresholds_of` reads it.
+
+    Args:
+        parser: of the command.
+        confidence: the default.
+        max_detections: the default.
+        image_size: name of the option for the detector's image size, where a command has another use of it.
+    """
     parser.add_argument(
         "--confidence",
         type=float,
         default=confidence,
         metavar="SCORE",
-        help=f"scores of this and less give no box, 0 to 1 (default: {confidence:g})",
+        help=f"confidence threshold: scores of this and less give no box, 0 to 1 (default: {confidence:g})",
     )
     parser.add_argument(
         "--iou",
         type=float,
         default=0.7,
-        metavar="OVERLAP",
-        help="boxes of one class that overlap a better one by more go, 0 to 1 (default: 0.7)",
+        metavar="IOU",
+        help="IoU threshold of non-maximum suppression, per class, 0 to 1 (default: 0.7)",
     )
     parser.add_argument(
         "--max-detections",
@@ -95,19 +107,24 @@ def add_threshold_arguments(
         help=f"boxes a photograph; thousands for crowds (default: {max_detections})",
     )
     parser.add_argument(
-        "--size",
+        image_size,
+        dest="detector_image_size",
         type=int,
         metavar="PIXELS",
-        help="longer side of what the detector sees, a multiple of 32; larger finds smaller objects "
-        "(default: what it was trained on)",
+        help="longer side of the detector's input, a multiple of 32; larger finds smaller objects "
+        "(default: the size of its training)",
     )
+    if image_size != "--size":
+        add_old_name(parser, "--size", image_size)
 
 
 def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
     """The parsed thresholds; UserError when one is out of range."""
     from kind.detection.predictor import Thresholds
 
-    return Thresholds(arguments.size, arguments.confidence, arguments.iou, arguments.max_detections)
+    return Thresholds(
+        arguments.detector_image_size, arguments.confidence, arguments.iou, arguments.max_detections
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_INPUT,
         help=f"what the detector sees, the one that it was trained for (default: {DEFAULT_INPUT})",
     )
-    add_threshold_arguments(objects, confidence=0.25, max_detections=_MAX_DETECTIONS)
+    add_threshold_arguments(objects, confidence=0.25, max_detections=_MAX_DETECTIONS, image_size="--size")
     parser.add_argument(
         "--max-pixels",
         type=int,

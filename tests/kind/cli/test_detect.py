@@ -40,7 +40,7 @@ def run(tmp_path):
     """(more words) → the exit code of `detect` on the raw photographs at size 64."""
 
     def run(*words, out="out"):
-        settings = ["--out", str(tmp_path / out), "--input", "raw", "--size", "64"]
+        settings = ["--out", str(tmp_path / out), "--input", "raw", "--image-size", "64"]
         return main(["detect", *settings, *map(str, words)])
 
     return run
@@ -145,7 +145,7 @@ def test_an_interruption_keeps_what_was_found(run, photographs, tmp_path, monkey
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--size", "65"], "--size expects a multiple of 32, received 65"),
+        (["--image-size", "65"], "image size expects a multiple of 32, received 65"),
         (["--confidence", "-1"], "--confidence expects"),
         (["--alpha", "nan"], "--alpha expects"),
         (["--quality", "0"], "--quality expects"),
