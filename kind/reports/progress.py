@@ -8,7 +8,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 _EVERY = 5.0  # seconds between lines, where lines cannot be overwritten
-_LINE = "{n_fmt}/{total_fmt}{unit}{postfix}, {rate_fmt}, {remaining} left"
+_LINE = "{n_fmt}/{total_fmt}{unit}{postfix}, {rate_noinv_fmt}, {remaining} left"
 _BAR = "{percentage:3.0f}%|{bar}| " + _LINE
 
 
