@@ -1,4 +1,4 @@
-"""`python -m kind doctor DIR`: looks at a paired data set before anyone trains on it."""
+"""Checks a paired data set before training: files, sizes, brightness, registration, duplicates."""
 
 from __future__ import annotations
 

@@ -18,18 +18,25 @@ from kind.errors import UserError
 
 if TYPE_CHECKING:
     from kind.data.annotations.annotated import Annotations
-    from kind.detection.evaluation.search import Inputs, Method, Sample, Search
+    from kind.detection.evaluation.search import Darkening, Inputs, Method, Sample, Search
     from kind.detection.predictor import Thresholds
     from kind.evaluation.held_out import HeldOut
 
 _PRESETS = ("dusk", "moderate", "published")
 _LARGEST_SEED = 2**31 - 1
 _CONFIDENCE, _MAX_DETECTIONS = 0.001, 300
-_DIGITS = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
+    _add_images(parser)
+    _add_detectors(parser)
+    _add_inputs(parser)
+    add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
+    _add_output(parser)
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         type=Path,
@@ -61,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="random seed of --darken: image number i takes (SEED, i) (default: 0)",
     )
+
+
+def _add_detectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         type=NamedPath.parse,
@@ -76,6 +86,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score the boxes of another program as they are, repeatable: COCO's results (.json), a table "
         "(.csv) with image, class, score, left, top, right, bottom, or a folder with a text file for each",
     )
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inputs",
         type=_inputs,
@@ -86,7 +99,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_weights_argument(parser, precision="float32")
     add_alpha_argument(parser, "brightening of the input relit")
-    add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drawn-confidence",
         type=float,
@@ -122,6 +137,7 @@ def run(flags: argparse.Namespace) -> int:
     if flags.markdown:
         flags.markdown.check()
 
+    from kind.detection.evaluation.facts import data_facts, definitions
     from kind.detection.evaluation.report import markdown_report, text_report, write_all
     from kind.detection.evaluation.summary import summarise
 
@@ -130,15 +146,21 @@ def run(flags: argparse.Namespace) -> int:
     held_out = _held_out(flags)
     methods, facts = _methods(flags, data, thresholds)
     found = _searched(flags, _samples(flags.split, data, held_out.every), methods, inputs)
-    notes = [] if flags.split == "all" else held_out.notes
+    notes = [] if flags.split == "all" else [*held_out.notes]
     notes += [f"annotations: {problem.replace(f'{flags.data}/', '')}" for problem in data.problems]
+    counted = _counted(flags)
+    about = (flags.data.resolve().name, flags.split, held_out.fact, len(data.images), len(data.class_names))
     evaluation = summarise(
         found,
         methods,
         data.class_names,
-        facts=[*_data_facts(flags, data, found, held_out), *facts, *_definitions(flags, thresholds, inputs)],
+        facts=[
+            *data_facts(*about, found, _darkening(flags)),
+            *facts,
+            *definitions(flags.inputs, inputs, flags.alpha, thresholds, counted),
+        ],
         notes=notes,
-        counted=_counted(flags),
+        counted=counted,
         confidence=flags.drawn_confidence,
     )
     files = write_all(flags.out, evaluation, inputs)
@@ -206,11 +228,16 @@ def _samples(split: str, data: Annotations, validation_every: int) -> list[Sampl
 
 
 def _make_inputs(flags: argparse.Namespace) -> Inputs:
-    from kind.detection.evaluation.search import Darkening, Inputs
+    from kind.detection.evaluation.search import Inputs
 
     needed = any(map(needs_enhancer, flags.inputs)) and (flags.detector or not flags.found)
-    darkening = Darkening(flags.darken, flags.seed) if flags.darken else None
-    return Inputs(load_enhancer(flags) if needed else None, flags.alpha, darkening)
+    return Inputs(load_enhancer(flags) if needed else None, flags.alpha, _darkening(flags))
+
+
+def _darkening(flags: argparse.Namespace) -> Darkening | None:
+    from kind.detection.evaluation.search import Darkening
+
+    return Darkening(flags.darken, flags.seed) if flags.darken else None
 
 
 def _methods(
@@ -218,6 +245,7 @@ def _methods(
 ) -> tuple[list[Method], list[tuple[str, str]]]:
     """Every detector on every input, and what the header says of the detectors."""
     from kind.detection.evaluation.class_matching import match_classes
+    from kind.detection.evaluation.facts import DIGITS
     from kind.detection.evaluation.search import Method
     from kind.detection.predictor import Predictor, load_detector
     from kind.nn.saving import weights_digest
@@ -235,7 +263,7 @@ def _methods(
         facts.append(
             (
                 name,
-                f"{len(net.class_names)} classes, longer side {own.size}, digest {digest[:_DIGITS]}{unknown}",
+                f"{len(net.class_names)} classes, longer side {own.size}, digest {digest[:DIGITS]}{unknown}",
             )
         )
     for name, file in flags.found or []:
@@ -251,6 +279,7 @@ def _methods(
 def _recorded(name: str, file: Path, data: Annotations) -> tuple[Method, tuple[str, str]]:
     """Boxes that another program found, as a method, and what the header says of them."""
     from kind.detection.evaluation.class_matching import match_classes
+    from kind.detection.evaluation.facts import DIGITS
     from kind.detection.evaluation.found_files import read_found
     from kind.detection.evaluation.search import RECORDED, Method
 
@@ -264,51 +293,8 @@ def _recorded(name: str, file: Path, data: Annotations) -> tuple[Method, tuple[s
             digest.update(values.tobytes())
     digest = digest.hexdigest()
     count = sum(len(found.scores) for found in boxes.by_image.values())
-    fact = f"{count} boxes in {len(boxes.by_image)} images, from {file.name}, digest {digest[:_DIGITS]}"
+    fact = f"{count} boxes in {len(boxes.by_image)} images, from {file.name}, digest {digest[:DIGITS]}"
     return Method(name, RECORDED, None, classes, digest, boxes.by_image), (name, fact)
-
-
-def _data_facts(
-    flags: argparse.Namespace, data: Annotations, found: Search, held_out: HeldOut
-) -> list[tuple[str, str]]:
-    images, objects = len(found.samples), sum(len(entry.classes) for entry in found.objects)
-    split = f", split {flags.split}" if flags.split != "all" else ""
-    facts = [
-        (
-            "Data",
-            f"{flags.data.resolve().name}{split}: {images} of {len(data.images)} images, {objects} objects, "
-            f"{len(data.class_names)} classes",
-        )
-    ]
-    if flags.split != "all":
-        facts.append(("Held out of training", held_out.fact))
-    if flags.darken:
-        facts.append(("Made dark", f"preset {flags.darken}, seed {flags.seed}, in 8 bits"))
-    return facts
-
-
-def _definitions(flags: argparse.Namespace, thresholds: Thresholds, inputs: Inputs) -> list[tuple[str, str]]:
-    facts = [("Inputs", "; ".join(f"{kind}: {INPUTS[kind]}" for kind in flags.inputs))]
-    if inputs.digests:
-        digests = ", ".join(f"{stage} {digest[:_DIGITS]}" for stage, digest in inputs.digests.items())
-        alpha = inputs.own_alpha if flags.alpha is None else f"{flags.alpha:g}"
-        relit = f"; α = {alpha} (relit)" if "relit" in flags.inputs else ""
-        facts.append(("Networks", f"{digests}{relit}"))
-    facts.append(
-        (
-            "Boxes",
-            f"scores over {thresholds.confidence:g}, non-maximum suppression per class at IoU threshold "
-            f"{thresholds.iou:g}, at most {thresholds.max_detections} an image",
-        )
-    )
-    facts.append(
-        (
-            "Figures",
-            f"COCO's average precision, {_counted(flags)} boxes an image and class; small, medium, large by "
-            "the object's area, to 32² and 96² pixels of the photograph; VOC AP50: area under its curve",
-        )
-    )
-    return facts
 
 
 def _counted(flags: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
 from kind.cli.relighting import LARGEST_ALPHA
@@ -35,14 +36,6 @@ class _Scored(NamedTuple):
     network: Network
     files: dict[str, Path]
     fact: tuple[str, str]
-
-
-class _Images(NamedTuple):
-    """Images to score, what the header says of them, and what a reader must know."""
-
-    samples: list[Sample]
-    facts: Facts
-    notes: list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +98,10 @@ def _add_methods(parser: argparse.ArgumentParser) -> None:
         help="folder of images that another program made, matched by the dark image's file stem; repeatable",
     )
     parser.add_argument("--baselines", action="store_true", help="also score the input, gamma and CLAHE")
+    _add_network_settings(parser)
+
+
+def _add_network_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variant",
         choices=VARIANTS,
@@ -213,58 +210,13 @@ def _metrics(niqe_model: Path | None, lpips_weights: Path | None) -> Metrics:
     )
 
 
-def _images(arguments: argparse.Namespace, networks: Sequence[_Scored]) -> _Images:
+def _images(arguments: argparse.Namespace, networks: Sequence[_Scored]) -> Images:
     if arguments.photos:
-        return _photographs(arguments.photos)
+        return photographs(arguments.photos)
     networks_by_name = {
         f"{scored.network.name}: {stage}": path for scored in networks for stage, path in scored.files.items()
     }
-    return _pairs(arguments.data, arguments.split, arguments.validation_every, networks_by_name)
-
-
-def _pairs(
-    folder: Path, split_name: str | None, validation_every: int | None, networks: dict[str, Path]
-) -> _Images:
-    """The pairs of the split, with a note when networks may have been trained on some of them."""
-    from kind.data.pairs import VALIDATION_EVERY
-    from kind.data.splits import choose_split, display_names
-    from kind.evaluation.held_out import held_out_images
-    from kind.evaluation.methods import Sample
-    from kind.metrics.protocols import DEFINITIONS
-
-    held_out = held_out_images(networks, VALIDATION_EVERY, validation_every)
-    split = choose_split(folder, split_name, held_out.every)
-    count = len(split.pairs)
-    samples = [
-        Sample(name, pair.low, pair.high) for name, pair in zip(display_names(split.pairs), split.pairs)
-    ]
-    of = "" if count == split.total else f" of {split.total}"
-    facts = [("Data", f"{folder.resolve().name}, split {split.name}: {count}{of} pairs")]
-    notes = []
-    if split.name != "test":
-        facts.append(("Held out of training", held_out.fact))
-        notes += held_out.notes
-    facts += [(f"Protocol {name}", definition) for name, definition in DEFINITIONS.items()]
-    if split.trained:
-        notes.append(
-            f"{split.trained} of these {count} pairs are training pairs: training on this folder holds out "
-            f"one in {held_out.every}. For weights that were trained on them these are not figures on "
-            "unseen images; --split validation leaves them out."
-        )
-    return _Images(samples, facts, notes)
-
-
-def _photographs(inputs: Sequence[Path]) -> _Images:
-    """Photographs without targets."""
-    from kind.evaluation.methods import Sample
-    from kind.images.photo import find_photos
-    from kind.reports.names import distinct_names
-
-    paths = list(dict.fromkeys(find_photos(inputs)))
-    names = distinct_names([path.name for path in paths], [str(path.parent) for path in paths])
-    samples = [Sample(name, path) for name, path in zip(names, paths)]
-    folders = ", ".join(path.resolve().name for path in inputs)
-    return _Images(samples, [("Data", f"{folders}: {len(samples)} photographs without targets")], [])
+    return pairs(arguments.data, arguments.split, arguments.validation_every, networks_by_name)
 
 
 def _methods(
