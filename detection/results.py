@@ -1,4 +1,4 @@
-"""What was found, as files for other programs: COCO's JSON and CSV."""
+"""Writes predictions as files for other programs: COCO's JSON and CSV."""
 
 from __future__ import annotations
 

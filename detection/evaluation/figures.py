@@ -1,4 +1,4 @@
-"""What the predictions of several methods on the same images come to, and how sure the differences are."""
+"""Figures of several methods on the same images, and their differences with confidence intervals."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def compared(search: Search, methods: Sequence[Method], classes: int, counted: i
 
 
 def figures_of_image(objects: Objects, found: Predictions, confidence: float) -> ImageFigures:
-    """Counts what is right and wrong in one image at overlap 0.5.
+    """Counts correct and wrong predictions and missed objects of one image at IoU threshold 0.5.
 
     Args:
         objects: what is there.

@@ -1,4 +1,4 @@
-"""`summary.json`, `per_image.csv`, `report.html`, and the same as text."""
+"""Writes `summary.json`, `per_image.csv` and `report.html`, and makes the report as text."""
 
 from __future__ import annotations
 

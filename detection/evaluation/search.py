@@ -1,4 +1,4 @@
-"""The loop over images, inputs and detectors; what was found is kept, and a stopped run goes on there."""
+"""The loop over images, inputs and detectors; predictions are kept, so that an interrupted run continues."""
 
 from __future__ import annotations
 

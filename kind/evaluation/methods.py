@@ -1,4 +1,4 @@
-"""What is scored: the networks, other programs' images, and simple baselines, all behind one interface."""
+"""Methods that are scored: networks, other programs' images and baselines, behind one interface."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Method:
 
     Attributes:
         name: what tables call it.
-        is_baseline: whether it is there for scale only; the report shows no pictures of it.
+        is_baseline: whether it is a reference only, of which the report shows no pictures.
     """
 
     name = ""

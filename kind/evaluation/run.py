@@ -54,7 +54,7 @@ def evaluate(
 ) -> tuple[list[Row], list[Failure]]:
     """Scores every image by every method; what is kept from an earlier run is not computed again.
 
-    Progress goes to stderr. An image that cannot be read or scored is recorded and the rest goes on.
+    Progress goes to stderr. An image that cannot be read or scored is recorded, and the others are scored.
 
     Args:
         samples: the images.

@@ -1,4 +1,4 @@
-"""Results kept on disk image by image, so that an evaluation goes on where it was stopped."""
+"""Results kept on disk image by image, so that an interrupted evaluation continues."""
 
 from __future__ import annotations
 
