@@ -62,13 +62,13 @@ def write_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 def _read(file: h5py.File, name: str, shape: tuple[int, ...]) -> np.ndarray:
     dataset = _dataset(file, name)
-    _check_storage(dataset, name)
     if dataset.dtype.name not in _FLOATS:
         raise UnreadableWeights(
             f"its array {name} has the type {dataset.dtype}; expected one of {', '.join(_FLOATS)}"
         )
     if dataset.shape != shape:
         raise UnreadableWeights(f"its array {name} has the shape {dataset.shape}; the network needs {shape}")
+    _check_storage(dataset, name)
     values = dataset[()]
     if not np.isfinite(values).all():
         raise UnreadableWeights(f"its array {name} holds NaN or infinity")
@@ -98,6 +98,8 @@ def _check_storage(dataset: h5py.Dataset, name: str) -> None:
         h5py.h5d.COMPACT,
     ):
         raise UnreadableWeights(f"the bytes of its array {name} are kept outside of it")
+    if dataset.id.get_storage_size() < dataset.nbytes:
+        raise UnreadableWeights(f"its array {name} is declared, but its bytes are not there")
     # Filters unpack without a limit; no writer of networks uses any, the archive is packed instead.
     if settings.get_nfilters():
         raise UnreadableWeights(f"its array {name} is stored through filters")
