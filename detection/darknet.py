@@ -7,17 +7,20 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.detection.keras_cv_files import CHANNELS, DEPTH
 from kind.detection.keras_cv_parts import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
     CSPDarkNetBackbone,
     apply_conv_bn,
 )
+from kind.nn.file_schema import Known, choice, flag, objects, optional, scope_name, several
+from kind.nn.known_layers import saved_layer
 
 _POOLS = (5, 9, 13)
 
 
-@keras.utils.register_keras_serializable("detection")
+@saved_layer("detection")
 class Focus(keras.layers.Layer):
     """Every 2×2 pixels as channels: upper left, lower left, upper right, lower right (YOLOX's order).
 
@@ -100,6 +103,26 @@ class CSPDarkNet(CSPDarkNetBackbone):
         self.include_rescaling = include_rescaling
         self.use_depthwise = use_depthwise
         self.input_tensor = input_tensor
+
+
+saved_darknet = objects(
+    {
+        (__name__, "CSPDarkNet", "detection>CSPDarkNet"): Known(
+            CSPDarkNet,
+            {
+                "name": scope_name,
+                "trainable": flag,
+                "stackwise_channels": several(CHANNELS, 4, 4),
+                "stackwise_depth": several(DEPTH, 4, 4),
+                "include_rescaling": choice(False),
+                "use_depthwise": flag,
+                "input_shape": several(optional(CHANNELS), 3, 3),
+                "input_tensor": choice(None),
+            },
+        )
+    }
+)
+"""A check: the description of this backbone in a file."""
 
 
 def convolution(

@@ -8,9 +8,12 @@ from typing import ClassVar, NamedTuple
 from tensorflow import keras
 
 from kind.detection import yolov8, yolox
-from kind.detection.darknet import CSPDarkNet
+from kind.detection.darknet import CSPDarkNet, saved_darknet
+from kind.detection.keras_cv_files import CHANNELS, DEPTH, saved_yolov8_backbone
 from kind.detection.keras_cv_parts import Task, YOLOV8Backbone, YOLOV8Detector, YOLOV8LabelEncoder
 from kind.detection.letterbox import GREY
+from kind.nn.file_schema import label, real, several, whole
+from kind.nn.known_layers import saved_layer
 
 BOX_FORMAT = "xyxy"
 """Left, top, right, bottom in pixels, everywhere in this repository."""
@@ -119,7 +122,20 @@ class Detector(Task):
         return cls(**{**config, "backbone": backbone})
 
 
-@keras.utils.register_keras_serializable("detection")
+_SETTINGS = {
+    "class_names": several(label, 1, 1024),
+    "fpn_depth": DEPTH,
+    "class_channels": CHANNELS,
+    "input_size": whole(1, 1 << 16),
+    "canvas": real,
+}
+"""What a file may say of a detector besides its backbone: names, and numbers that any detector may have."""
+
+# Files of detectors that were trained when there was one architecture name it so.
+_FORMER = [("kind.detection.model", "Detector"), ("detection.model", "Detector")]
+
+
+@saved_layer("detection", former=_FORMER, backbone=saved_yolov8_backbone, **_SETTINGS)
 class YoloV8(Detector, YOLOV8Detector):
     """A `YOLOV8Detector` whose graph is that of YOLOv8 at every size and class count.
 
@@ -148,11 +164,7 @@ class YoloV8(Detector, YOLOV8Detector):
         return yolov8.heads(yolov8.pyramid(features, fpn_depth), classes, width)
 
 
-# Files of detectors that were trained when there was one architecture name it so.
-keras.utils.get_custom_objects()["detection>Detector"] = YoloV8
-
-
-@keras.utils.register_keras_serializable("detection")
+@saved_layer("detection", backbone=saved_darknet, **_SETTINGS)
 class YoloX(Detector):
     """YOLOX (Ge et al., arXiv:2107.08430) at every size, on KerasCV's CSPDarkNet; nano is depthwise.
 

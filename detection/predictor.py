@@ -113,6 +113,8 @@ def load_detector(path: str | Path | None = None) -> Detector:
             make = detector_from_saved_preset if Path(path).is_dir() else detector_from_preset
             return make(str(path))
     file = SHIPPED_DETECTOR if path is None else best_weights(path)
+    import kind.detection.joint  # noqa: F401  (a joint run's network is named, not refused for its layers)
+
     net = load_net(file)
     if not isinstance(net, Detector):
         raise UserError(f"{file}: holds the network {net.name!r}; expected a detector")

@@ -28,11 +28,13 @@ from kind.detection.model import (
 from kind.detection.normalisation import measure_statistics
 from kind.detection.yolov8_checkpoint import architecture_of, load_yolov8
 from kind.errors import UserError
-from kind.nn.saved_config import check_config
+from kind.nn.file_schema import Refused
+from kind.nn.saving import net_of_parts
 
 _LONGEST_REASON = 150
 _PRESET_CONFIG, _PRESET_WEIGHTS = "config.json", "model.weights.h5"
 _LARGEST_CONFIG, _LARGEST_NUMBER = 1 << 20, 2048
+_LARGEST_WEIGHTS = 1 << 30  # bytes; YOLOv8 x has 273 MB
 _MEASURED_SIZES = (320, 416, 608)
 
 
@@ -137,8 +139,7 @@ def is_preset(path: str | Path) -> bool:
 def detector_from_saved_preset(folder: str | Path) -> Detector:
     """Makes a detector of a preset that KerasCV has saved in a folder: `config.json`, `model.weights.h5`.
 
-    The folder's description is checked before KerasCV sees it: it may name KerasCV's own classes only, and no
-    network of any size.
+    KerasCV does not see the folder: the network is built like that of a `.keras` file, of known parts only.
 
     Args:
         folder: holds a `YOLOV8Detector`.
@@ -166,12 +167,17 @@ def detector_from_saved_preset(folder: str | Path) -> Detector:
         raise UserError(f"{file}: expected a YOLOV8Detector with weights; it describes {ascii(kinds)}")
     if not all(type(number) is int and 0 < number <= _LARGEST_NUMBER for number in numbers):
         raise UserError(f"{file}: its channels, depths and classes expect whole numbers to {_LARGEST_NUMBER}")
-    check_config(file, config)
     try:
-        found = YOLOV8Detector.from_preset(str(folder), bounding_box_format=BOX_FORMAT)
-    except Exception as error:  # Keras raises anything from KeyError to OSError on damaged files
+        if (folder / weights).stat().st_size > _LARGEST_WEIGHTS:
+            raise ValueError(f"its {weights} is larger than {_LARGEST_WEIGHTS >> 20} MiB")
+        del config["weights"]
+        return _converted(net_of_parts(config, (folder / weights).read_bytes()))
+    except Refused as refused:
+        raise UserError(
+            f"{file}: refused, because it asks for {refused}; only known layers are loaded"
+        ) from None
+    except Exception as error:  # Keras raises anything from TypeError to InvalidArgumentError on odd settings
         raise UserError(f"{folder}: cannot be loaded as a preset: {_reason(error)}") from error
-    return _converted(found)
 
 
 def _reason(error: Exception) -> str:

@@ -105,7 +105,10 @@ def _flops(operation) -> int:
         return _NORMALISATION * _size(operation.outputs[0])
     if kind == "Softmax":  # exponentials, their sum, the division
         return 3 * made
-    raise UnknownOperation(f"operation {kind} ({operation.name}): the count does not know what it costs")
+    raise UnknownOperation(
+        f"operation {kind} ({operation.name}): the count does not know what it costs; to say so, edit "
+        "kind/profiling/operations.py"
+    )
 
 
 def _size(tensor) -> int:
