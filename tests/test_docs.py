@@ -120,6 +120,13 @@ def test_links_lead_somewhere(document):
             assert (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("document", ABOUT, ids=lambda path: path.name)
+def test_places_in_the_repository_exist(document):
+    """Whatever is written like a path, `kind/errors.py` or `decom/`, is one."""
+    places = re.findall(r"`([\w./-]+/[\w./-]*)`", document.read_text(encoding="utf-8"))
+    assert [place for place in places if not (REPOSITORY / place).exists()] == []
+
+
 @pytest.fixture
 def desk(tmp_path, request):
     """A folder like the repository's, with the files that documents name."""

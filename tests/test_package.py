@@ -63,6 +63,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert any(re.fullmatch(r"kind/serving/server/page/[^/]+\.html", name) for name in names)
 
 
+def test_the_citation_and_the_changelog_are_of_the_same_version(wheel):
+    version = wheel.name.split("-")[1]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
 @pytest.fixture(scope="module")
 def required(wheel):
     """The wheel's requirements by extra; None is what everybody gets."""

@@ -13,6 +13,7 @@ from benchmarks.public_checkout import networks_of_checkout
 from benchmarks.public_networks import PublicGraph, published_weights
 from benchmarks.public_process import PublicProcess
 from kind.enhancing.enhancer import Enhancer
+from kind.errors import UserError
 
 # The functions that a checkout of KinD's code has, with the calls that such code makes, in small.
 MODEL = """
@@ -141,46 +142,45 @@ def test_every_line_has_its_ratio_to_the_public_graph(untrained_weights, checkou
     assert document.read_text().count("| public graph |") == 4
 
 
-def no_checkout(checkout, tmp_path):
-    return ["--reference", tmp_path / "none"], "no such file; --reference expects a checkout"
+def no_checkout(folder):
+    return folder / "none", "no such file; --reference expects a checkout"
 
 
-def other_code(checkout, tmp_path):
-    (tmp_path / "model.py").write_text("def net(x):\n    return x\n")
-    return ["--reference", tmp_path], "has no function DecomNet or DecomNet_simple"
+def other_code(folder):
+    (folder / "model.py").write_text("def net(x):\n    return x\n")
+    return folder, "has no function DecomNet or DecomNet_simple"
 
 
-def broken_code(checkout, tmp_path):
-    (tmp_path / "model.py").write_text("import tensorflow.contrib.nothing\n")
-    return ["--reference", tmp_path], "cannot be imported: ModuleNotFoundError"
+def broken_code(folder):
+    (folder / "model.py").write_text("import tensorflow.contrib.nothing\n")
+    return folder, "cannot be imported: ModuleNotFoundError"
 
 
-def code_that_ends_the_process(checkout, tmp_path):
-    (tmp_path / "model.py").write_text("import os\nos._exit(3)\n")
-    return ["--reference", tmp_path], "the public graph's process ended with code 3"
+@pytest.mark.parametrize("case", [no_checkout, other_code, broken_code])
+def test_a_folder_that_is_no_checkout_is_named(case, tmp_path):
+    folder, reason = case(tmp_path)
+    with pytest.raises(UserError, match=reason):
+        networks_of_checkout(folder)
 
 
-def unknown_layer(checkout, tmp_path):
+def ends_the_process(checkout):
+    return [
+        "--reference",
+        checkout(first="import os; os._exit(3)"),
+    ], "public graph's process ended with code 3"
+
+
+def unknown_layer(checkout):
     return ["--reference", checkout("separable_conv2d")], "slim.separable_conv2d, which has no stand-in"
 
 
-def nothing_to_compare(checkout, tmp_path):
+def nothing_to_compare(checkout):
     return ["--reference", checkout(), "--no-public"], "contradict each other"
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        no_checkout,
-        other_code,
-        broken_code,
-        code_that_ends_the_process,
-        unknown_layer,
-        nothing_to_compare,
-    ],
-)
-def test_what_cannot_be_done_is_one_line_and_exit_code_2(case, checkout, untrained_weights, tmp_path, capsys):
-    arguments, reason = case(checkout, tmp_path)
+@pytest.mark.parametrize("case", [ends_the_process, unknown_layer, nothing_to_compare])
+def test_what_cannot_be_done_is_one_line_and_exit_code_2(case, checkout, untrained_weights, capsys):
+    arguments, reason = case(checkout)
     assert profile("--no-memory", "--weights", untrained_weights, *arguments) == 2
     output = capsys.readouterr()
     assert output.out == ""
