@@ -74,11 +74,15 @@ def _parser() -> argparse.ArgumentParser:
         "--test",
         type=Path,
         required=True,
-        help="likewise; the same folder is split: every fourth image is tested",
+        help="folder of the same layout; given the folder of --train, every fourth image is the test set",
     )
-    parser.add_argument("--test-dark", type=Path, help="likewise, of images that are dark already")
+    parser.add_argument(
+        "--test-dark", type=Path, help="folder of the same layout with images that are dark already"
+    )
     parser.add_argument("--detector", type=Path, required=True, help="a .keras file, or a run folder")
-    parser.add_argument("--weights", type=Path, help="of the enhancer (default: those that ship)")
+    parser.add_argument(
+        "--weights", type=Path, help="folder of the enhancer's weights (default: those that ship)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for runs, predictions and the table")
     parser.add_argument("--cache", type=Path, help="folder for prepared images (default: OUT/cache)")
     parser.add_argument("--document", type=Path, help=f"Markdown file to write between its {MARKERS} markers")
@@ -87,13 +91,15 @@ def _parser() -> argparse.ArgumentParser:
         "--arms", nargs="+", choices=names, default=names, help="what to compare with dark (default: all)"
     )
     parser.add_argument("--darken", choices=_PRESETS, default="moderate", help="default: %(default)s")
-    parser.add_argument("--twins", type=int, default=3, help="dark twins a photograph (%(default)s)")
+    parser.add_argument(
+        "--twins", type=int, default=3, help="darkened copies of each photograph (default: %(default)s)"
+    )
     parser.add_argument("--size", type=int, default=320, help="the detector's input (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=12, help="of fine-tuning (%(default)s)")
-    parser.add_argument("--batch", type=int, default=8, help="images a step (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=12, help="epochs of fine-tuning (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="global batch size (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=5e-5, help="AdamW's (%(default)s)")
     parser.add_argument("--mosaic", type=float, default=0.0, help="probability of mosaics (%(default)s)")
-    parser.add_argument("--freeze", nargs="*", default=[], help="layers that stay as they are, such as *_bn")
+    parser.add_argument("--freeze", nargs="*", default=[], help="layers that are not trained, such as *_bn")
     parser.add_argument("--freeze-epochs", type=int, default=0, help="with a still backbone (%(default)s)")
     parser.add_argument("--alpha", type=float, default=5.0, help="how much brighter relit is (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of twins, order and augmentation (%(default)s)")

@@ -106,8 +106,7 @@ def _flops(operation) -> int:
     if kind == "Softmax":  # exponentials, their sum, the division
         return 3 * made
     raise UnknownOperation(
-        f"operation {kind} ({operation.name}): the count does not know what it costs; to say so, edit "
-        "kind/profiling/operations.py"
+        f"operation {kind} ({operation.name}) has no cost; add it to kind/profiling/operations.py"
     )
 
 
