@@ -27,9 +27,11 @@ from kind.nn.file_schema import (
     whole,
 )
 from kind.nn.known_layers import LAYERS
+from kind.nn.weights_file import UnreadableWeights
 
 _MODULE = "keras.src.engine.functional"
 _FUNCTIONAL: set[Identity] = {(_MODULE, "Functional", registered) for registered in (None, "Functional")}
+_FUNCTIONAL.add(("kind.nn.network", "Network", "kind>Network"))
 _SEQUENTIAL: set[Identity] = {("keras", "Sequential", None)}
 _DEEPEST, _MOST_LAYERS, _MOST_USES = 8, 4096, 256
 _UNSPOKEN = ({}, {"training": None}, {"mask": None}, {"training": None, "mask": None})
@@ -46,7 +48,8 @@ def build_network(config: object, most_values: int) -> tuple[keras.Model, dict[i
         The network with zeros for weights, and by layer id the class name that the file has for a layer.
 
     Raises:
-        Refused: when the config asks for anything that is not in our tables, or for more variables.
+        Refused: when the config asks for anything that is not in our tables.
+        UnreadableWeights: when it needs more numbers.
     """
     builder = _Builder()
     with _zeros(most_values):
@@ -73,7 +76,7 @@ def _zeros(most_values: int) -> Iterator[None]:
             shape = tf.TensorShape(shape)
             left -= shape.num_elements()
             if left < 0:
-                raise Refused(f"more weights than its arrays hold, {most_values:,} at most")
+                raise UnreadableWeights(f"its arrays hold {most_values:,} numbers at most, too few")
             settings["initial_value"] = lambda: tf.zeros(shape, settings.get("dtype") or tf.float32)
         return next_creator(**settings)
 

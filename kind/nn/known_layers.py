@@ -130,7 +130,7 @@ _ACTIVATION_TABLE = _with_common(of_keras("keras.layers", **_ACTIVATION_LAYERS))
 
 def activation(value):
     """An activation: a function by its name, or a layer that stands for one."""
-    is_layer = isinstance(value, dict) and value.get("class_name") in _ACTIVATION_LAYERS
+    is_layer = isinstance(value, dict) and value.get("module") == "keras.layers"
     return objects(_ACTIVATION_TABLE)(value) if is_layer else _function(value)
 
 

@@ -14,14 +14,13 @@ from pathlib import Path
 import numpy as np
 from tensorflow import keras
 
-import kind.nn.layers
-import kind.nn.subpixel  # noqa: F401  (both say what files may set of their layers)
 from kind.errors import UserError
 from kind.files import atomic_write
 from kind.nn.archive import CONFIG, METADATA, WEIGHTS, Archive, UnreadableArchive
 from kind.nn.file_schema import Refused
 from kind.nn.graph_builder import build_network
 from kind.nn.interfaces import WrongNetwork, check_interface
+from kind.nn.network import Network
 from kind.nn.weights_file import UnreadableWeights, read_arrays, write_arrays
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -64,16 +63,21 @@ def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dic
 def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False) -> None:
     """Writes architecture and weights to one `.keras` file, wholly or not at all.
 
-    `keras.models.load_model` opens it as well, when this package is installed: each of our layers is written
-    with the module that it is in, which Keras imports.
+    `keras.models.load_model` opens it as well where this package is installed, see `kind.nn.network`.
 
     Args:
         net: a functional model of layers that `load_net` takes.
         path: ends in `.keras`.
         half_precision: store the weights as float16, compressed: less than half the size. Loading gives
             float32 variables again, rounded to 11 significant bits.
+
+    Raises:
+        ValueError: when two networks inside it share a layer that has weights, which the file cannot say.
     """
     config = _plain(keras.saving.serialize_keras_object(net))
+    if config["class_name"] == "Functional":
+        names = {"module": Network.__module__, "class_name": "Network", "registered_name": "kind>Network"}
+        config.update(names)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     arrays = {name: _stored(variable, half_precision) for name, variable in _variables(net, {}).items()}
     method = zipfile.ZIP_DEFLATED if half_precision else zipfile.ZIP_STORED
@@ -173,6 +177,8 @@ def _variables(net: keras.Model, class_names: dict[int, str]) -> dict[str, objec
         used: dict[str, int] = {}
         for layer in layers:
             if id(layer) in seen:
+                if layer.weights:
+                    raise ValueError(f"layer {layer.name!r} belongs to two networks; a file keeps it in one")
                 continue
             seen.add(id(layer))
             name = _snake_case(class_names.get(id(layer), type(layer).__name__))

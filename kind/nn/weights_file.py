@@ -55,6 +55,7 @@ def write_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     """
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
+        file.create_group("vars")  # Keras expects the variables of the network itself, which are none
         for name, values in arrays.items():
             file.create_dataset(name, data=values)
     return content.getvalue()
