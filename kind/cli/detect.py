@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
+from kind.detection.label_files import FORMATS
 from kind.errors import UserError
 from kind.images.photo import Photo, write_photo
 
@@ -60,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_writing_arguments(parser)
     add_workers_argument(parser)
     parser.add_argument(
+        "--labels",
+        choices=tuple(FORMATS),
+        nargs="+",
+        default=(),
+        help="also write the boxes as " + "; ".join(f"{form}: {text}" for form, text in FORMATS.items()),
+    )
+    parser.add_argument(
         "--sheets", action="store_true", help="also write each photograph side by side with its detections"
     )
 
@@ -89,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         quality=arguments.quality,
         workers=arguments.workers,
         sheets=arguments.sheets,
+        labels=arguments.labels,
     )
 
 
@@ -103,6 +112,7 @@ def search(
     quality: int = 95,
     workers: int = 1,
     sheets: bool = False,
+    labels: Collection[str] = (),
 ) -> int:
     """Searches one photograph after another, prints a table, and writes all detections.
 
@@ -116,6 +126,7 @@ def search(
         quality: of JPEG and WebP, 1 to 100.
         workers: see `kind.cli.pipelined.Pipeline`.
         sheets: also write each photograph side by side with its detections.
+        labels: annotation formats to write too, of `kind.detection.label_files.FORMATS`.
 
     Returns:
         0 when all photographs were searched, 1 when some could not be, 2 when none could.
@@ -144,24 +155,30 @@ def search(
         return work_through(jobs, work, "boxes", workers)
     finally:  # an interruption keeps what was found
         if searched:
-            write_detections(jobs[0].target.parent, searched, net.class_names)
+            write_detections(jobs[0].target.parent, searched, net.class_names, labels)
 
 
-def write_detections(folder: Path, searched: Sequence, class_names: Sequence[str]) -> None:
-    """Writes all detections to a folder as JSON and CSV, and prints how many there are.
+def write_detections(
+    folder: Path, searched: Sequence, class_names: Sequence[str], labels: Collection[str] = ()
+) -> None:
+    """Writes all detections to a folder as JSON, CSV and label files, and prints how many there are.
 
     Args:
         folder: is there already.
         searched: `kind.detection.results.Searched` for each photograph.
         class_names: by class number.
+        labels: annotation formats, of `kind.detection.label_files.FORMATS`.
 
     Raises:
         UserError: when the folder cannot be written to.
     """
+    from kind.detection.label_files import write_labels
     from kind.detection.results import write_results
 
     try:
         files = write_results(folder, searched, class_names)
+        for form in labels:
+            files += write_labels(folder, form, searched, class_names)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
     boxes = sum(len(entry.found.scores) for entry in searched)

@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser = sources.add_parser("yolov8", help=text, description=text)
     parser.add_argument("file", metavar="FILE.pt", help="what torch.save wrote; nothing in it is executed")
     _add_detector_arguments(parser, "those of the file", _import_yolov8)
+    text = "a YOLOX detector, sizes nano to x, from its authors' ONNX file"
+    parser = sources.add_parser("yolox", help=text, description=text)
+    parser.add_argument("file", metavar="FILE.onnx", help="read without the onnx package; nothing in it runs")
+    _add_detector_arguments(parser, "COCO's", _import_yolox, "FILE.keras or DIR")
     text = "a KerasCV preset with YOLOv8's backbone, by name; the first time it is downloaded"
     parser = sources.add_parser("keras-cv", help=text, description=text)
     parser.add_argument("preset", metavar="PRESET", help="for example yolo_v8_s_backbone_coco")
@@ -62,9 +66,13 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_detector_arguments(
-    parser: argparse.ArgumentParser, classes: str, function: Callable[[argparse.Namespace], int]
+    parser: argparse.ArgumentParser,
+    classes: str,
+    function: Callable[[argparse.Namespace], int],
+    out: str = "FILE.keras",
 ) -> None:
-    parser.add_argument("--out", metavar="FILE.keras", required=True, help="the detector's file")
+    where = "the detector's file" + (", or a folder for detector.keras" if "DIR" in out else "")
+    parser.add_argument("--out", metavar=out, required=True, help=where)
     parser.add_argument(
         "--classes",
         metavar="NAME",
@@ -81,6 +89,13 @@ def _import_yolov8(arguments: argparse.Namespace) -> int:
     return _write_detector(detector_from_yolov8(arguments.file, arguments.classes), out, arguments.file)
 
 
+def _import_yolox(arguments: argparse.Namespace) -> int:
+    out = _detector_file(arguments.out, folder=True)
+    from kind.detection.published import detector_from_yolox
+
+    return _write_detector(detector_from_yolox(arguments.file, arguments.classes), out, arguments.file)
+
+
 def _import_preset(arguments: argparse.Namespace) -> int:
     out = _detector_file(arguments.out)
     from kind.detection.published import detector_from_preset
@@ -88,8 +103,10 @@ def _import_preset(arguments: argparse.Namespace) -> int:
     return _write_detector(detector_from_preset(arguments.preset, arguments.classes), out, arguments.preset)
 
 
-def _detector_file(name: str) -> Path:
-    """The --out of a detector; checked before anything slow is imported."""
+def _detector_file(name: str, folder: bool = False) -> Path:
+    """The --out of a detector, also a folder if so said; checked before anything slow is imported."""
+    if folder and (Path(name).is_dir() or not Path(name).suffix):
+        return Path(name) / "detector.keras"
     if Path(name).suffix != ".keras" or Path(name).is_dir():
         raise UserError(f"{name}: expected a file that ends in .keras for --out")
     return Path(name)
@@ -106,7 +123,7 @@ def _write_detector(net: Detector, out: Path, source: str) -> int:
     names = net.class_names
     shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
     size = size_name(proportions_of(net))
-    print(f"detector: {out} (YOLOv8 {size}, {len(names)} classes: {shown}), from {source}")
+    print(f"detector: {out} ({size}, {len(names)} classes: {shown}), from {source}")
     return 0
 
 

@@ -212,7 +212,8 @@ def add_detector_argument(parser: argparse.ArgumentParser, default: str = "the s
         "--detector",
         type=Path,
         metavar="FILE",
-        help=f"detector: a .keras file or a run folder (default: {default})",
+        help=".keras file, run folder, or KerasCV preset: its name, such as yolo_v8_m_pascalvoc, or a folder "
+        f"with a saved one (default: {default})",
     )
 
 
