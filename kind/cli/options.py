@@ -268,11 +268,8 @@ def add_threshold_arguments(
         help="maximum number of boxes per photograph; crowds need thousands (default: %(default)s)",
     )
     parser.add_argument(
-        image_size,
-        action=Checked,
+        image_size,  # checked by `Thresholds`, as it is from Python
         type=int,
-        accepts=lambda size: size > 0 and size % DETECTOR_MULTIPLE == 0,
-        expected=f"a multiple of {DETECTOR_MULTIPLE}",
         dest="detector_image_size",
         metavar="PIXELS",
         help=f"longer side of the detector's input, a multiple of {DETECTOR_MULTIPLE}; larger finds smaller "
