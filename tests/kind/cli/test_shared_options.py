@@ -1,0 +1,76 @@
+"""Options that several commands share: one declaration, one check, no abbreviations."""
+
+import argparse
+
+import pytest
+
+from kind.cli.main import COMMANDS, main, make_parser
+from kind.cli.options import Parser
+from kind.errors import UserError
+
+
+def parsers(parser=None, name=""):
+    """Every parser of the command line with its name."""
+    parser = parser or make_parser()
+    yield name, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, below in action.choices.items():
+                yield from parsers(below, f"{name} {word}".strip())
+
+
+@pytest.mark.parametrize(
+    "name, parser", list(parsers()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_no_parser_takes_abbreviations(name, parser):
+    assert isinstance(parser, Parser) and not parser.allow_abbrev
+
+
+def test_sub_commands_of_sub_commands_take_none_either(capsys):
+    below = Parser().add_subparsers().add_parser("a").add_subparsers().add_parser("b")
+    below.add_argument("--alpha")
+    with pytest.raises(SystemExit):
+        below.parse_args(["--alp", "3"])
+
+
+@pytest.mark.parametrize("option", ["--variant", "--precision", "--weights", "--alpha", "--fusion", "--seed"])
+def test_an_option_is_the_same_wherever_it_is(option):
+    found = {}  # `evaluate enhance` compares several: its options take [NAME=]DIR and more than one
+    for name, parser in parsers():
+        for action in parser._actions:
+            if (
+                option in action.option_strings
+                and name.split(" ")[0] in COMMANDS
+                and name != "evaluate enhance"
+            ):
+                kind = tuple(action.choices) if action.choices else action.type
+                found.setdefault(kind, []).append(name)
+    assert len(found) == 1, found
+
+
+def test_a_size_of_the_detectors_input_has_a_new_name_and_the_old_one_still_works(capsys):
+    words = ["detect", "in.png", "--out", "out"]
+    assert make_parser().parse_args([*words, "--image-size", "64"]).detector_image_size == 64
+    assert capsys.readouterr().err == ""
+    assert make_parser().parse_args([*words, "--size", "64"]).detector_image_size == 64
+    assert "--size is deprecated; use --image-size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option, value, shown",
+    [
+        ("--alpha", "-1", "-1.0"),
+        ("--alpha", "nan", "nan"),
+        ("--quality", "101", "101"),
+        ("--workers", "65", "65"),
+    ],
+)
+def test_a_value_out_of_range_is_one_line_that_names_the_option(option, value, shown, capsys):
+    assert main(["enhance", "in.png", "--out", "out", option, value]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"kind: {option} expects") and line.endswith(f"received {shown}")
+
+
+def test_a_value_out_of_range_can_be_caught():
+    with pytest.raises(UserError, match="--seed expects a number from 0 to 2147483647, received -1"):
+        make_parser().parse_args(["darken", "in.png", "--out", "out", "--seed", "-1"])

@@ -1,0 +1,53 @@
+"""The table of variants, and loading by what it says."""
+
+import pkgutil
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from kind.cli.main import make_parser
+from kind.cli.pack import _STAGES
+from kind.enhancing import variants
+from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.variants import VARIANTS, Variant
+from kind.errors import UserError
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_line_of_the_table_is_what_is_loaded(name, untrained_weights):
+    enhancer = Enhancer.load(untrained_weights, variant=name)
+    assert type(enhancer) is pkgutil.resolve_name(VARIANTS[name].enhancer)
+    assert enhancer.variant == name
+    assert tuple(enhancer.originals) == VARIANTS[name].stages
+    assert enhancer.own_alpha == VARIANTS[name].own_alpha
+    assert set(VARIANTS[name].stages) <= set(_STAGES)
+
+
+def test_a_preset_is_a_variant_or_a_folder_of_one(untrained_weights, tmp_path):
+    for name in VARIANTS:
+        assert Enhancer.from_preset(name).variant == name
+    assert Enhancer.from_preset(untrained_weights).variant == "kind"  # it holds both
+    shutil.copy(untrained_weights / "lite.keras", tmp_path)
+    assert Enhancer.from_preset(str(tmp_path)).variant == "lite"
+    for wrong in (tmp_path / "none", "brightest"):
+        with pytest.raises(
+            UserError, match="one of the presets kind, lite, or a folder with any of decom.keras"
+        ):
+            Enhancer.from_preset(wrong)
+    with pytest.raises(ValueError, match="variant expects one of kind, lite; received 'brightest'"):
+        Enhancer.load(variant="brightest")
+
+
+def test_one_entry_is_all_that_a_new_variant_needs(monkeypatch):
+    entry = Variant(VARIANTS["lite"].enhancer, ("lite",), "5", "a third one")
+    monkeypatch.setitem(variants.VARIANTS, "third", entry)
+    assert type(Enhancer.load(variant="third")).__name__ == entry.enhancer.partition(":")[2]
+    for command in (["enhance", "x", "--out", "y"], ["detect", "x", "--out", "y"], ["export", "--out", "y"]):
+        assert make_parser().parse_args([*command, "--variant", "third"]).variant == "third"
+
+
+def test_the_table_needs_no_tensorflow():
+    script = "import sys, kind.enhancing.variants; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
