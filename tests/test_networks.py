@@ -6,24 +6,28 @@ import sys
 import numpy as np
 import pytest
 
-from kind.decom.model import decomposition_net
-from kind.illumination.model import adjustment_net
+from kind.cli.stages import STAGES, PairStage
 from kind.nn.saving import load_net, save_net, weights_digest
-from kind.restoration.msia import msia
-from kind.restoration.unet import unet
 
+#: Parameters as published, of the networks that are.
+PARAMETERS = {
+    "decomposition": 235_876,
+    "restoration_unet": 7_760_739,
+    "adjustment": 19_393,
+    "restoration_msia": 8_023_079,
+}
 NETWORKS = {
-    "decomposition": (decomposition_net, 235_876),
-    "unet": (unet, 7_760_739),
-    "adjustment": (adjustment_net, 19_393),
-    "msia": (msia, 8_023_079),
+    name: build
+    for entry in STAGES.values()
+    if isinstance(entry, PairStage)
+    for name, build in entry.spec().networks.items()
 }
 SIZES = [(1, 1), (1, 40), (2, 3), (5, 4), (16, 16), (17, 23), (31, 8)]
 
 
 @pytest.fixture(scope="module")
 def nets():
-    return {name: build() for name, (build, _) in NETWORKS.items()}
+    return {name: build() for name, build in NETWORKS.items()}
 
 
 def inputs_of(net, height, width, batch=1):
@@ -38,9 +42,13 @@ def as_list(outputs):
     return outputs if isinstance(outputs, (list, tuple)) else [outputs]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_the_number_of_parameters_is_the_published_one(nets, name):
-    assert nets[name].count_params() == NETWORKS[name][1]
+    assert nets[name].count_params() == PARAMETERS[name]
+
+
+def test_networks_are_listed_under_their_own_names(nets):
+    assert {name: net.name for name, net in nets.items()} == {name: name for name in nets}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -20,6 +20,7 @@ from kind.cli import (
     runs,
     scenes,
     serve,
+    train,
 )
 from kind.errors import UserError
 
@@ -31,6 +32,7 @@ COMMANDS = {
     "detect": (detect, "find objects in dark photographs"),
     "evaluate": (evaluate, "score enhancement and detectors"),
     "doctor": (doctor, "look at a paired data set before training on it"),
+    "train": (train, "train one stage, or resume its run"),
     "runs": (runs, "list training runs with their best figures"),
     "darken": (darken, "make photographs as dark as a camera at night would"),
     "scenes": (scenes, "make a data set for a detector, of simple objects over photographs"),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow import keras
@@ -17,7 +18,9 @@ from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.distribution import ChiefsWord, is_chief
 from kind.training.progress import Progress
 from kind.training.run_folder import RunFolder
-from kind.training.stage import Stage
+from kind.training.stage import NOT_FINITE, Stage
+
+_SPELLING = {"nan": "NaN", "-nan": "NaN", "inf": "Inf", "-inf": "-Inf"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,24 @@ class Datasets:
     validation: tf.data.Dataset
     previews: Sequence[dict[str, tf.Tensor]]
     images_of: Callable[[int, int], list[str]]
+
+
+class Prepared(NamedTuple):
+    """All that a run needs.
+
+    Attributes:
+        stage: the class that `make_stage` makes, which says what counts as best.
+        make_stage: builds the stage with the weights to start from, in the strategy's scope.
+        datasets: what it is fed.
+        data: for each part of the data set, a digest of each sample by its name.
+        given: what the result depends on besides settings and data, such as the weights of given networks.
+    """
+
+    stage: type[Stage]
+    make_stage: Callable[[], Stage]
+    datasets: Datasets
+    data: dict[str, dict[str, str]]
+    given: dict[str, Any]
 
 
 def train(
@@ -117,15 +138,30 @@ def _explained(stage: Stage, datasets: Datasets):
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = re.search(r"(loss term \w+|gradient of the loss) : Tensor had (\w+)", error.message)
-        if not found:
+        what = _not_finite(error.message)
+        if not what:
             raise
         epoch, step = divmod(int(stage.grouped_optimizer.steps.numpy()), datasets.steps)
         raise UserError(
-            f"stopped at epoch {epoch + 1}, step {step + 1}: {found[1]} is {found[2]}; the batch was "
+            f"stopped at epoch {epoch + 1}, step {step + 1}: {what}; the batch was "
             f"{', '.join(datasets.images_of(epoch, step))}. The folder keeps the last good state: look at "
             "these images, or start anew with a lower --learning-rate or with --clip-norm 1"
         ) from error
+
+
+def _not_finite(message: str) -> str | None:
+    """What a training step found not to be finite, by TensorFlow's message about it."""
+    if gradient := re.search(r"gradient of the loss : Tensor had (\w+)", message):
+        return f"gradient of the loss is {gradient[1]}"
+    found = re.search(rf"\[{NOT_FINITE}\]((?: \[[^\]]*\])+)", message)
+    if not found:
+        return None
+    parts = [_SPELLING.get(part, part) for part in re.findall(r"\[([^\]]*)\]", found[1])]
+    terms = dict(zip(parts[::2], parts[1::2]))
+    guilty = [name for name, value in terms.items() if value in _SPELLING.values()]
+    # The total is only the sum of the others, unless it alone is not finite.
+    name = next((name for name in guilty if name != "loss"), "loss")
+    return f"loss term {name} is {terms[name]} ({', '.join(' '.join(term) for term in terms.items())})"
 
 
 def _validation_epochs(epochs: int, every: int) -> set[int]:

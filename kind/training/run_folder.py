@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -12,19 +13,19 @@ from typing import IO, Any
 
 from kind.errors import UserError, listed
 from kind.files import atomic_write
+from kind.training.config import OLD_NAMES
 
 try:
     import fcntl
 except ImportError:  # Windows has no such locks: there nothing keeps two processes out of one folder
     fcntl = None
 
-_MOST_NAMED = 3
+#: Beside packed weights: what each network was trained with, by the stem of its file.
+TRAINING_FILE = "training.json"
+_DIGEST_LENGTH = 24
 
 #: Settings that older run folders record under another name.
-RENAMED_SETTINGS = {
-    "dissimilarity_weight": "ssim_weight",
-    "optimiser": "optimizer",
-}
+RENAMED_SETTINGS = {**OLD_NAMES, "fork": "init_from", "fork_partly": "init_partly"}
 
 
 class RunFolder:
@@ -67,7 +68,7 @@ class RunFolder:
             if changed:
                 raise UserError(
                     f"{self.path}: belongs to another run: {'; '.join(changed)}. Give the same settings and "
-                    f"data to go on, or --run NEW --fork {self.path} to start anew from its weights"
+                    f"data to go on, or --run NEW --init-from {self.path} to start anew from its weights"
                 )
         elif self.path.is_dir() and any(path.name != "data.json" for path in self.path.glob("[!.]*")):
             raise UserError(f"{self.path}: holds files but no config.json; give --run a new or empty folder")
@@ -80,8 +81,8 @@ class RunFolder:
             self._keep_others_out(lock)
             try:
                 if not self.config_file.is_file():
-                    _write_json(self.data_file, data)
-                    _write_json(self.config_file, config)
+                    write_json(self.data_file, data)
+                    write_json(self.config_file, config)
             except OSError as error:
                 raise self._unwritable(error) from error
             yield
@@ -136,7 +137,9 @@ def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
 
 def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What has changed between two flat dictionaries, one phrase for each name."""
-    recorded = {RENAMED_SETTINGS.get(name, name): value for name, value in recorded.items()}
+    # A name that is still in use was not renamed: other stages than the detector's have patches.
+    renamed = {old: new for old, new in RENAMED_SETTINGS.items() if new in now and old not in now}
+    recorded = {renamed.get(name, name): value for name, value in recorded.items()}
     return [
         f"{name} was {recorded.get(name)!r}, now {now.get(name)!r}"
         for name in [*recorded, *(name for name in now if name not in recorded)]
@@ -155,9 +158,7 @@ def data_differences(recorded: dict[str, dict[str, str]], now: dict[str, dict[st
             "changed": {name for name in after.keys() & before.keys() if after[name] != before[name]},
         }
         texts = [
-            f"{len(names)} {what} ({listed(sorted(names), _MOST_NAMED)})"
-            for what, names in groups.items()
-            if names
+            f"{len(names)} {what} ({listed(sorted(names), 3)})" for what, names in groups.items() if names
         ]
         if texts:
             phrases.append(f"{part} data: {', '.join(texts)}")
@@ -178,6 +179,39 @@ def best_weights(run_or_file: str | Path) -> Path:
     raise UserError(f"{path}: expected a .keras file or a run folder that holds best.keras")
 
 
+def training_record(run_or_file: str | Path) -> dict[str, Any]:
+    """What `kind pack` keeps of the run that a network comes from.
+
+    Args:
+        run_or_file: a run folder, or a `.keras` file in one or in a folder with `training.json`.
+
+    Returns:
+        "validation_every", and "data", a digest of the data set; empty where nothing is recorded.
+
+    Raises:
+        UserError: when a record is damaged.
+    """
+    path = Path(run_or_file)
+    folder = path if path.is_dir() else path.parent
+    if (folder / "config.json").is_file():
+        run = RunFolder(folder)
+        every = read_json(run.config_file).get("validation_every")
+        data = json.dumps(read_json(run.data_file), sort_keys=True) if run.data_file.is_file() else None
+        digest = data and hashlib.sha256(data.encode()).hexdigest()[:_DIGEST_LENGTH]
+        return {"validation_every": every, "data": digest}
+    return read_training_json(folder).get(path.stem, {})
+
+
+def read_training_json(folder: Path) -> dict[str, dict[str, Any]]:
+    """The records of a folder of packed weights by network; empty without a file.
+
+    Raises:
+        UserError: when the file is damaged.
+    """
+    file = folder / TRAINING_FILE
+    return read_json(file) if file.is_file() else {}
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Reads one of a run folder's JSON files.
 
@@ -185,13 +219,17 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: when it is missing or damaged.
     """
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        values = json.loads(path.read_text())
+        if not isinstance(values, dict):
+            raise ValueError(f"expected an object, found {type(values).__name__}")
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: not a readable JSON file of a run folder; give --run a new folder"
         ) from error
+    return values
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Writes a JSON file, wholly or not at all."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n")
