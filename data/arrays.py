@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from kind.errors import UserError, listed
-from kind.files import atomic_write
+from kind.files import atomic_write, remove_leftovers
 
 _SCALE = 65535.0
 _WHOLE, _MISSING, _DAMAGED = "whole", "missing", "damaged"
@@ -64,6 +64,8 @@ def find_unusable(files: Mapping[str, int]) -> set[str]:
     Returns:
         The files that are missing, damaged, or of an older format that could not tell.
     """
+    for folder in {Path(path).parent for path in files}:
+        remove_leftovers(folder)
     with ThreadPoolExecutor() as pool:
         states = dict(zip(files, pool.map(_state, files.keys(), files.values())))
     damaged = [path for path, state in states.items() if state == _DAMAGED]

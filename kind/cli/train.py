@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
     from kind.training.loop import Prepared
     from kind.training.stage import Stage
 
-_DONE, _USER_ERROR, _INTERRUPTED = 0, 2, 130
+_DONE, _USER_ERROR, _INTERRUPTED, _TERMINATED = 0, 2, 130, 128 + signal.SIGTERM
+_RESUME = "the same command resumes from the last checkpoint"
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by SIGTERM."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,16 +50,20 @@ def run(arguments: argparse.Namespace, command: str = "kind train") -> int:
         command: what the user typed, for messages.
 
     Returns:
-        The exit code: 0, or 130 when interrupted.
+        The exit code: 0, 130 when interrupted, 143 when terminated.
 
     Raises:
         UserError: when the user has to mend something.
     """
-    try:
-        _train(arguments)
-    except KeyboardInterrupt:
-        print(f"{command}: interrupted; the same command resumes from the last checkpoint", file=sys.stderr)
-        return _INTERRUPTED
+    with _terminable():
+        try:
+            _train(arguments)
+        except Terminated:
+            print(f"{command}: terminated; {_RESUME}", file=sys.stderr)
+            return _TERMINATED
+        except KeyboardInterrupt:
+            print(f"{command}: interrupted; {_RESUME}", file=sys.stderr)
+            return _INTERRUPTED
     return _DONE
 
 
@@ -63,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: the command line after the program's name; None takes the process's own.
 
     Returns:
-        The exit code: 0; 2 when the user has to mend something; 130 when interrupted.
+        The exit code: 0; 2 when the user has to mend something; 130 when interrupted, 143 when terminated.
     """
     flags = make_parser().parse_args(arguments)
     try:
@@ -78,6 +89,23 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train_stage.py", description=__doc__, allow_abbrev=False)
     add_arguments(parser)
     return parser
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM end the block as Ctrl-C does: temporary files are removed, one line is printed."""
+
+    def terminate(number: int, frame: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # only that one may choose
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _add_run_arguments(stage: argparse.ArgumentParser) -> None:
@@ -154,9 +182,10 @@ def _train(flags: argparse.Namespace) -> None:
             stack.enter_context(folder.opened(description, prepared.data))
         own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
         make_stage = partial(_initialised, prepared.make_stage, flags.init_from, flags.init_partly)
-        train(make_stage, prepared.datasets, own, strategy=strategy, backup_folder=folder.backup)
+        train(make_stage, prepared.datasets, own, strategy=strategy, checkpoints_of=folder)
     if chief:
-        print(f"{folder.path}: {config.epochs} epochs done; the best network is {folder.best_file}")
+        verb = "is" if folder.best_file.is_file() else "is missing:"
+        print(f"{folder.path}: {config.epochs} epochs done; the best network {verb} {folder.best_file}")
 
 
 def _initialised(make_stage: Callable[[], Stage], init_from: Path | None, partly: bool) -> Stage:

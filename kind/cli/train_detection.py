@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         metavar="FILE-OR-SIZE",
-        help="detector to start from: a .keras file or run folder, or for a new one its size: tiny, n, s, m, l, x, "
-        "yolox-nano … yolox-x",
+        help="detector to start from: a .keras file or run folder, or for a new one its size: tiny, n, s, m, "
+        "l, x, yolox-nano … yolox-x",
     )
     parser.add_argument(
         "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kind.errors import UserError, listed
-from kind.files import atomic_write
+from kind.files import atomic_write, remove_leftovers
 from kind.training.config import OLD_NAMES
 
 try:
@@ -79,6 +79,9 @@ class RunFolder:
             raise self._unwritable(error) from error
         with lock:
             self._keep_others_out(lock)
+            for folder in (self.path, self.samples, self.backup):
+                remove_leftovers(folder, locked=fcntl is not None)
+            self.check_places()
             try:
                 if not self.config_file.is_file():
                     write_json(self.data_file, data)
@@ -92,23 +95,61 @@ class RunFolder:
         with open(self.metrics_file, "a") as file:
             file.write(json.dumps(record) + "\n")
 
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """The lines so far; a last line that was cut off by a kill is left out."""
-        if not self.metrics_file.is_file():
+    def read_metrics(self, *, strict: bool = False) -> list[dict[str, Any]]:
+        """The lines so far, up to one that was cut off by a kill or damaged.
+
+        Args:
+            strict: refuse a damaged file.
+
+        Raises:
+            UserError: when `strict`, and a line that was written to its end is no record of an epoch.
+        """
+        try:
+            lines = self.metrics_file.read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise UserError(f"{self.metrics_file}: cannot be read ({error.strerror})") from error
         records = []
-        for line in self.metrics_file.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
+        for number, line in enumerate(lines, start=1):
+            record = _record(line)
+            if record is None:
+                if strict and line.endswith(b"\n"):
+                    raise UserError(f"{self.metrics_file}: line {number} is no record of an epoch")
                 break
+            records.append(record)
         return records
+
+    def write_metrics(self, records: list[dict[str, Any]]) -> None:
+        """Makes the file hold these lines and no others."""
+        with atomic_write(self.metrics_file) as temporary:
+            temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
 
     def forget_after(self, epoch: int) -> None:
         """Drops the lines of epochs that will be run again."""
-        kept = [record for record in self.read_metrics() if record["epoch"] <= epoch]
-        with atomic_write(self.metrics_file) as temporary:
-            temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
+        self.write_metrics([record for record in self.read_metrics() if record["epoch"] <= epoch])
+
+    def has_begun(self) -> bool:
+        """Whether an epoch was finished here, whatever is left of it."""
+        traces = (self.metrics_file, self.best_file, self.last_file)
+        return any(path.is_file() and path.stat().st_size for path in traces)
+
+    def check_places(self) -> None:
+        """Refuses folders where files belong, and files where folders do, before anything is written.
+
+        Raises:
+            UserError: naming the first one.
+        """
+        files = [self.metrics_file, self.curves_file, *self.path.glob("*.keras"), *self.path.glob("*.json")]
+        folders = [self.backup, self.samples, self.path / "train", self.path / "validation"]
+        if self.backup.is_dir():
+            files += [path for path in self.backup.iterdir() if not path.name.endswith("_temp")]
+        for path in files:
+            if path.is_dir():
+                raise UserError(f"{path}: a folder, where the run has a file; remove it or move it away")
+        for path in folders:
+            if path.exists() and not path.is_dir():
+                raise UserError(f"{path}: a file, where the run has a folder; remove it or move it away")
 
     def best(self, monitor: str, higher_is_better: bool) -> tuple[int, float] | None:
         """The epoch and value of the best monitored figure so far; the earlier one of two equals."""
@@ -127,6 +168,16 @@ class RunFolder:
             raise UserError(
                 f"{self.path}: another process is training in this folder; let it finish"
             ) from None
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """One line of `metrics.jsonl`; None when it is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    is_record = isinstance(record, dict) and type(record.get("epoch")) is int
+    return record if is_record and all(isinstance(value, (int, float)) for value in record.values()) else None
 
 
 def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
