@@ -22,6 +22,7 @@ from kind.cli.stages import STAGES
 from kind.data.generated_scenes import write_scenes
 from kind.enhancing.enhancer import Enhancer
 from kind.nn.saving import load_net, save_net
+from kind.training.manifest import checkpoint_epochs
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--batch", "2", "--patch", "16", "--validation-every", "3"]
@@ -141,6 +142,19 @@ def test_a_killed_run_ends_like_an_undisturbed_one(work, tmp_path):
     assert hits >= 1, f"seed {seed}: it was too quick to be killed"
     finish(start(arguments(work, "illumination", tmp_path / "killed", *settings)))
     assert differences(outcome(tmp_path / "whole"), outcome(tmp_path / "killed")) == set(), f"seed {seed}"
+
+
+def test_a_terminated_run_says_so_and_resumes(work, tmp_path):
+    settings = ["--epochs", "4000", "--validate-epochs", "1"]
+    process = start(arguments(work, "illumination", tmp_path / "run", *settings))
+    while process.poll() is None and len(lines_of(tmp_path / "run")) < 2:
+        time.sleep(0.01)
+    process.terminate()
+    output, _ = process.communicate()
+    assert process.returncode == 143 and "Traceback" not in output
+    assert "train_stage.py: terminated; the same command resumes from the last checkpoint" in output
+    assert not list((tmp_path / "run").rglob(".*.keras"))
+    assert max(checkpoint_epochs(tmp_path / "run" / "backup")) >= 1
 
 
 @pytest.mark.slow

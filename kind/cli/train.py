@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from kind.cli.options import add_old_name
 from kind.cli.stages import STAGES, Surroundings
 from kind.errors import UserError
+from kind.reports.progress import Progress
 from kind.training.config import OLD_NAMES, StageConfig, add_flags, config_from_flags, flag_of
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _train(flags: argparse.Namespace) -> None:
     tf.config.experimental.enable_op_determinism()
 
     surroundings = Surroundings(
-        flags.data, flags.quick, flags.cache or default_cache(), strategy.num_replicas_in_sync, _show_progress
+        flags.data, flags.quick, flags.cache or default_cache(), strategy.num_replicas_in_sync, _shown()
     )
     prepared = entry.prepare(flags, config, surroundings)
     description = _description(flags, config, prepared)
@@ -217,8 +218,13 @@ def _description(flags: argparse.Namespace, config: StageConfig, prepared: Prepa
     )
 
 
-def _show_progress(what: str, done: int, total: int) -> None:
-    if done == total:
-        print(f"{what}: {total} done", file=sys.stderr, flush=True)
-    elif sys.stderr.isatty():
-        print(f"{what} {done}/{total}", end="\r", file=sys.stderr, flush=True)
+def _shown() -> Callable[[str, int, int], None]:
+    """Shows each part of the preparation on a bar of its own."""
+    bars: dict[str, Progress] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if done == 1 or what not in bars:
+            bars[what] = Progress(what)
+        bars[what](done, total)
+
+    return show
