@@ -280,7 +280,9 @@ def test_a_fork_starts_from_the_best_weights(work, decom_run, tmp_path, capsys):
     assert json.loads((tmp_path / "fork" / "config.json").read_text())["init_from"] == str(decom_run)
     capsys.readouterr()
     command = arguments(work, "illumination", tmp_path / "other", "--init-from", str(decom_run))
-    assert "do not fit adjustment: conv_1" in refused(capsys, command)
+    message = refused(capsys, command)
+    assert f"{decom_run / 'best.keras'}: holds 'decomposition'; expected 'adjustment': " in message
+    assert "do not fit adjustment: conv_1" in message
 
 
 def test_joint_training_leaves_networks_that_the_enhancer_loads(work, tmp_path):

@@ -197,7 +197,12 @@ def _initialised(make_stage: Callable[[], Stage], init_from: Path | None, partly
 
     stage = make_stage()
     if init_from:
-        left = take_weights(stage.net, load_net(best_weights(init_from)), partly=partly)
+        file = best_weights(init_from)
+        source = load_net(file)
+        try:
+            left = take_weights(stage.net, source, partly=partly)
+        except UserError as error:
+            raise UserError(f"{file}: holds {source.name!r}; expected {stage.net.name!r}: {error}") from error
         if left:
             print(f"--init-partly: re-initialised: {', '.join(left)}", file=sys.stderr)
     return stage
