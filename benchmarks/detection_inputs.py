@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from kind.constants import DARKENING_PRESETS, DEFAULT_ALPHA
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from kind.detection.predictor import Predictor
 
 MARKERS = "detection_inputs"
-_PRESETS = ("dusk", "moderate", "published")
 _LEAST_CONFIDENCE = 0.001
 
 
@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--arms", nargs="+", choices=names, default=names, help="what to compare with dark (default: all)"
     )
-    parser.add_argument("--darken", choices=_PRESETS, default="moderate", help="default: %(default)s")
+    parser.add_argument(
+        "--darken", choices=DARKENING_PRESETS, default="moderate", help="default: %(default)s"
+    )
     parser.add_argument(
         "--twins", type=int, default=3, help="darkened copies of each photograph (default: %(default)s)"
     )
@@ -101,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mosaic", type=float, default=0.0, help="probability of mosaics (%(default)s)")
     parser.add_argument("--freeze", nargs="*", default=[], help="layers that are not trained, such as *_bn")
     parser.add_argument("--freeze-epochs", type=int, default=0, help="with a still backbone (%(default)s)")
-    parser.add_argument("--alpha", type=float, default=5.0, help="how much brighter relit is (%(default)s)")
+    parser.add_argument(
+        "--alpha", type=float, default=DEFAULT_ALPHA, help="how much brighter relit is (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of twins, order and augmentation (%(default)s)")
     return parser
 

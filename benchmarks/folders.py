@@ -86,14 +86,11 @@ def _measure(enhancer, flags: argparse.Namespace, folder: Path, format: str) -> 
 
 def _folder(enhancer, jobs, workers: int) -> Callable[[], None]:
     """What `kind enhance --workers N` does once the networks are loaded."""
-    from kind.cli.jobs import work_through
-    from kind.cli.relighting import relighting
-
-    settings = argparse.Namespace(alpha=5.0, fusion="plain", quality=95)
+    from kind.cli.relighting import relight
 
     def run() -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            if work_through(jobs, relighting(enhancer, settings), "α", workers):
+            if relight(jobs, enhancer, workers=workers):
                 raise RuntimeError("a photograph failed")
 
     return run

@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+from kind.cli.options import add_precision_argument
+from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.enhancing.variants import add_variant_argument
 from kind.profiling.memory import resident
 
@@ -39,7 +41,7 @@ def main() -> int:
         default="400x600,1080x1920,2160x3840,4320x7680",
         help="heights and widths of the images of `images` in pixels (default: %(default)s)",
     )
-    parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
+    add_precision_argument(parser)
     add_variant_argument(parser)
     parser.add_argument(
         "--working-memory",
@@ -130,6 +132,7 @@ def _restoring(variant: str, height: int, width: int) -> float:
 
 def _enhancing(size: str, flags: argparse.Namespace) -> dict[str, float]:
     """Peak memory, time and tiles of enhancing one image."""
+    give_back_large_pieces()  # as the command line does
     before = resident("VmRSS")
     import numpy as np
 

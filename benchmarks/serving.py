@@ -29,10 +29,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kind.constants import DEFAULT_ALPHA
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SIGNATURE = "enhance"
 CLIENTS = (1, 2, 4, 8)
-ALPHA = 5.0
+ALPHA = DEFAULT_ALPHA
 
 _BATCHING = """\
 max_batch_size {{ value: {size} }}

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kind.constants import BT601
 from kind.data.pairs import Pair
 from kind.data.registration import FARTHEST, SMALLEST_SIDE, Shift, estimate_shift
 from kind.data.scenes import scene_signature
@@ -26,7 +27,7 @@ BLACK = 0.5
 CONSTANT = 1 / 255
 """Range of values up to which a picture counts as constant."""
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601: green has the least noise
+_LUMA = np.array(BT601, np.float32)  # green has the least noise
 
 
 class Finding(NamedTuple):

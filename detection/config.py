@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kind.detection.inputs import DEFAULT_ALPHA, DEFAULT_INPUT
+from kind.constants import DEFAULT_ALPHA, DETECTOR_MULTIPLE
+from kind.detection.inputs import DEFAULT_INPUT
 from kind.errors import UserError
 from kind.training.config import StageConfig, option
-
-_MULTIPLE = 32
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,10 @@ class DetectionConfig(StageConfig):
             UserError: naming the flag, what it expects and what it received.
         """
         super().__post_init__()
-        if self.image_size < _MULTIPLE or self.image_size % _MULTIPLE:
-            raise UserError(f"--image-size expects a multiple of {_MULTIPLE}, received {self.image_size}")
+        if self.image_size < DETECTOR_MULTIPLE or self.image_size % DETECTOR_MULTIPLE:
+            raise UserError(
+                f"--image-size expects a multiple of {DETECTOR_MULTIPLE}, received {self.image_size}"
+            )
         for name in ("twins", "freeze_epochs", "plain_epochs"):
             if getattr(self, name) < 0:
                 flag = name.replace("_", "-")

@@ -22,7 +22,6 @@ INPUTS = {
 _PARTS = {"reflectance": "restored", "relit": "relit"}  # what the networks make, as `Enhanced` names it
 
 DEFAULT_INPUT = next(iter(INPUTS))
-DEFAULT_ALPHA = 5.0
 
 
 def detector_input(

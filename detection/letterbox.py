@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-MULTIPLE = 32
+from kind.constants import DETECTOR_MULTIPLE
+
+MULTIPLE = DETECTOR_MULTIPLE
 """The detector's coarsest stride: sides of its input are multiples of it."""
 
 GREY = 114.0 / 255.0

@@ -8,7 +8,8 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.detection.decoding import CONFIDENCE, IOU, MAX_DETECTIONS, Detections, detect
+from kind.constants import CONFIDENCE, IOU, MAX_DETECTIONS
+from kind.detection.decoding import Detections, detect
 from kind.detection.letterbox import MULTIPLE
 from kind.detection.model import Detector
 from kind.errors import UserError

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kind.constants import DEFAULT_ALPHA, MAX_SEED
 from kind.data.annotations.annotated import AnnotatedImage
 from kind.data.arrays import find_unusable, to_float, write_array
 from kind.data.darkening import PRESETS, Darkness, darken
@@ -29,8 +30,6 @@ MAKING_VERSION = 1
 
 Together with `kind.data.sources.DECODING_VERSION`, caches are kept by it. A test watches the code.
 """
-
-_LARGEST_SEED = 0x7FFFFFFF
 
 
 class Making(NamedTuple):
@@ -50,7 +49,7 @@ class Making(NamedTuple):
     seed: int = 0
     side: int | None = None
     enhancer: Enhancer | None = None
-    alpha: float = 5.0
+    alpha: float = DEFAULT_ALPHA
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +175,7 @@ def _made(
     """One photograph, or one of its dark twins, by kind."""
     pixels = tf.constant(read_photo(image.path).pixels)
     if making.darken != NOT_DARKENED:
-        seed = [(making.seed + twin) & _LARGEST_SEED, int(content[:7], 16)]
+        seed = [(making.seed + twin) & MAX_SEED, int(content[:7], 16)]
         pixels = dark_twin(pixels, tf.constant(seed, tf.int32), PRESETS[making.darken])
     seen = detector_inputs(making.enhancer, pixels[tf.newaxis], kinds, making.alpha)
     return {kind: shrunk(array, making.side)[0].numpy() for kind, array in seen.items()}

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.constants import CONFIDENCE, DEFAULT_ALPHA
 from kind.detection.canvas import filled, on_grey
 from kind.detection.config import DetectionConfig
 from kind.detection.decoding import decode_boxes, suppress
@@ -23,7 +24,7 @@ from kind.metrics.box_matching import match_boxes
 from kind.metrics.boxes import Objects, Predictions
 from kind.training.stage import Stage
 
-_VALIDATION_CONFIDENCE, _DRAWN_CONFIDENCE = 0.001, 0.25
+_VALIDATION_CONFIDENCE, _DRAWN_CONFIDENCE = 0.001, CONFIDENCE
 _MOST_DETECTIONS = 100
 
 Preprocess = Callable[[tf.Tensor], tf.Tensor]
@@ -148,7 +149,7 @@ class DetectionStage(Stage):
         return {**found._asdict(), "object_boxes": sample["boxes"], "object_classes": sample["classes"]}
 
 
-def preprocessing(kind: str, enhancer: Enhancer | None = None, alpha: float = 5.0) -> Preprocess:
+def preprocessing(kind: str, enhancer: Enhancer | None = None, alpha: float = DEFAULT_ALPHA) -> Preprocess:
     """A function from canvases to what the detector sees, through which no gradient reaches the enhancer.
 
     Args:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import evaluate
-from kind.cli import evaluate_detect
+from kind.constants import DARKENING_PRESETS
 from kind.data.darkening import PRESETS
 from kind.detection import predictor
 from kind.images.photo import read_photo
@@ -267,7 +267,7 @@ def test_inputs_are_kinds_each_once(kinds, capsys):
 
 
 def test_the_presets_are_those_of_the_data():
-    assert set(evaluate_detect._PRESETS) == set(PRESETS)
+    assert set(DARKENING_PRESETS) == set(PRESETS)
 
 
 def test_boxes_of_another_program_are_scored_like_our_own(run, data, tmp_path):

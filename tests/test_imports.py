@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 STAGES = ("decom", "restoration", "illumination", "joint", "lite")
 #: Each line may import the lines above it, and its own rooms one another only where they are the same room.
 FLOORS = (
-    ("kind.errors", "kind.files"),
+    ("kind.errors", "kind.files", "kind.constants"),
     ("kind.ops", "kind.images"),
     ("kind.losses", "kind.metrics", "kind.nn"),
     ("kind.checkpoints",),
@@ -61,6 +61,23 @@ def test_imports_go_one_way(path, module):
         room = room_of(name)
         if room and room != own:
             assert FLOOR[room] < FLOOR[own], f"{path} imports {name}, which stands higher or beside it"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    names = {module for _, module in modules()}
+    sources = {module: {name for name in imports(path) if name in names} for path, module in modules()}
+    sources.pop("kind.__init__")  # imports on first use
+    reached = {}
+
+    def all_below(module, above=()):
+        assert module not in above, " imports ".join([*above[above.index(module) :], module])
+        if module not in reached:
+            reached[module] = True
+            for name in sorted(sources.get(module, ())):
+                all_below(name, (*above, module))
+
+    for module in sorted(sources):
+        all_below(module)
 
 
 def test_addons_are_imported_in_one_file_at_most():

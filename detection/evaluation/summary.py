@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kind.constants import CONFIDENCE
 from kind.detection.evaluation.figures import COUNTED, ImageFigures, Line, compared, figures_of_image
 from kind.detection.evaluation.search import Method, Search
 
@@ -42,7 +43,7 @@ def summarise(
     facts: Sequence[tuple[str, str]] = (),
     notes: Sequence[str] = (),
     counted: int = COUNTED,
-    confidence: float = 0.25,
+    confidence: float = CONFIDENCE,
 ) -> Evaluation:
     """Scores what was found.
 

@@ -1,33 +1,30 @@
-"""Makes the dark twins of photographs that a detector is trained on, to look at them."""
+"""Darkens photographs as they are darkened for the training of a detector, to look at the result."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from kind.cli.jobs import FORMATS, plan
-from kind.errors import UserError
+from kind.cli.jobs import plan
+from kind.cli.options import add_format_argument, add_inputs_argument, add_seed_argument
+from kind.constants import DARKENING_PRESETS, DEFAULT_DARKENING
 from kind.images.photo import read_photo, write_photo
-
-_PRESETS = ("dusk", "moderate", "published")
-_LARGEST_SEED = 2**31 - 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
+    add_inputs_argument(parser, "a bright photograph, or a folder of them")
     parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="a bright photograph, or a folder of them"
+        "--out", type=Path, required=True, help="output folder; for a single photograph also a file"
     )
     parser.add_argument(
-        "--out", type=Path, required=True, help="a folder; or for a single photograph also a file"
+        "--preset",
+        choices=DARKENING_PRESETS,
+        default=DEFAULT_DARKENING,
+        help="strength of darkening and noise (default: %(default)s)",
     )
-    parser.add_argument(
-        "--preset", choices=_PRESETS, default="moderate", help="how dark and noisy (default: moderate)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="photograph number i is darkened with (SEED, i) (default: 0)"
-    )
-    parser.add_argument("--format", choices=FORMATS, default=None, help="of the twins (default: the input's)")
+    add_seed_argument(parser, "photograph number i is darkened with (SEED, i)")
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,8 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: when a photograph cannot be read or its twin cannot be written; those before it are
             complete.
     """
-    if not 0 <= arguments.seed <= _LARGEST_SEED:
-        raise UserError(f"--seed expects a number from 0 to {_LARGEST_SEED}, received {arguments.seed}")
     jobs = plan(arguments.inputs, arguments.out, arguments.format)
 
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Relights photographs and shows each step; without INPUT, the built-in ones, and a detector at work."""
+"""Relights photographs and shows each step on a page; without INPUT, built-in ones and detected objects."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job, plan
+from kind.cli.options import add_inputs_argument, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.images.photo import Photo, write_photo
 
@@ -21,9 +22,7 @@ SHEET_TITLES = ("input", "reflectance", "illumination", "restored", "relit")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument(
-        "inputs", nargs="*", type=Path, metavar="INPUT", help="photographs or folders of them"
-    )
+    add_inputs_argument(parser, "photographs or folders of them", nargs="*")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
     add_relighting_arguments(parser)
 
@@ -51,12 +50,23 @@ def run(arguments: argparse.Namespace) -> int:
         size = photo.pixels.shape[:2]
         entries.append(Entry(job.target, job.beside("sheet"), size, f"α = {alpha}"))
 
-    code = relight(jobs, arguments, SHEET_TITLES[1:], write_sheet, enter)
+    enhancer = load_enhancer(arguments)
+    code = relight(
+        jobs,
+        enhancer,
+        alpha=arguments.alpha,
+        fusion=arguments.fusion,
+        quality=arguments.quality,
+        workers=arguments.workers,
+        parts=SHEET_TITLES[1:],
+        write_more=write_sheet,
+        then=enter,
+    )
     if not arguments.inputs:
         from kind.cli.demo_objects import find_objects
 
         print("\nobjects that the detector finds in their restored reflectance:")
-        entries += find_objects(arguments, inputs)
+        entries += find_objects(arguments.out, inputs, enhancer)
     if entries:
         write_gallery(arguments.out / "index.html", entries)
         print(f"look at {arguments.out / 'index.html'}")

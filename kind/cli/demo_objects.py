@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kind.cli import detect
+from kind.cli.detect import search
 from kind.cli.gallery import Entry
+from kind.cli.jobs import plan
 from kind.images.photo import read_photo
+
+if TYPE_CHECKING:
+    from kind.enhancing.enhancer import Enhancer
 
 FOLDER = "found"
 
 
-def find_objects(arguments: argparse.Namespace, photographs: Sequence[Path]) -> list[Entry]:
-    """Finds objects in photographs, and writes them with their boxes to `found/` below --out.
+def find_objects(out: Path, photographs: Sequence[Path], enhancer: Enhancer) -> list[Entry]:
+    """Finds objects in photographs, and writes them with their boxes to `found/` below a folder.
 
     Args:
-        arguments: of `demo`: out, variant, weights and precision.
+        out: the folder.
         photographs: the files, dark.
+        enhancer: makes the reflectance that the shipped detector works on.
 
     Returns:
-        What to show of them.
+        An entry of the gallery for each photograph.
 
     Raises:
         UserError: when something cannot be read or written.
     """
-    found = arguments.out / FOLDER
-    parser = argparse.ArgumentParser()
-    detect.add_arguments(parser)
-    command = [
-        *map(str, photographs),
-        "--out",
-        str(found),
-        "--sheets",
-        "--precision",
-        arguments.precision,
-        "--variant",
-        arguments.variant,
-    ]
-    if arguments.weights:
-        command += ["--weights", str(arguments.weights)]
-    detect.run(parser.parse_args(command))
+    from kind.detection.predictor import Thresholds, load_detector
+
+    found = out / FOLDER
+    search(
+        plan(photographs, found, None, also=("sheet",)), load_detector(), Thresholds(), enhancer, sheets=True
+    )
     note = "objects that the detector finds in the restored reflectance"
     return [
         Entry(

@@ -1,32 +1,38 @@
-"""Finds objects in dark photographs: boxes drawn on each, and all of them as JSON and CSV."""
+"""Finds objects in dark photographs; draws boxes on each, and writes all detections as JSON and CSV."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.jobs import (
-    Job,
+import numpy as np
+
+from kind.cli.jobs import Job, plan, work_through
+from kind.cli.options import (
+    add_alpha_argument,
+    add_detector_argument,
+    add_enhancer_arguments,
     add_inputs_argument,
+    add_threshold_arguments,
     add_workers_argument,
     add_writing_arguments,
-    check_quality,
-    check_workers,
-    plan,
-    work_through,
+    load_enhancer,
+    thresholds_of,
 )
-from kind.cli.options import add_old_name
 from kind.cli.pipelined import Worked
-from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.detection.label_files import FORMATS
 from kind.errors import UserError
 from kind.images.photo import Photo, write_photo
 
 if TYPE_CHECKING:
+    from kind.detection.model import Detector
     from kind.detection.predictor import Thresholds
+    from kind.enhancing.enhancer import Enhancer
 
 SHEET_TITLES = ("photograph", "what was found")
 
@@ -38,24 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         required=True,
-        help="a folder; or for a single photograph also a file, beside which the JSON and CSV go",
+        help="output folder; for a single photograph also a file, beside which JSON and CSV are written",
     )
-    parser.add_argument(
-        "--detector",
-        type=Path,
-        metavar="FILE",
-        help=".keras file, run folder, or KerasCV preset: its name, such as yolo_v8_m_pascalvoc, or a folder "
-        "with a saved one (default: the detector that ships)",
-    )
+    add_detector_argument(parser)
     parser.add_argument(
         "--input",
         choices=tuple(INPUTS),
         default=DEFAULT_INPUT,
-        help="; ".join(f"{kind}: {text}" for kind, text in INPUTS.items()) + f" (default: {DEFAULT_INPUT})",
+        help="input of the detector: "
+        + "; ".join(f"{kind}, {text}" for kind, text in INPUTS.items())
+        + f" (default: {DEFAULT_INPUT})",
     )
-    add_weights_argument(parser)
-    add_alpha_argument(parser, "of --input relit: how much brighter")
-    add_threshold_arguments(parser, confidence=0.25, max_detections=300)
+    add_enhancer_arguments(parser)
+    add_alpha_argument(parser, "with --input relit: brightening factor of the illumination")
+    add_threshold_arguments(parser)
     add_writing_arguments(parser)
     add_workers_argument(parser)
     parser.add_argument(
@@ -66,64 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write the boxes as " + "; ".join(f"{form}: {text}" for form, text in FORMATS.items()),
     )
     parser.add_argument(
-        "--sheets", action="store_true", help="also write each photograph beside what was found in it"
-    )
-
-
-def add_threshold_arguments(
-    parser: argparse.ArgumentParser,
-    *,
-    confidence: float,
-    max_detections: int,
-    image_size: str = "--image-size",
-) -> None:
-    """Declares what becomes a box, with these defaults; `thresholds_of` reads it.
-
-    Args:
-        parser: of the command.
-        confidence: the default.
-        max_detections: the default.
-        image_size: name of the option for the detector's image size, where a command has another use of it.
-    """
-    parser.add_argument(
-        "--confidence",
-        type=float,
-        default=confidence,
-        metavar="SCORE",
-        help=f"confidence threshold: scores of this and less give no box, 0 to 1 (default: {confidence:g})",
-    )
-    parser.add_argument(
-        "--iou",
-        type=float,
-        default=0.7,
-        metavar="IOU",
-        help="IoU threshold of non-maximum suppression, per class, 0 to 1 (default: 0.7)",
-    )
-    parser.add_argument(
-        "--max-detections",
-        type=int,
-        default=max_detections,
-        metavar="N",
-        help=f"boxes a photograph; thousands for crowds (default: {max_detections})",
-    )
-    parser.add_argument(
-        image_size,
-        dest="detector_image_size",
-        type=int,
-        metavar="PIXELS",
-        help="longer side of the detector's input, a multiple of 32; larger finds smaller objects "
-        "(default: the size of its training)",
-    )
-    if image_size != "--size":
-        add_old_name(parser, "--size", image_size)
-
-
-def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
-    """The parsed thresholds; UserError when one is out of range."""
-    from kind.detection.predictor import Thresholds
-
-    return Thresholds(
-        arguments.detector_image_size, arguments.confidence, arguments.iou, arguments.max_detections
+        "--sheets", action="store_true", help="also write each photograph side by side with its detections"
     )
 
 
@@ -139,53 +84,117 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = plan(
         arguments.inputs, arguments.out, arguments.format, also=("sheet",) if arguments.sheets else ()
     )
-    check_alpha(arguments.alpha)
-    check_quality(arguments)
-    check_workers(arguments)
 
-    from kind.detection.drawing import draw_predictions
+    from kind.detection.predictor import load_detector
+
+    return search(
+        jobs,
+        load_detector(arguments.detector),
+        thresholds_of(arguments),
+        load_enhancer(arguments) if needs_enhancer(arguments.input) else None,
+        input=arguments.input,
+        alpha=arguments.alpha,
+        quality=arguments.quality,
+        workers=arguments.workers,
+        sheets=arguments.sheets,
+        labels=arguments.labels,
+    )
+
+
+def search(
+    jobs: Sequence[Job],
+    net: Detector,
+    thresholds: Thresholds,
+    enhancer: Enhancer | None,
+    *,
+    input: str = DEFAULT_INPUT,
+    alpha: float | None = None,
+    quality: int = 95,
+    workers: int = 1,
+    sheets: bool = False,
+    labels: Collection[str] = (),
+) -> int:
+    """Searches one photograph after another, prints a table, and writes all detections.
+
+    Args:
+        jobs: see `kind.cli.jobs.plan`.
+        net: the detector.
+        thresholds: which detections become boxes.
+        enhancer: makes the detector's input; None for inputs that need none.
+        input: one of `kind.detection.inputs.INPUTS`.
+        alpha: of the input "relit"; None is the variant's own.
+        quality: of JPEG and WebP, 1 to 100.
+        workers: see `kind.cli.pipelined.Pipeline`.
+        sheets: also write each photograph side by side with its detections.
+        labels: annotation formats to write too, of `kind.detection.label_files.FORMATS`.
+
+    Returns:
+        0 when all photographs were searched, 1 when some could not be, 2 when none could.
+
+    Raises:
+        UserError: when the detections cannot be written.
+    """
     from kind.detection.inputs import detector_input
-    from kind.detection.label_files import write_labels
-    from kind.detection.predictor import Predictor, load_detector
-    from kind.detection.results import Searched, write_results
+    from kind.detection.predictor import Predictor
+    from kind.detection.results import Searched
 
-    thresholds = thresholds_of(arguments)
-    net = load_detector(arguments.detector)
-    enhancer = load_enhancer(arguments) if needs_enhancer(arguments.input) else None
     find = Predictor(net, thresholds)
     searched: list[Searched] = []
 
     def work(job: Job, photo: Photo) -> Worked:
-        seen = detector_input(enhancer, photo.pixels[None], arguments.input, arguments.alpha)[0]
+        seen = detector_input(enhancer, photo.pixels[None], input, alpha)[0]
         found = find(seen)
-
-        def write() -> None:
-            drawn = draw_predictions(seen, found, net.class_names)
-            # Boxes are coloured and opaque, whatever the photograph was.
-            like = replace(photo, gray=False, alpha=None)
-            write_photo(job.target, drawn, like=like, quality=arguments.quality)
-            if arguments.sheets:
-                _write_sheet(job, photo, drawn)
-
         entry = Searched(job.source, photo.pixels.shape[:2], found)
-        return Worked(str(len(found.scores)), write, lambda: searched.append(entry))
+        return Worked(
+            str(len(found.scores)),
+            partial(_write, job, photo, seen, found, net.class_names, quality, sheets),
+            lambda: searched.append(entry),
+        )
 
     try:
-        return work_through(jobs, work, "boxes", arguments.workers)
+        return work_through(jobs, work, "boxes", workers)
     finally:  # an interruption keeps what was found
         if searched:
-            folder = jobs[0].target.parent
-            try:
-                files = write_results(folder, searched, net.class_names)
-                for form in arguments.labels:
-                    files += write_labels(folder, form, searched, net.class_names)
-            except OSError as error:
-                raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
-            boxes = sum(len(entry.found.scores) for entry in searched)
-            print(f"{boxes} boxes: {', '.join(map(str, files))}")
+            write_detections(jobs[0].target.parent, searched, net.class_names, labels)
 
 
-def _write_sheet(job: Job, photo: Photo, drawn) -> None:
+def write_detections(
+    folder: Path, searched: Sequence, class_names: Sequence[str], labels: Collection[str] = ()
+) -> None:
+    """Writes all detections to a folder as JSON, CSV and label files, and prints how many there are.
+
+    Args:
+        folder: is there already.
+        searched: `kind.detection.results.Searched` for each photograph.
+        class_names: by class number.
+        labels: annotation formats, of `kind.detection.label_files.FORMATS`.
+
+    Raises:
+        UserError: when the folder cannot be written to.
+    """
+    from kind.detection.label_files import write_labels
+    from kind.detection.results import write_results
+
+    try:
+        files = write_results(folder, searched, class_names)
+        for form in labels:
+            files += write_labels(folder, form, searched, class_names)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
+    boxes = sum(len(entry.found.scores) for entry in searched)
+    print(f"{boxes} boxes: {', '.join(map(str, files))}")
+
+
+def _write(
+    job: Job, photo: Photo, seen, found, class_names: Sequence[str], quality: int, sheets: bool
+) -> None:
+    """Writes the boxes on what the detector saw, and the sheet."""
+    from kind.detection.drawing import draw_predictions
     from kind.images.contact_sheet import contact_sheet
 
-    write_photo(job.beside("sheet"), contact_sheet([[photo.pixels, drawn]], SHEET_TITLES, longest_side=640))
+    drawn: np.ndarray = draw_predictions(seen, found, class_names)
+    # Boxes are coloured and opaque, whatever the photograph was.
+    write_photo(job.target, drawn, like=replace(photo, gray=False, alpha=None), quality=quality)
+    if sheets:
+        sheet = contact_sheet([[photo.pixels, drawn]], SHEET_TITLES, longest_side=640)
+        write_photo(job.beside("sheet"), sheet)

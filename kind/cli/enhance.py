@@ -1,4 +1,4 @@
-"""Relights dark photographs: any number of files and folders in, one image each out."""
+"""Relights dark photographs: takes any number of files and folders, and writes one image for each."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.jobs import Job, add_inputs_argument, plan
+from kind.cli.jobs import Job, plan
+from kind.cli.options import add_inputs_argument, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.images.photo import Photo, write_photo
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced
 
-#: What `--save-parts` writes beside the image, by the names of `kind.enhancing.enhancer.Enhanced`.
+#: Parts that `--save-parts` writes beside the image, as `kind.enhancing.enhanced.Enhanced` names them.
 PARTS = ("reflectance", "illumination", "restored", "adjusted")
 
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         required=True,
-        help="a folder; or for a single photograph also a file, whose suffix says the format",
+        help="output folder; for a single photograph also a file, whose suffix sets the format",
     )
     add_relighting_arguments(parser)
     parser.add_argument(
@@ -47,7 +48,16 @@ def run(arguments: argparse.Namespace) -> int:
     """
     parts = PARTS if arguments.save_parts else ()
     jobs = plan(arguments.inputs, arguments.out, arguments.format, also=parts)
-    return relight(jobs, arguments, parts, _write_parts if parts else None)
+    return relight(
+        jobs,
+        load_enhancer(arguments),
+        alpha=arguments.alpha,
+        fusion=arguments.fusion,
+        quality=arguments.quality,
+        workers=arguments.workers,
+        parts=parts,
+        write_more=_write_parts if parts else None,
+    )
 
 
 def _write_parts(job: Job, photo: Photo, enhanced: Enhanced) -> None:

@@ -7,6 +7,7 @@ import io
 import sys
 
 from kind.cli import evaluate_detect, evaluate_enhance, evaluate_fit_niqe
+from kind.cli.options import Parser
 from kind.errors import UserError
 
 _EVALUATIONS = {
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser, program: str = "kind") -> Non
     """
     commands = parser.add_subparsers(required=True, metavar="WHAT")
     for name, (module, text) in _EVALUATIONS.items():
-        command = commands.add_parser(name, help=text, description=module.__doc__, allow_abbrev=False)
+        command = commands.add_parser(name, help=text, description=module.__doc__)
         module.add_arguments(command)
         command.set_defaults(evaluation=module.run, program=program)
 
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def make_parser(program: str = "evaluate.py") -> argparse.ArgumentParser:
     """The parser of `evaluate.py`; it imports nothing heavy."""
-    parser = argparse.ArgumentParser(prog=program, description=__doc__, allow_abbrev=False)
+    parser = Parser(prog=program, description=__doc__)
     add_arguments(parser, program)
     return parser
 
@@ -66,12 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code: as `run`; 2 when the user must mend something first; 130 when interrupted.
     """
-    parsed = make_parser().parse_args(arguments)
+    parser = make_parser()
     try:
-        return run(parsed)
+        return run(parser.parse_args(arguments))
     except UserError as error:
-        print(f"{parsed.program}: {error}", file=sys.stderr)
+        print(f"{parser.prog}: {error}", file=sys.stderr)
         return _NOTHING_DONE
     except KeyboardInterrupt:
-        print(f"{parsed.program}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"{parser.prog}: interrupted; the same command goes on from here", file=sys.stderr)
         return _INTERRUPTED

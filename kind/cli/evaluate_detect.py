@@ -8,10 +8,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.detect import add_threshold_arguments, thresholds_of
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
-from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
+from kind.cli.options import (
+    add_alpha_argument,
+    add_enhancer_arguments,
+    add_seed_argument,
+    add_threshold_arguments,
+    load_enhancer,
+    thresholds_of,
+)
+from kind.constants import CONFIDENCE, DARKENING_PRESETS
 from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.errors import UserError
@@ -22,8 +29,6 @@ if TYPE_CHECKING:
     from kind.detection.predictor import Thresholds
     from kind.evaluation.held_out import HeldOut
 
-_PRESETS = ("dusk", "moderate", "published")
-_LARGEST_SEED = 2**31 - 1
 _CONFIDENCE, _MAX_DETECTIONS = 0.001, 300
 
 
@@ -60,14 +65,9 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
         "otherwise 4)",
     )
     parser.add_argument(
-        "--darken", choices=_PRESETS, help="darken the photographs first, as `kind darken` does"
+        "--darken", choices=DARKENING_PRESETS, help="darken the photographs first, as `kind darken` does"
     )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        help="random seed of --darken: image number i takes (SEED, i) (default: 0)",
-    )
+    add_seed_argument(parser, "--darken takes (SEED, i) for image number i")
 
 
 def _add_detectors(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +97,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         help="kinds of input of the detectors, in the order of the table; differences are to the first "
         "(default: raw,stretched,relit,reflectance)",
     )
-    add_weights_argument(parser, precision="float32")
+    add_enhancer_arguments(parser, precision="float32")
     add_alpha_argument(parser, "brightening of the input relit")
 
 
@@ -105,9 +105,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drawn-confidence",
         type=float,
-        default=0.25,
+        default=CONFIDENCE,
         metavar="SCORE",
-        help="confidence threshold of the pictures and of the figures image by image (default: 0.25)",
+        help="confidence threshold of the pictures and of the figures image by image (default: %(default)s)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_markdown_argument(parser, "detection")
@@ -173,11 +173,8 @@ def run(flags: argparse.Namespace) -> int:
 
 def _checked(flags: argparse.Namespace) -> Thresholds:
     """The thresholds, when all numbers are in range."""
-    check_alpha(flags.alpha)
     if flags.validation_every is not None and flags.validation_every < 2:
         raise UserError(f"--validation-every expects at least 2, received {flags.validation_every}")
-    if not 0 <= flags.seed <= _LARGEST_SEED:
-        raise UserError(f"--seed expects a number from 0 to {_LARGEST_SEED}, received {flags.seed}")
     thresholds = thresholds_of(flags)
     if not thresholds.confidence <= flags.drawn_confidence <= 1:
         raise UserError(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
-from kind.cli.relighting import LARGEST_ALPHA
+from kind.constants import DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA
 from kind.enhancing.precision import PRECISIONS
 from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 from kind.errors import UserError
@@ -112,12 +112,13 @@ def _add_network_settings(parser: argparse.ArgumentParser) -> None:
         "--alpha",
         type=_alpha,
         metavar="α",
-        help="brightening under the raw and GT-mean protocols (default: 5.0; lite: suggested by the network)",
+        help="brightening under the raw and GT-mean protocols (default: "
+        f"{DEFAULT_ALPHA}; lite: suggested by the network)",
     )
     parser.add_argument(
         "--fusion",
-        choices=("plain", "published"),
-        default="plain",
+        choices=FUSIONS,
+        default=FUSIONS[0],
         help="reflectance times illumination, or masked and blended as KinD's script does (default: plain)",
     )
     parser.add_argument(

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.detect import add_threshold_arguments, thresholds_of
-from kind.cli.relighting import WEIGHTS_HELP
+from kind.cli.options import (
+    add_detector_argument,
+    add_enhancer_arguments,
+    add_threshold_arguments,
+    thresholds_of,
+)
+from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS
-from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
 FORMATS = ("saved_model", "tflite", "onnx")
 
 _MAX_DETECTIONS = 100
-_MAX_PIXELS = 50_000_000
 _IMAGE_SIZE = (400, 600)
 _CALIBRATION_PHOTOGRAPHS = 32
 
@@ -41,22 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, default=FORMATS[0], help="what is written (default: saved_model)"
     )
-    add_variant_argument(parser)
-    parser.add_argument("--weights", type=Path, metavar="DIR", help=WEIGHTS_HELP)
-    parser.add_argument(
-        "--precision",
-        choices=("float32", "bfloat16"),
-        default="float32",
-        help="SavedModel: what the networks compute in; bfloat16 is faster on processors that have it and "
-        "slower on others (default: float32)",
-    )
+    add_enhancer_arguments(parser, precision="float32")
     objects = parser.add_argument_group("objects, in a SavedModel")
-    objects.add_argument(
-        "--detector",
-        type=Path,
-        metavar="FILE",
-        help=".keras file or run folder (default: the detector that ships, if one does)",
-    )
+    add_detector_argument(objects, "the shipped detector, if there is one")
     objects.add_argument("--no-detector", action="store_true", help="leave objects out")
     objects.add_argument(
         "--input",
@@ -64,13 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_INPUT,
         help=f"what the detector sees, the one that it was trained for (default: {DEFAULT_INPUT})",
     )
-    add_threshold_arguments(objects, confidence=0.25, max_detections=_MAX_DETECTIONS, image_size="--size")
+    add_threshold_arguments(objects, max_detections=_MAX_DETECTIONS, image_size="--detector-image-size")
     parser.add_argument(
         "--max-pixels",
         type=int,
-        default=_MAX_PIXELS,
+        default=MAX_PIXELS,
         metavar="N",
-        help=f"SavedModel: larger images are refused (default: {_MAX_PIXELS:,})",
+        help=f"SavedModel: larger images are refused (default: {MAX_PIXELS:,})",
     )
     parser.add_argument(
         "--image-size",

@@ -1,22 +1,21 @@
-"""Photographs in, one picture each out: what the commands that work through photographs share."""
+"""Photographs in, one image file each out: planning, the loop and the table of several commands."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.cli.pipelined import Finished, Worked, run_pipelined
-from kind.errors import UserError
-from kind.images.photo import WRITABLE_SUFFIXES, ImageError, Photo, find_photos, read_photo
+from tqdm import tqdm
 
-FORMATS = tuple(suffix[1:] for suffix in WRITABLE_SUFFIXES)
+from kind.cli.pipelined import Finished, Pipeline, Worked
+from kind.errors import UserError
+from kind.images.photo import WRITABLE_SUFFIXES, Photo, find_photos, read_photo
 
 _COLUMN_WIDTH = 4
-_MOST_WORKERS = 64
+_TOO_LARGE = "does not fit into memory: make the image smaller first"
 _FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such as GIF
 
 
@@ -27,39 +26,18 @@ class Job(NamedTuple):
     target: Path
 
     def beside(self, part: str) -> Path:
-        """The PNG for something else that is shown of this photograph, next to the target."""
+        """The PNG file for another image of this photograph, such as a part, next to the target."""
         return self.target.with_name(f"{self.target.stem}_{part}.png")
 
 
-def add_inputs_argument(parser: argparse.ArgumentParser) -> None:
-    """Declares the photographs to work on; `plan` takes them."""
-    parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="a photograph, or a folder of them"
-    )
-
-
-def add_writing_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares how pictures are written."""
-    parser.add_argument(
-        "--format", choices=FORMATS, metavar="FORMAT", help=f"{', '.join(FORMATS)} (default: the input's)"
-    )
-    parser.add_argument("--quality", type=int, default=95, help="of JPEG and WebP, 1 to 100 (default: 95)")
-
-
-def check_quality(arguments: argparse.Namespace) -> None:
-    """Refuses a --quality out of range with a UserError."""
-    if not 1 <= arguments.quality <= 100:
-        raise UserError(f"--quality expects 1 to 100, received {arguments.quality}")
-
-
 def plan(inputs: Sequence[Path], out: Path, format: str | None, also: Sequence[str] = ()) -> list[Job]:
-    """Decides what is written where, and refuses what cannot end well, before any work is done.
+    """Plans which file each photograph is written to, and refuses collisions before any work is done.
 
     Args:
         inputs: photographs and folders of them.
         out: a folder; a file when `inputs` is one photograph and `out` has an image's suffix.
         format: of all outputs, such as "png"; None keeps each input's.
-        also: names of further pictures that will be written beside each target, see `Job.beside`.
+        also: names of further images that will be written beside each target, see `Job.beside`.
 
     Returns:
         At least one job, each photograph once.
@@ -112,83 +90,89 @@ def _make_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written to; give --out another place")
 
 
-def add_workers_argument(parser: argparse.ArgumentParser) -> None:
-    """Declares how many threads read and write."""
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=1,
-        metavar="N",
-        help="photographs read ahead while others are worked on and written; 0 does one thing after "
-        "another, in the least memory (default: 1)",
-    )
+class PhotographTable(Pipeline):
+    """A loop over photographs that prints a row for each; one that fails does not stop the rest.
+
+    Rows go to stdout and errors to stderr. On a terminal, a bar says how many photographs are done.
+
+    Example:
+        >>> with PhotographTable(jobs, "boxes") as table:
+        ...     for task in table:
+        ...         with task:  # task.read is the Photo
+        ...             task.worked = work(task.job, task.read)
+        >>> table.exit_code
+    """
+
+    def __init__(self, jobs: Sequence[Job], column: str, workers: int = 1) -> None:
+        """Prints the heading and starts to read.
+
+        Args:
+            jobs: see `plan`.
+            column: the heading of the column for `Worked.cell`.
+            workers: see `kind.cli.pipelined.Pipeline`.
+        """
+        tensorflow = sys.modules.get("tensorflow")  # not loaded where a server does the work
+        lacks_memory = (MemoryError, *([tensorflow.errors.ResourceExhaustedError] if tensorflow else []))
+        super().__init__(jobs, _read, (UserError, *lacks_memory), self._print_end, workers)
+        self._count, self._failed = len(jobs), 0
+        self._width = max(len("photograph"), *(len(job.source.name) for job in jobs))
+        self._digits = max(_COLUMN_WIDTH, len(column))
+        heading = f"{'photograph':{self._width}}  {'size':>11}  {column:>{self._digits}}  {'seconds':>7}"
+        print(f"{heading}  written to", flush=True)
+        shown = len(jobs) > 1 and sys.stderr.isatty()
+        self._bar = tqdm(total=len(jobs), unit="photograph", leave=False, disable=not shown)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all were done, 1 when some could not be, 2 when none could."""
+        return 0 if not self._failed else 1 if self._failed < self._count else 2
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Finishes what is being written; says how many photographs failed."""
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            self._bar.close()
+        if error is None and self._failed and self._count > 1:
+            print(f"kind: {self._failed} of {self._count} photographs failed", file=sys.stderr)
+
+    def _print_end(self, end: Finished) -> None:
+        """Prints a row of the table, or the error, and the notes of the photograph's reader."""
+        with tqdm.external_write_mode():
+            if end.error is None:
+                self._print_row(end)
+            else:
+                self._failed += 1
+                is_named = isinstance(end.error, UserError)
+                text = end.error if is_named else f"{end.job.source}: {_TOO_LARGE}"
+                print(f"kind: {text}", file=sys.stderr, flush=True)
+        self._bar.update()
+
+    def _print_row(self, end: Finished) -> None:
+        for note in end.read.notes:
+            print(f"kind: {end.job.source}: {note}", file=sys.stderr)
+        size = "{1}x{0}".format(*end.read.pixels.shape)
+        print(
+            f"{end.job.source.name:{self._width}}  {size:>11}  {end.cell:>{self._digits}}  "
+            f"{end.seconds:>7.2f}  {end.job.target}",
+            flush=True,
+        )
 
 
-def check_workers(arguments: argparse.Namespace) -> None:
-    """Refuses --workers out of range with a UserError."""
-    if not 0 <= arguments.workers <= _MOST_WORKERS:
-        raise UserError(f"--workers expects 0 to {_MOST_WORKERS}, received {arguments.workers}")
+def _read(job: Job) -> Photo:
+    return read_photo(job.source)
 
 
 def work_through(
-    jobs: Sequence[Job], work: Callable[[Job, Photo], Worked | str], column: str, workers: int = 1
+    jobs: Sequence[Job], work: Callable[[Job, Photo], Worked], column: str, workers: int = 1
 ) -> int:
-    """Does one photograph after another and prints a table; one that fails does not stop the rest.
-
-    Args:
-        jobs: see `plan`.
-        work: called with each photograph; `Worked.cell` is what the table's own column says, or the string
-            when it has written everything itself.
-        column: the heading of that column.
-        workers: see `kind.cli.pipelined.run_pipelined`.
+    """Calls `work` with each photograph and prints a table; see `PhotographTable`.
 
     Returns:
         0 when all were done, 1 when some could not be, 2 when none could.
     """
-    width = max(len("photograph"), *(len(job.source.name) for job in jobs))
-    digits = max(_COLUMN_WIDTH, len(column))
-    print(f"{'photograph':{width}}  {'size':>11}  {column:>{digits}}  {'seconds':>7}  written to", flush=True)
-    failed = 0
-    for end in run_pipelined(jobs, lambda job: read_photo(job.source), _fitting(work), UserError, workers):
-        failed += end.error is not None
-        _print_end(end, width, digits)
-    if failed and len(jobs) > 1:
-        print(f"kind: {failed} of {len(jobs)} photographs failed", file=sys.stderr)
-    return 0 if not failed else 1 if failed < len(jobs) else 2
-
-
-def _print_end(end: Finished, width: int, digits: int) -> None:
-    """A row of the table, or the error, and what the photograph's reader has to say."""
-    if end.error is not None:
-        print(f"kind: {end.error}", file=sys.stderr, flush=True)
-        return
-    for note in end.read.notes:
-        print(f"kind: {end.job.source}: {note}", file=sys.stderr)
-    size = "{1}x{0}".format(*end.read.pixels.shape)
-    print(
-        f"{end.job.source.name:{width}}  {size:>11}  {end.cell:>{digits}}  {end.seconds:>7.2f}  "
-        f"{end.job.target}",
-        flush=True,
-    )
-
-
-def _fitting(work: Callable[[Job, Photo], Worked | str]) -> Callable[[Job, Photo], Worked]:
-    """The same work, and an ImageError where memory is too small, whether for working or for writing."""
-    tensorflow = sys.modules.get("tensorflow")  # not loaded where a server does the work
-    lacks_memory = (MemoryError, *([tensorflow.errors.ResourceExhaustedError] if tensorflow else []))
-
-    def guarded(job: Job, call: Callable, *arguments):
-        try:
-            return call(*arguments)
-        except lacks_memory as error:
-            raise ImageError(
-                f"{job.source}: does not fit into memory: make the image smaller first"
-            ) from error
-
-    def fitting(job: Job, photo: Photo) -> Worked:
-        worked = guarded(job, work, job, photo)
-        if isinstance(worked, str):
-            return Worked(worked, write=lambda: None)
-        return worked._replace(write=lambda: guarded(job, worked.write))
-
-    return fitting
+    with PhotographTable(jobs, column, workers) as table:
+        for task in table:
+            with task:
+                task.worked = work(task.job, task.read)
+    return table.exit_code

@@ -1,10 +1,11 @@
-"""The front door, `python -m kind`: dark photographs in, relit ones out."""
+"""Enhances dark photographs and finds objects in them; trains, measures, exports and serves the networks."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+import kind
 from kind.cli import (
     darken,
     demo,
@@ -22,26 +23,29 @@ from kind.cli import (
     serve,
     train,
 )
+from kind.cli.options import Parser
+from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.errors import UserError
 
-#: A command is a module with `add_arguments(parser)` and `run(arguments)`, which returns the exit code.
-#: None of them may import TensorFlow before it runs: `--help` must be quick.
+#: A command is a module with `add_arguments(parser)` and `run(arguments)`, which returns the exit code. It
+#: may declare sub-commands of its own with `parser.add_subparsers`. None of them may import TensorFlow before
+#: it runs: `--help` must be quick.
 COMMANDS = {
     "enhance": (enhance, "relight photographs"),
-    "demo": (demo, "relight photographs and lay out every step on a page to look at"),
+    "demo": (demo, "relight photographs and show every step on a web page"),
     "detect": (detect, "find objects in dark photographs"),
     "evaluate": (evaluate, "score enhancement and detectors"),
-    "doctor": (doctor, "look at a paired data set before training on it"),
+    "doctor": (doctor, "check a paired data set before training on it"),
     "train": (train, "train one stage, or resume its run"),
-    "runs": (runs, "list training runs with their best figures"),
-    "darken": (darken, "make photographs as dark as a camera at night would"),
-    "scenes": (scenes, "make a data set for a detector, of simple objects over photographs"),
-    "export": (export, "write the pipeline as a SavedModel for servers, for TensorFlow Lite or as ONNX"),
-    "serve": (serve, "serve an exported model: a page to look at, REST and gRPC"),
-    "remote": (remote, "relight or search photographs on a server"),
-    "import": (import_command, "turn other people's trained weights into ours"),
-    "profile": (profile, "measure parameters, arithmetic, memory and speed of the networks"),
-    "pack": (pack, "put trained networks into one small folder of weights"),
+    "runs": (runs, "list training runs with their best metrics"),
+    "darken": (darken, "darken photographs as a camera at night would"),
+    "scenes": (scenes, "make a data set for detectors: simple objects drawn over photographs"),
+    "export": (export, "export the networks as a SavedModel, for TensorFlow Lite or as ONNX"),
+    "serve": (serve, "serve an exported model over REST and gRPC, with a web page to try it"),
+    "remote": (remote, "relight photographs, or find objects in them, on a server"),
+    "import": (import_command, "convert published weights into .keras files"),
+    "profile": (profile, "measure parameters, operations, memory and speed of the networks"),
+    "pack": (pack, "pack trained networks into one small folder of weights"),
 }
 
 DONE, PARTLY_DONE, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
@@ -57,8 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0 done, 1 partly done, 2 nothing done, 130 interrupted. Whatever went wrong has
         been printed on stderr.
     """
-    parsed = make_parser().parse_args(arguments)
+    give_back_large_pieces()
     try:
+        parsed = make_parser().parse_args(arguments)
         return parsed.run(parsed)
     except UserError as error:
         print(f"kind: {error}", file=sys.stderr)
@@ -70,15 +75,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parses has the chosen command's function as `run`."""
-    parser = argparse.ArgumentParser(prog="python -m kind", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m kind", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"kind {kind.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=module.__doc__, allow_abbrev=False)
+        command = commands.add_parser(name, help=text, description=module.__doc__)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser
-
-
-def run_from_shell() -> None:
-    """The console script `kind`."""
-    sys.exit(main())

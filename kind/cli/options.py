@@ -1,13 +1,298 @@
-"""Options that several commands have, each declared and checked once; and old names of options."""
+"""Options that several commands have, each declared and checked once; and old names of options.
+
+Imports no TensorFlow: `--help` must be quick.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.constants import (
+    CONFIDENCE,
+    DEFAULT_ALPHA,
+    DETECTOR_MULTIPLE,
+    FUSIONS,
+    IOU,
+    LARGEST_ALPHA,
+    MAX_DETECTIONS,
+    MAX_SEED,
+)
+from kind.enhancing.precision import PRECISIONS
+from kind.enhancing.variants import add_variant_argument
+from kind.errors import UserError
+from kind.images.photo import WRITABLE_SUFFIXES
+
+if TYPE_CHECKING:
+    from kind.detection.predictor import Thresholds
+    from kind.enhancing.enhancer import Enhancer
+
+FORMATS = tuple(suffix[1:] for suffix in WRITABLE_SUFFIXES)
+
+DEFAULT_PRECISION = "auto"
+"""Of the commands that enhance; from Python it is float32."""
+
+_MOST_WORKERS = 64
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that takes no abbreviated options; its sub-parsers take none either."""
+
+    def __init__(self, *arguments, **settings) -> None:
+        """Takes what ArgumentParser takes."""
+        super().__init__(*arguments, **{"allow_abbrev": False, **settings})
+
+
+class Checked(argparse.Action):
+    """Stores a value when it is in range, and raises a UserError that names the option otherwise.
+
+    Example:
+        >>> parser.add_argument(
+        ...     "--quality", action=Checked, type=int, accepts=lambda value: value > 0, expected="1 or more"
+        ... )
+    """
+
+    def __init__(self, *arguments, accepts: Callable[[object], bool], expected: str, **settings) -> None:
+        """Takes what is accepted, and the same in words."""
+        super().__init__(*arguments, **settings)
+        self._accepts, self._expected = accepts, expected
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Stores `values`."""
+        if not self._accepts(values):
+            raise UserError(f"{option_string} expects {self._expected}, received {values}")
+        setattr(namespace, self.dest, values)
+
+
+def add_inputs_argument(
+    parser: argparse.ArgumentParser, text: str = "a photograph, or a folder of them", *, nargs: str = "+"
+) -> None:
+    """Declares the photographs to work on; `kind.cli.jobs.plan` takes them."""
+    parser.add_argument("inputs", nargs=nargs, type=Path, metavar="INPUT", help=text)
+
+
+def add_weights_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --weights, a folder of weights."""
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="DIR",
+        help="folder of STAGE.keras files or run folders (default: the shipped weights)",
+    )
+
+
+def add_precision_argument(parser: argparse.ArgumentParser, default: str = DEFAULT_PRECISION) -> None:
+    """Declares --precision."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=default,
+        help="number format that the networks compute in; bfloat16 is faster on processors that support it "
+        f"and slower on others; auto uses it on those (default: {default})",
+    )
+
+
+def add_enhancer_arguments(parser: argparse.ArgumentParser, precision: str = DEFAULT_PRECISION) -> None:
+    """Declares --variant, --weights and --precision; `load_enhancer` reads them."""
+    add_variant_argument(parser)
+    add_weights_argument(parser)
+    add_precision_argument(parser, precision)
+
+
+def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
+    """Loads the networks that the options ask for; says on stderr when --precision auto chose bfloat16.
+
+    Raises:
+        UserError: when the weights cannot be used.
+    """
+    from kind.enhancing.enhancer import Enhancer
+
+    enhancer = Enhancer.load(arguments.weights, arguments.precision, arguments.variant)
+    if arguments.precision == "auto" and enhancer.precision == "bfloat16":
+        text = (
+            "kind: computing in bfloat16, which this processor is fast at (--precision float32 to avoid it)"
+        )
+        print(text, file=sys.stderr, flush=True)
+    return enhancer
+
+
+def add_alpha_argument(
+    parser: argparse.ArgumentParser,
+    text: str,
+    default: str = f"{DEFAULT_ALPHA}; with --variant lite, the network's suggestion for each photograph",
+) -> None:
+    """Declares --alpha; None leaves α to the variant."""
+    parser.add_argument(
+        "--alpha",
+        action=Checked,
+        type=float,
+        accepts=lambda alpha: 0 <= alpha <= LARGEST_ALPHA,
+        expected="a number from 0 on",
+        metavar="α",
+        help=f"{text} (default: {default})",
+    )
+
+
+def add_fusion_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --fusion."""
+    parser.add_argument(
+        "--fusion",
+        choices=FUSIONS,
+        default=FUSIONS[0],
+        help="how the result is composed: plain multiplies reflectance and illumination; published masks and "
+        f"blends as KinD's evaluation script does (default: {FUSIONS[0]})",
+    )
+
+
+def add_writing_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares --format and --quality of written images."""
+    add_format_argument(parser)
+    parser.add_argument(
+        "--quality",
+        action=Checked,
+        type=int,
+        accepts=lambda quality: 1 <= quality <= 100,
+        expected="1 to 100",
+        default=95,
+        help="quality of JPEG and WebP files, 1 to 100 (default: %(default)s)",
+    )
+
+
+def add_format_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --format of written images."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=f"image format: {', '.join(FORMATS)} (default: the input's)",
+    )
+
+
+def add_workers_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --workers, the number of threads that read and that write."""
+    parser.add_argument(
+        "--workers",
+        action=Checked,
+        type=int,
+        accepts=lambda workers: 0 <= workers <= _MOST_WORKERS,
+        expected=f"0 to {_MOST_WORKERS}",
+        default=1,
+        metavar="N",
+        help="number of photographs that are read ahead while others are processed and written; 0 processes "
+        "one at a time, in the least memory (default: %(default)s)",
+    )
+
+
+def add_seed_argument(parser: argparse.ArgumentParser, text: str) -> None:
+    """Declares --seed; `text` says what the random numbers are for."""
+    parser.add_argument(
+        "--seed",
+        action=Checked,
+        type=int,
+        accepts=lambda seed: 0 <= seed <= MAX_SEED,
+        expected=f"a number from 0 to {MAX_SEED}",
+        default=0,
+        help=f"random seed; {text} (default: %(default)s)",
+    )
+
+
+def add_cache_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --cache; None is the default folder."""
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder for decoded images (default: ~/.cache/kind)"
+    )
+
+
+def add_detector_argument(parser: argparse.ArgumentParser, default: str = "the shipped detector") -> None:
+    """Declares --detector, the file or run folder of one detector; None is the shipped one."""
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        metavar="FILE",
+        help=".keras file, run folder, or KerasCV preset: its name, such as yolo_v8_m_pascalvoc, or a folder "
+        f"with a saved one (default: {default})",
+    )
+
+
+def add_confidence_argument(parser: argparse.ArgumentParser, default: float = CONFIDENCE) -> None:
+    """Declares --confidence."""
+    parser.add_argument(
+        "--confidence",
+        action=Checked,
+        type=float,
+        accepts=_is_fraction,
+        expected="a number from 0 to 1",
+        default=default,
+        metavar="SCORE",
+        help=f"score threshold, 0 to 1: boxes with this score or less are left out (default: {default:g})",
+    )
+
+
+def add_threshold_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    confidence: float = CONFIDENCE,
+    max_detections: int = MAX_DETECTIONS,
+    image_size: str = "--image-size",
+) -> None:
+    """Declares which detections become boxes; `thresholds_of` reads them.
+
+    Args:
+        parser: of the command.
+        confidence: default of --confidence.
+        max_detections: default of --max-detections.
+        image_size: name of the option for the size of the detector's input, also available as --size.
+    """
+    add_confidence_argument(parser, confidence)
+    parser.add_argument(
+        "--iou",
+        action=Checked,
+        type=float,
+        accepts=_is_fraction,
+        expected="a number from 0 to 1",
+        default=IOU,
+        metavar="OVERLAP",
+        help=f"IoU threshold of non-maximum suppression, per class, 0 to 1 (default: {IOU:g})",
+    )
+    parser.add_argument(
+        "--max-detections",
+        action=Checked,
+        type=int,
+        accepts=lambda count: count >= 1,
+        expected="1 or more",
+        default=max_detections,
+        metavar="N",
+        help="maximum number of boxes per photograph; crowds need thousands (default: %(default)s)",
+    )
+    parser.add_argument(
+        image_size,  # checked by `Thresholds`, as it is from Python
+        type=int,
+        dest="detector_image_size",
+        metavar="PIXELS",
+        help=f"longer side of the detector's input, a multiple of {DETECTOR_MULTIPLE}; larger finds smaller "
+        "objects (default: the size it was trained with)",
+    )
+    add_old_name(parser, "--size", image_size)
+
+
+def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
+    """The values of `add_threshold_arguments`."""
+    from kind.detection.predictor import Thresholds
+
+    return Thresholds(
+        arguments.detector_image_size, arguments.confidence, arguments.iou, arguments.max_detections
+    )
+
+
+def _is_fraction(value: float) -> bool:
+    return 0 <= value <= 1
 
 
 class _Renamed(argparse.Action):
-    """Hands the value to the option of the new name, and says once that the old name is deprecated."""
+    """Stores the value under the new name, and says once that the old name is deprecated."""
 
     def __init__(self, *arguments, target: argparse.Action, **settings) -> None:
         super().__init__(*arguments, **settings)

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{stage}",
             type=Path,
             metavar="RUN",
-            help=f"run folder (its best.keras) or .keras file of the network {stage}",
+            help=f"trained network of {stage}: a run folder (its best.keras) or a .keras file",
         )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="output folder for the .keras files"

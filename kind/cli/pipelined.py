@@ -13,16 +13,16 @@ Read = TypeVar("Read")
 
 
 class Worked(NamedTuple):
-    """What working on one thing gave.
+    """The result of working on one job.
 
     Attributes:
         cell: what a table says of it.
-        write: writes whatever there is to write; called in another thread, beside those of other things.
+        write: writes whatever there is to write; called in another thread, beside those of other jobs.
         then: called when that has succeeded, in the order of the jobs and in the thread that works.
     """
 
     cell: str
-    write: Callable[[], None]
+    write: Callable[[], None] = lambda: None
     then: Callable[[], None] | None = None
 
 
@@ -44,96 +44,132 @@ class Finished(NamedTuple):  # generic in Job and Read, which Python 3.9 and 3.1
     error: Exception | None
 
 
-def run_pipelined(
-    jobs: Iterable[Job],
-    read: Callable[[Job], Read],
-    work: Callable[[Job, Read], Worked],
-    failures: type[Exception] | tuple[type[Exception], ...],
-    workers: int = 1,
-) -> Iterator[Finished]:
-    """Does jobs one after another in this thread, and in others reads ahead and writes.
+class Task:
+    """One job whose input has been read: a `with` block in which it is worked on.
 
-    Once it is interrupted or closed, or something else than `failures` is raised, nothing more is read or
-    worked on; what was being written is finished first.
+    One of the pipeline's `failures` that is raised in the block ends the task and not the loop.
 
-    Args:
-        jobs: what to do.
-        read: makes of a job what `work` needs.
-        work: see `Worked`.
-        failures: what ends a job and not the rest. Anything else is raised.
-        workers: threads that read, and threads that write; so many jobs are read ahead and wait to be
-            written at most. 0 does everything in this thread.
-
-    Yields:
-        The end of each job, in the order of `jobs`.
+    Attributes:
+        job: the job.
+        read: what was read.
+        worked: to be set in the block.
     """
-    waiting = iter(jobs)
-    ahead: deque[tuple[Job, Future]] = deque()
-    writing: deque[_Unwritten] = deque()
 
-    def read_ahead(count: int) -> None:
-        while len(ahead) < count:
-            for job in waiting:
-                ahead.append((job, readers.submit(_timed, read, job)))
+    def __init__(self, job: Job, read: Read, seconds: float, error: Exception | None, failures) -> None:
+        """Takes what reading gave."""
+        self.job, self.read, self.seconds, self.error = job, read, seconds, error
+        self.worked = Worked("")
+        self._failures = failures
+
+    def __enter__(self) -> Task:
+        """Starts the clock."""
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Stops the clock and keeps a failure for the report."""
+        self.seconds += time.perf_counter() - self._started
+        if isinstance(error, self._failures):
+            self.error = error
+            return True
+        return False
+
+
+class Pipeline:
+    """Reads jobs ahead of the loop that works on them, and writes their results behind it.
+
+    When the block is left early, by an interruption or an error, nothing more is read or worked on; what was
+    being written is finished and reported first.
+
+    Example:
+        >>> with Pipeline(paths, read_photo, UserError, report=print) as pipeline:
+        ...     for task in pipeline:
+        ...         with task:
+        ...             task.worked = Worked("done", functools.partial(write, task.job, work(task.read)))
+    """
+
+    def __init__(
+        self,
+        jobs: Iterable[Job],
+        read: Callable[[Job], Read],
+        failures: type[Exception] | tuple[type[Exception], ...],
+        report: Callable[[Finished], None],
+        workers: int = 1,
+    ) -> None:
+        """Starts the threads.
+
+        Args:
+            jobs: what to do.
+            read: returns the input of a job.
+            failures: exceptions that end a job and not the rest. Anything else is raised.
+            report: called with the end of each job, in the order of `jobs` and in the thread that works.
+            workers: number of threads that read, and of threads that write; at most so many jobs are read
+                ahead, and at most so many wait to be written. 0 does everything in the calling thread.
+        """
+        self._waiting, self._read, self._failures, self._report = iter(jobs), read, failures, report
+        self._workers = workers
+        self._readers, self._writers = (ThreadPoolExecutor(workers) if workers else _Here() for _ in range(2))
+        self._ahead: deque[tuple[Job, Future]] = deque()
+        self._writing: deque[tuple[Task, Future | None]] = deque()
+
+    def __enter__(self) -> Pipeline:
+        """Nothing to prepare."""
+        return self
+
+    def __iter__(self) -> Iterator[Task]:
+        """Yields each job whose input could be read, in order."""
+        self._read_ahead(max(1, self._workers))
+        while self._ahead:
+            job, reading = self._ahead.popleft()
+            task = Task(job, *_outcome(reading, self._failures), self._failures)
+            self._read_ahead(self._workers)
+            if task.error is None:
+                yield task
+            future = None if task.error else self._writers.submit(_timed, task.worked.write)
+            self._writing.append((task, future))
+            while self._writing and (len(self._writing) > self._workers or _is_written(self._writing[0])):
+                self._end_first()
+            self._read_ahead(max(1, self._workers))
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Finishes what is being written, and raises the first bug that shows up there."""
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        bugs = []
+        try:
+            while self._writing:
+                try:
+                    self._end_first()
+                except Exception as bug:
+                    bugs.append(bug)
+        finally:
+            self._writers.shutdown()
+        if bugs and error is None:
+            raise bugs[0]
+
+    def _read_ahead(self, count: int) -> None:
+        while len(self._ahead) < count:
+            for job in self._waiting:
+                self._ahead.append((job, self._readers.submit(_timed, self._read, job)))
                 break
             else:
                 return
 
-    def the_rest() -> Iterator[Finished]:
-        while writing:
-            yield writing.popleft().finished(failures)
-
-    readers, writers = (ThreadPoolExecutor(workers) if workers else _Here() for _ in range(2))
-    try:
-        read_ahead(max(1, workers))
-        while ahead:
-            job, reading = ahead.popleft()
-            found, seconds, error = _outcome(reading, failures)
-            read_ahead(workers)
-            worked = future = None
-            if error is None:
-                worked, its_seconds, error = _outcome(_Here().submit(_timed, work, job, found), failures)
-                seconds += its_seconds
-            if error is None:
-                future = writers.submit(_timed, worked.write)
-            writing.append(_Unwritten(job, found, worked, seconds, error, future))
-            while writing and (len(writing) > workers or writing[0].is_written):
-                yield writing.popleft().finished(failures)
-            read_ahead(max(1, workers))
-        yield from the_rest()
-    except (Exception, KeyboardInterrupt):
-        readers.shutdown(wait=False, cancel_futures=True)
-        yield from the_rest()
-        raise
-    finally:
-        readers.shutdown(wait=False, cancel_futures=True)
-        for _ in the_rest():
-            pass
-        writers.shutdown()
+    def _end_first(self) -> None:
+        """Waits until the first unreported job is written, and reports it."""
+        task, future = self._writing.popleft()
+        error, cell = task.error, None
+        if error is None:
+            _, seconds, error = _outcome(future, self._failures)
+            task.seconds += seconds
+        if error is None:
+            cell = task.worked.cell
+            if task.worked.then:
+                task.worked.then()
+        self._report(Finished(task.job, task.read, cell, task.seconds, error))
 
 
-class _Unwritten(NamedTuple):
-    """A job that waits for its end, which may be there already."""
-
-    job: object
-    read: object
-    worked: Worked | None
-    seconds: float
-    error: Exception | None
-    future: Future | None
-
-    @property
-    def is_written(self) -> bool:
-        return self.future is None or self.future.done()
-
-    def finished(self, failures) -> Finished:
-        """Waits until it is written."""
-        if self.error is not None:
-            return Finished(self.job, self.read, None, self.seconds, self.error)
-        _, seconds, error = _outcome(self.future, failures)
-        if error is None and self.worked.then:
-            self.worked.then()
-        return Finished(self.job, self.read, self.worked.cell, self.seconds + seconds, error)
+def _is_written(writing: tuple[Task, Future | None]) -> bool:
+    return writing[1] is None or writing[1].done()
 
 
 class _Here(Executor):

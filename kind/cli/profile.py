@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.markdown_option import add_markdown_argument
-from kind.cli.relighting import WEIGHTS_HELP
+from kind.cli.options import add_weights_argument
 from kind.enhancing.precision import PRECISIONS, chosen_precision
 from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 from kind.errors import UserError
@@ -47,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         help=f"repeatable (default: {' and '.join(VARIANTS)}, or with --weights {DEFAULT_VARIANT})",
     )
-    parser.add_argument("--weights", type=Path, metavar="DIR", help=WEIGHTS_HELP)
+    add_weights_argument(parser)
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,

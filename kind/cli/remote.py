@@ -8,9 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.jobs import Job, add_inputs_argument, add_writing_arguments, check_quality, plan, work_through
+from kind.cli.jobs import Job, plan, work_through
+from kind.cli.options import (
+    add_alpha_argument,
+    add_confidence_argument,
+    add_inputs_argument,
+    add_writing_arguments,
+)
 from kind.cli.pipelined import Worked
-from kind.cli.relighting import check_alpha
+from kind.constants import REST_PORT
 from kind.errors import UserError
 from kind.images.photo import Photo, decode_photo, encode_photo, write_photo
 
@@ -24,23 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "relight photographs; writes like `kind enhance`"
     enhance = tasks.add_parser("enhance", help=text, description=text)
     _add_shared_arguments(enhance)
-    enhance.add_argument(
-        "--alpha",
-        type=float,
-        metavar="α",
-        help="how much brighter: 1 keeps the illumination (default: the model's)",
-    )
+    add_alpha_argument(enhance, "brightening factor of the illumination; 1 keeps it", "the model's")
     enhance.set_defaults(work=_enhance)
     text = "find objects, draw them on the relit photographs; writes like `kind detect`"
     detect = tasks.add_parser("detect", help=text, description=text)
     _add_shared_arguments(detect)
-    detect.add_argument(
-        "--confidence",
-        type=float,
-        default=0.25,
-        metavar="SCORE",
-        help="scores of this and less are left out, 0 to 1 (default: 0.25)",
-    )
+    add_confidence_argument(detect)
     detect.set_defaults(work=_detect)
 
 
@@ -51,9 +46,9 @@ def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--server",
-        default="127.0.0.1:8501",
+        default=f"127.0.0.1:{REST_PORT}",
         metavar="HOST:PORT",
-        help="the embedded server or TensorFlow Serving (default: 127.0.0.1:8501)",
+        help="the embedded server or TensorFlow Serving (default: %(default)s)",
     )
     parser.add_argument(
         "--protocol",
@@ -81,7 +76,6 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is; also when the server cannot be reached.
     """
-    check_quality(arguments)
     if not (math.isfinite(arguments.timeout) and arguments.timeout > 0):
         raise UserError(f"--timeout expects a number over 0, received {arguments.timeout}")
     jobs = plan(arguments.inputs, arguments.out, arguments.format)
@@ -102,9 +96,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
-    if arguments.alpha is not None:
-        check_alpha(arguments.alpha)
-
     def work(job: Job, photo: Photo) -> Worked:
         relit = client.enhance(_sent(photo), arguments.alpha)
 
@@ -118,9 +109,6 @@ def _enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> 
 
 
 def _detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
-    if not 0 <= arguments.confidence <= 1:
-        raise UserError(f"--confidence expects a number from 0 to 1, received {arguments.confidence}")
-
     from kind.detection.drawing import draw_predictions
     from kind.detection.results import Searched, write_results
     from kind.metrics.boxes import Predictions

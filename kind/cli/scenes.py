@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.options import add_old_name
+from kind.cli.options import add_old_name, add_seed_argument
+from kind.constants import DARKENING_PRESETS, DEFAULT_DARKENING
 from kind.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
 _BRIGHT = "none"
-_PRESETS = ("dusk", "moderate", "published", _BRIGHT)
-_LARGEST_SEED = 2**31 - 1
+_PRESETS = (*DARKENING_PRESETS, _BRIGHT)
 _LARGEST_SIZE = 4096
 
 
@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for images/ and labels/")
     parser.add_argument("--count", type=int, default=1000, help="number of scenes (default: 1000)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="random seed: scene number i takes (SEED, i) (default: 0)"
-    )
+    add_seed_argument(parser, "scene number i takes (SEED, i)")
     parser.add_argument(
         "--image-size", type=int, default=320, metavar="PIXELS", help="side of a scene (default: 320)"
     )
@@ -40,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset",
         choices=_PRESETS,
-        default="moderate",
+        default=DEFAULT_DARKENING,
         help=f"strength of darkness and noise; {_BRIGHT} keeps the scenes bright, for training, which "
-        "darkens them itself (default: moderate)",
+        f"darkens them itself (default: {DEFAULT_DARKENING})",
     )
 
 
@@ -57,7 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
             written to.
     """
     _check_range("--count", arguments.count, 1, 1_000_000)
-    _check_range("--seed", arguments.seed, 0, _LARGEST_SEED)
     _check_range("--image-size", arguments.image_size, 64, _LARGEST_SIZE)
 
     from kind.data.drawn_objects import CLASSES

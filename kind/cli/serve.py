@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from kind.constants import GRPC_PORT, MAX_PIXELS, REST_PORT
 from kind.errors import UserError
 
 BATCHING_FILE, MONITORING_FILE = "batching_params.pbtxt", "monitoring.config"
@@ -25,9 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="address to listen on; 0.0.0.0 lets in whoever can reach this machine (default: 127.0.0.1)",
     )
     parser.add_argument(
-        "--rest-port", type=int, default=8501, metavar="PORT", help="of page and REST (default: 8501)"
+        "--rest-port",
+        type=int,
+        default=REST_PORT,
+        metavar="PORT",
+        help="of page and REST (default: %(default)s)",
     )
-    parser.add_argument("--grpc-port", type=int, default=8500, metavar="PORT", help="of gRPC (default: 8500)")
+    parser.add_argument(
+        "--grpc-port", type=int, default=GRPC_PORT, metavar="PORT", help="of gRPC (default: %(default)s)"
+    )
     parser.add_argument(
         "--batching-parameters-file",
         type=Path,
@@ -51,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-pixels",
         type=int,
-        default=50_000_000,
+        default=MAX_PIXELS,
         metavar="N",
-        help="of all images of one request (default: 50e6)",
+        help=f"of all images of one request (default: {MAX_PIXELS:,})",
     )
     parser.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="to answer one request (default: 60)"

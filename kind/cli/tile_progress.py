@@ -1,27 +1,29 @@
-"""How far a large image is, on stderr."""
+"""Progress of one large image, on stderr."""
 
 from __future__ import annotations
 
 import sys
 import time
 
+from tqdm import tqdm
+
 _FIRST_AFTER = 1.0  # seconds: shorter work shows nothing
 _LINE_EVERY = 10.0  # seconds, where lines cannot be overwritten
-_WIDTH = 20
+_BAR = "{desc} |{bar:20}| {n_fmt}/{total_fmt} tiles, {remaining} left"
 
 
 class TileProgress:
-    """A bar on a terminal, which goes when the block ends; elsewhere a line from time to time."""
+    """A bar on a terminal, which is wiped when the block ends; elsewhere a line from time to time."""
 
     def __init__(self, name: str) -> None:
         """Takes what the image is called."""
         self._name = name
         self._terminal = sys.stderr.isatty()
+        self._bar: tqdm | None = None
 
     def __enter__(self) -> TileProgress:
         """Starts the clock."""
         self._started = self._last = time.monotonic()
-        self._shown = 0
         return self
 
     def __call__(self, done: int, total: int) -> None:
@@ -29,22 +31,18 @@ class TileProgress:
         now = time.monotonic()
         if now - self._last < (_FIRST_AFTER if self._terminal else _LINE_EVERY) or done == total:
             return
-        left = (now - self._started) / done * (total - done)
-        text = f"{done}/{total} tiles, {left:.0f} s left"
-        if self._terminal:
-            full = round(_WIDTH * done / total)
-            text = (
-                f"{self._name} [{'#' * full}{'.' * (_WIDTH - full)}] {done}/{total} tiles, {left:.0f} s left"
-            )
-            sys.stderr.write(f"\r{text.ljust(self._shown)}")
-            self._shown = len(text)
-        else:
-            sys.stderr.write(f"kind: {self._name}: {text}\n")
+        if not self._terminal:
+            left = (now - self._started) / done * (total - done)
+            print(f"kind: {self._name}: {done}/{total} tiles, {left:.0f} s left", file=sys.stderr, flush=True)
             self._last = now
-        sys.stderr.flush()
+            return
+        if self._bar is None:
+            self._bar = tqdm(desc=self._name, total=total, leave=False, bar_format=_BAR, file=sys.stderr)
+            self._bar.start_t -= now - self._started  # the tiles before the bar took time as well
+        self._bar.update(done - self._bar.n)
+        self._bar.refresh()
 
     def __exit__(self, *error: object) -> None:
         """Wipes the bar."""
-        if self._shown:
-            sys.stderr.write(f"\r{' ' * self._shown}\r")
-            sys.stderr.flush()
+        if self._bar is not None:
+            self._bar.close()

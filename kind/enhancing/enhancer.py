@@ -3,58 +3,32 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import functools
 import math
+import pkgutil
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.constants import FUSIONS
+from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
+from kind.enhancing.given_images import Picture, as_floats
 from kind.enhancing.precision import chosen_precision
 from kind.enhancing.tiling.graph_tiles import TileSpec, in_tiles
-from kind.enhancing.tiling.large_memory import give_back_large_pieces, shareable, shared
+from kind.enhancing.tiling.large_memory import shareable, shared
 from kind.enhancing.tiling.plan import TilePlan, Window, Windows
 from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.errors import UserError
 from kind.nn.bfloat16 import in_bfloat16
-from kind.nn.saving import weights_digest
+from kind.nn.saving import find_weights, weights_digest
 from kind.ops.fusion import published_fusion
 
-FUSIONS = ("plain", "published")
-
-_CHANNELS = (3, 3, 1, 3, 1, 3)
-
-#: What must be known of whole images before tiles of them can be enhanced: float32 [N, …] each.
+#: Global statistics of whole images, which tiles of them are enhanced with: float32 [N, …] each.
 GlobalStatistics = tuple[tf.Tensor, ...]
-
-
-class Enhanced(NamedTuple):
-    """What the pipeline makes of a batch of images, float32 in [0, 1]; None what was not asked for.
-
-    Of a single image, the parts come without the batch dimension N.
-
-    Attributes:
-        stretched: the min-max stretched input S, [N, H, W, 3].
-        reflectance: R of the dark image, [N, H, W, 3].
-        illumination: L of the dark image, [N, H, W, 1].
-        restored: the cleaned reflectance R̂, [N, H, W, 3].
-        adjusted: the adjusted illumination L̂, [N, H, W, 1].
-        relit: the enhanced image, [N, H, W, 3].
-        alpha: α that the illumination was adjusted by, [N], from 0 on; always there.
-    """
-
-    stretched: tf.Tensor | None = None
-    reflectance: tf.Tensor | None = None
-    illumination: tf.Tensor | None = None
-    restored: tf.Tensor | None = None
-    adjusted: tf.Tensor | None = None
-    relit: tf.Tensor | None = None
-    alpha: tf.Tensor | None = None
-
-
-PARTS = Enhanced._fields[:-1]
 
 
 class Enhancer(abc.ABC):
@@ -66,16 +40,12 @@ class Enhancer(abc.ABC):
         precision: what they compute in, "float32" or "bfloat16".
 
     Example:
-        >>> enhancer = Enhancer.load()
-        >>> photo = kind.images.photo.read_photo("night.jpg")
-        >>> enhanced = enhancer(photo.pixels, alpha=5.0)
-        >>> kind.images.photo.write_photo("night-relit.jpg", enhanced.relit, like=photo)
+        >>> enhancer = Enhancer.from_preset("kind")
+        >>> enhancer("night.jpg", alpha=5.0).relit_image().save("night-relit.jpg")
     """
 
     #: One of `kind.enhancing.variants.VARIANTS`.
     variant = ""
-    #: What α is when it is left to the variant, in words.
-    own_alpha = ""
 
     def __init__(self, originals: dict[str, keras.Model], precision: str) -> None:
         """Takes the networks; `load` reads them from files.
@@ -104,13 +74,14 @@ class Enhancer(abc.ABC):
         """Reads the networks of a variant.
 
         Args:
-            weights: a folder with any of the variant's `STAGE.keras` files (stages decom, restoration and
-                illumination of "kind", lite of "lite"), or a folder of run folders with these names. What
-                it lacks comes from the weights that ship, as does everything when no folder is given.
-            precision: "float32"; "bfloat16" computes all but the networks' heads and what is between the
-                networks in 16 bits, about twice as fast on a CPU that has such instructions and slower
-                on others; "auto" is the faster of the two.
-            variant: "kind", the three networks of the paper and the default; "lite", one small network.
+            weights: a folder with any of the variant's `STAGE.keras` files (its stages are in
+                `kind.enhancing.variants.VARIANTS`), or a folder of run folders with these names. Networks
+                that the folder lacks come from the shipped weights, as do all when no folder is given.
+            precision: "float32"; "bfloat16" computes everything inside the networks but their heads in
+                16 bits, about twice as fast on a CPU with bfloat16 instructions and slower on others;
+                "auto" is the faster of the two.
+            variant: a key of `kind.enhancing.variants.VARIANTS`: "kind" (default), the three networks of
+                the paper; "lite", one small network.
 
         Returns:
             The enhancer.
@@ -122,16 +93,41 @@ class Enhancer(abc.ABC):
         variant = variant or cls.variant or DEFAULT_VARIANT
         if variant not in VARIANTS:
             raise ValueError(f"variant expects one of {', '.join(VARIANTS)}; received {variant!r}")
-        precision = chosen_precision(precision)
-        if variant == "lite":
-            from kind.enhancing.light_network import LiteEnhancer as Chosen  # late: they build on this module
-        else:
-            from kind.enhancing.three_networks import KindEnhancer as Chosen
-        return Chosen.from_files(weights, precision)
+        chosen = pkgutil.resolve_name(VARIANTS[variant].enhancer)
+        return chosen.from_files(weights, chosen_precision(precision))
+
+    @classmethod
+    def from_preset(cls, preset: str | Path, precision: str = "float32") -> Enhancer:
+        """Reads shipped networks by the name of their variant, or a user's own from a folder.
+
+        Args:
+            preset: a key of `kind.enhancing.variants.VARIANTS`, or a folder as `load` takes it, whose files
+                decide the variant ("kind" when there are networks of several). For a folder that is called
+                like a variant give a path, such as "./kind".
+            precision: see `load`.
+
+        Returns:
+            The enhancer.
+
+        Raises:
+            UserError: when it is neither a variant nor a folder of weights, or a file cannot be loaded.
+            ValueError: on another precision.
+
+        Example:
+            >>> Enhancer.from_preset("lite")("night.jpg").relit_image()
+        """
+        if preset in VARIANTS:
+            return cls.load(precision=precision, variant=preset)
+        return cls.load(preset, precision, _variant_in(preset))
+
+    @property
+    def own_alpha(self) -> str:
+        """What α is when it is left to the variant, in words."""
+        return VARIANTS[self.variant].own_alpha
 
     def __call__(
         self,
-        images: tf.Tensor | np.ndarray,
+        images: Picture | Sequence[Picture],
         alpha: float | tf.Tensor | None = None,
         fusion: str = "plain",
         parts: Collection[str] = PARTS,
@@ -139,11 +135,13 @@ class Enhancer(abc.ABC):
     ) -> Enhanced:
         """Enhances a batch, or a single image.
 
-        Large images go through in tiles, with the same result, in memory that is the same for all sizes
-        but for the image and the parts that are asked for.
+        Large images are computed in tiles, with the same result. The memory in use is then the same for all
+        sizes, apart from the image and the parts that are asked for.
 
         Args:
-            images: float32 [N, H, W, 3] or [H, W, 3], RGB in [0, 1], any size from 1×1.
+            images: one image or a batch, of any size from 1×1. One image is a path, a Pillow image, or an
+                array or tensor [H, W, 3]; a batch is an array or tensor [N, H, W, 3], or a list of images of
+                one size. RGB; floats in [0, 1] or uint8.
             alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens.
                 None, or NaN for one of several images, leaves it to the variant: 5, the published
                 default, for "kind", which was trained on ratios up to about 20; what the network
@@ -157,33 +155,30 @@ class Enhancer(abc.ABC):
             The wanted parts, see `Enhanced`.
 
         Raises:
-            ValueError: on another fusion, part, shape or type.
+            ValueError: on another fusion, part, shape, type or range.
+            ImageError: when a file cannot be read.
         """
         if fusion not in FUSIONS:
             raise ValueError(f"fusion expects one of {', '.join(FUSIONS)}; received {fusion!r}")
         if not parts or not set(parts) <= set(PARTS):
             raise ValueError(f"parts expects some of {', '.join(PARTS)}; received {list(parts)}")
-        if not isinstance(images, np.ndarray):
-            images = tf.convert_to_tensor(images)
-        rank = len(images.shape) if isinstance(images, np.ndarray) else images.shape.rank
-        if tf.as_dtype(images.dtype) != tf.float32 or rank not in (3, 4) or images.shape[-1] != 3:
-            raise ValueError(
-                "images expects float32 [N, H, W, 3] or [H, W, 3], RGB in [0, 1]; "
-                f"received {tf.as_dtype(images.dtype).name} {list(images.shape)}"
-            )
-        if rank == 3:
-            batch = self(images[np.newaxis], alpha, fusion, parts, progress)
-            # Not `part[0]`, which copies.
-            return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in batch))
+        images = as_floats(images)
+        single = len(images.shape) == 3
+        if single:
+            images = images[np.newaxis]
         parts = tuple(name for name in PARTS if name in parts)
         count = images.shape[:1] if isinstance(images, np.ndarray) else tf.shape(images)[:1]
         alpha = _alphas(alpha, count)
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
         if tf.executing_eagerly() and not self.windows.holds_whole(*images.shape[:3]):
-            return self._tiled(images, alpha, fusion, parts, progress)
-        graph = self._whole_graph(fusion, parts)
-        compute = graph if tf.executing_eagerly() else graph.python_function
-        return Enhanced(**compute(images, alpha))
+            enhanced = self._tiled(images, alpha, fusion, parts, progress)
+        else:
+            graph = self._whole_graph(fusion, parts)
+            compute = graph if tf.executing_eagerly() else graph.python_function
+            enhanced = Enhanced(**compute(images, alpha))
+        if single:  # not `part[0]`, which copies
+            return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in enhanced))
+        return enhanced
 
     def in_graph(
         self,
@@ -217,7 +212,7 @@ class Enhancer(abc.ABC):
             def make(window):
                 return _wanted(self.make(window, chosen, seen), "plain", parts)
 
-            channels = {name: depth for name, depth in zip(PARTS, _CHANNELS) if name in parts}
+            channels = {name: CHANNELS[name] for name in parts}
             return {**in_tiles(make, images, channels, square), "alpha": chosen}
 
         return Enhanced(**tf.cond(square.holds(images), whole, tiled))
@@ -229,7 +224,7 @@ class Enhancer(abc.ABC):
 
     @abc.abstractmethod
     def tile_plan(self) -> TilePlan:
-        """What tiles are planned by; raises UnboundedReceptiveField where images cannot be cut."""
+        """Halo, stride and memory of the networks; raises UnboundedReceptiveField if tiles cannot be used."""
 
     @abc.abstractmethod
     def make_whole(self, images: tf.Tensor, alpha: tf.Tensor) -> Enhanced:
@@ -237,15 +232,15 @@ class Enhancer(abc.ABC):
 
     @abc.abstractmethod
     def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics) -> Enhanced:
-        """The same from a tile of images of which all that must be known is; α has been chosen."""
+        """As `make_whole`, for one tile; needs the image's global statistics and a resolved α."""
 
     @abc.abstractmethod
     def collect_statistics(self, images: tf.Tensor, square: TileSpec) -> GlobalStatistics:
-        """What must be known of one whole image, in a graph."""
+        """The global statistics of one whole image, in a graph."""
 
     @abc.abstractmethod
     def collect_statistics_tiled(self, images: np.ndarray, windows: Sequence[Window]) -> GlobalStatistics:
-        """The same of a batch, out of a graph."""
+        """The global statistics of a batch, collected tile by tile outside a graph."""
 
     @abc.abstractmethod
     def chosen_alpha(self, alpha: tf.Tensor, seen: GlobalStatistics) -> tf.Tensor:
@@ -274,16 +269,11 @@ class Enhancer(abc.ABC):
 
     def _tiled(self, images, alpha: tf.Tensor, fusion: str, parts: Sequence[str], progress) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
-        give_back_large_pieces()
         images = np.asarray(images)
         windows = self.windows.of(*images.shape[:3])
         seen = self.collect_statistics_tiled(images, windows)
         alpha = self.chosen_alpha(alpha, seen)
-        wholes = {
-            name: shareable((*images.shape[:3], channels))
-            for name, channels in zip(PARTS, _CHANNELS)
-            if name in parts
-        }
+        wholes = {name: shareable((*images.shape[:3], CHANNELS[name])) for name in parts}
         graph = self._tile_graph(fusion, parts, seen)
         for done, (some, row, column) in enumerate(windows, start=1):
             window = images[some, row.start : row.stop, column.start : column.stop]
@@ -337,3 +327,16 @@ def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:
     """One α for each image, NaN where it is left to the variant."""
     alpha = math.nan if alpha is None else alpha
     return tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), count)
+
+
+def _variant_in(folder: str | Path) -> str:
+    """The variant whose networks a folder of weights holds, the default one when it holds several."""
+    for name in (DEFAULT_VARIANT, *VARIANTS):
+        with contextlib.suppress(UserError):
+            find_weights(VARIANTS[name].stages, folder)
+            return name
+    stages = ", ".join(f"{stage}.keras" for variant in VARIANTS.values() for stage in variant.stages)
+    raise UserError(
+        f"{folder}: expected one of the presets {', '.join(VARIANTS)}, or a folder with any of {stages} "
+        "(or run folders of these names)"
+    )

@@ -30,7 +30,6 @@ class LiteEnhancer(Enhancer):
     """
 
     variant = "lite"
-    own_alpha = "suggested by the network"
 
     def __init__(self, lite: keras.Model, precision: str = "float32") -> None:
         """Takes the network.

@@ -8,16 +8,17 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.constants import DEFAULT_ALPHA
 from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
+from kind.enhancing.variants import VARIANTS
 from kind.metrics.protocols import target_ratio
 from kind.nn.saving import find_weights, load_net
 from kind.ops.fusion import MASK_REACH
 from kind.ops.stretch import min_max_stretch, range_of_array, stretched_by, value_range
 
-STAGES = ("decom", "restoration", "illumination")
-DEFAULT_ALPHA = 5.0
+STAGES = VARIANTS["kind"].stages
 
 
 class KindEnhancer(Enhancer):
@@ -28,7 +29,6 @@ class KindEnhancer(Enhancer):
     """
 
     variant = "kind"
-    own_alpha = f"{DEFAULT_ALPHA:g}"
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class KindEnhancer(Enhancer):
         return cls(*(load_net(path, stage) for stage, path in files.items()), precision=precision)
 
     def tile_plan(self) -> TilePlan:
-        """What tiles are planned by; raises UnboundedReceptiveField where images cannot be cut."""
+        """See `Enhancer`."""
         nets = self.decom, self.restoration, self.illumination
         coarsest = max(map(stride, nets))
         tile = Span(0, 64 * coarsest - 1)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from kind.constants import BT601
 from kind.export.exif_orientation import jpeg_orientation
 
 READABLE_FORMATS = ("PNG", "JPEG", "BMP", "GIF")
@@ -18,7 +19,6 @@ _WANTED = f"expects a file of {', '.join(READABLE_FORMATS[:-1])} or {READABLE_FO
 
 _LEVELS = 65535.0
 _LEVELS_OF_A_BYTE = 257  # 65535 / 255: eight bits become sixteen without rounding
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in kind.images.photo
 
 _GRAY_PALETTE = b"".join(bytes((level, level, level, 0)) for level in range(256))
 _BITFIELDS = 3
@@ -89,7 +89,7 @@ def encode_png(pixels: tf.Tensor, gray: tf.Tensor | None = None) -> tf.Tensor:
         string scalar.
     """
     if gray is not None:
-        luma = tf.reduce_sum(tf.clip_by_value(pixels, 0.0, 1.0) * _LUMA, axis=-1, keepdims=True)
+        luma = tf.reduce_sum(tf.clip_by_value(pixels, 0.0, 1.0) * BT601, axis=-1, keepdims=True)
         pixels = tf.where(gray, luma, pixels)
     levels = tf.round(tf.clip_by_value(pixels, 0.0, 1.0) * 255.0)
     return tf.io.encode_png(tf.cast(levels, tf.uint8))

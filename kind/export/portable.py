@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kind.constants import DEFAULT_ALPHA
 from kind.enhancing.enhancer import Enhancer
 from kind.metrics.psnr import psnr
 
-_ALPHA = 5.0  # of comparisons, and all that an 8-bit model is calibrated with
+_ALPHA = DEFAULT_ALPHA  # of comparisons, and all that an 8-bit model is calibrated with
 
 
 class Portable(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tensorflow.core.protobuf import saved_model_pb2
 
+from kind.constants import DEFAULT_ALPHA
 from kind.enhancing.enhancer import Enhancer
 from kind.export.parity import Deviation, deviations, warmup_photograph
 from kind.export.signatures import MAX_PIXELS, ServedDetector, make_signatures
@@ -77,7 +78,7 @@ def foreign_operations(saved_model: Path) -> set[str]:
 
 def _warmup_requests(with_detector: bool) -> dict[str, dict]:
     photograph = warmup_photograph()
-    image_bytes, alpha = [encode_photo(photograph)], [5.0]
+    image_bytes, alpha = [encode_photo(photograph)], [DEFAULT_ALPHA]
     requests = {
         "serving_default": {"image_bytes": image_bytes},
         "enhance": {"image_bytes": image_bytes, "alpha": alpha},

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from kind.constants import MAX_PIXELS
 from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.export.graph_images import decode_photos, encode_png
 
-MAX_PIXELS = 50_000_000
 """Larger images are refused. Tiles bound what the networks take; the image and the results take the rest."""
 
 NO_CLASS = -1

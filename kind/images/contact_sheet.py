@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from kind.images.pil import to_pil
+
 _GAP = 8
 _TITLE_HEIGHT = 26
 _TITLE_SIZE = 15
@@ -48,7 +50,6 @@ def contact_sheet(
 
 
 def _small(pixels: np.ndarray, longest_side: int) -> Image.Image:
-    levels = np.rint(np.clip(np.asarray(pixels), 0, 1) * 255).astype(np.uint8)
-    picture = Image.fromarray(np.repeat(levels, 3 // levels.shape[2], axis=2))
+    picture = to_pil(pixels)
     picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
     return picture

@@ -11,6 +11,7 @@ from typing import Optional, Union
 import numpy as np
 from PIL import Image
 
+from kind.constants import BT601
 from kind.errors import UserError
 from kind.files import atomic_write
 from kind.images.decoding import Stored, header_size, stored_samples
@@ -22,7 +23,6 @@ READABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", 
 WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 _ROWS_AT_ONCE = 256  # of a large image: intermediate results would take several times its memory
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 class ImageError(UserError):
@@ -284,7 +284,7 @@ def _eight_bit(pixels: np.ndarray, like: Optional[Photo], with_alpha: bool) -> n
     if not np.isfinite(pixels).all():
         raise ValueError("expects finite pixels, received NaN or infinity")
     if like is not None and like.gray:
-        pixels = np.repeat((np.clip(pixels, 0, 1) @ _LUMA)[..., None], 3, axis=2)
+        pixels = np.repeat((np.clip(pixels, 0, 1) @ np.float32(BT601))[..., None], 3, axis=2)
     if with_alpha and like is not None and like.alpha is not None:
         if like.alpha.shape != pixels.shape[:2]:
             raise ValueError(

@@ -7,14 +7,16 @@ import tensorflow as tf
 from kind.ops.ssim import ssim
 
 
-def ssim_loss(output: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """1 - SSIM, averaged over the batch (KinD, equation 4).
+def ssim_loss(output: tf.Tensor, target: tf.Tensor, *, per_image: bool = False) -> tf.Tensor:
+    """1 - SSIM (KinD, equation 4).
 
     Args:
         output: float32 [N, H, W, C] in [0, 1], H and W at least 11.
         target: the same shape.
+        per_image: keep the loss of each image instead of averaging over the batch.
 
     Returns:
-        float32 scalar, 0 for identical images.
+        float32 scalar, or [N]; 0 for identical images.
     """
-    return 1.0 - tf.reduce_mean(ssim(output, target))
+    similarity = ssim(output, target)
+    return 1.0 - (similarity if per_image else tf.reduce_mean(similarity))

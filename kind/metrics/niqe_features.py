@@ -7,7 +7,7 @@ from scipy.ndimage import correlate1d
 from scipy.special import gamma
 
 from kind.metrics.image_arrays import checked_image
-from kind.ops.colour import BT601
+from kind.ops.colour import PUBLISHED_BT601
 
 BLOCK = 96
 FEATURES = 36
@@ -78,7 +78,7 @@ def halved(image: np.ndarray) -> np.ndarray:
 def _luma(image: np.ndarray) -> np.ndarray:
     """BT.601 luma in whole levels of 0 to 255, as MATLAB's `rgb2gray` of an 8-bit image."""
     if image.ndim == 3:
-        image = image @ (np.array(BT601) / sum(BT601))
+        image = image @ (np.array(PUBLISHED_BT601) / sum(PUBLISHED_BT601))
     return np.rint(np.clip(image, 0, 1) * 255)
 
 

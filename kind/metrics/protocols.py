@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kind.constants import BT601
 from kind.metrics.image_arrays import checked_pair
-from kind.ops.colour import BT601
 
 RAW = "raw"
 GT_MEAN = "GT-mean"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from kind.constants import BT601
 from kind.metrics.image_arrays import checked_pair
-from kind.ops.colour import BT601
 from kind.ops.ssim import WINDOW
 from kind.ops.ssim import ssim as batch_ssim
 

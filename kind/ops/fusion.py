@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from kind.ops.colour import BT709, gray
+from kind.ops.colour import PUBLISHED_BT709, gray
 from kind.ops.gaussian import gaussian_blur
 
 _MASK_SIGMA = 3.0
@@ -35,6 +35,6 @@ def published_fusion(
     Returns:
         float32 [N, H, W, 3] in [0, 1].
     """
-    brightness = gaussian_blur(gray(reflectance, BT709), _MASK_SIGMA)
+    brightness = gaussian_blur(gray(reflectance, PUBLISHED_BT709), _MASK_SIGMA)
     mask = tf.minimum(tf.sqrt(2.0 * brightness), 1.0)
     return illumination * image + (1.0 - illumination) * (restored * mask * adjusted)

@@ -11,6 +11,7 @@ from typing import Any, Callable, NamedTuple, Union
 import numpy as np
 
 from kind.errors import UserError
+from kind.serving.errors import ServerError
 
 Image = Union[bytes, str, Path]
 
@@ -18,21 +19,6 @@ PROTOCOLS = ("rest", "grpc")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0  # seconds before trying again
 _JITTER = 0.25  # of a pause, so that clients that were refused together do not come back together
-
-
-class ServerError(UserError):
-    """A server that cannot be reached, or that refuses a request.
-
-    Attributes:
-        code: gRPC's name for what happened, such as "INVALID_ARGUMENT"; "UNAVAILABLE" when it cannot be
-            reached or has too much to do.
-        pause: seconds after which the server asks to be tried again, or None.
-    """
-
-    def __init__(self, message: str, code: str, pause: float | None = None) -> None:
-        """Keeps all three."""
-        super().__init__(message)
-        self.code, self.pause = code, pause
 
 
 class Decomposed(NamedTuple):

@@ -6,6 +6,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
+from kind.constants import MAX_SEED
 from kind.errors import UserError
 
 Config = TypeVar("Config", bound="StageConfig")
@@ -75,8 +76,8 @@ class StageConfig:
                 raise UserError(
                     f"{flag_of(name)} expects at least {smallest}, received {getattr(self, name)}"
                 )
-        if not 0 <= self.seed < 2**31:
-            raise UserError(f"--seed expects 0 to {2**31 - 1}, received {self.seed}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise UserError(f"--seed expects 0 to {MAX_SEED}, received {self.seed}")
         if self.validation_every < 2:
             raise UserError(f"--validation-every expects at least 2, received {self.validation_every}")
         if not self.learning_rate > 0:

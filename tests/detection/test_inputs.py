@@ -10,7 +10,7 @@ from tensorflow import keras
 
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, detector_input, detector_inputs, needs_enhancer
 from kind.enhancing.enhancer import Enhancer
-from kind.enhancing.three_networks import DEFAULT_ALPHA, KindEnhancer
+from kind.enhancing.three_networks import KindEnhancer
 
 IMAGES = np.random.default_rng(0).uniform(0.1, 0.4, (2, 9, 7, 3)).astype(np.float32)
 
@@ -75,9 +75,3 @@ def test_the_names_cost_no_tensorflow():
     script = "import sys, detection.inputs; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
     assert DEFAULT_INPUT == "reflectance"
-
-
-def test_alpha_is_the_pipelines():
-    from kind.detection.inputs import DEFAULT_ALPHA as ours
-
-    assert ours == DEFAULT_ALPHA

@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 from aiohttp import web
 
+from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
 from kind.serving.server.batching import Scheduler
 from kind.serving.server.loading import LoadedModel
@@ -49,8 +50,8 @@ class Settings:
     models: tuple[ModelConfig, ...]
     root: Path
     host: str = "127.0.0.1"
-    rest_port: int = 8501
-    grpc_port: int = 8500
+    rest_port: int = REST_PORT
+    grpc_port: int = GRPC_PORT
     batching: Batching = UNBATCHED
     metrics_path: str | None = METRICS_PATH
     limits: Limits = Limits()

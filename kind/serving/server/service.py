@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kind.constants import MAX_PIXELS
 from kind.serving.server.batching import Scheduler, Target
 from kind.serving.server.errors import ServingError
 from kind.serving.server.loading import LoadedModel
@@ -31,7 +32,7 @@ class Limits:
     """
 
     request_bytes: int = 64 << 20
-    pixels: int = 50_000_000
+    pixels: int = MAX_PIXELS
     seconds: float = 60.0
     in_flight: int = 256
 

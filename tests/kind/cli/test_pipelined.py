@@ -5,11 +5,18 @@ import time
 
 import pytest
 
-from kind.cli.pipelined import Worked, run_pipelined
+from kind.cli.pipelined import Pipeline, Worked
 
 
 class Failure(Exception):
     pass
+
+
+def run(jobs, read, work, workers, report):
+    with Pipeline(jobs, read, Failure, report, workers) as pipeline:
+        for task in pipeline:
+            with task:
+                task.worked = work(task.job, task.read)
 
 
 def failing(number, at):
@@ -27,7 +34,8 @@ def test_jobs_end_in_order_and_a_failure_at_any_step_stops_only_its_own(workers)
         time.sleep(0.002 * (job % 3))
         return Worked(f"cell {read}", lambda: failing(job, 5) and None, lambda: done.append(job))
 
-    ends = list(run_pipelined(range(8), lambda job: failing(job, 1), work, Failure, workers))
+    ends = []
+    run(range(8), lambda job: failing(job, 1), work, workers, ends.append)
     assert [end.job for end in ends] == list(range(8))
     assert [end.job for end in ends if end.error] == [1, 3, 5]
     assert [str(end.error) for end in ends if end.error] == ["no 1", "no 3", "no 5"]
@@ -48,7 +56,8 @@ def test_reading_and_writing_happen_beside_the_work():
             assert is_read.wait(30) and is_written.wait(30)
         return Worked("", is_written.set)
 
-    ends = list(run_pipelined(range(3), read, work, Failure, 1))
+    ends = []
+    run(range(3), read, work, 1, ends.append)
     assert [end.error for end in ends] == 3 * [None]
 
 
@@ -59,7 +68,7 @@ def test_without_workers_one_step_follows_another():
         steps.append(f"work {job}")
         return Worked("", lambda: steps.append(f"write {job}"))
 
-    list(run_pipelined(range(2), lambda job: steps.append(f"read {job}"), work, Failure, 0))
+    run(range(2), lambda job: steps.append(f"read {job}"), work, 0, print)
     assert steps == ["read 0", "work 0", "write 0", "read 1", "work 1", "write 1"]
 
 
@@ -78,7 +87,7 @@ def test_no_more_is_read_ahead_or_left_unwritten_than_there_are_workers(workers)
         with lock:
             open_jobs.remove(job)
 
-    list(run_pipelined(range(20), read, lambda job, _: Worked("", lambda: write(job)), Failure, workers))
+    run(range(20), read, lambda job, _: Worked("", lambda: write(job)), workers, print)
     assert not open_jobs
     assert most[0] <= 1 + 2 * workers + 1  # in work, read ahead, being written, and one just handed over
 
@@ -94,8 +103,7 @@ def test_an_interruption_keeps_what_was_made(workers):
 
     ends = []
     with pytest.raises(KeyboardInterrupt):
-        for end in run_pipelined(range(50), lambda job: read.append(job), work, Failure, workers):
-            ends.append(end.job)
+        run(range(50), lambda job: read.append(job), work, workers, lambda end: ends.append(end.job))
     assert ends == done == [0, 1, 2] and sorted(written) == [0, 1, 2]
     assert len(read) <= 4 + workers
 
@@ -107,15 +115,22 @@ def test_a_bug_is_raised_and_what_was_made_before_is_kept():
         return Worked("", lambda: 1 // (2 - job) and None, lambda: done.append(job))
 
     with pytest.raises(ZeroDivisionError):
-        list(run_pipelined(range(9), lambda job: job, work, Failure, 1))
+        run(range(9), lambda job: job, work, 1, print)
     assert done[:2] == [0, 1] and 2 not in done
 
 
-def test_closing_early_finishes_what_is_being_written():
+def test_leaving_the_loop_early_finishes_what_is_being_written():
     done = []
-    ends = run_pipelined(
-        range(9), str, lambda job, _: Worked("", lambda: None, lambda: done.append(job)), Failure
-    )
-    next(ends)
-    ends.close()
+    with Pipeline(range(9), str, Failure, print) as pipeline:
+        for task in pipeline:
+            with task:
+                task.worked = Worked("", lambda: None, lambda job=task.job: done.append(job))
+            if task.job == 4:
+                break
     assert done and done == list(range(len(done)))
+
+
+def test_a_failure_of_the_work_is_timed_and_has_no_cell():
+    ends = []
+    run([1], str, lambda job, _: failing(job, 1), 0, ends.append)
+    assert ends[0].cell is None and ends[0].read == "1" and ends[0].seconds > 0

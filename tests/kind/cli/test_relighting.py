@@ -209,7 +209,7 @@ def test_an_interruption_keeps_what_is_done(photographs, untrained_weights, tmp_
     enhance, seen = Enhancer.__call__, []
 
     def interrupted(*arguments, **options):
-        seen.extend([1] if arguments[1].ndim == 3 else [])  # the pipeline calls itself with a batch
+        seen.append(1)
         if len(seen) == 3:
             raise KeyboardInterrupt
         return enhance(*arguments, **options)

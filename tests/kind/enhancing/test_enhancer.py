@@ -107,7 +107,7 @@ def test_tiles_give_what_the_whole_image_gives(enhancer, monkeypatch, size):
 @pytest.mark.parametrize(
     ("images", "received"),
     [
-        (np.zeros((4, 4, 3)), "float64"),
+        (np.zeros((4, 4, 3), np.int64), "int64"),
         (np.zeros((4, 4, 1), np.float32), r"\[4, 4, 1\]"),
         (np.zeros((4, 3), np.float32), r"\[4, 3\]"),
     ],

@@ -8,7 +8,7 @@ from kind.evaluation.scoring import Metrics, figures_of, outputs_by_protocol, re
 from kind.images.photo import read_photo
 from kind.metrics.niqe_model import NiqeModel
 
-LUMA = np.array([0.2989, 0.5870, 0.1140])
+LUMA = np.array([0.299, 0.587, 0.114])
 NIQE_MODEL = NiqeModel(np.zeros(36), np.eye(36), "none")
 
 

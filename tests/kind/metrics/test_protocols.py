@@ -5,7 +5,7 @@ from kind.metrics.protocols import DEFINITIONS, GT_MEAN, GT_RATIO, RAW, match_me
 
 
 def _luma_mean(image):
-    return (image.astype(np.float64) * [0.2989, 0.5870, 0.1140]).sum(axis=-1).mean()
+    return (image.astype(np.float64) * [0.299, 0.587, 0.114]).sum(axis=-1).mean()
 
 
 def test_match_mean_gives_the_target_its_brightness():

@@ -7,7 +7,7 @@ import skimage.metrics
 import tensorflow as tf
 
 from kind.enhancing.tiling.tiles import tiles
-from kind.ops.colour import BT601, BT709, gray
+from kind.ops.colour import PUBLISHED_BT601, PUBLISHED_BT709, gray
 from kind.ops.gaussian import gaussian_blur
 from kind.ops.gradient import gradient
 from kind.ops.ssim import ssim
@@ -61,7 +61,7 @@ def test_stretch_equals_the_published_loading_code(shared):
         np.testing.assert_allclose(min_max_stretch(image)[0], arrays[f"norm_{name}_out"], atol=1e-6)
 
 
-@pytest.mark.parametrize("weights", [BT601, BT709])
+@pytest.mark.parametrize("weights", [PUBLISHED_BT601, PUBLISHED_BT709])
 def test_grey_is_the_weighted_sum(weights):
     image = noise(2, 3, 4, 3)
     np.testing.assert_allclose(gray(image, weights)[..., 0], image @ np.float32(weights), atol=1e-6)

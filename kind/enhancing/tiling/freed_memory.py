@@ -1,0 +1,21 @@
+"""How a process hands freed memory back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+
+_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+_LARGE = 4 * 2**20
+
+
+def give_back_large_pieces() -> None:
+    """Makes glibc return freed blocks of 4 MiB and more to the system at once.
+
+    By default it keeps freed blocks of up to 32 MiB in a heap for each thread, and these heaps fragment: with
+    every tile of a large image the process holds some more memory that nothing uses. Other C libraries are
+    left as they are. The setting holds for the whole process, so only the command line may call this.
+    """
+    try:
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+    except (AttributeError, OSError, TypeError):  # no such function, or no such library
+        return
