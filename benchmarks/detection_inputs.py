@@ -210,7 +210,7 @@ def _config(flags: argparse.Namespace, arm: Arm) -> DetectionConfig:
         epochs=flags.epochs,
         validate_epochs=flags.epochs,
         batch=flags.batch,
-        patch=flags.size,
+        image_size=flags.size,
         optimizer="adamw",
         learning_rate=flags.learning_rate,
         warmup_epochs=1,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train_stage import STAGES
+from kind.cli.stages import STAGES
 
 if TYPE_CHECKING:
     from kind.data.sources import Source
@@ -81,10 +81,10 @@ def main() -> int:
 
 def _measure(stage: str, precision: str, rounds: int, seconds: float) -> dict[str, float]:
     """Images a second of everything that is compared, at the published batch and patch size."""
-    config = replace(STAGES[stage][0](), precision=precision)
+    config = replace(STAGES[stage].config(), precision=precision)
     with tempfile.TemporaryDirectory() as folder:
         source, arrays = _random_source(Path(folder), _KEYS.get(stage, _KEYS["decomposed"]))
-        spec = _spec(stage)
+        spec = STAGES[stage].spec()
         runs = {
             **_plain(spec, replace(config, precision="float32"), arrays),
             **_ours(spec, config, source),
@@ -126,14 +126,6 @@ def _random_source(folder: Path, channels: dict[str, int]) -> tuple[Source, dict
             write_array(Path(files[key][-1]), arrays[key][-1])
     names = tuple(map(str, range(_SAMPLES)))
     return Source(names, names, {key: tuple(paths) for key, paths in files.items()}, channels), arrays
-
-
-def _spec(stage: str) -> StageSpec:
-    from kind.decom.stage import SPEC as DECOM
-    from kind.illumination.stage import SPEC as ILLUMINATION
-    from kind.restoration.stage import SPEC as RESTORATION
-
-    return {"decom": DECOM, "restoration": RESTORATION, "illumination": ILLUMINATION}[stage]
 
 
 def _stage(spec: StageSpec, config) -> Stage:

@@ -1,26 +1,29 @@
 """Arrays in [0, 1] on disk as 16-bit fixed point: decoded once, then read inside `tf.data` at memory speed.
 
-A file holds little-endian 16-bit numbers: height, width, then the values in row order, 65535 for 1. The
-rounding error is at most 2⁻¹⁷, a hundredth of an 8-bit level. Files are named by what they were made from,
-so that they never go stale; the whole cache may be deleted at any time.
+A file holds little-endian 16-bit numbers: height, width, then the values in row order, 65535 for 1; at its
+end stand a mark and a CRC-32 of all before it. The rounding error is at most 2⁻¹⁷, a hundredth of an 8-bit
+level. Files are named by what they were made from, so that they never go stale; the whole cache may be
+deleted at any time.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import sys
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from kind.files import atomic_write
+from kind.errors import UserError, listed
+from kind.files import atomic_write, remove_leftovers
 
 _SCALE = 65535.0
-_ALIGNMENT = (
-    32  # values: TensorFlow cuts a slice out of memory without copying it where it starts at 64 bytes
-)
+_WHOLE, _MISSING, _DAMAGED = "whole", "missing", "damaged"
+_HEAD, _MARK, _TAIL = 4, b"u16\x01", 8  # bytes, but for the mark
 
 
 def default_cache() -> Path:
@@ -34,12 +37,64 @@ def write_array(path: Path, array: np.ndarray) -> None:
     Args:
         path: the file, wholly there or not at all.
         array: float32 [H, W, C] in [0, 1], sides below 65536.
+
+    Raises:
+        UserError: when it cannot be written, as on a full disk.
     """
     height, width = array.shape[:2]
     values = np.rint(np.clip(array, 0.0, 1.0) * _SCALE).astype("<u2")
-    with atomic_write(path) as temporary, open(temporary, "wb") as file:
-        file.write(np.array([height, width], "<u2").tobytes())
-        file.write(values.tobytes())
+    content = np.array([height, width], "<u2").tobytes() + values.tobytes()
+    tail = _MARK + zlib.crc32(content).to_bytes(4, "little")
+    try:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
+            file.write(content)
+            file.write(tail)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}): make room, or give another --cache"
+        ) from error
+
+
+def find_unusable(files: Mapping[str, int]) -> set[str]:
+    """Finds arrays that have to be made, or made anew; names those that are damaged on stderr, in one line.
+
+    Args:
+        files: the number of channels of each file.
+
+    Returns:
+        The files that are missing, damaged, or of an older format that could not tell.
+    """
+    for folder in {Path(path).parent for path in files}:
+        remove_leftovers(folder)
+    with ThreadPoolExecutor() as pool:
+        states = dict(zip(files, pool.map(_state, files.keys(), files.values())))
+    damaged = [path for path, state in states.items() if state == _DAMAGED]
+    if damaged:
+        print(
+            f"{Path(damaged[0]).parent}: damaged in the cache, made anew: "
+            f"{listed([Path(path).name for path in damaged])}",
+            file=sys.stderr,
+        )
+    return {path for path, state in states.items() if state != _WHOLE}
+
+
+def _state(path: str, channels: int) -> str:
+    """Whether an array is whole, missing or damaged, by its size and its digest."""
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        return _MISSING
+    except OSError:
+        return _DAMAGED
+    if len(content) < _HEAD:
+        return _DAMAGED
+    height, width = np.frombuffer(content, "<u2", count=2).tolist()
+    size = _HEAD + 2 * height * width * channels
+    if len(content) == size:
+        return _MISSING  # of the format before there were digests
+    view = memoryview(content)
+    tail = _MARK + zlib.crc32(view[:size]).to_bytes(4, "little")
+    return _WHOLE if len(content) == size + _TAIL and view[size:] == tail else _DAMAGED
 
 
 def read_array(path: tf.Tensor | str, channels: int) -> tf.Tensor:
@@ -54,50 +109,38 @@ def read_array(path: tf.Tensor | str, channels: int) -> tf.Tensor:
     """
     values = tf.io.decode_raw(tf.io.read_file(path), tf.uint16)
     size = tf.cast(values[:2], tf.int32)
-    return tf.reshape(values[2:], tf.stack([size[0], size[1], channels]))
+    return tf.reshape(values[_HEAD // 2 : -_TAIL // 2], tf.stack([size[0], size[1], channels]))
 
 
-class Pack(NamedTuple):
-    """Arrays of different sizes in one piece of memory.
-
-    Attributes:
-        values: uint16, all arrays one after another, with gaps.
-        starts: int64 [number of arrays], where each begins.
-        sizes: int32 [number of arrays, 2], the heights and widths.
-    """
-
-    values: tf.Tensor
-    starts: tf.Tensor
-    sizes: tf.Tensor
-
-
-def pack(paths: Sequence[str]) -> Pack:
+def pack(paths: Sequence[str], channels: int) -> tf.Tensor:
     """Reads arrays into memory.
 
     Args:
         paths: files of `write_array`, at least one.
+        channels: C, of all of them.
 
     Returns:
-        All of them, in this order.
+        A list of TensorFlow's, variant scalar, of the arrays in this order; takes no more memory than they.
     """
-    lengths = [Path(path).stat().st_size // 2 - 2 for path in paths]
-    steps = [-(-length // _ALIGNMENT) * _ALIGNMENT for length in lengths]
-    starts = np.cumsum([0, *steps], dtype=np.int64)
-    values = np.empty(starts[-1], np.uint16)
-    sizes = np.empty((len(paths), 2), np.int32)
-    for number, (path, start, length) in enumerate(zip(paths, starts, lengths)):
-        content = np.fromfile(path, "<u2")
-        sizes[number], values[start : start + length] = content[:2], content[2:]
-    return Pack(tf.constant(values), tf.constant(starts[:-1]), tf.constant(sizes))
+    with tf.device("CPU:0"):
+        arrays = tf.raw_ops.EmptyTensorList(
+            element_shape=tf.constant(-1), max_num_elements=len(paths), element_dtype=tf.uint16
+        )
+        for path in paths:
+            arrays = tf.raw_ops.TensorListPushBack(input_handle=arrays, tensor=read_array(path, channels))
+    return arrays
 
 
-def unpacker(packed: Pack, channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
+def unpacker(packed: tf.Tensor, channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function from an index, int64 scalar, to that array, uint16 [H, W, channels], for use in a graph."""
 
     def read(index: tf.Tensor) -> tf.Tensor:
-        shape = tf.concat([tf.gather(packed.sizes, index), [channels]], axis=0)
-        length = tf.reduce_prod(tf.cast(shape, tf.int64))
-        return tf.reshape(tf.slice(packed.values, [tf.gather(packed.starts, index)], [length]), shape)
+        return tf.raw_ops.TensorListGetItem(
+            input_handle=packed,
+            index=tf.cast(index, tf.int32),
+            element_shape=tf.constant([-1, -1, channels]),
+            element_dtype=tf.uint16,
+        )
 
     return read
 

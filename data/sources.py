@@ -12,13 +12,21 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.data.arrays import default_memory, pack, read_array, unpacker, write_array
+from kind.data.arrays import default_memory, find_unusable, pack, read_array, unpacker, write_array
 from kind.data.pairs import Pair
 from kind.images.photo import read_photo
 from kind.nn.saving import weights_digest
 from kind.ops.stretch import min_max_stretch
 
-_DIGEST_LENGTH = 24  # characters of a SHA-256 in file names: 96 bits
+DIGEST_LENGTH = 24
+"""Characters of a SHA-256 in file names: 96 bits."""
+
+DECODING_VERSION = 1
+"""To be counted up with every change that makes other values of the same file: decoding, stretching.
+
+Caches are kept by it, so that no array of earlier code is used. A test watches the code.
+"""
+
 
 Progress = Callable[[str, int, int], None]
 
@@ -64,7 +72,10 @@ class Source:
         if sum(Path(path).stat().st_size for path in paths) <= (
             default_memory() if memory is None else memory
         ):
-            readers = {key: unpacker(pack(files), self.channels[key]) for key, files in self.files.items()}
+            channels = self.channels
+            readers = {
+                key: unpacker(pack(files, channels[key]), channels[key]) for key, files in self.files.items()
+            }
             return lambda index: {key: read(index) for key, read in readers.items()}
         tables = {key: tf.constant(files) for key, files in self.files.items()}
         return lambda index: {
@@ -92,12 +103,14 @@ def pair_source(pairs: Sequence[Pair], cache: Path, progress: Progress | None = 
         kind.images.photo.ImageError: when a file cannot be read.
     """
     contents = _content_digests(pairs)
+    folder = cache / versioned("images", DECODING_VERSION)
     files = {
-        side: tuple(str(cache / "images" / f"{contents[getattr(pair, side)]}.u16") for pair in pairs)
+        side: tuple(str(folder / f"{contents[getattr(pair, side)]}.u16") for pair in pairs)
         for side in ("low", "high")
     }
-    todo = {path: getattr(pair, side) for side in files for pair, path in zip(pairs, files[side])}
-    missing = {path: image for path, image in todo.items() if not Path(path).is_file()}
+    images = {path: getattr(pair, side) for side in files for pair, path in zip(pairs, files[side])}
+    unusable = find_unusable(dict.fromkeys(images, 3))
+    missing = {path: image for path, image in images.items() if path in unusable}
     with ThreadPoolExecutor() as pool:
         for done, _ in enumerate(pool.map(_decode, missing.values(), missing.keys()), start=1):
             if progress:
@@ -126,17 +139,20 @@ def decomposed_source(
         kind.images.photo.ImageError: when a file cannot be read.
     """
     contents = _content_digests(pairs)
-    folder = cache / "decompositions" / weights_digest(decom)[:_DIGEST_LENGTH]
+    digest = weights_digest(decom)[:DIGEST_LENGTH]
+    folder = cache / "decompositions" / versioned(digest, DECODING_VERSION)
     files = {
         f"{part}_{side}": tuple(str(folder / f"{contents[getattr(pair, side)]}.{part}.u16") for pair in pairs)
         for side in ("low", "high")
         for part in ("reflectance", "illumination")
     }
     images = {contents[path]: path for pair in pairs for path in (pair.low, pair.high)}
+    channels = {key: 3 if key.startswith("reflectance") else 1 for key in files}
+    unusable = find_unusable({path: channels[key] for key, paths in files.items() for path in paths})
     missing = {
         content: path
         for content, path in images.items()
-        if not all((folder / f"{content}.{part}.u16").is_file() for part in ("reflectance", "illumination"))
+        if any(str(folder / f"{content}.{part}.u16") in unusable for part in ("reflectance", "illumination"))
     }
     for done, (content, path) in enumerate(missing.items(), start=1):
         reflectance, illumination = decom(_stretched(path)[tf.newaxis], training=False)
@@ -144,8 +160,12 @@ def decomposed_source(
         write_array(folder / f"{content}.illumination.u16", illumination[0].numpy())
         if progress:
             progress("decomposing images", done, len(missing))
-    channels = {key: 3 if key.startswith("reflectance") else 1 for key in files}
     return _source(pairs, files, channels)
+
+
+def versioned(folder: str, version: int) -> str:
+    """A cache folder's name for a version of the code; the first is from before there were versions."""
+    return folder if version == 1 else f"{folder}-{version}"
 
 
 def _source(pairs: Sequence[Pair], files: dict[str, tuple[str, ...]], channels: dict[str, int]) -> Source:
@@ -157,7 +177,7 @@ def _content_digests(pairs: Sequence[Pair]) -> dict[Path, str]:
     paths = [path for pair in pairs for path in (pair.low, pair.high)]
     with ThreadPoolExecutor() as pool:
         digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
-        return {path: digest[:_DIGEST_LENGTH] for path, digest in zip(paths, digests)}
+        return {path: digest[:DIGEST_LENGTH] for path, digest in zip(paths, digests)}
 
 
 def _made_of(path: str) -> str:
@@ -166,7 +186,7 @@ def _made_of(path: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
 
 
 def _stretched(path: Path) -> tf.Tensor:

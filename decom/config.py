@@ -1,18 +1,31 @@
 """Settings of the decomposition stage."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kind.training.config import TrainingConfig, option
+
+if TYPE_CHECKING:
+    from kind.training.stage_spec import StageSpec
 
 
 @dataclass(frozen=True)
 class DecompositionConfig(TrainingConfig):
     """KinD's published schedule: Adam 1e-4, patches of 48, batches of 10, 2000 epochs."""
 
-    similarity_weight: float = option(0.01, "of |R_low - R_high|; KinD++: 0.009")
-    mutual_weight: float = option(0.2, "of the mutual consistency of the illuminations")
-    smoothness_weight: float = option(0.15, "of each illumination's smoothness")
+    similarity_weight: float = option(0.01, "weight of |R_low - R_high|; KinD++: 0.009")
+    mutual_weight: float = option(0.2, "weight of the mutual consistency of the illuminations")
+    smoothness_weight: float = option(0.15, "weight of the smoothness of each illumination")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
 QUICK = {"epochs": 60, "validate_epochs": 30, "learning_rate": 1e-3}
+
+
+def spec() -> StageSpec:
+    """Network, losses and data of the stage; imports TensorFlow."""
+    from kind.decom.stage import SPEC
+
+    return SPEC

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from kind.decom.config import DecompositionConfig
 from kind.losses.illumination_smoothness import illumination_smoothness
 from kind.losses.mutual_consistency import mutual_consistency
 from kind.losses.reconstruction import reconstruction
@@ -26,10 +27,10 @@ def decomposition_loss(
     low: Decomposition,
     high: Decomposition,
     *,
-    similarity_weight: float = 0.01,
-    mutual_weight: float = 0.2,
-    smoothness_weight: float = 0.15,
-    per_image: bool = False,
+    similarity_weight: float = DecompositionConfig.similarity_weight,
+    mutual_weight: float = DecompositionConfig.mutual_weight,
+    smoothness_weight: float = DecompositionConfig.smoothness_weight,
+    per_image: bool = DecompositionConfig.per_image,
 ) -> dict[str, tf.Tensor]:
     """The terms of KinD's decomposition loss (equation 1) and their weighted total.
 

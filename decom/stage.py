@@ -54,4 +54,9 @@ class DecompositionStage(Stage):
         return [sample["low"], *low, sample["high"], *high]
 
 
-SPEC = StageSpec(DecompositionStage, lambda config: decomposition_net(), needs_decom=False)
+SPEC = StageSpec(
+    DecompositionStage,
+    lambda config: decomposition_net(),
+    needs_decom=False,
+    networks={"decomposition": decomposition_net},
+)

@@ -39,7 +39,7 @@ def training_batches(
         replicas: how many replicas there are in all processes together.
 
     Returns:
-        Pieces of a batch: `image` float32 [batch / replicas, patch, patch, 3], canvases, see
+        Pieces of a batch: `image` float32 [batch / replicas, S, S, 3], canvases, see
         `detection.canvas`; `boxes` float32 [..., G, 4] in pixels and `classes` int32 [..., G], -1 where an
         image has fewer than G objects; G may be 0.
 
@@ -116,12 +116,12 @@ def _augmented(
     draws = tf.random.stateless_uniform([2], seeds[4])
 
     def alone() -> Piece:
-        return scattered(piece(index, seeds[0]), config.patch, config.scale, seeds[5])
+        return scattered(piece(index, seeds[0]), config.image_size, config.scale, seeds[5])
 
     def together() -> Piece:
         others = [_uniform_integer(seeds[6] + number, count) for number in range(3)]
         pieces = [piece(other, seeds[number]) for number, other in enumerate([index, *others])]
-        return mosaic(pieces, config.patch, config.scale, seeds[5])
+        return mosaic(pieces, config.image_size, config.scale, seeds[5])
 
     canvas = tf.cond(draws[0] < mosaics, together, alone) if config.mosaic else alone()
     return tf.cond(draws[1] < config.flip, lambda: mirrored(canvas), lambda: canvas)

@@ -1,8 +1,7 @@
-"""What `train_stage.py detection` is told besides the settings, and what it makes of that."""
+"""A detector's training run: networks, data and stage from what the user named."""
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -10,18 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.config import DetectionConfig
-from kind.enhancing.variants import DEFAULT_VARIANT, add_variant_argument
+from kind.enhancing.variants import DEFAULT_VARIANT
 from kind.errors import UserError
 
 if TYPE_CHECKING:
+    from tensorflow import keras
+
     from kind.data.annotations.annotated import AnnotatedImage, Annotations
     from kind.data.sources import Progress
     from kind.detection.model import Detector, Proportions
     from kind.detection.sources import Making
     from kind.enhancing.enhancer import Enhancer
-    from kind.training.loop import Datasets
+    from kind.training.loop import Prepared
     from kind.training.stage import Stage
 
 _PREVIEWS = 4
@@ -44,61 +44,47 @@ class Parts(NamedTuple):
     enhancer: Enhancer | None = None
 
 
-class Prepared(NamedTuple):
-    """All that a run needs, see `kind.training.loop.train` and `RunFolder.opened`."""
-
-    make_stage: Callable[[], Stage]
-    datasets: Datasets
-    data: dict[str, dict[str, str]]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments that say what is trained on what."""
-    add_layout_arguments(parser)
-    parser.add_argument(
-        "--detector",
-        metavar="FILE-OR-SIZE",
-        help="start from this .keras file or run folder, or anew: tiny, n, s, m, l, x, yolox-nano … yolox-x",
-    )
-    parser.add_argument(
-        "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"
-    )
-    add_variant_argument(parser)
-    parser.add_argument(
-        "--teacher", type=Path, metavar="FILE", help="a detector whose classes shall not be forgotten"
-    )
-
-
 def prepare(
-    flags: argparse.Namespace,
     config: DetectionConfig,
+    read: Callable[[], Annotations] | None,
     cache: Path,
+    *,
+    detector: str | Path | None = None,
+    teacher: str | Path | None = None,
+    enhancer: Path | None = None,
+    variant: str = DEFAULT_VARIANT,
     replicas: int = 1,
     progress: Progress | None = None,
-) -> tuple[Prepared, dict[str, Any]]:
-    """Reads the data set and the networks that the flags name.
+) -> Prepared:
+    """Reads the data set and the networks.
 
     Args:
-        flags: parsed by a parser that `add_arguments` prepared; `data` and `quick` as of every stage.
         config: of the run.
+        read: reads the annotated photographs; None takes generated ones, to try the stage.
         cache: folder for decoded and prepared images.
+        detector: to start from, a `.keras` file or run folder, or the size of a new one.
+        teacher: file or run folder of a detector whose classes are kept; None without one.
+        enhancer: folder of weights; None takes those that ship.
+        variant: of the enhancer.
         replicas: how many share each batch.
         progress: see `data.sources`.
 
     Returns:
-        What to train, and what `config.json` records besides the settings.
+        What to train.
 
     Raises:
         UserError: when something is missing, broken or does not fit.
     """
     from kind.data.annotations.layouts import split_images
 
-    annotations = _annotations(flags, cache)
+    detector = detector or (None if read else _QUICK_DETECTOR)
+    parts = _parts(config, detector, teacher, enhancer, variant)
+    annotations = read() if read else _generated(cache)
     for problem in annotations.problems:
         print(f"passed over: {problem}", file=sys.stderr)
-    parts = _parts(flags, config, annotations.class_names)
+    parts = parts._replace(class_names=tuple(annotations.class_names))
     training, validation = split_images(annotations.images, config.validation_every)
-    return prepared(parts, config, training, validation, cache, replicas, progress), identity(parts)
+    return prepared(parts, config, training, validation, cache, replicas, progress)
 
 
 def prepared(
@@ -128,14 +114,15 @@ def prepared(
     from kind.data.darkening import PRESETS
     from kind.detection.batches import training_batches, validation_batches
     from kind.detection.sources import make_sources
-    from kind.training.loop import Datasets
+    from kind.detection.stage import DetectionStage
+    from kind.training.loop import Datasets, Prepared
 
     making = making_of(config, parts.enhancer)
     kind = config.input if config.prepared else "raw"
     darkness = None if config.prepared else PRESETS.get(config.darken)
     learn = make_sources(training, [kind], making, cache, progress)[kind]
     measure = make_sources(validation, [kind], making._replace(twins=1), cache, progress)[kind]
-    whole = validation_batches(measure, config.patch, darkness, config.seed)
+    whole = validation_batches(measure, config.image_size, darkness, config.seed)
     datasets = Datasets(
         batches=lambda epoch, processes, process: training_batches(
             learn,
@@ -152,7 +139,7 @@ def prepared(
         images_of=partial(images_of_batch, learn, config.batch, config.seed),
     )
     data = {"training": learn.digests(), "validation": measure.digests()}
-    return Prepared(partial(_make_stage, parts, config), datasets, data)
+    return Prepared(DetectionStage, partial(_make_stage, parts, config), datasets, data, identity(parts))
 
 
 def making_of(config: DetectionConfig, enhancer: Enhancer | None) -> Making:
@@ -161,7 +148,7 @@ def making_of(config: DetectionConfig, enhancer: Enhancer | None) -> Making:
 
     if not config.prepared:
         return Making()
-    side = math.ceil(config.patch * (1 + config.scale))  # none is shown larger
+    side = math.ceil(config.image_size * (1 + config.scale))  # none is shown larger
     twins = 1 if config.darken == NOT_DARKENED else config.twins
     return Making(config.darken, twins, config.seed, side, enhancer, config.alpha)
 
@@ -182,9 +169,10 @@ def identity(parts: Parts) -> dict[str, Any]:
 def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
     """The stage, under the strategy in force; nothing that was given is trained itself."""
     from kind.detection.distillation import DistillingStage, extended
-    from kind.detection.joint import copy_of, joint_net
+    from kind.detection.joint import joint_net
     from kind.detection.model import Proportions, build_detector
     from kind.detection.stage import DetectionStage, preprocessing
+    from kind.training.given import trainable_copy
     from kind.training.precision import precision
 
     with precision(config.precision):
@@ -192,49 +180,60 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
             net = build_detector(parts.detector, parts.class_names)
         else:
             net = extended(parts.detector, parts.class_names)
-        net.input_size = config.patch
+        net.input_size = config.image_size
         preprocess = None if config.prepared else preprocessing(config.input, parts.enhancer, config.alpha)
         if config.joint:
-            net = joint_net(copy_of(parts.enhancer.decom), copy_of(parts.enhancer.restoration), net)
+            before = (parts.enhancer.decom, parts.enhancer.restoration)
+            net = joint_net(*(trainable_copy(given, _builders()) for given in before), net)
         if parts.teacher:
             return DistillingStage(net, config, parts.teacher, preprocess)
         return DetectionStage(net, config, preprocess)
 
 
-def _annotations(flags: argparse.Namespace, cache: Path) -> Annotations:
-    if flags.quick:
-        from kind.data.annotations.layouts import read_yolo_folder
-        from kind.data.generated_scenes import write_scenes
+def _builders() -> dict[str, Callable[[], keras.Model]]:
+    """The architectures before the detector in a joint network, by the name of the network."""
+    from kind.decom.config import spec as decom
+    from kind.restoration.config import spec as restoration
 
-        folder = cache / "built-in-scenes"
-        write_scenes(folder, _QUICK_SCENES, size=_QUICK_SIDE)
-        return read_yolo_folder(folder)
-    return read_annotations(flags)
+    return {**decom().networks, **restoration().networks}
 
 
-def _parts(flags: argparse.Namespace, config: DetectionConfig, class_names: Sequence[str]) -> Parts:
+def _generated(cache: Path) -> Annotations:
+    """Built-in scenes, to try the stage without a data set."""
+    from kind.data.annotations.layouts import read_yolo_folder
+    from kind.data.generated_scenes import write_scenes
+
+    folder = cache / "built-in-scenes"
+    write_scenes(folder, _QUICK_SCENES, size=_QUICK_SIDE)
+    return read_yolo_folder(folder)
+
+
+def _parts(
+    config: DetectionConfig,
+    detector: str | Path | None,
+    teacher: str | Path | None,
+    enhancer: Path | None,
+    variant: str,
+) -> Parts:
+    """The networks; the class names come with the data set."""
     from kind.detection.inputs import needs_enhancer
     from kind.detection.model import SIZES, Proportions
     from kind.detection.predictor import load_detector
+    from kind.enhancing.enhancer import Enhancer
 
     sizes = {"tiny": Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
-    name = flags.detector or (_QUICK_DETECTOR if flags.quick else None)
-    if name is None:
+    if detector is None:
         raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
-    if config.joint and flags.variant != DEFAULT_VARIANT:
-        raise UserError(
-            f"--joint trains the networks of --variant {DEFAULT_VARIANT}; received {flags.variant}"
-        )
-    if config.input == "relit" and flags.variant != DEFAULT_VARIANT:
+    if config.joint and variant != DEFAULT_VARIANT:
+        raise UserError(f"--joint trains the networks of --variant {DEFAULT_VARIANT}; received {variant}")
+    if config.input == "relit" and variant != DEFAULT_VARIANT:
         raise UserError(
             f"--input relit expects --variant {DEFAULT_VARIANT}: the light network chooses α image by "
             "image; train on its --input reflectance"
         )
-    detector = sizes[name] if name in sizes else load_detector(name)
-    teacher = load_detector(flags.teacher) if flags.teacher else None
-    enhancer = None
-    if needs_enhancer(config.input):
-        from kind.enhancing.enhancer import Enhancer
-
-        enhancer = Enhancer.load(flags.enhancer, variant=flags.variant)
-    return Parts(tuple(class_names), detector, teacher, enhancer)
+    return Parts(
+        (),
+        sizes[detector] if detector in sizes else load_detector(detector),
+        load_detector(teacher) if teacher else None,
+        Enhancer.load(enhancer, variant=variant) if needs_enhancer(config.input) else None,
+    )

@@ -8,53 +8,62 @@ from typing import Any, Literal
 from kind.constants import DEFAULT_ALPHA, DETECTOR_MULTIPLE
 from kind.detection.inputs import DEFAULT_INPUT
 from kind.errors import UserError
-from kind.training.config import TrainingConfig, option
+from kind.training.config import StageConfig, option
 
 
 @dataclass(frozen=True)
-class DetectionConfig(TrainingConfig):
+class DetectionConfig(StageConfig):
     """A detector for the dark: YOLOv8's published recipe, on what `--input` makes of dark photographs."""
 
     input: Literal["reflectance", "relit", "stretched", "raw"] = option(
-        DEFAULT_INPUT, "what the detector sees"
+        DEFAULT_INPUT, "image that the detector receives"
     )
-    alpha: float = option(DEFAULT_ALPHA, "input relit: how much brighter")
-    joint: bool = option(False, "train decomposition and restoration, too (input reflectance)")
+    alpha: float = option(DEFAULT_ALPHA, "--input relit: brightness factor α")
+    joint: bool = option(
+        False, "train decomposition and restoration together with the detector (--input reflectance)"
+    )
     darken: Literal["none", "dusk", "moderate", "published"] = option(
-        "moderate", "make dark twins of bright photographs; none: they are dark already"
+        "moderate", "darken bright photographs synthetically; none: the photographs are dark already"
     )
     twins: int = option(
         0,
-        "dark twins a photograph: 0 makes a new one each time, inside the step; others are made and "
-        "enhanced once, before training, which is quicker where epochs are many",
+        "darkened copies per photograph, made and enhanced once before training, which is faster for many "
+        "epochs; 0 makes a new copy in every step",
     )
 
     epochs: int = option(100, "passes over the training images")
-    batch: int = option(16, "images a step, over all accelerators together")
-    patch: int = option(640, "side of the square that the detector sees, in pixels; a multiple of 32")
-    optimizer: Literal["sgd", "adamw"] = option("sgd", "sgd has Nesterov's momentum 0.937")
-    learning_rate: float = option(0.01, "after the warm-up; for adamw about 0.0005")
-    schedule: Literal["constant", "step", "cosine"] = option("cosine", "how the learning rate goes on")
-    warmup_epochs: int = option(3, "raise the learning rate linearly from 0 over so many epochs")
-    weight_decay: float = option(5e-4, "of kernels; part of the gradient for sgd, decoupled for adamw")
-    clip_norm: float = option(10.0, "clip the gradients' global norm to this; 0 does not clip")
-    average_decay: float = option(0.9999, "validate and keep a moving average of the weights; 0 keeps none")
-    freeze_epochs: int = option(0, "keep the backbone, its statistics too, still for so many epochs")
+    batch: int = option(16, "global batch size: images per step over all accelerators")
+    image_size: int = option(640, "side length of the detector's square input, in pixels; a multiple of 32")
+    optimizer: Literal["sgd", "adamw"] = option("sgd", "optimizer; sgd uses Nesterov momentum 0.937")
+    learning_rate: float = option(0.01, "learning rate after the warm-up; 0.0005 for adamw")
+    schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning-rate schedule")
+    warmup_epochs: int = option(3, "epochs of linear learning-rate warm-up from 0")
+    weight_decay: float = option(
+        5e-4, "weight decay of kernels; in the gradient for sgd, decoupled for adamw"
+    )
+    clip_norm: float = option(10.0, "clip the global gradient norm to this value; 0 disables clipping")
+    average_decay: float = option(
+        0.9999,
+        "decay of the exponential moving average of the weights that is validated and saved; 0 disables it",
+    )
+    freeze_epochs: int = option(0, "freeze the backbone, batch statistics included, for the first N epochs")
 
-    mosaic: float = option(1.0, "probability of putting four images together")
-    plain_epochs: int = option(10, "no mosaics in the last so many epochs")
-    scale: float = option(0.5, "images become larger or smaller by up to this part")
-    flip: float = option(0.5, "probability of mirroring left to right")
-    jitter: float = option(0.0, "brightness and saturation vary by up to this part")
+    mosaic: float = option(1.0, "probability of a mosaic of four images")
+    plain_epochs: int = option(10, "use no mosaics in the last N epochs")
+    scale: float = option(0.5, "random scaling by up to this fraction")
+    flip: float = option(0.5, "probability of a horizontal flip")
+    jitter: float = option(0.0, "random brightness and saturation by up to this fraction")
 
-    box_weight: float = option(7.5, "of 1 - CIoU")
-    class_weight: float = option(0.5, "of the classes' cross-entropy")
-    distribution_weight: float = option(1.5, "of the distribution focal loss")
-    feature_weight: float = option(0.2, "with --teacher: of the features' KL divergence")
-    response_weight: float = option(0.01, "with --teacher: of the old classes' KL divergence")
+    box_weight: float = option(7.5, "weight of 1 - CIoU")
+    class_weight: float = option(0.5, "weight of the classification cross-entropy")
+    distribution_weight: float = option(1.5, "weight of the distribution focal loss")
+    feature_weight: float = option(0.2, "with --teacher: weight of the KL divergence of the features")
+    response_weight: float = option(
+        0.01, "with --teacher: weight of the KL divergence of the old classes' scores"
+    )
 
-    validation_every: int = option(4, "hold out one image in so many, by sorted name")
-    validate_epochs: int = option(5, "validate after each so many epochs, and at the end")
+    validation_every: int = option(4, "hold out every Nth image, by sorted name, for validation")
+    validate_epochs: int = option(5, "validate every N epochs, and after the last one")
 
     @classmethod
     def defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -68,8 +77,10 @@ class DetectionConfig(TrainingConfig):
             UserError: naming the flag, what it expects and what it received.
         """
         super().__post_init__()
-        if self.patch % DETECTOR_MULTIPLE:
-            raise UserError(f"--patch expects a multiple of {DETECTOR_MULTIPLE}, received {self.patch}")
+        if self.image_size < DETECTOR_MULTIPLE or self.image_size % DETECTOR_MULTIPLE:
+            raise UserError(
+                f"--image-size expects a multiple of {DETECTOR_MULTIPLE}, received {self.image_size}"
+            )
         for name in ("twins", "freeze_epochs", "plain_epochs"):
             if getattr(self, name) < 0:
                 flag = name.replace("_", "-")
@@ -91,4 +102,11 @@ class DetectionConfig(TrainingConfig):
 
 
 #: Settings for `--quick`: a minute or two on two cores, to see that everything works, not to be good.
-QUICK = {"epochs": 4, "validate_epochs": 2, "batch": 8, "patch": 160, "input": "raw", "average_decay": 0.99}
+QUICK = {
+    "epochs": 4,
+    "validate_epochs": 2,
+    "batch": 8,
+    "image_size": 160,
+    "input": "raw",
+    "average_decay": 0.99,
+}

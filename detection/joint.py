@@ -48,13 +48,6 @@ def joint_net(decom: keras.Model, restoration: keras.Model, detector: Detector) 
     return keras.Model(canvas, detector(seen), name=NAME)
 
 
-def copy_of(net: keras.Model) -> keras.Model:
-    """A network of the same architecture with the same weights, under the strategy in force."""
-    copy = net.__class__.from_config(net.get_config())
-    copy.set_weights(net.get_weights())
-    return copy
-
-
 def detector_of(net: keras.Model) -> Detector:
     """The detector itself, of a joint network or of one that is nothing else."""
     if isinstance(net, Detector):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tensorflow as tf
 
 from kind.detection.assignment import assign
+from kind.detection.config import DetectionConfig
 from kind.detection.decoding import anchor_points, decode_boxes
 from kind.detection.iou import complete_iou
 from kind.detection.yolov8 import BINS
 
 TERMS = ("loss", "box", "class", "distribution")
-BOX_WEIGHT, CLASS_WEIGHT, DISTRIBUTION_WEIGHT = 7.5, 0.5, 1.5
 
 # Only float32's own limits: with Keras's 1e-7 a rare object's score would have no gradient.
 _SMALLEST, _LARGEST = 1e-30, 1.0 - 2.0**-24
@@ -23,9 +23,9 @@ def detection_loss(
     classes: tf.Tensor,
     size: int,
     *,
-    box_weight: float = BOX_WEIGHT,
-    class_weight: float = CLASS_WEIGHT,
-    distribution_weight: float = DISTRIBUTION_WEIGHT,
+    box_weight: float = DetectionConfig.box_weight,
+    class_weight: float = DetectionConfig.class_weight,
+    distribution_weight: float = DetectionConfig.distribution_weight,
     scale: float = 1.0,
 ) -> dict[str, tf.Tensor]:
     """YOLOv8's loss: complete IoU, binary cross-entropy and distribution focal loss.

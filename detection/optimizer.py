@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.training.config import TrainingConfig
+from kind.training.config import StageConfig
 from kind.training.optimizers import EpochSchedule, GroupedOptimizer
 
 MOMENTUM = 0.937
@@ -17,7 +17,7 @@ class LateSchedule(EpochSchedule):
     """The rate of `EpochSchedule`, but 0 before an optimizer step."""
 
     def __init__(
-        self, config: TrainingConfig, steps_per_epoch: int, factor: float = 1.0, first_step: int = 0
+        self, config: StageConfig, steps_per_epoch: int, factor: float = 1.0, first_step: int = 0
     ) -> None:
         """Keeps the numbers that the schedule is made of; see `EpochSchedule`."""
         super().__init__(config, steps_per_epoch, factor)
@@ -56,7 +56,7 @@ class NesterovWithDecay(keras.optimizers.SGD):
         super().update_step(gradient, variable)
 
 
-class DetectionOptimiser(GroupedOptimizer):
+class DetectionOptimizer(GroupedOptimizer):
     """Steps all weights together, those of the backbone from some step on.
 
     Until then their rate is 0, which moves no weight and builds up no momentum. All state exists from the
@@ -65,7 +65,7 @@ class DetectionOptimiser(GroupedOptimizer):
 
     def __init__(
         self,
-        config: TrainingConfig,
+        config: StageConfig,
         steps_per_epoch: int,
         groups: dict[float, list[tf.Variable]],
         late: Sequence[tf.Variable],
@@ -94,7 +94,7 @@ class DetectionOptimiser(GroupedOptimizer):
             optimizer.build(list(variables))
 
 
-def _make(config: TrainingConfig, schedule: LateSchedule) -> keras.optimizers.Optimizer:
+def _make(config: StageConfig, schedule: LateSchedule) -> keras.optimizers.Optimizer:
     if config.optimizer == "sgd":
         return NesterovWithDecay(schedule, config.weight_decay)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)

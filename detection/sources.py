@@ -15,9 +15,9 @@ import tensorflow as tf
 
 from kind.constants import DEFAULT_ALPHA, MAX_SEED
 from kind.data.annotations.annotated import AnnotatedImage
-from kind.data.arrays import to_float, write_array
+from kind.data.arrays import find_unusable, to_float, write_array
 from kind.data.darkening import PRESETS, Darkness, darken
-from kind.data.sources import Progress, Source
+from kind.data.sources import DECODING_VERSION, DIGEST_LENGTH, Progress, Source, versioned
 from kind.detection.canvas import Piece
 from kind.detection.inputs import detector_inputs, needs_enhancer
 from kind.enhancing.enhancer import Enhancer
@@ -25,7 +25,11 @@ from kind.images.photo import read_photo
 
 NOT_DARKENED = "none"
 
-_DIGEST_LENGTH = 24
+MAKING_VERSION = 1
+"""To be counted up with every change that makes other arrays of the same photograph: darkening, shrinking.
+
+Together with `kind.data.sources.DECODING_VERSION`, caches are kept by it. A test watches the code.
+"""
 
 
 class Making(NamedTuple):
@@ -79,7 +83,7 @@ class AnnotatedSource:
             digest = hashlib.sha256("".join(arrays[number * self.versions :][: self.versions]).encode())
             for values in _trained_on(item):
                 digest.update(values.tobytes())
-            digests[self.arrays.names[number * self.versions]] = digest.hexdigest()[:_DIGEST_LENGTH]
+            digests[self.arrays.names[number * self.versions]] = digest.hexdigest()[:DIGEST_LENGTH]
         return digests
 
     def reader(self, memory: int | None = None) -> Callable[[tf.Tensor, tf.Tensor], Piece]:
@@ -139,11 +143,12 @@ def make_sources(
         kind: [str(folder / f"{content}.{twin}.u16") for content in contents for twin in range(making.twins)]
         for kind, folder in folders.items()
     }
+    unusable = find_unusable({path: 3 for paths in files.values() for path in paths})
     numbers = range(len(images) * making.twins)
     missing = {
         Path(files[kinds[0]][number]).name: number
         for number in numbers
-        if not all(Path(files[kind][number]).is_file() for kind in kinds)
+        if any(files[kind][number] in unusable for kind in kinds)
     }
     for done, number in enumerate(missing.values(), start=1):
         image, twin = divmod(number, making.twins)
@@ -204,7 +209,9 @@ def _folder_name(kind: str, making: Making) -> str:
         parts.append(str(PRESETS[making.darken]))
     if needs_enhancer(kind):
         parts += [f"alpha {making.alpha}", *making.enhancer.digests().values()]
-    return f"{kind}-{_digest(' '.join(parts).encode())}"
+    if MAKING_VERSION > 1:
+        parts.append(f"version {MAKING_VERSION}")
+    return versioned(f"{kind}-{_digest(' '.join(parts).encode())}", DECODING_VERSION)
 
 
 def _names(images: Sequence[AnnotatedImage]) -> list[str]:
@@ -214,4 +221,4 @@ def _names(images: Sequence[AnnotatedImage]) -> list[str]:
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:_DIGEST_LENGTH]
+    return hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]

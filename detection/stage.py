@@ -17,7 +17,7 @@ from kind.detection.drawing import draw_verdict
 from kind.detection.inputs import detector_input
 from kind.detection.joint import detector_of, parts_of
 from kind.detection.loss import TERMS, detection_loss
-from kind.detection.optimizer import DetectionOptimiser
+from kind.detection.optimizer import DetectionOptimizer
 from kind.enhancing.enhancer import Enhancer
 from kind.metrics.average_precision import THRESHOLDS, average_precisions
 from kind.metrics.box_matching import match_boxes
@@ -61,7 +61,7 @@ class DetectionStage(Stage):
         """Keeps the backbone still for as long as the config says."""
         self._first_step = self.config.freeze_epochs * steps_per_epoch
         late = self.detector.backbone.trainable_variables if self._first_step else ()
-        return DetectionOptimiser(self.config, steps_per_epoch, groups, late, self._first_step)
+        return DetectionOptimizer(self.config, steps_per_epoch, groups, late, self._first_step)
 
     def losses(self, sample, training):
         """YOLOv8's loss, see `detection.loss`."""
@@ -91,7 +91,7 @@ class DetectionStage(Stage):
             outputs,
             sample["boxes"],
             sample["classes"],
-            config.patch,
+            config.image_size,
             box_weight=config.box_weight,
             class_weight=config.class_weight,
             distribution_weight=config.distribution_weight,
@@ -143,7 +143,7 @@ class DetectionStage(Stage):
         self, outputs: dict[str, tf.Tensor], sample: dict[str, tf.Tensor], confidence: float
     ) -> dict[str, tf.Tensor]:
         """What was found in a batch, as `Detections`, beside what is there."""
-        boxes = decode_boxes(outputs["boxes"], self.config.patch, self.config.patch)
+        boxes = decode_boxes(outputs["boxes"], self.config.image_size, self.config.image_size)
         limit = _MOST_DETECTIONS
         found = suppress(boxes, outputs["classes"], confidence=confidence, max_detections=limit)
         return {**found._asdict(), "object_boxes": sample["boxes"], "object_classes": sample["classes"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from kind.illumination.config import AdjustmentConfig
 from kind.losses.gradient_difference import gradient_difference
 from kind.losses.mse import mse
 
@@ -16,7 +17,11 @@ def brightness_ratio(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
 
 
 def adjustment_loss(
-    adjusted: tf.Tensor, target: tf.Tensor, *, signed: bool = False, per_image: bool = False
+    adjusted: tf.Tensor,
+    target: tf.Tensor,
+    *,
+    signed: bool = AdjustmentConfig.signed_gradient,
+    per_image: bool = False,
 ) -> dict[str, tf.Tensor]:
     """The terms of KinD's adjustment loss (equation 5) and their sum.
 

@@ -82,4 +82,5 @@ SPEC = StageSpec(
     lambda config: adjustment_net(),
     prepare=either_way,
     prepare_validation=lambda sample, seed: upward(sample),
+    networks={"adjustment": adjustment_net},
 )

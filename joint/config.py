@@ -1,9 +1,14 @@
 """Settings of the joint fine-tuning."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kind.training.config import TrainingConfig, option
+
+if TYPE_CHECKING:
+    from kind.training.stage_spec import StageSpec
 
 
 @dataclass(frozen=True)
@@ -13,13 +18,20 @@ class JointConfig(TrainingConfig):
     smallest_patch = 11  # SSIM's window
 
     epochs: int = option(100, "passes over the training pairs")
-    batch: int = option(4, "samples a step, over all accelerators together")
-    patch: int = option(96, "side of the random crops, in pixels")
-    learning_rate: float = option(1e-5, "at the start, after any warm-up")
-    schedule: Literal["constant", "step", "cosine"] = option("cosine", "how the learning rate goes on")
-    reconstruction_weight: float = option(1.0, "of |R∘L - S|, dark and bright: keeps R and L what they are")
-    similarity_weight: float = option(0.1, "of |R_low - R_high|: keeps the reflectances alike")
+    batch: int = option(4, "global batch size: samples per step over all accelerators")
+    patch: int = option(96, "side length of the random crops, in pixels")
+    learning_rate: float = option(1e-5, "learning rate at the start, after any warm-up")
+    schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning-rate schedule")
+    reconstruction_weight: float = option(1.0, "weight of |R∘L - S|, summed over both exposures")
+    similarity_weight: float = option(0.1, "weight of |R_low - R_high|")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
 QUICK = {"epochs": 4, "validate_epochs": 2, "patch": 64}
+
+
+def spec() -> StageSpec:
+    """Network, losses and data of the stage; imports TensorFlow."""
+    from kind.joint.stage import SPEC
+
+    return SPEC

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 from tensorflow import keras
 
@@ -94,19 +92,12 @@ def joint_net(decom: keras.Model, restoration: keras.Model, illumination: keras.
     return keras.Model([image, alpha], keras.layers.Multiply(name="relit")(relit), name="joint")
 
 
-def spec(make_nets: Callable[[], list[keras.Model]]) -> StageSpec:
-    """The joint stage's spec.
-
-    Args:
-        make_nets: builds the decomposition, restoration and adjustment networks with the weights to start
-            from, under the precision and the strategy in force.
-    """
-    return StageSpec(JointStage, lambda config: joint_net(*make_nets()), needs_decom=False)
-
-
 def _networks(net: keras.Model) -> dict[str, keras.Model]:
     """The three networks of a joint one by stage, in the order in which an image meets them."""
     inner = [layer for layer in net.layers if isinstance(layer, keras.Model)]
     return {
         stage: next(model for model in inner if model.name.startswith(name)) for stage, name in _NAMES.items()
     }
+
+
+SPEC = StageSpec(JointStage, lambda config, *nets: joint_net(*nets), needs_decom=False, fine_tunes=True)

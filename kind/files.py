@@ -2,10 +2,16 @@
 
 import contextlib
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
+
+#: Names of temporary files; before they told the process they lacked its number.
+_TEMPORARY = re.compile(r"\..+\.(?:(\d+)-)?[a-z0-9_]{8}(?:\.\w+)?")
+_OLD = 3600.0  # seconds
 
 
 @contextlib.contextmanager
@@ -23,7 +29,8 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    prefix = f".{path.stem}.{os.getpid()}-"  # tells `remove_leftovers` whose it is
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -32,6 +39,35 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Union[str, Path], *, locked: bool = False) -> None:
+    """Removes temporary files of `atomic_write` that a process left when it was killed.
+
+    Args:
+        folder: the folder itself, not those in it.
+        locked: nobody else writes to the folder, so every temporary file is a leftover; otherwise only those
+            that are an hour old and whose process is gone (it may be one of another machine).
+    """
+    for path in Path(folder).glob(".*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        try:
+            if found and (locked or _is_abandoned(path, found[1])) and path.is_file():
+                path.unlink()
+        except OSError:  # what cannot be removed stays: it is in nobody's way
+            continue
+
+
+def _is_abandoned(path: Path, process: Optional[str]) -> bool:
+    if process is None or time.time() - path.stat().st_mtime < _OLD:
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # of another user
+        return False
+    return False
 
 
 def _umask() -> int:

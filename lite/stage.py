@@ -98,4 +98,6 @@ def darker(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor
     return {**sample, "low": gain * sample["low"] ** gamma}
 
 
-SPEC = StageSpec(LiteStage, lambda config: lite_net(), needs_decom=False, prepare=darker)
+SPEC = StageSpec(
+    LiteStage, lambda config: lite_net(), needs_decom=False, prepare=darker, networks={"lite": lite_net}
+)

@@ -1,9 +1,14 @@
 """Settings of the restoration stage."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kind.training.config import TrainingConfig, option
+
+if TYPE_CHECKING:
+    from kind.training.stage_spec import StageSpec
 
 
 @dataclass(frozen=True)
@@ -13,20 +18,20 @@ class RestorationConfig(TrainingConfig):
     smallest_patch = 11  # SSIM's window
 
     epochs: int = option(1000, "passes over the training pairs")
-    batch: int = option(4, "samples a step, over all accelerators together")
-    patch: int = option(384, "side of the random crops, in pixels")
-    schedule: Literal["constant", "step", "cosine"] = option("step", "how the learning rate goes on")
-    variant: Literal["unet", "msia"] = option(
-        "unet", "KinD's network, or KinD++'s (msia), which also changes the defaults to those of KinD++"
+    batch: int = option(4, "global batch size: samples per step over all accelerators")
+    patch: int = option(384, "side length of the random crops, in pixels")
+    schedule: Literal["constant", "step", "cosine"] = option("step", "learning-rate schedule")
+    network: Literal["unet", "msia"] = option(
+        "unet", "KinD's network, or KinD++'s (msia), which also sets the defaults to those of KinD++"
     )
-    target_power: float = option(1.2, "the target is (scale · R_high)^power")
-    target_scale: float = option(1.0, "see --target-power; KinD++: 0.99")
-    gradient_term: bool = option(True, "compare gradients too, which KinD++ does not")
+    target_power: float = option(1.2, "exponent of the target (scale · R_high)^power")
+    target_scale: float = option(1.0, "scale of the target (scale · R_high)^power; KinD++: 0.99")
+    gradient_term: bool = option(True, "add the gradient term to the loss; KinD++ has none")
 
     @classmethod
     def defaults(cls, given):
         """Those of KinD++ for its network."""
-        return KIND_PLUS if given.get("variant") == "msia" else {}
+        return KIND_PLUS if given.get("network") == "msia" else {}
 
 
 #: KinD++'s schedule: Adam 1e-4, patches of 48, batches of 10, 2400 epochs, halved after 300, 500 and 1500.
@@ -41,3 +46,10 @@ KIND_PLUS = {
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
 QUICK = {"epochs": 8, "validate_epochs": 4, "patch": 64, "learning_rate": 5e-4}
+
+
+def spec() -> StageSpec:
+    """Network, losses and data of the stage; imports TensorFlow."""
+    from kind.restoration.stage import SPEC
+
+    return SPEC

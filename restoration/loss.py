@@ -8,9 +8,15 @@ from kind.losses.gradient_difference import gradient_difference
 from kind.losses.mse import mse
 from kind.losses.ssim_loss import ssim_loss
 from kind.ops.colour import gray
+from kind.restoration.config import RestorationConfig
 
 
-def restoration_target(reflectance_high: tf.Tensor, *, scale: float = 1.0, power: float = 1.2) -> tf.Tensor:
+def restoration_target(
+    reflectance_high: tf.Tensor,
+    *,
+    scale: float = RestorationConfig.target_scale,
+    power: float = RestorationConfig.target_power,
+) -> tf.Tensor:
     """What the restored reflectance should be: (scale · R_high)^power.
 
     Paper: R_high itself. Here: a power of 1.2 (and a scale of 0.99 in KinD++), a contrast tweak of the
@@ -28,7 +34,11 @@ def restoration_target(reflectance_high: tf.Tensor, *, scale: float = 1.0, power
 
 
 def restoration_loss(
-    restored: tf.Tensor, target: tf.Tensor, *, with_gradient: bool = True, per_image: bool = False
+    restored: tf.Tensor,
+    target: tf.Tensor,
+    *,
+    with_gradient: bool = RestorationConfig.gradient_term,
+    per_image: bool = RestorationConfig.per_image,
 ) -> dict[str, tf.Tensor]:
     """The terms of KinD's restoration loss (equation 4) and their sum.
 

@@ -62,4 +62,8 @@ class RestorationStage(Stage):
 
 NETWORKS = {"unet": unet, "msia": msia}
 
-SPEC = StageSpec(RestorationStage, lambda config: NETWORKS[config.variant]())
+SPEC = StageSpec(
+    RestorationStage,
+    lambda config: NETWORKS[config.network](),
+    networks={"restoration_unet": unet, "restoration_msia": msia},
+)

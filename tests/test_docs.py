@@ -27,7 +27,7 @@ all_names = pytest.mark.parametrize("document", [*DOCUMENTS, *ABOUT], ids=lambda
 SHORT = ["--epochs", "1", "--patch", "16", "--batch", "2", "--validate-epochs", "1"]
 
 #: The same for other commands.
-SHORT_DETECTION = [*SHORT, "--patch", "64", "--mosaic", "0"]
+SHORT_DETECTION = [*SHORT[:2], *SHORT[4:], "--image-size", "64", "--mosaic", "0"]
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
 

@@ -17,13 +17,15 @@ from PIL import Image
 from tensorflow import keras
 
 import train_stage
+from kind.cli.main import main as kind_main
+from kind.cli.stages import STAGES
 from kind.data.generated_scenes import write_scenes
 from kind.enhancing.enhancer import Enhancer
 from kind.nn.saving import load_net, save_net
+from kind.training.manifest import checkpoint_epochs
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--batch", "2", "--patch", "16", "--validation-every", "3"]
-GIVEN = train_stage.GIVEN
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +62,9 @@ def arguments(work, stage, run, *more):
             "--twins",
             "1",
         ]
-        common = ["--cache", str(work / "cache"), "--run", str(run), "--batch", "2", "--patch", "32"]
+        common = ["--cache", str(work / "cache"), "--run", str(run), "--batch", "2", "--image-size", "32"]
         return [stage, *data, *common, *more]
-    given = [part for name in GIVEN[stage] for part in (f"--{name}", str(work / f"{name}.keras"))]
+    given = [part for name in STAGES[stage].given for part in (f"--{name}", str(work / f"{name}.keras"))]
     common = ["--data", str(work / "data"), "--cache", str(work / "cache"), "--run", str(run)]
     return [stage, *common, *given, *SMALL, *more]
 
@@ -142,11 +144,24 @@ def test_a_killed_run_ends_like_an_undisturbed_one(work, tmp_path):
     assert differences(outcome(tmp_path / "whole"), outcome(tmp_path / "killed")) == set(), f"seed {seed}"
 
 
+def test_a_terminated_run_says_so_and_resumes(work, tmp_path):
+    settings = ["--epochs", "4000", "--validate-epochs", "1"]
+    process = start(arguments(work, "illumination", tmp_path / "run", *settings))
+    while process.poll() is None and len(lines_of(tmp_path / "run")) < 2:
+        time.sleep(0.01)
+    process.terminate()
+    output, _ = process.communicate()
+    assert process.returncode == 143 and "Traceback" not in output
+    assert "train_stage.py: terminated; the same command resumes from the last checkpoint" in output
+    assert not list((tmp_path / "run").rglob(".*.keras"))
+    assert max(checkpoint_epochs(tmp_path / "run" / "backup")) >= 1
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", train_stage.STAGES)
+@pytest.mark.parametrize("stage", STAGES)
 def test_fifty_kills(work, tmp_path, stage):
     """KIND_KILLS, 50 by default, over all stages."""
-    kills = -(-int(os.environ.get("KIND_KILLS", "50")) // len(train_stage.STAGES))
+    kills = -(-int(os.environ.get("KIND_KILLS", "50")) // len(STAGES))
     settings = ["--epochs", "100", "--validate-epochs", "3", "--average-decay", "0.9", "--clip-norm", "1"]
     finish(start(arguments(work, stage, tmp_path / "whole", *settings)))
     seed = random.randrange(2**32)
@@ -162,7 +177,9 @@ def test_help_needs_no_tensorflow():
     script += "sys.exit('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert done.returncode == 0
-    assert all(flag in done.stdout for flag in ("--decom", "--strategy", "--precision", "--fork", "--freeze"))
+    assert all(
+        flag in done.stdout for flag in ("--decom", "--strategy", "--precision", "--init-from", "--freeze")
+    )
 
 
 def refused(capsys, command):
@@ -179,7 +196,7 @@ def test_mistakes_are_one_line_and_exit_2(work, tmp_path, capsys):
     assert "give --data DIR" in refused(capsys, ["decom", *run])
     assert "not both" in refused(capsys, ["decom", "--quick", *data])
     assert "--epochs expects at least 1" in refused(capsys, ["decom", *data, "--epochs", "0"])
-    assert "--fork-partly expects --fork" in refused(capsys, ["decom", *data, "--fork-partly"])
+    assert "--init-partly expects --init-from" in refused(capsys, ["decom", *data, "--init-partly"])
     assert "expected a .keras file" in refused(capsys, ["restoration", *data, "--decom", str(tmp_path)])
     assert "no such folder" in refused(capsys, ["decom", *run, "--data", str(tmp_path / "none")])
     assert not (tmp_path / "run").exists()
@@ -190,6 +207,48 @@ def decom_run(work):
     run = work / "decom_run"
     assert train_stage.main(arguments(work, "decom", run, "--epochs", "2")) == 0
     return run
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_both_commands_know_every_stage_and_old_flags(stage, capsys):
+    for command in (train_stage.main, lambda words: kind_main(["train", *words])):
+        with pytest.raises(SystemExit) as ended:
+            command([stage, "--help"])
+        text = capsys.readouterr().out
+        assert ended.value.code == 0 and "--init-from" in text and "--learning-rate-multipliers" in text
+        assert not any(old in text for old in ("--fork", "--rates", "--optimiser"))
+    flags = train_stage.make_parser().parse_args(
+        [stage, "--run", "r", "--fork", "f", "--fork-partly", "--rates", "a=1", "b=2", "--optimiser", "adamw"]
+        + [part for name in getattr(STAGES[stage], "given", ()) for part in (f"--{name}", "x")]
+    )
+    assert (flags.init_from, flags.init_partly) == (Path("f"), True)
+    assert (flags.learning_rate_multipliers, flags.optimizer) == (["a=1", "b=2"], "adamw")
+    assert "--rates is deprecated; use --learning-rate-multipliers" in capsys.readouterr().err
+
+
+def test_the_old_flags_of_one_stage_are_not_those_of_another():
+    flags = train_stage.make_parser().parse_args(["detection", "--run", "r", "--patch", "64"])
+    assert flags.image_size == 64
+    given = ["restoration", "--run", "r", "--decom", "d"]
+    flags = train_stage.make_parser().parse_args([*given, "--variant", "msia", "--patch", "64"])
+    assert (flags.network, flags.patch) == ("msia", 64)
+
+
+def test_a_network_in_anothers_place_is_one_line(work, tmp_path, capsys):
+    run = ["--run", str(tmp_path / "run")]
+    decom, restoration, illumination = (f"{work}/{name}.keras" for name in STAGES["joint"].given)
+    message = refused(capsys, [*arguments(work, "restoration", tmp_path / "run"), "--decom", restoration])
+    assert message.endswith(
+        "restoration.keras: holds 'restoration_unet' (3+1 → 3 channels); expected decom (3 → 3+1 channels)"
+    )
+    swapped = ["--restoration", illumination, "--illumination", restoration]
+    message = refused(capsys, [*arguments(work, "joint", tmp_path / "run"), *swapped])
+    assert message.endswith("holds 'adjustment' (1+1 → 1 channels); expected restoration (3+1 → 3 channels)")
+    scenes = ["--data", str(work / "scenes"), "--teacher", decom, "--detector", "tiny"]
+    assert "expected a detector" in refused(capsys, ["detection", *run, *scenes])
+    assert kind_main(["train", *arguments(work, "decom", tmp_path / "run", "--epochs", "0")]) == 2
+    assert capsys.readouterr().err.startswith("kind: --epochs expects at least 1")
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_config_or_data_set_is_refused_with_what_changed(work, decom_run, tmp_path, capsys):
@@ -207,26 +266,35 @@ def test_another_config_or_data_set_is_refused_with_what_changed(work, decom_run
     Image.fromarray(np.zeros((21, 25, 3), np.uint8)).save(copy / "low" / "1.png")
     message = refused(capsys, [*same, "--data", str(copy)])
     assert "training data: 1 added (5b), 1 removed (5), 1 changed (1)" in message
-    assert f"--run NEW --fork {decom_run}" in message
+    assert f"--run NEW --init-from {decom_run}" in message
     assert train_stage.main(same) == 0
 
 
 def test_a_fork_starts_from_the_best_weights(work, decom_run, tmp_path, capsys):
     command = arguments(
-        work, "decom", tmp_path / "fork", "--fork", str(decom_run), "--learning-rate", "1e-30"
+        work, "decom", tmp_path / "fork", "--init-from", str(decom_run), "--learning-rate", "1e-30"
     )
     assert train_stage.main([*command, "--epochs", "1"]) == 0
     fork, origin = (load_net(run / "best.keras").get_weights() for run in (tmp_path / "fork", decom_run))
     assert all(np.array_equal(ours, theirs) for ours, theirs in zip(fork, origin))
-    assert json.loads((tmp_path / "fork" / "config.json").read_text())["fork"] == str(decom_run)
+    assert json.loads((tmp_path / "fork" / "config.json").read_text())["init_from"] == str(decom_run)
     capsys.readouterr()
-    command = arguments(work, "illumination", tmp_path / "other", "--fork", str(decom_run))
-    assert "do not fit adjustment: conv_1" in refused(capsys, command)
+    command = arguments(work, "illumination", tmp_path / "other", "--init-from", str(decom_run))
+    message = refused(capsys, command)
+    assert f"{decom_run / 'best.keras'}: holds 'decomposition'; expected 'adjustment': " in message
+    assert "do not fit adjustment: conv_1" in message
 
 
 def test_joint_training_leaves_networks_that_the_enhancer_loads(work, tmp_path):
     run = tmp_path / "joint"
-    settings = ["--epochs", "2", "--freeze", "adjustment/*", "--rates", "decomposition/*=0.1"]
+    settings = [
+        "--epochs",
+        "2",
+        "--freeze",
+        "adjustment/*",
+        "--learning-rate-multipliers",
+        "decomposition/*=0.1",
+    ]
     assert train_stage.main(arguments(work, "joint", run, *settings, "--learning-rate", "1e-3")) == 0
     enhancer = Enhancer.load(run)
     for name in ("decom", "restoration", "illumination"):

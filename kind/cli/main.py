@@ -21,6 +21,7 @@ from kind.cli import (
     runs,
     scenes,
     serve,
+    train,
 )
 from kind.cli.options import Parser
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
@@ -35,6 +36,7 @@ COMMANDS = {
     "detect": (detect, "find objects in dark photographs"),
     "evaluate": (evaluate, "score enhancement and detectors"),
     "doctor": (doctor, "check a paired data set before training on it"),
+    "train": (train, "train one stage, or resume its run"),
     "runs": (runs, "list training runs with their best metrics"),
     "darken": (darken, "darken photographs as a camera at night would"),
     "scenes": (scenes, "make a data set for detectors: simple objects drawn over photographs"),

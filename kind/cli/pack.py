@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kind.enhancing.variants import VARIANTS
+from kind.cli.stages import STAGES
 from kind.errors import UserError
+from kind.training.run_folder import TRAINING_FILE, read_training_json, training_record, write_json
 
-if TYPE_CHECKING:
-    from tensorflow import keras
-
-_STAGES = (*dict.fromkeys(stage for variant in VARIANTS.values() for stage in variant.stages), "detector")
+_PACKED = {entry.packed: entry for entry in STAGES.values() if entry.packed}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    for stage in _STAGES:
+    for stage in _PACKED:
         parser.add_argument(
             f"--{stage}",
             type=Path,
             metavar="RUN",
             help=f"trained network of {stage}: a run folder (its best.keras) or a .keras file",
         )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for STAGE.keras files")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="output folder for the .keras files"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,33 +37,33 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing is given, a network cannot be read, or the folder cannot be written to.
     """
-    given = {stage: getattr(arguments, stage) for stage in _STAGES if getattr(arguments, stage)}
+    given = {stage: getattr(arguments, stage) for stage in _PACKED if getattr(arguments, stage)}
     if not given:
-        raise UserError(f"pack expects at least one of {', '.join(f'--{stage}' for stage in _STAGES)}")
+        raise UserError(f"pack expects at least one of {', '.join(f'--{stage}' for stage in _PACKED)}")
 
     from kind.nn.saving import save_net
 
-    nets = {stage: _read(stage, path) for stage, path in given.items()}
+    nets = {stage: _PACKED[stage].read(path) for stage, path in given.items()}
+    records = {stage: training_record(path) for stage, path in given.items()}
+    kept = read_training_json(arguments.out)
     total = 0
     for stage, net in nets.items():
         path = arguments.out / f"{stage}.keras"
-        try:
+        with _writing(path):
             save_net(net, path, half_precision=True)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
         size = path.stat().st_size
         total += size
         print(f"{path}: {net.name}, {net.count_params():,} parameters, {size / 1e6:.2f} MB")
+    with _writing(arguments.out / TRAINING_FILE):
+        write_json(arguments.out / TRAINING_FILE, {**kept, **records})
     print(f"{total / 1e6:.2f} MB in all")
     return 0
 
 
-def _read(stage: str, path: Path) -> keras.Model:
-    if stage == "detector":
-        from kind.detection.predictor import load_detector
-
-        return load_detector(path)
-    from kind.nn.saving import load_net
-    from kind.training.run_folder import best_weights
-
-    return load_net(best_weights(path), stage)
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turns a failure to write into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error

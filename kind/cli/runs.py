@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from kind.errors import UserError
 from kind.training.run_folder import RunFolder, read_json
 
+_RECORDED = ("stage", "epochs", "monitor", "higher_is_better")
 _COLUMNS = ("run", "stage", "epochs", "best", "at epoch", "network")
 
 
@@ -87,8 +88,10 @@ def find_runs(folder: Path) -> list[Run]:
 def _read(path: Path, above: Path) -> Run:
     folder = RunFolder(path)
     config: dict[str, Any] = read_json(folder.config_file)
+    if missing := [name for name in _RECORDED if name not in config]:
+        raise UserError(f"{folder.config_file}: not a run's: it does not say {', '.join(missing)}")
+    records = folder.read_metrics(strict=True)
     best = folder.best(config["monitor"], config["higher_is_better"])
-    records = folder.read_metrics()
     return Run(
         run=str(path.relative_to(above)),
         stage=config["stage"],

@@ -9,7 +9,16 @@ from typing import Any, ClassVar, Literal, TypeVar
 from kind.constants import MAX_SEED
 from kind.errors import UserError
 
-Config = TypeVar("Config", bound="TrainingConfig")
+Config = TypeVar("Config", bound="StageConfig")
+
+#: Settings that were renamed: their old flags still work, and so do run folders that record them.
+OLD_NAMES = {
+    "rates": "learning_rate_multipliers",
+    "optimiser": "optimizer",
+    "dissimilarity_weight": "ssim_weight",
+    "variant": "network",  # of the restoration
+    "patch": "image_size",  # of a detector; other stages still have patches
+}
 
 
 def option(default: Any, text: str) -> Any:
@@ -18,34 +27,38 @@ def option(default: Any, text: str) -> Any:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """What every stage can be told; a stage's own config sets the paper's values and adds its own."""
+class StageConfig:
+    """Settings that every stage has; a stage's own config sets the paper's values and adds its own."""
 
-    #: Side of the smallest crops that the stage's losses can be computed on, in pixels.
-    smallest_patch: ClassVar[int] = 1
+    #: Settings that must be at least so much.
+    least: ClassVar[dict[str, int]] = {"epochs": 1, "batch": 1, "validate_epochs": 1}
 
-    seed: int = option(0, "of weights, order, crops and turns")
-    epochs: int = option(2000, "passes over the training pairs")
-    batch: int = option(10, "samples a step, over all accelerators together")
-    patch: int = option(48, "side of the random crops, in pixels")
-    learning_rate: float = option(1e-4, "at the start, after any warm-up")
-    schedule: Literal["constant", "step", "cosine"] = option("constant", "how the learning rate goes on")
-    step_epochs: tuple[int, ...] = option((800,), "step schedule: multiply the rate after these epochs")
-    step_factor: float = option(0.5, "step schedule: by this")
-    warmup_epochs: int = option(0, "raise the learning rate linearly from 0 over so many epochs")
-    optimizer: Literal["adam", "adamw", "radam"] = option("adam", "radam is rectified Adam")
-    weight_decay: float = option(0.0, "decoupled, for adamw (kernels only) and radam (all weights)")
-    lookahead: bool = option(False, "radam only: step back to slow weights every 6 steps")
-    clip_norm: float = option(0.0, "clip the gradients' global norm to this; 0 does not clip")
-    average_decay: float = option(0.0, "validate and keep a moving average of the weights; 0 keeps none")
-    freeze: tuple[str, ...] = option((), "layers that stay as they are, by name or pattern: 'encode_*'")
-    rates: tuple[str, ...] = option((), "PATTERN=FACTOR: layers with a learning rate of their own")
-    precision: Literal["float32", "mixed_bfloat16"] = option(
-        "float32", "of the layers; weights, losses and what is saved are float32 either way"
+    seed: int = option(0, "random seed for initial weights, sample order and augmentation")
+    epochs: int = option(2000, "passes over the training samples")
+    batch: int = option(10, "global batch size: samples per step over all accelerators")
+    learning_rate: float = option(1e-4, "learning rate at the start, after any warm-up")
+    schedule: Literal["constant", "step", "cosine"] = option("constant", "learning-rate schedule")
+    step_epochs: tuple[int, ...] = option((800,), "step schedule: decay the learning rate after these epochs")
+    step_factor: float = option(0.5, "step schedule: multiply the learning rate by this at each decay")
+    warmup_epochs: int = option(0, "epochs of linear learning-rate warm-up from 0")
+    optimizer: Literal["adam", "adamw", "radam"] = option("adam", "optimizer; radam is rectified Adam")
+    weight_decay: float = option(0.0, "decoupled weight decay: adamw (kernels only), radam (all weights)")
+    lookahead: bool = option(False, "use the Lookahead optimizer around radam, synchronised every 6 steps")
+    clip_norm: float = option(0.0, "clip the global gradient norm to this value; 0 disables clipping")
+    average_decay: float = option(
+        0.0,
+        "decay of the exponential moving average of the weights that is validated and saved; 0 disables it",
     )
-    per_image: bool = option(False, "normalise loss gradients over each image, not the batch")
-    validation_every: int = option(10, "hold out one pair in so many, by sorted name")
-    validate_epochs: int = option(20, "validate after each so many epochs, and at the end")
+    freeze: tuple[str, ...] = option((), "layers to freeze, by name or shell pattern, such as 'encode_*'")
+    learning_rate_multipliers: tuple[str, ...] = option(
+        (), "PATTERN=FACTOR: multiply the learning rate of the matching layers by FACTOR"
+    )
+    precision: Literal["float32", "mixed_bfloat16"] = option(
+        "float32", "compute type of the layers; weights, losses and saved networks are always float32"
+    )
+    per_image: bool = option(False, "normalise gradients in the losses over each image, not over the batch")
+    validation_every: int = option(10, "hold out every Nth sample, by sorted name, for validation")
+    validate_epochs: int = option(20, "validate every N epochs, and after the last one")
 
     @classmethod
     def defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -58,10 +71,11 @@ class TrainingConfig:
         Raises:
             UserError: naming the flag, what it expects and what it received.
         """
-        least = {"epochs": 1, "batch": 1, "patch": self.smallest_patch, "validate_epochs": 1}
-        for name, smallest in least.items():
+        for name, smallest in self.least.items():
             if getattr(self, name) < smallest:
-                raise UserError(f"{_flag(name)} expects at least {smallest}, received {getattr(self, name)}")
+                raise UserError(
+                    f"{flag_of(name)} expects at least {smallest}, received {getattr(self, name)}"
+                )
         if not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"--seed expects 0 to {MAX_SEED}, received {self.seed}")
         if self.validation_every < 2:
@@ -70,7 +84,7 @@ class TrainingConfig:
             raise UserError(f"--learning-rate expects more than 0, received {self.learning_rate}")
         for name in ("step_factor", "warmup_epochs", "weight_decay", "clip_norm"):
             if not getattr(self, name) >= 0:
-                raise UserError(f"{_flag(name)} expects 0 or more, received {getattr(self, name)}")
+                raise UserError(f"{flag_of(name)} expects 0 or more, received {getattr(self, name)}")
         if not 0 <= self.average_decay < 1:
             raise UserError(
                 f"--average-decay expects at least 0 and less than 1, received {self.average_decay}"
@@ -79,6 +93,26 @@ class TrainingConfig:
             raise UserError(f"--lookahead expects --optimizer radam, received {self.optimizer}")
         if self.weight_decay and self.optimizer == "adam":
             raise UserError("--weight-decay expects --optimizer adamw or radam, received adam")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(StageConfig):
+    """Settings of a stage that learns from random crops of images."""
+
+    #: Side of the smallest crops that the stage's losses can be computed on, in pixels.
+    smallest_patch: ClassVar[int] = 1
+
+    patch: int = option(48, "side length of the random crops, in pixels")
+
+    def __post_init__(self) -> None:
+        """Refuses what `StageConfig` refuses, and crops that are too small.
+
+        Raises:
+            UserError: naming the flag, what it expects and what it received.
+        """
+        super().__post_init__()
+        if self.patch < self.smallest_patch:
+            raise UserError(f"--patch expects at least {self.smallest_patch}, received {self.patch}")
 
 
 def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
@@ -96,7 +130,7 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
             how = {"type": typing.get_args(kind)[0], "nargs": "+"}
         elif typing.get_origin(kind) is Literal:
             how = {"choices": typing.get_args(kind)}
-        parser.add_argument(_flag(item.name), dest=item.name, default=None, help=text, **how)
+        parser.add_argument(flag_of(item.name), dest=item.name, default=None, help=text, **how)
 
 
 def config_from_flags(config_class: type[Config], arguments: argparse.Namespace, **replaced: Any) -> Config:
@@ -122,5 +156,6 @@ def config_from_flags(config_class: type[Config], arguments: argparse.Namespace,
     return config_class(**{**config_class.defaults(given), **replaced, **given})
 
 
-def _flag(name: str) -> str:
+def flag_of(name: str) -> str:
+    """The flag of a setting: "--learning-rate" of "learning_rate"."""
     return "--" + name.replace("_", "-")

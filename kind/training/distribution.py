@@ -64,7 +64,14 @@ def rejoining(strategy: tf.distribute.Strategy) -> Iterator[None]:
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             raise
         print("lost a worker: waiting for it, to go on from the last backup", file=sys.stderr, flush=True)
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+        os.execv(sys.executable, [sys.executable, *_command()])
+
+
+def _command() -> list[str]:
+    """What Python was started with: a script, or `-m kind`, whose script alone does not say so."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    is_package = spec is not None and spec.name.startswith("kind.")
+    return ["-m", "kind", *sys.argv[1:]] if is_package else sys.argv
 
 
 class ChiefsWord:

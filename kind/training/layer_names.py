@@ -10,6 +10,8 @@ from tensorflow import keras
 
 from kind.errors import UserError
 
+_FLAG = "--learning-rate-multipliers"
+
 
 def named_layers(net: keras.Model) -> dict[str, keras.layers.Layer]:
     """The layers that have weights, by path.
@@ -41,12 +43,12 @@ def freeze(net: keras.Model, patterns: Sequence[str]) -> None:
         raise UserError(f"--freeze {' '.join(patterns)} leaves nothing to train in {net.name}")
 
 
-def rate_groups(net: keras.Model, rates: Sequence[str]) -> dict[float, list[tf.Variable]]:
-    """Sorts the trainable weights by the factor of their learning rate.
+def rate_groups(net: keras.Model, multipliers: Sequence[str]) -> dict[float, list[tf.Variable]]:
+    """Groups the trainable weights by the multiplier of their learning rate.
 
     Args:
         net: after `freeze`.
-        rates: "PATTERN=FACTOR"; where several match a layer, the last counts.
+        multipliers: "PATTERN=FACTOR"; where several match a layer, the last counts.
 
     Returns:
         Variables by factor, in the network's order; 1 for those that no pattern matches.
@@ -56,12 +58,12 @@ def rate_groups(net: keras.Model, rates: Sequence[str]) -> dict[float, list[tf.V
     """
     layers = named_layers(net)
     factors = dict.fromkeys(layers, 1.0)
-    for entry in rates:
+    for entry in multipliers:
         pattern, _, number = entry.rpartition("=")
         factor = _positive(number)
         if not pattern or factor is None:
-            raise UserError(f"--rates expects PATTERN=FACTOR with a factor above 0; received {entry!r}")
-        factors.update(dict.fromkeys(_matching(layers, pattern, "--rates"), factor))
+            raise UserError(f"{_FLAG} expects PATTERN=FACTOR with a factor above 0; received {entry!r}")
+        factors.update(dict.fromkeys(_matching(layers, pattern, _FLAG), factor))
     groups: dict[float, list[tf.Variable]] = {}
     for path, layer in layers.items():
         if layer.trainable_variables:
@@ -89,7 +91,7 @@ def take_weights(net: keras.Model, source: keras.Model, *, partly: bool = False)
     ]
     left = [path for path in layers if path not in fitting]
     if not fitting or (left and not partly):
-        hint = "" if not fitting else "; --fork-partly starts these layers anew"
+        hint = "" if not fitting else "; --init-partly re-initialises these layers"
         raise UserError(f"the weights of {source.name} do not fit {net.name}: {', '.join(left)}{hint}")
     for path in fitting:
         layers[path].set_weights(sources[path].get_weights())

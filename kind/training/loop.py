@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow import keras
 
 from kind.errors import UserError
+from kind.nn.saving import save_net
 from kind.training.callbacks import Record, Validate
-from kind.training.checkpoint import TrainingCheckpoint
+from kind.training.checkpoint import Restored, TrainingCheckpoint, put_back
 from kind.training.distribution import ChiefsWord, is_chief
+from kind.training.manifest import file_digest
+from kind.training.precision import Float32Copy
 from kind.training.progress import Progress
 from kind.training.run_folder import RunFolder
-from kind.training.stage import Stage
+from kind.training.stage import NOT_FINITE, Stage
+
+_FULL = re.compile("No space left|File too large|quota exceeded", re.IGNORECASE)
+_SPELLING = {"nan": "NaN", "-nan": "NaN", "inf": "Inf", "-inf": "-Inf"}
 
 
 @dataclass(frozen=True)
@@ -40,13 +48,31 @@ class Datasets:
     images_of: Callable[[int, int], list[str]]
 
 
+class Prepared(NamedTuple):
+    """All that a run needs.
+
+    Attributes:
+        stage: the class that `make_stage` makes, which says what counts as best.
+        make_stage: builds the stage with the weights to start from, in the strategy's scope.
+        datasets: what it is fed.
+        data: for each part of the data set, a digest of each sample by its name.
+        given: what the result depends on besides settings and data, such as the weights of given networks.
+    """
+
+    stage: type[Stage]
+    make_stage: Callable[[], Stage]
+    datasets: Datasets
+    data: dict[str, dict[str, str]]
+    given: dict[str, Any]
+
+
 def train(
     make_stage: Callable[[], Stage],
     datasets: Datasets,
     folder: RunFolder,
     *,
     strategy: tf.distribute.Strategy | None = None,
-    backup_folder: Path | None = None,
+    checkpoints_of: RunFolder | None = None,
 ) -> None:
     """Trains until the config's last epoch, and leaves the run folder complete.
 
@@ -55,7 +81,7 @@ def train(
         datasets: its data.
         folder: opened for this run; that of a process that is not the chief is thrown away.
         strategy: how replicas share the work; by default there is one.
-        backup_folder: where the chief keeps the backups; by default in `folder`.
+        checkpoints_of: the chief's run folder, to resume from; by default `folder`.
 
     Raises:
         UserError: when a loss term or a gradient is not finite, or something cannot be saved; the run
@@ -65,19 +91,21 @@ def train(
     with strategy.scope():
         stage = make_stage()
         stage.set_up(datasets.steps)
-        backup = TrainingCheckpoint(folder.backup, stage)
-    first_epoch = backup.restore(backup_folder)
+        checkpoint = TrainingCheckpoint(folder, stage)
+    restored = checkpoint.restore(checkpoints_of)
+    first_epoch = restored.epoch if restored else 0
     with _saving(folder):
-        if first_epoch is None:
-            first_epoch = 0
-            backup.save(0)  # from here on the weights to start from are no longer needed
-        folder.forget_after(first_epoch)
+        if restored is None:
+            checkpoint.save(0)  # from here on the weights to start from are no longer needed
+            folder.forget_after(0)
+        elif checkpoints_of in (None, folder):
+            _put_back(folder, restored, stage)
     if first_epoch >= stage.config.epochs:
         return
     validated = _validation_epochs(stage.config.epochs, stage.config.validate_epochs)
     callbacks = [
         Validate(datasets.validation, validated),
-        Record(folder, backup, datasets.previews, ChiefsWord(strategy)),
+        Record(folder, checkpoint, datasets.previews, ChiefsWord(strategy)),
     ]
     if is_chief(strategy):
         callbacks += [
@@ -98,17 +126,47 @@ def train(
         )
 
 
+def _put_back(folder: RunFolder, restored: Restored, stage: Stage) -> None:
+    """Makes the run folder what it was at the checkpoint, and says where the run goes on."""
+    epoch, manifest, passed_over = restored
+    if manifest:
+        renewed = put_back(folder, manifest)
+        notes = [f"{name} put back" for name in renewed] + passed_over
+    else:
+        folder.forget_after(epoch)
+        notes = list(passed_over)
+        lost = epoch - len(folder.read_metrics())
+        if lost:
+            notes.append(f"the figures of {lost} epochs are lost from {folder.metrics_file.name}")
+    wanted = manifest.digests.get(folder.last_file.name) if manifest else None
+    found = file_digest(folder.last_file)
+    if epoch >= stage.config.epochs and (found is None or wanted not in (None, found)):
+        with stage.kept_weights():
+            save_net(Float32Copy(stage.net).of(stage.net), folder.last_file)
+        notes.append(f"{folder.last_file.name} put back")
+    if notes or 0 < epoch < stage.config.epochs:
+        told = f" ({'; '.join(notes)})" if notes else ""
+        print(f"{folder.path}: resuming after epoch {epoch}{told}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def _saving(folder: RunFolder):
     """Turns a failure to write into one line."""
     try:
         yield
     except OSError as error:
-        where = error.filename or folder.path
-        raise UserError(
-            f"{where}: cannot be written: {error.strerror or error}. What was saved before is intact: "
-            "make room, and run the same command again to go on"
-        ) from error
+        raise _unwritable(error.filename or folder.path, error.strerror or error) from error
+    except tf.errors.OpError as error:  # TensorBoard's files are TensorFlow's to write
+        if not _FULL.search(error.message):
+            raise
+        raise _unwritable(folder.path, error.message.splitlines()[0]) from error
+
+
+def _unwritable(where: str | Path, reason: object) -> UserError:
+    return UserError(
+        f"{where}: cannot be written: {reason}. What was saved before is intact: make room, and run the same "
+        "command again to go on"
+    )
 
 
 @contextlib.contextmanager
@@ -117,15 +175,30 @@ def _explained(stage: Stage, datasets: Datasets):
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = re.search(r"(loss term \w+|gradient of the loss) : Tensor had (\w+)", error.message)
-        if not found:
+        what = _not_finite(error.message)
+        if not what:
             raise
         epoch, step = divmod(int(stage.grouped_optimizer.steps.numpy()), datasets.steps)
         raise UserError(
-            f"stopped at epoch {epoch + 1}, step {step + 1}: {found[1]} is {found[2]}; the batch was "
+            f"stopped at epoch {epoch + 1}, step {step + 1}: {what}; the batch was "
             f"{', '.join(datasets.images_of(epoch, step))}. The folder keeps the last good state: look at "
             "these images, or start anew with a lower --learning-rate or with --clip-norm 1"
         ) from error
+
+
+def _not_finite(message: str) -> str | None:
+    """What a training step found not to be finite, by TensorFlow's message about it."""
+    if gradient := re.search(r"gradient of the loss : Tensor had (\w+)", message):
+        return f"gradient of the loss is {gradient[1]}"
+    found = re.search(rf"\[{NOT_FINITE}\]((?: \[[^\]]*\])+)", message)
+    if not found:
+        return None
+    parts = [_SPELLING.get(part, part) for part in re.findall(r"\[([^\]]*)\]", found[1])]
+    terms = dict(zip(parts[::2], parts[1::2]))
+    guilty = [name for name, value in terms.items() if value in _SPELLING.values()]
+    # The total is only the sum of the others, unless it alone is not finite.
+    name = next((name for name in guilty if name != "loss"), "loss")
+    return f"loss term {name} is {terms[name]} ({', '.join(' '.join(term) for term in terms.items())})"
 
 
 def _validation_epochs(epochs: int, every: int) -> set[int]:

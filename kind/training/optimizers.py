@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.training.config import TrainingConfig
+from kind.training.config import StageConfig
 
 
 class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -19,7 +19,7 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
     step_epochs that has passed (step), or ½(1 + cos(π·clip((e - w) / (E - w), 0, 1))) (cosine).
     """
 
-    def __init__(self, config: TrainingConfig, steps_per_epoch: int, factor: float = 1.0) -> None:
+    def __init__(self, config: StageConfig, steps_per_epoch: int, factor: float = 1.0) -> None:
         """Keeps the numbers that the schedule is made of.
 
         Args:
@@ -57,7 +57,7 @@ class GroupedOptimizer:
     """One optimizer for each group of weights, stepped together."""
 
     def __init__(
-        self, config: TrainingConfig, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]
+        self, config: StageConfig, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]
     ) -> None:
         """Makes the optimizers.
 
@@ -95,7 +95,7 @@ class GroupedOptimizer:
             optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
 
 
-def _make(config: TrainingConfig, schedule: EpochSchedule) -> keras.optimizers.Optimizer:
+def _make(config: StageConfig, schedule: EpochSchedule) -> keras.optimizers.Optimizer:
     """Adam (β 0.9, 0.999) or one of its relatives."""
     if config.optimizer == "adam":
         return keras.optimizers.Adam(schedule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -11,20 +12,20 @@ from pathlib import Path
 from typing import IO, Any
 
 from kind.errors import UserError, listed
-from kind.files import atomic_write
+from kind.files import atomic_write, remove_leftovers
+from kind.training.config import OLD_NAMES
 
 try:
     import fcntl
 except ImportError:  # Windows has no such locks: there nothing keeps two processes out of one folder
     fcntl = None
 
-_MOST_NAMED = 3
+#: Beside packed weights: what each network was trained with, by the stem of its file.
+TRAINING_FILE = "training.json"
+_DIGEST_LENGTH = 24
 
 #: Settings that older run folders record under another name.
-RENAMED_SETTINGS = {
-    "dissimilarity_weight": "ssim_weight",
-    "optimiser": "optimizer",
-}
+RENAMED_SETTINGS = {**OLD_NAMES, "fork": "init_from", "fork_partly": "init_partly"}
 
 
 class RunFolder:
@@ -67,7 +68,7 @@ class RunFolder:
             if changed:
                 raise UserError(
                     f"{self.path}: belongs to another run: {'; '.join(changed)}. Give the same settings and "
-                    f"data to go on, or --run NEW --fork {self.path} to start anew from its weights"
+                    f"data to go on, or --run NEW --init-from {self.path} to start anew from its weights"
                 )
         elif self.path.is_dir() and any(path.name != "data.json" for path in self.path.glob("[!.]*")):
             raise UserError(f"{self.path}: holds files but no config.json; give --run a new or empty folder")
@@ -78,10 +79,13 @@ class RunFolder:
             raise self._unwritable(error) from error
         with lock:
             self._keep_others_out(lock)
+            for folder in (self.path, self.samples, self.backup):
+                remove_leftovers(folder, locked=fcntl is not None)
+            self.check_places()
             try:
                 if not self.config_file.is_file():
-                    _write_json(self.data_file, data)
-                    _write_json(self.config_file, config)
+                    write_json(self.data_file, data)
+                    write_json(self.config_file, config)
             except OSError as error:
                 raise self._unwritable(error) from error
             yield
@@ -91,23 +95,61 @@ class RunFolder:
         with open(self.metrics_file, "a") as file:
             file.write(json.dumps(record) + "\n")
 
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """The lines so far; a last line that was cut off by a kill is left out."""
-        if not self.metrics_file.is_file():
+    def read_metrics(self, *, strict: bool = False) -> list[dict[str, Any]]:
+        """The lines so far, up to one that was cut off by a kill or damaged.
+
+        Args:
+            strict: refuse a damaged file.
+
+        Raises:
+            UserError: when `strict`, and a line that was written to its end is no record of an epoch.
+        """
+        try:
+            lines = self.metrics_file.read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise UserError(f"{self.metrics_file}: cannot be read ({error.strerror})") from error
         records = []
-        for line in self.metrics_file.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
+        for number, line in enumerate(lines, start=1):
+            record = _record(line)
+            if record is None:
+                if strict and line.endswith(b"\n"):
+                    raise UserError(f"{self.metrics_file}: line {number} is no record of an epoch")
                 break
+            records.append(record)
         return records
+
+    def write_metrics(self, records: list[dict[str, Any]]) -> None:
+        """Makes the file hold these lines and no others."""
+        with atomic_write(self.metrics_file) as temporary:
+            temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
 
     def forget_after(self, epoch: int) -> None:
         """Drops the lines of epochs that will be run again."""
-        kept = [record for record in self.read_metrics() if record["epoch"] <= epoch]
-        with atomic_write(self.metrics_file) as temporary:
-            temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
+        self.write_metrics([record for record in self.read_metrics() if record["epoch"] <= epoch])
+
+    def has_begun(self) -> bool:
+        """Whether an epoch was finished here, whatever is left of it."""
+        traces = (self.metrics_file, self.best_file, self.last_file)
+        return any(path.is_file() and path.stat().st_size for path in traces)
+
+    def check_places(self) -> None:
+        """Refuses folders where files belong, and files where folders do, before anything is written.
+
+        Raises:
+            UserError: naming the first one.
+        """
+        files = [self.metrics_file, self.curves_file, *self.path.glob("*.keras"), *self.path.glob("*.json")]
+        folders = [self.backup, self.samples, self.path / "train", self.path / "validation"]
+        if self.backup.is_dir():
+            files += [path for path in self.backup.iterdir() if not path.name.endswith("_temp")]
+        for path in files:
+            if path.is_dir():
+                raise UserError(f"{path}: a folder, where the run has a file; remove it or move it away")
+        for path in folders:
+            if path.exists() and not path.is_dir():
+                raise UserError(f"{path}: a file, where the run has a folder; remove it or move it away")
 
     def best(self, monitor: str, higher_is_better: bool) -> tuple[int, float] | None:
         """The epoch and value of the best monitored figure so far; the earlier one of two equals."""
@@ -128,6 +170,16 @@ class RunFolder:
             ) from None
 
 
+def _record(line: bytes) -> dict[str, Any] | None:
+    """One line of `metrics.jsonl`; None when it is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    is_record = isinstance(record, dict) and type(record.get("epoch")) is int
+    return record if is_record and all(isinstance(value, (int, float)) for value in record.values()) else None
+
+
 def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
     """What `config.json` holds: the stage, its settings, and what else the result depends on."""
     description = {"stage": stage, **dataclasses.asdict(config), **more}
@@ -136,7 +188,9 @@ def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
 
 def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What has changed between two flat dictionaries, one phrase for each name."""
-    recorded = {RENAMED_SETTINGS.get(name, name): value for name, value in recorded.items()}
+    # A name that is still in use was not renamed: other stages than the detector's have patches.
+    renamed = {old: new for old, new in RENAMED_SETTINGS.items() if new in now and old not in now}
+    recorded = {renamed.get(name, name): value for name, value in recorded.items()}
     return [
         f"{name} was {recorded.get(name)!r}, now {now.get(name)!r}"
         for name in [*recorded, *(name for name in now if name not in recorded)]
@@ -155,9 +209,7 @@ def data_differences(recorded: dict[str, dict[str, str]], now: dict[str, dict[st
             "changed": {name for name in after.keys() & before.keys() if after[name] != before[name]},
         }
         texts = [
-            f"{len(names)} {what} ({listed(sorted(names), _MOST_NAMED)})"
-            for what, names in groups.items()
-            if names
+            f"{len(names)} {what} ({listed(sorted(names), 3)})" for what, names in groups.items() if names
         ]
         if texts:
             phrases.append(f"{part} data: {', '.join(texts)}")
@@ -178,6 +230,39 @@ def best_weights(run_or_file: str | Path) -> Path:
     raise UserError(f"{path}: expected a .keras file or a run folder that holds best.keras")
 
 
+def training_record(run_or_file: str | Path) -> dict[str, Any]:
+    """What `kind pack` keeps of the run that a network comes from.
+
+    Args:
+        run_or_file: a run folder, or a `.keras` file in one or in a folder with `training.json`.
+
+    Returns:
+        "validation_every", and "data", a digest of the data set; empty where nothing is recorded.
+
+    Raises:
+        UserError: when a record is damaged.
+    """
+    path = Path(run_or_file)
+    folder = path if path.is_dir() else path.parent
+    if (folder / "config.json").is_file():
+        run = RunFolder(folder)
+        every = read_json(run.config_file).get("validation_every")
+        data = json.dumps(read_json(run.data_file), sort_keys=True) if run.data_file.is_file() else None
+        digest = data and hashlib.sha256(data.encode()).hexdigest()[:_DIGEST_LENGTH]
+        return {"validation_every": every, "data": digest}
+    return read_training_json(folder).get(path.stem, {})
+
+
+def read_training_json(folder: Path) -> dict[str, dict[str, Any]]:
+    """The records of a folder of packed weights by network; empty without a file.
+
+    Raises:
+        UserError: when the file is damaged.
+    """
+    file = folder / TRAINING_FILE
+    return read_json(file) if file.is_file() else {}
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Reads one of a run folder's JSON files.
 
@@ -185,13 +270,17 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: when it is missing or damaged.
     """
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        values = json.loads(path.read_text())
+        if not isinstance(values, dict):
+            raise ValueError(f"expected an object, found {type(values).__name__}")
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: not a readable JSON file of a run folder; give --run a new folder"
         ) from error
+    return values
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Writes a JSON file, wholly or not at all."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n")

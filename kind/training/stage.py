@@ -10,9 +10,12 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.training.averaging import WeightAverage
-from kind.training.config import TrainingConfig
+from kind.training.config import StageConfig
 from kind.training.layer_names import freeze, rate_groups
 from kind.training.optimizers import GroupedOptimizer
+
+#: What the error of a training step says before all loss terms, when one of them is not finite.
+NOT_FINITE = "loss terms"
 
 
 class Stage(keras.Model):
@@ -32,7 +35,7 @@ class Stage(keras.Model):
     monitor: str = "val_loss"
     higher_is_better: bool = False
 
-    def __init__(self, net: keras.Model, config: TrainingConfig) -> None:
+    def __init__(self, net: keras.Model, config: StageConfig) -> None:
         """Wraps a network.
 
         Args:
@@ -67,11 +70,12 @@ class Stage(keras.Model):
             steps_per_epoch: optimizer steps an epoch.
 
         Raises:
-            UserError: when `freeze` or `rates` of the config do not fit the network.
+            UserError: when `freeze` or `learning_rate_multipliers` of the config do not fit the network.
         """
         config = self.config
         freeze(self.net, config.freeze)
-        self.grouped_optimizer = self.make_optimizer(steps_per_epoch, rate_groups(self.net, config.rates))
+        groups = rate_groups(self.net, config.learning_rate_multipliers)
+        self.grouped_optimizer = self.make_optimizer(steps_per_epoch, groups)
         self.average = None
         if config.average_decay:
             variables = self.grouped_optimizer.weights_in_order
@@ -131,11 +135,11 @@ class Stage(keras.Model):
     def _checked(self, terms, gradients):
         """Finite terms, and finite gradients with their global norm clipped if the config says so."""
         norm = tf.linalg.global_norm(gradients)
+        finite = tf.reduce_all(tf.math.is_finite(tf.stack(list(terms.values()))))
+        named = [part for name, term in terms.items() for part in (name, term)]
         with tf.control_dependencies([norm]):
-            terms = {
-                name: tf.debugging.check_numerics(term, f"loss term {name}") for name, term in terms.items()
-            }
-        with tf.control_dependencies(list(terms.values())):
+            check = tf.debugging.Assert(finite, [NOT_FINITE, *named])
+        with tf.control_dependencies([check] if check is not None else []):  # None where it runs eagerly
             norm = tf.debugging.check_numerics(norm, "gradient of the loss")
         with tf.control_dependencies([norm]):
             if self.config.clip_norm:

@@ -1,8 +1,22 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.data.arrays import default_cache, default_memory, pack, read_array, to_float, unpacker, write_array
+from kind.data.arrays import (
+    default_cache,
+    default_memory,
+    find_unusable,
+    pack,
+    read_array,
+    to_float,
+    unpacker,
+    write_array,
+)
+from kind.errors import UserError
 
 
 def random_array(height, width, channels, seed=0):
@@ -38,7 +52,7 @@ def test_packed_arrays_of_all_sizes_equal_those_in_files(tmp_path):
     paths = [str(tmp_path / f"{number}.u16") for number in range(len(shapes))]
     for number, (path, shape) in enumerate(zip(paths, shapes)):
         write_array(path, random_array(*shape, seed=number))
-    read = unpacker(pack(paths), 3)
+    read = unpacker(pack(paths, 3), 3)
     packed = list(tf.data.Dataset.range(len(paths)).map(read))
     for path, shape, array in zip(paths, shapes, packed):
         assert array.shape == shape
@@ -56,3 +70,83 @@ def test_the_cache_follows_the_environment(monkeypatch, tmp_path):
 def test_memory_is_less_than_there_is():
     psutil = pytest.importorskip("psutil", reason="an independent look at the memory needs psutil")
     assert 0 < default_memory() < psutil.virtual_memory().total
+
+
+def test_packing_takes_little_more_memory_than_the_arrays(tmp_path):
+    """In a process of its own, whose peak the kernel tells; it was three times the arrays' size."""
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("the peak of a process's memory is Linux's to tell")
+    script = """
+import sys, tensorflow as tf
+from pathlib import Path
+from kind.data.arrays import pack, unpacker
+paths = sys.argv[1:]
+next(iter(tf.data.Dataset.range(1).map(unpacker(pack(paths[:1], 3), 3))))
+told = lambda word: next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(word))
+before = told("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")
+packed = pack(paths, 3)
+for array in tf.data.Dataset.range(len(paths)).map(unpacker(packed, 3)):
+    pass
+print(told("VmHWM") - before)
+"""
+    paths = [str(tmp_path / f"{number}.u16") for number in range(32)]
+    for path in paths:
+        write_array(path, np.zeros((700, 600, 3), np.float32))
+    size = sum(Path(path).stat().st_size for path in paths)  # 80 MB
+    done = subprocess.run(
+        [sys.executable, "-c", script, *paths], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert int(done.stdout) * 1024 < 1.5 * size
+
+
+def spoil(path, change):
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    if change == "folder":
+        path.mkdir()
+    elif change != "missing":
+        content[len(content) // 2] ^= 4
+        changed = {
+            "flipped": content,
+            "cut": content[: len(content) // 2],
+            "empty": b"",
+            "tail": content[:-1],
+        }
+        path.write_bytes(changed[change])
+
+
+@pytest.mark.parametrize("change", ["flipped", "cut", "empty", "tail", "folder"])
+def test_damaged_arrays_are_found_and_named_in_one_line(tmp_path, capsys, change):
+    files = {str(tmp_path / f"{number}.u16"): 3 for number in range(3)}
+    for path in files:
+        write_array(path, random_array(9, 7, 3))
+    assert find_unusable(files) == set() and capsys.readouterr().err == ""
+    spoil(tmp_path / "1.u16", change)
+    assert find_unusable(files) == {str(tmp_path / "1.u16")}
+    assert capsys.readouterr().err == f"{tmp_path}: damaged in the cache, made anew: 1.u16\n"
+
+
+def test_missing_arrays_and_those_of_the_format_without_digests_are_made_in_silence(tmp_path, capsys):
+    path = tmp_path / "a.u16"
+    write_array(path, random_array(9, 7, 3))
+    path.write_bytes(path.read_bytes()[:-8])
+    assert find_unusable({str(path): 3, str(tmp_path / "b.u16"): 1}) == {str(path), str(tmp_path / "b.u16")}
+    assert capsys.readouterr().err == ""
+
+
+def test_another_number_of_channels_is_another_array(tmp_path):
+    write_array(tmp_path / "a.u16", random_array(9, 7, 1))
+    assert find_unusable({str(tmp_path / "a.u16"): 3}) == {str(tmp_path / "a.u16")}
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    resource = pytest.importorskip("resource", reason="limits on file sizes are POSIX's")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # writing more fails, like a full disk
+    try:
+        with pytest.raises(UserError, match="a.u16: cannot be written .*: make room") as caught:
+            write_array(tmp_path / "a.u16", random_array(9, 7, 3))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())

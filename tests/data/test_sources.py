@@ -1,3 +1,6 @@
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -124,3 +127,49 @@ def test_a_damaged_image_is_named(folder, tmp_path):
     damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
     with pytest.raises(UserError, match="0.png"):
         pair_source(find_pairs(folder), tmp_path / "cache")
+
+
+def test_another_version_of_the_code_makes_arrays_anew(folder, tmp_path, monkeypatch):
+    pairs, seen = find_pairs(folder), []
+    count = lambda what, done, total: seen.append(done)  # noqa: E731
+    first = [pair_source(pairs, tmp_path, count), decomposed_source(pairs, splitting_net(), tmp_path, count)]
+    assert len(seen) == 12
+    monkeypatch.setattr("kind.data.sources.DECODING_VERSION", 2)
+    second = [pair_source(pairs, tmp_path, count), decomposed_source(pairs, splitting_net(), tmp_path, count)]
+    assert len(seen) == 24
+    for before, after in zip(first, second):  # so a run that goes on is told that its data are others
+        assert not set(before.digests().values()) & set(after.digests().values())
+
+
+def test_the_first_version_keeps_the_digests_that_run_folders_record(folder, tmp_path):
+    source = pair_source(find_pairs(folder), tmp_path)
+    contents = {
+        side: hashlib.sha256((folder / side / "0.png").read_bytes()).hexdigest()[:24]
+        for side in ("low", "high")
+    }
+    text = "\n".join(f"{side} images/{content}.u16" for side, content in contents.items())
+    assert source.digests()["0"] == hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_damaged_arrays_are_made_anew(folder, tmp_path, capsys, decomposed):
+    def samples():
+        source = decomposed_source(pairs, net, tmp_path) if decomposed else pair_source(pairs, tmp_path)
+        read = source.reader(memory=0)
+        return source, [
+            {key: value.numpy() for key, value in read(tf.constant(number, tf.int64)).items()}
+            for number in range(len(source))
+        ]
+
+    pairs, net = find_pairs(folder), splitting_net()
+    source, before = samples()
+    first, *_, last = source.files.values()
+    paths = [Path(first[0]), Path(last[1])]
+    flipped = bytearray(paths[0].read_bytes())
+    flipped[20] ^= 1
+    paths[0].write_bytes(flipped)
+    paths[1].write_bytes(b"")
+    _, after = samples()
+    assert "damaged in the cache, made anew" in capsys.readouterr().err
+    for ours, theirs in zip(before, after):
+        assert all(np.array_equal(ours[key], theirs[key]) for key in ours)

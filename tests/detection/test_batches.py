@@ -13,7 +13,7 @@ from kind.detection.sources import Making, make_sources
 from kind.errors import UserError
 from kind.images.photo import write_photo
 
-CONFIG = DetectionConfig(epochs=4, plain_epochs=1, batch=4, patch=32, mosaic=0.5, jitter=0.2, seed=3)
+CONFIG = DetectionConfig(epochs=4, plain_epochs=1, batch=4, image_size=32, mosaic=0.5, jitter=0.2, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +71,13 @@ def test_processes_share_the_batch_that_one_would_get(source):
 
 
 def test_the_last_epochs_have_no_mosaics(source):
-    config = DetectionConfig(epochs=2, plain_epochs=1, batch=9, patch=32, mosaic=1.0)
+    config = DetectionConfig(epochs=2, plain_epochs=1, batch=9, image_size=32, mosaic=1.0)
     first, second = taken(2, source, config)
     assert (first["classes"] >= 0).sum(axis=1).max() > 1 >= (second["classes"] >= 0).sum(axis=1).max()
 
 
 def test_fresh_twins_are_dark_and_differ_each_time(source):
-    config = DetectionConfig(epochs=2, batch=9, patch=32, mosaic=0.0, scale=0.0, flip=0.0)
+    config = DetectionConfig(epochs=2, batch=9, image_size=32, mosaic=0.0, scale=0.0, flip=0.0)
     first, second = taken(2, source, config, darkness=PRESETS["moderate"])
     assert first["image"][first["image"] >= 0].mean() < 0.3
     order = [images_of_batch(source, 9, config.seed, epoch, 0) for epoch in (0, 1)]

@@ -5,14 +5,17 @@ import json
 
 import numpy as np
 import pytest
+from tensorflow import keras
 
-from kind.detection import command
+from kind.cli import train_detection
 from kind.detection.config import DetectionConfig
+from kind.detection.joint import parts_of
 from kind.detection.model import Proportions, build_detector
 from kind.errors import UserError
 from kind.images.photo import write_photo
-from kind.nn.saving import load_net, save_net, weights_digest
+from kind.nn.saving import SHIPPED_WEIGHTS, load_net, save_net, weights_digest
 
+DECOM = SHIPPED_WEIGHTS / "decom.keras"
 TINY = Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1)
 
 
@@ -31,16 +34,25 @@ def folder(tmp_path_factory):
 
 
 def prepare(folder, *words, **settings):
+    """The run that a command line stands for."""
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    train_detection.add_arguments(parser)
     flags = parser.parse_args([*map(str, words)])
-    flags.data, flags.quick = folder, False
-    config = DetectionConfig(**{"patch": 64, "batch": 2, "input": "raw", **settings})
-    return command.prepare(flags, config, folder / "cache", 1, None)
+    flags.data = folder
+    config = DetectionConfig(**{"image_size": 64, "batch": 2, "input": "raw", **settings})
+    surroundings = {
+        "data": folder,
+        "quick": False,
+        "cache": folder / "cache",
+        "replicas": 1,
+        "progress": None,
+    }
+    return train_detection.prepare(flags, config, **surroundings)
 
 
 def test_every_fourth_image_is_held_out_and_everything_is_recorded(folder):
-    run, recorded = prepare(folder, "--detector", folder / "old.keras")
+    run = prepare(folder, "--detector", folder / "old.keras")
+    recorded = run.given
     held_out = [name.split()[0] for name in run.data["validation"]]
     assert held_out == ["0.png", "4.png"] and len(run.data["training"]) == 6
     assert run.datasets.steps == 3 and len(list(run.datasets.validation)) == 2
@@ -53,15 +65,15 @@ def test_every_fourth_image_is_held_out_and_everything_is_recorded(folder):
 
 
 def test_a_size_is_a_detector_with_new_weights(folder):
-    run, recorded = prepare(folder, "--detector", "tiny")
+    run = prepare(folder, "--detector", "tiny")
     assert run.make_stage().detector.class_channels >= 3
-    assert recorded["detector"] == Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1)
+    assert run.given["detector"] == Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1)
 
 
 def test_a_teacher_makes_it_a_student(folder):
     old = folder / "old.keras"
-    run, recorded = prepare(folder, "--detector", old, "--teacher", old)
-    stage = run.make_stage()
+    run = prepare(folder, "--detector", old, "--teacher", old)
+    stage, recorded = run.make_stage(), run.given
     assert {"features", "responses"} < set(stage.loss_names) and recorded["teacher"] == recorded["detector"]
     terms = stage.losses(next(iter(run.datasets.batches(0, 1, 0))), training=False)
     assert float(terms["responses"]) == pytest.approx(0, abs=1e-3)  # the student begins as the teacher
@@ -73,6 +85,7 @@ def test_a_teacher_makes_it_a_student(folder):
     [
         ([], "give --detector: a .keras file, a run folder, or one of tiny, n, s, m, l, x"),
         (["--detector", "missing.keras"], "missing.keras"),
+        (["--detector", DECOM], "decom.keras: holds the network 'decomposition'; expected a detector"),
         (["--detector", "tiny", "--classes", "a"], "unknown class"),
     ],
 )
@@ -80,3 +93,16 @@ def test_mistakes_are_named(folder, words, message):
     with pytest.raises(UserError) as caught:
         prepare(folder, *words)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_joint_networks_are_copied_by_the_rule_of_the_joint_stage(folder, precision):
+    """A saved network's layers say float32 each; under 16 bits the copies compute in 16 bits all the same."""
+    run = prepare(folder, "--detector", "tiny", input="reflectance", joint=True, precision=precision)
+    parts = parts_of(run.make_stage().net)
+    expected = {"float32": {"float32"}, "mixed_bfloat16": {"bfloat16"}}[precision]
+    for name, given in (("decom", "decom"), ("restoration", "restoration")):
+        layers = [layer for layer in parts[name].layers if isinstance(layer, keras.layers.Conv2D)]
+        assert {layer.compute_dtype for layer in layers} == expected
+        originals = load_net(SHIPPED_WEIGHTS / f"{given}.keras").get_weights()
+        assert all(np.array_equal(ours, its) for ours, its in zip(parts[name].get_weights(), originals))

@@ -7,7 +7,7 @@ from kind.errors import UserError
 @pytest.mark.parametrize(
     "wrong,message",
     [
-        ({"patch": 100}, "--patch expects a multiple of 32, received 100"),
+        ({"image_size": 100}, "--image-size expects a multiple of 32, received 100"),
         ({"twins": -1}, "--twins expects 0 or more, received -1"),
         ({"freeze_epochs": -2}, "--freeze-epochs expects 0 or more, received -2"),
         ({"mosaic": 1.5}, "--mosaic expects 0 to 1, received 1.5"),

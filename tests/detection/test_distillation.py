@@ -7,13 +7,19 @@ from scipy.special import log_softmax
 
 from kind.detection.config import DetectionConfig
 from kind.detection.distillation import DistillingStage, extended, feature_divergence, response_divergence
-from kind.detection.joint import copy_of
 from kind.detection.model import Proportions, build_detector
 from kind.detection.stage import DetectionStage
 from kind.errors import UserError
 
 TINY = Proportions((8, 16, 16, 32), (1, 1, 1, 1), 1)
 SIZE = 64
+
+
+def copy_of(net):
+    """A network of the same architecture with the same weights."""
+    copy = net.__class__.from_config(net.get_config())
+    copy.set_weights(net.get_weights())
+    return copy
 
 
 def test_features_of_a_channel_are_a_distribution_over_places():
@@ -47,7 +53,7 @@ def test_the_student_begins_as_the_teacher():
 
 
 def test_what_does_not_fit_is_named():
-    teacher, config = build_detector(TINY, ["a", "b"]), DetectionConfig(patch=SIZE)
+    teacher, config = build_detector(TINY, ["a", "b"]), DetectionConfig(image_size=SIZE)
     with pytest.raises(UserError, match="--teacher knows classes that the data set does not name: b"):
         DistillingStage(build_detector(TINY, ["a", "c"]), config, teacher)
     other = build_detector(Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1), ["a", "b", "c"])
@@ -94,7 +100,7 @@ def precision(stage, label):
 def test_the_student_keeps_the_old_classes_better_with_a_teacher():
     """The new data shows objects of the old class without boxes, which teaches that they are nothing."""
     tf.keras.utils.set_random_seed(0)
-    settings = {"patch": SIZE, "batch": 8, "epochs": 1, "warmup_epochs": 0, "average_decay": 0.0}
+    settings = {"image_size": SIZE, "batch": 8, "epochs": 1, "warmup_epochs": 0, "average_decay": 0.0}
     settings.update(optimizer="adamw", learning_rate=2e-3, schedule="constant")
     teacher = build_detector(TINY, ["square"])
     trained(DetectionStage(teacher, DetectionConfig(**settings)), {0}, 150, seed=1)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kind.detection.config import DetectionConfig
-from kind.detection.optimizer import DetectionOptimiser, LateSchedule
+from kind.detection.optimizer import DetectionOptimizer, LateSchedule
 from kind.training.optimizers import EpochSchedule
 
 
@@ -21,7 +21,7 @@ def config(**changes):
 
 def test_sgd_is_nesterovs_with_decay_of_kernels_in_the_gradient():
     settings, weights = config(weight_decay=0.01), variables()
-    optimizer = DetectionOptimiser(settings, 5, {1.0: weights}, (), 0)
+    optimizer = DetectionOptimizer(settings, 5, {1.0: weights}, (), 0)
     expected = [weight.numpy().astype(float) for weight in weights]
     momenta = [np.zeros(3) for _ in weights]
     gradients = np.random.default_rng(1).normal(size=(8, 4, 3)).astype(np.float32)
@@ -42,7 +42,7 @@ def test_sgd_is_nesterovs_with_decay_of_kernels_in_the_gradient():
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_late_weights_stand_still_until_their_step(name):
     weights = variables()
-    optimizer = DetectionOptimiser(config(optimizer=name), 5, {1.0: weights}, weights[2:], 3)
+    optimizer = DetectionOptimizer(config(optimizer=name), 5, {1.0: weights}, weights[2:], 3)
     start = [weight.numpy() for weight in weights]
     moved = []
     for _ in range(5):
@@ -55,7 +55,7 @@ def test_late_weights_stand_still_until_their_step(name):
 def test_rates_and_late_weights_go_together():
     weights = variables()
     groups = {1.0: weights[:1], 0.5: weights[1:]}
-    optimizer = DetectionOptimiser(config(), 5, groups, weights[2:], 2)
+    optimizer = DetectionOptimizer(config(), 5, groups, weights[2:], 2)
     assert [[weight.name for weight in group] for group in optimizer.variable_groups] == [
         ["early/kernel:0"],
         ["early/bias:0"],

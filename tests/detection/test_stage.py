@@ -7,7 +7,7 @@ import tensorflow as tf
 from kind.decom.model import decomposition_net
 from kind.detection.canvas import on_grey
 from kind.detection.config import DetectionConfig
-from kind.detection.joint import copy_of, detector_of, joint_net, parts_of
+from kind.detection.joint import detector_of, joint_net, parts_of
 from kind.detection.model import Proportions, build_detector
 from kind.detection.stage import DetectionStage, backbone_and_head, preprocessing
 from kind.enhancing.three_networks import KindEnhancer
@@ -20,8 +20,15 @@ TINY = Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1)
 SIZE = 64
 
 
+def copy_of(net):
+    """A network of the same architecture with the same weights."""
+    copy = net.__class__.from_config(net.get_config())
+    copy.set_weights(net.get_weights())
+    return copy
+
+
 def config(**changes):
-    settings = {"patch": SIZE, "batch": 2, "epochs": 4, "warmup_epochs": 0, "average_decay": 0.0}
+    settings = {"image_size": SIZE, "batch": 2, "epochs": 4, "warmup_epochs": 0, "average_decay": 0.0}
     return DetectionConfig(**{**settings, **changes})
 
 

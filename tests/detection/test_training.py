@@ -38,7 +38,7 @@ def scenes(tmp_path_factory):
 
 def run(folder, scenes, enhancer=None, **changes):
     settings = {
-        "patch": 64,
+        "image_size": 64,
         "batch": 4,
         "epochs": 3,
         "validate_epochs": 1,

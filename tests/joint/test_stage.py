@@ -5,7 +5,7 @@ from tensorflow import keras
 
 from kind.enhancing.three_networks import KindEnhancer
 from kind.joint.config import JointConfig
-from kind.joint.stage import JointStage, joint_net, spec
+from kind.joint.stage import SPEC, JointStage, joint_net
 from kind.nn.saving import load_net, save_net
 
 
@@ -27,8 +27,7 @@ def nets():
 @pytest.fixture(scope="module")
 def stage():
     config = JointConfig(reconstruction_weight=0.5, similarity_weight=0.25)
-    made = spec(nets)
-    return made.stage(made.make_net(config), config)
+    return SPEC.stage(SPEC.make_net(config, *nets()), config)
 
 
 @pytest.fixture(scope="module")
@@ -94,4 +93,4 @@ def test_the_parts_of_a_saved_network_are_the_enhancer(stage, sample, tmp_path):
 
 def test_pictures_and_recipe(stage, sample):
     assert [picture.shape[-1] for picture in stage.visualisations(sample)] == [3, 3, 3, 1, 3, 3]
-    assert isinstance(stage, JointStage) and not spec(nets).needs_decom
+    assert isinstance(stage, JointStage) and not SPEC.needs_decom

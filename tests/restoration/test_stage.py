@@ -33,12 +33,12 @@ def numpy_ssim(first, second):
     return values[5:-5, 5:-5].mean()
 
 
-@pytest.mark.parametrize("variant", ["unet", "msia"])
-def test_terms_and_scores_equal_numpy_and_scikit_image(sample, variant):
-    config = RestorationConfig(variant=variant, **(KIND_PLUS if variant == "msia" else {}))
+@pytest.mark.parametrize("network", ["unet", "msia"])
+def test_terms_and_scores_equal_numpy_and_scikit_image(sample, network):
+    config = RestorationConfig(network=network, **(KIND_PLUS if network == "msia" else {}))
     stage = RestorationStage(small_net(), config)
     terms = {name: float(value) for name, value in stage.losses(sample, training=True).items()}
-    scale = {"unet": 1.0, "msia": 0.99}[variant]
+    scale = {"unet": 1.0, "msia": 0.99}[network]
     target = (scale * sample["reflectance_high"].numpy()[0].astype(np.float64)) ** 1.2
     restored = (
         stage.net([sample["reflectance_low"], sample["illumination_low"]]).numpy()[0].astype(np.float64)
@@ -46,7 +46,7 @@ def test_terms_and_scores_equal_numpy_and_scikit_image(sample, variant):
     assert terms["mse"] == pytest.approx(np.mean((restored - target) ** 2), rel=1e-4)
     assert terms["ssim_loss"] == pytest.approx(1 - numpy_ssim(restored, target), abs=1e-4)
     assert list(terms) == list(stage.loss_names)
-    assert ("gradient" in terms) == (variant == "unet")
+    assert ("gradient" in terms) == (network == "unet")
     assert terms["loss"] == pytest.approx(sum(terms.values()) - terms["loss"], rel=1e-5)
     scores = stage.image_metrics(sample)
     assert float(scores["psnr"]) == pytest.approx(
@@ -69,5 +69,5 @@ def test_pictures_and_recipe(sample):
         (1, 17, 14, n) for n in (3, 1, 3, 3)
     ]
     assert SPEC.needs_decom and SPEC.stage is RestorationStage
-    names = {SPEC.make_net(RestorationConfig(variant=variant)).name for variant in ("unet", "msia")}
+    names = {SPEC.make_net(RestorationConfig(network=network)).name for network in ("unet", "msia")}
     assert names == {"restoration_unet", "restoration_msia"}

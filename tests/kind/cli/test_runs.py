@@ -80,3 +80,20 @@ def test_listing_needs_no_tensorflow(runs):
     )
     script += "sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script, str(runs)]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "file, content, message",
+    [
+        ("metrics.jsonl", "[1]\n", r"a/metrics\.jsonl: line 1 is no record of an epoch"),
+        ("metrics.jsonl", '{"epoch": "x"}\n', r"a/metrics\.jsonl: line 1 is no record of an epoch"),
+        ("metrics.jsonl", "\x00\n", r"a/metrics\.jsonl: line 1 is no record of an epoch"),
+        ("config.json", "[]", r"a/config\.json: not a readable JSON file"),
+        ("config.json", "{}", r"a/config\.json: not a run's: it does not say stage, epochs, monitor"),
+    ],
+)
+def test_other_content_is_named_in_one_line(runs, file, content, message, capsys):
+    (runs / "a" / file).write_text(content)
+    with pytest.raises(UserError, match=message) as caught:
+        find_runs(runs)
+    assert "\n" not in str(caught.value)

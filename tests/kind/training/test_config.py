@@ -3,7 +3,9 @@ import dataclasses
 
 import pytest
 
+from kind.cli.stages import STAGES
 from kind.decom.config import DecompositionConfig
+from kind.detection.config import DetectionConfig
 from kind.errors import UserError
 from kind.illumination.config import AdjustmentConfig
 from kind.joint.config import JointConfig
@@ -11,7 +13,7 @@ from kind.lite.config import LiteConfig
 from kind.restoration.config import RestorationConfig
 from kind.training.config import TrainingConfig, add_flags, config_from_flags
 
-CONFIGS = [TrainingConfig, DecompositionConfig, RestorationConfig, AdjustmentConfig, JointConfig]
+CONFIGS = [TrainingConfig, *(entry.config for entry in STAGES.values())]
 
 
 def parsed(config_class, *arguments, **replaced):
@@ -26,12 +28,12 @@ def test_no_flag_leaves_the_defaults(config_class):
 
 
 def test_the_papers_schedules_are_the_defaults():
-    settings = [dataclasses.astuple(config())[1:5] for config in (DecompositionConfig, AdjustmentConfig)]
-    assert settings == [(2000, 10, 48, 1e-4)] * 2
+    for config in (DecompositionConfig(), AdjustmentConfig()):
+        assert (config.epochs, config.batch, config.patch, config.learning_rate) == (2000, 10, 48, 1e-4)
     restoration = RestorationConfig()
     assert (restoration.epochs, restoration.batch, restoration.patch) == (1000, 4, 384)
     assert (restoration.schedule, restoration.step_epochs, restoration.step_factor) == ("step", (800,), 0.5)
-    msia = parsed(RestorationConfig, "--variant", "msia", "--epochs", "5")
+    msia = parsed(RestorationConfig, "--network", "msia", "--epochs", "5")
     assert (msia.epochs, msia.batch, msia.step_epochs) == (5, 10, (300, 500, 1500))
 
 
@@ -41,11 +43,19 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "seed": 3, "epochs": 7, "batch": 3, "patch": 33, "learning_rate": 0.5, "schedule": "step",
         "step_epochs": (3, 4), "step_factor": 0.25, "warmup_epochs": 2, "optimizer": "radam",
         "weight_decay": 0.125, "lookahead": True, "clip_norm": 2.0, "average_decay": 0.75,
-        "freeze": ("a", "b*"), "rates": ("a=2",), "precision": "mixed_bfloat16", "per_image": True,
+        "freeze": ("a", "b*"), "learning_rate_multipliers": ("a=2",), "precision": "mixed_bfloat16",
+        "per_image": True,
         "validation_every": 4, "validate_epochs": 6, "similarity_weight": 0.375, "mutual_weight": 0.375,
-        "smoothness_weight": 0.375, "variant": "msia", "target_power": 1.5, "target_scale": 0.875,
+        "smoothness_weight": 0.375, "network": "msia", "target_power": 1.5, "target_scale": 0.875,
         "gradient_term": False, "signed_gradient": True, "reconstruction_weight": 0.375,
+        "log_error_weight": 0.375, "ssim_weight": 0.375, "exposure_weight": 0.375, "input": "reflectance",
+        "alpha": 2.5, "joint": False, "darken": "dusk", "twins": 2, "image_size": 96, "freeze_epochs": 1,
+        "mosaic": 0.5, "plain_epochs": 2, "scale": 0.25, "flip": 0.25, "jitter": 0.125, "box_weight": 0.375,
+        "class_weight": 0.375, "distribution_weight": 0.375, "feature_weight": 0.375,
+        "response_weight": 0.375,
     }  # fmt: skip
+    if config_class is DetectionConfig:
+        examples.update(optimizer="adamw", lookahead=False)
     arguments = []
     for field in dataclasses.fields(config_class):
         flag, value = "--" + field.name.replace("_", "-"), examples[field.name]
@@ -55,6 +65,13 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
             arguments += [flag, *map(str, value if isinstance(value, tuple) else [value])]
     config = parsed(config_class, *arguments)
     assert dataclasses.asdict(config) == {f.name: examples[f.name] for f in dataclasses.fields(config_class)}
+
+
+@pytest.mark.parametrize("config_class", CONFIGS)
+def test_patches_and_image_sizes_have_bounds(config_class):
+    field = "image_size" if config_class is DetectionConfig else "patch"
+    with pytest.raises(UserError, match=f"--{field.replace('_', '-')} expects"):
+        config_class(**{field: 0})
 
 
 def test_replaced_defaults_give_way_to_flags():

@@ -70,12 +70,12 @@ def test_rates_group_the_weights():
 
 @pytest.mark.parametrize("entry", ["first", "first=", "first=-1", "first=0", "first=nan", "first=inf", "=1"])
 def test_rates_of_another_form_are_refused(entry):
-    with pytest.raises(UserError, match="--rates expects PATTERN=FACTOR"):
+    with pytest.raises(UserError, match="--learning-rate-multipliers expects PATTERN=FACTOR"):
         rate_groups(inner("net"), [entry])
 
 
 def test_rates_that_match_nothing_are_refused():
-    with pytest.raises(UserError, match="--rates: 'third' matches no layer"):
+    with pytest.raises(UserError, match="--learning-rate-multipliers: 'third' matches no layer"):
         rate_groups(inner("net"), ["third=2"])
 
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import pytest
 
 from kind.errors import UserError
-from kind.training.run_folder import RunFolder, best_weights, data_differences, describe, differences
+from kind.nn.saving import SHIPPED_WEIGHTS
+from kind.training.run_folder import (
+    RunFolder,
+    best_weights,
+    data_differences,
+    describe,
+    differences,
+    training_record,
+    write_json,
+)
 
 DATA = {"training": {"a": "1", "b": "2"}, "validation": {"c": "3"}}
 
@@ -51,7 +60,7 @@ def test_other_settings_are_refused_with_what_changed(tmp_path):
     record(tmp_path)
     message = refusal(tmp_path, {**CONFIG, "epochs": 4, "more": True}, DATA)
     assert f"{tmp_path}: belongs to another run: epochs was 3, now 4; more was None, now True." in message
-    assert f"--run NEW --fork {tmp_path}" in message
+    assert f"--run NEW --init-from {tmp_path}" in message
     assert json.loads((tmp_path / "config.json").read_text()) == CONFIG
 
 
@@ -136,3 +145,49 @@ def test_weights_are_meant_by_a_run_folder_or_a_file(tmp_path):
         best_weights(tmp_path)
     (tmp_path / "best.keras").write_text("")
     assert best_weights(tmp_path) == best_weights(str(tmp_path / "best.keras")) == tmp_path / "best.keras"
+
+
+def test_old_names_of_settings_are_the_new_ones(tmp_path):
+    """A run folder that was recorded before settings got the field's names goes on."""
+    old = {
+        "stage": "restoration", "rates": ["a=1"], "optimiser": "adam", "patch": 48, "variant": "unet",
+        "fork": None, "fork_partly": False, "dissimilarity_weight": 4.0,
+    }  # fmt: skip
+    now = {
+        "stage": "restoration", "learning_rate_multipliers": ["a=1"], "optimizer": "adam", "patch": 48,
+        "network": "unet", "init_from": None, "init_partly": False, "ssim_weight": 4.0,
+    }  # fmt: skip
+    with RunFolder(tmp_path).opened(old, DATA):
+        pass
+    with RunFolder(tmp_path).opened(now, DATA):
+        pass
+    message = refusal(tmp_path, {**now, "network": "msia"}, DATA)
+    assert "network was 'unet', now 'msia'. Give" in message
+    assert differences({"patch": 640}, {"image_size": 640}) == []  # of a detector
+    assert differences({"patch": 48}, {"patch": 48}) == [] != differences({"patch": 48}, {"patch": 49})
+
+
+def make_run(path, every, data=DATA):
+    with RunFolder(path).opened({**CONFIG, "validation_every": every}, data):
+        (path / "best.keras").write_text("")
+
+
+def test_packing_keeps_what_a_run_was_trained_with(tmp_path):
+    make_run(tmp_path / "run", 7)
+    record = training_record(tmp_path / "run")
+    assert record["validation_every"] == 7 and len(record["data"]) == 24
+    assert training_record(tmp_path / "run" / "best.keras") == record
+    make_run(tmp_path / "other", 7, {"training": {}, "validation": {}})
+    assert training_record(tmp_path / "other")["data"] != record["data"]
+    write_json(tmp_path / "packed" / "training.json", {"decom": record})
+    (tmp_path / "packed" / "decom.keras").write_text("")
+    assert training_record(tmp_path / "packed" / "decom.keras") == record
+    assert training_record(tmp_path / "packed" / "lite.keras") == {}
+    (tmp_path / "packed" / "training.json").write_text("[]")
+    with pytest.raises(UserError, match=r"training\.json: not a readable JSON file"):
+        training_record(tmp_path / "packed" / "decom.keras")
+
+
+def test_the_shipped_weights_say_what_they_were_trained_with():
+    for stage in ("decom", "restoration", "illumination", "lite"):
+        assert training_record(SHIPPED_WEIGHTS / f"{stage}.keras")["validation_every"] == 10

@@ -1,0 +1,135 @@
+"""The stages of training, each in one line: what `train`, `pack`, `runs`, the documents and the tests read.
+
+A new stage is a room (config, loss, model, stage) and a line in `STAGES`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kind.cli import train_detection
+from kind.decom import config as decom
+from kind.detection import config as detection
+from kind.illumination import config as illumination
+from kind.joint import config as joint
+from kind.lite import config as lite
+from kind.restoration import config as restoration
+from kind.training.config import StageConfig
+
+if TYPE_CHECKING:
+    from tensorflow import keras
+
+    from kind.data.sources import Progress
+    from kind.training.loop import Prepared
+    from kind.training.stage_spec import StageSpec
+
+
+class Surroundings(NamedTuple):
+    """What a run is prepared in.
+
+    Attributes:
+        data: folder of the data set; None with `quick`.
+        quick: train on built-in samples.
+        cache: folder for decoded and prepared images.
+        replicas: how many share each batch.
+        progress: see `kind.data.sources`.
+    """
+
+    data: Path | None
+    quick: bool
+    cache: Path
+    replicas: int = 1
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class PairStage:
+    """A stage that learns from image pairs.
+
+    Attributes:
+        config: its settings.
+        quick: settings for `--quick`.
+        spec: imports TensorFlow and gives network, losses and data.
+        given: stages whose trained networks it is given, which `--STAGE RUN` names.
+        packed: stem of its file in a folder of weights; None when it has none of its own.
+    """
+
+    config: type[StageConfig]
+    quick: dict[str, Any]
+    spec: Callable[[], StageSpec]
+    given: tuple[str, ...] = ()
+    packed: str | None = None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the flags that the stage has besides its settings: one for each given network."""
+        for stage in self.given:
+            text = f"run folder or .keras file of the trained stage {stage}"
+            parser.add_argument(f"--{stage}", type=Path, required=True, metavar="RUN", help=text)
+
+    def prepare(self, flags: argparse.Namespace, config: StageConfig, surroundings: Surroundings) -> Prepared:
+        """Reads data and networks; see `kind.cli.train_pairs.prepare`."""
+        from kind.cli.train_pairs import prepare
+
+        spec = self.spec()
+        given, builders = {}, {}
+        for stage in self.given:
+            given[stage] = STAGES[stage].read(getattr(flags, stage), to_train=spec.fine_tunes)
+            builders.update(STAGES[stage].spec().networks)
+        return prepare(spec, config, given, builders, **surroundings._asdict())
+
+    def read(self, run_or_file: Path, *, to_train: bool = False) -> keras.Model:
+        """Reads a network that this stage has trained.
+
+        Args:
+            run_or_file: a run folder or a `.keras` file.
+            to_train: it is to be trained on, so it must be of a known architecture.
+
+        Raises:
+            UserError: when it cannot be read, or is another stage's.
+        """
+        from kind.training.given import load_given
+
+        return load_given(run_or_file, self.packed, self.spec().networks if to_train else None)
+
+
+@dataclass(frozen=True)
+class DetectionStage:
+    """The detector's stage, which learns from annotated photographs; attributes as of `PairStage`."""
+
+    config: type[StageConfig]
+    quick: dict[str, Any]
+    packed: str | None = None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the flags that the stage has besides its settings."""
+        train_detection.add_arguments(parser)
+
+    def prepare(self, flags: argparse.Namespace, config: StageConfig, surroundings: Surroundings) -> Prepared:
+        """Reads data and networks; see `kind.detection.command.prepare`."""
+        return train_detection.prepare(flags, config, **surroundings._asdict())
+
+    def read(self, run_or_file: Path) -> keras.Model:
+        """Reads a detector; see `kind.detection.predictor.load_detector`."""
+        from kind.detection.predictor import load_detector
+
+        return load_detector(run_or_file)
+
+
+_ALL = ("decom", "restoration", "illumination")
+
+STAGES = {
+    "decom": PairStage(decom.DecompositionConfig, decom.QUICK, decom.spec, (), "decom"),
+    "restoration": PairStage(
+        restoration.RestorationConfig, restoration.QUICK, restoration.spec, ("decom",), "restoration"
+    ),
+    "illumination": PairStage(
+        illumination.AdjustmentConfig, illumination.QUICK, illumination.spec, ("decom",), "illumination"
+    ),
+    "joint": PairStage(joint.JointConfig, joint.QUICK, joint.spec, _ALL),
+    "lite": PairStage(lite.LiteConfig, lite.QUICK, lite.spec, (), "lite"),
+    "detection": DetectionStage(detection.DetectionConfig, detection.QUICK, "detector"),
+}

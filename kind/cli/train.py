@@ -1,0 +1,235 @@
+"""Trains one stage; the same command resumes a run that was stopped."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.cli.options import add_old_name
+from kind.cli.stages import STAGES, Surroundings
+from kind.errors import UserError
+from kind.reports.progress import Progress
+from kind.training.config import OLD_NAMES, StageConfig, add_flags, config_from_flags, flag_of
+
+if TYPE_CHECKING:
+    from kind.training.loop import Prepared
+    from kind.training.stage import Stage
+
+_DONE, _USER_ERROR, _INTERRUPTED, _TERMINATED = 0, 2, 130, 128 + signal.SIGTERM
+_RESUME = "the same command resumes from the last checkpoint"
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by SIGTERM."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares a subcommand for each stage; needs no TensorFlow."""
+    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+    for name, entry in STAGES.items():
+        text = entry.config.__doc__
+        stage = stages.add_parser(name, help=text, description=text, allow_abbrev=False)
+        _add_run_arguments(stage)
+        entry.add_arguments(stage)
+        add_flags(stage, entry.config)
+        _add_old_names(stage, entry.config)
+
+
+def run(arguments: argparse.Namespace, command: str = "kind train") -> int:
+    """Trains until the last epoch.
+
+    Args:
+        arguments: parsed by a parser that `add_arguments` prepared.
+        command: what the user typed, for messages.
+
+    Returns:
+        The exit code: 0, 130 when interrupted, 143 when terminated.
+
+    Raises:
+        UserError: when the user has to mend something.
+    """
+    with _terminable():
+        try:
+            _train(arguments)
+        except Terminated:
+            print(f"{command}: terminated; {_RESUME}", file=sys.stderr)
+            return _TERMINATED
+        except KeyboardInterrupt:
+            print(f"{command}: interrupted; {_RESUME}", file=sys.stderr)
+            return _INTERRUPTED
+    return _DONE
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs `train_stage.py`.
+
+    Args:
+        arguments: the command line after the program's name; None takes the process's own.
+
+    Returns:
+        The exit code: 0; 2 when the user has to mend something; 130 when interrupted, 143 when terminated.
+    """
+    flags = make_parser().parse_args(arguments)
+    try:
+        return run(flags, "train_stage.py")
+    except UserError as error:
+        print(f"train_stage.py: {error}", file=sys.stderr)
+        return _USER_ERROR
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of `train_stage.py`."""
+    parser = argparse.ArgumentParser(prog="train_stage.py", description=__doc__, allow_abbrev=False)
+    add_arguments(parser)
+    return parser
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM end the block as Ctrl-C does: temporary files are removed, one line is printed."""
+
+    def terminate(number: int, frame: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # only that one may choose
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _add_run_arguments(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="data set: low/ and high/, or LOL's our485/ and eval15/; detection: images/ and labels/",
+    )
+    stage.add_argument(
+        "--run",
+        type=Path,
+        required=True,
+        dest="run_folder",
+        metavar="DIR",
+        help="run folder; the same command resumes the run in it",
+    )
+    stage.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder for decoded images (default: ~/.cache/kind)"
+    )
+    stage.add_argument("--quick", action="store_true", help="train for about a minute on built-in samples")
+    stage.add_argument(
+        "--init-from", type=Path, metavar="RUN", help="run folder or .keras file with the initial weights"
+    )
+    stage.add_argument(
+        "--init-partly",
+        action="store_true",
+        help="with --init-from: re-initialise layers whose weights do not fit",
+    )
+    stage.add_argument(
+        "--strategy",
+        choices=("auto", "mirrored", "multiworker"),
+        default="auto",
+        help="distribution strategy (default: auto, all workers of TF_CONFIG or all GPUs of this machine)",
+    )
+
+
+def _add_old_names(stage: argparse.ArgumentParser, config: type[StageConfig]) -> None:
+    add_old_name(stage, "--fork", "--init-from")
+    add_old_name(stage, "--fork-partly", "--init-partly")
+    for old, new in OLD_NAMES.items():
+        if hasattr(config, new) and not hasattr(config, old):
+            add_old_name(stage, flag_of(old), flag_of(new))
+
+
+def _train(flags: argparse.Namespace) -> None:
+    entry = STAGES[flags.stage]
+    if (flags.data is None) != flags.quick:
+        raise UserError("give --data DIR to train on, or --quick to try the built-in samples, not both")
+    if flags.init_partly and not flags.init_from:
+        raise UserError("--init-partly expects --init-from RUN; received no --init-from")
+    config = config_from_flags(entry.config, flags, **(entry.quick if flags.quick else {}))
+
+    import tensorflow as tf
+
+    from kind.data.arrays import default_cache
+    from kind.training.distribution import choose_strategy, is_chief, rejoining
+    from kind.training.loop import train
+    from kind.training.run_folder import RunFolder
+
+    strategy = choose_strategy(flags.strategy)
+    tf.keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+
+    surroundings = Surroundings(
+        flags.data, flags.quick, flags.cache or default_cache(), strategy.num_replicas_in_sync, _shown()
+    )
+    prepared = entry.prepare(flags, config, surroundings)
+    description = _description(flags, config, prepared)
+    folder, chief = RunFolder(flags.run_folder), is_chief(strategy)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(rejoining(strategy))
+        if chief:
+            stack.enter_context(folder.opened(description, prepared.data))
+        own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
+        make_stage = partial(_initialised, prepared.make_stage, flags.init_from, flags.init_partly)
+        train(make_stage, prepared.datasets, own, strategy=strategy, checkpoints_of=folder)
+    if chief:
+        verb = "is" if folder.best_file.is_file() else "is missing:"
+        print(f"{folder.path}: {config.epochs} epochs done; the best network {verb} {folder.best_file}")
+
+
+def _initialised(make_stage: Callable[[], Stage], init_from: Path | None, partly: bool) -> Stage:
+    """The stage with the weights to start from."""
+    from kind.nn.saving import load_net
+    from kind.training.layer_names import take_weights
+    from kind.training.run_folder import best_weights
+
+    stage = make_stage()
+    if init_from:
+        file = best_weights(init_from)
+        source = load_net(file)
+        try:
+            left = take_weights(stage.net, source, partly=partly)
+        except UserError as error:
+            raise UserError(f"{file}: holds {source.name!r}; expected {stage.net.name!r}: {error}") from error
+        if left:
+            print(f"--init-partly: re-initialised: {', '.join(left)}", file=sys.stderr)
+    return stage
+
+
+def _description(flags: argparse.Namespace, config: StageConfig, prepared: Prepared) -> dict:
+    """What `config.json` records: settings, where the weights come from, what counts as best."""
+    from kind.training.run_folder import describe
+
+    return describe(
+        flags.stage,
+        config,
+        init_from=str(flags.init_from) if flags.init_from else None,
+        init_partly=flags.init_partly,
+        **prepared.given,
+        monitor=prepared.stage.monitor,
+        higher_is_better=prepared.stage.higher_is_better,
+    )
+
+
+def _shown() -> Callable[[str, int, int], None]:
+    """Shows each part of the preparation on a bar of its own."""
+    bars: dict[str, Progress] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if done == 1 or what not in bars:
+            bars[what] = Progress(what)
+        bars[what](done, total)
+
+    return show

@@ -1,0 +1,60 @@
+"""The detector's flags of `kind train detection` besides its settings."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.data.annotations.flags import add_layout_arguments, read_annotations
+from kind.detection.config import DetectionConfig
+from kind.enhancing.variants import add_variant_argument
+
+if TYPE_CHECKING:
+    from kind.data.sources import Progress
+    from kind.training.loop import Prepared
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags that say what is trained on what."""
+    add_layout_arguments(parser)
+    parser.add_argument(
+        "--detector",
+        metavar="FILE-OR-SIZE",
+        help="detector to start from: a .keras file or run folder, or for a new one its size: tiny, n, s, m, "
+        "l, x, yolox-nano … yolox-x",
+    )
+    parser.add_argument(
+        "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"
+    )
+    add_variant_argument(parser)
+    parser.add_argument(
+        "--teacher", type=Path, metavar="FILE", help="detector whose classes are kept by distillation"
+    )
+
+
+def prepare(
+    flags: argparse.Namespace,
+    config: DetectionConfig,
+    *,
+    data: Path | None,
+    quick: bool,
+    cache: Path,
+    replicas: int,
+    progress: Progress | None,
+) -> Prepared:
+    """Reads the data set and the networks that the flags name; see `kind.detection.command.prepare`."""
+    from kind.detection.command import prepare
+
+    return prepare(
+        config,
+        None if quick else partial(read_annotations, flags),
+        cache,
+        detector=flags.detector,
+        teacher=flags.teacher,
+        enhancer=flags.enhancer,
+        variant=flags.variant,
+        replicas=replicas,
+        progress=progress,
+    )

@@ -1,0 +1,102 @@
+"""Data and networks of a stage that learns from image pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from tensorflow import keras
+
+from kind.data import batches
+from kind.data.pairs import find_pairs, split_pairs
+from kind.data.samples import write_pairs
+from kind.data.sources import Progress, Source, decomposed_source, pair_source
+from kind.nn.saving import weights_digest
+from kind.training.config import TrainingConfig
+from kind.training.given import Builders, trainable_copy
+from kind.training.loop import Datasets, Prepared
+from kind.training.precision import precision
+from kind.training.stage import Stage
+from kind.training.stage_spec import StageSpec
+
+_PREVIEWS = 4
+_QUICK_TILE = 192
+
+
+def prepare(
+    spec: StageSpec,
+    config: TrainingConfig,
+    given: Mapping[str, keras.Model],
+    builders: Builders,
+    *,
+    data: Path | None,
+    quick: bool,
+    cache: Path,
+    replicas: int,
+    progress: Progress | None,
+) -> Prepared:
+    """Reads the pairs, decoded or decomposed unless the cache has them.
+
+    Args:
+        spec: of the stage.
+        config: of the run.
+        given: trained networks by stage.
+        builders: of the given networks' architectures, by the name of the network.
+        data: folder of the pairs; None with `quick`.
+        quick: train on built-in pairs.
+        cache: folder for decoded images.
+        replicas: how many share each batch.
+        progress: see `kind.data.sources`.
+
+    Returns:
+        What to train.
+
+    Raises:
+        UserError: when pairs are missing, broken or too few.
+    """
+    pairs = find_pairs(write_pairs(cache / "built-in", tile=_QUICK_TILE) if quick else data)
+    parts = split_pairs(pairs, config.validation_every)
+    if spec.needs_decom:
+        sources = [decomposed_source(part, given["decom"], cache, progress) for part in parts]
+    else:
+        sources = [pair_source(part, cache, progress) for part in parts]
+    training, validation = sources
+    return Prepared(
+        spec.stage,
+        partial(_make_stage, spec, config, tuple(given.values()), builders),
+        _datasets(spec, config, training, validation, replicas),
+        {"training": training.digests(), "validation": validation.digests()},
+        {name: weights_digest(net) for name, net in given.items()},
+    )
+
+
+def _make_stage(
+    spec: StageSpec, config: TrainingConfig, given: tuple[keras.Model, ...], builders: Builders
+) -> Stage:
+    """The stage with new weights, or those of the networks that it fine-tunes."""
+    with precision(config.precision):
+        copies = [trainable_copy(net, builders) for net in given] if spec.fine_tunes else []
+        return spec.stage(spec.make_net(config, *copies), config)
+
+
+def _datasets(
+    spec: StageSpec, config: TrainingConfig, training: Source, validation: Source, replicas: int
+) -> Datasets:
+    stream = {"batch": config.batch, "patch": config.patch, "seed": config.seed}
+    whole = batches.whole_images(validation, spec.prepare_validation)
+    return Datasets(
+        batches=lambda epoch, processes, process: batches.training_batches(
+            training,
+            first_epoch=epoch,
+            processes=processes,
+            process=process,
+            replicas=replicas,
+            prepare=spec.prepare,
+            **stream,
+        ),
+        steps=batches.steps_per_epoch(training, config.batch),
+        validation=whole,
+        previews=list(whole.take(_PREVIEWS)),
+        images_of=partial(batches.images_of_batch, training, config.batch, config.seed),
+    )

@@ -1,0 +1,102 @@
+"""What makes a checkpoint whole: a manifest with digests of its files, written after them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kind.files import atomic_write
+
+_NAME = re.compile(r"ckpt-(\d+)\.(?:index|json)")
+_PIECE = 1 << 20
+
+
+class Manifest(NamedTuple):
+    """The record of one checkpoint.
+
+    Attributes:
+        epoch: number of finished epochs.
+        files: SHA-256 of each of the checkpoint's files, by name.
+        networks: for each network of the run folder, such as "best.keras", the file that keeps it here.
+        digests: SHA-256 of each of `networks`, and of "last.keras" when there is one.
+        history: the lines of `metrics.jsonl` up to the epoch.
+    """
+
+    epoch: int
+    files: dict[str, str]
+    networks: dict[str, str]
+    digests: dict[str, str | None]
+    history: list[dict[str, Any]]
+
+
+def checkpoint_epochs(folder: Path) -> list[int]:
+    """The epochs of which a folder holds a checkpoint or a part of one, newest first."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted({int(found[1]) for name in names if (found := _NAME.fullmatch(name))}, reverse=True)
+
+
+def manifest_file(folder: Path, epoch: int) -> Path:
+    """Where the manifest of a checkpoint is."""
+    return folder / f"ckpt-{epoch}.json"
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes a manifest, wholly or not at all, with a digest of itself."""
+    content = manifest._asdict()
+    with atomic_write(manifest_file(folder, manifest.epoch)) as temporary:
+        temporary.write_text(json.dumps({"digest": _digest_of(content), "content": content}))
+
+
+def read_manifest(folder: Path, epoch: int) -> Manifest | None:
+    """Reads the manifest of a checkpoint.
+
+    Returns:
+        The manifest; None without one, as before there were manifests, or after a kill.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    path = manifest_file(folder, epoch)
+    try:
+        stored = json.loads(path.read_text())
+        manifest = Manifest(**stored["content"])
+        if stored["digest"] != _digest_of(stored["content"]) or manifest.epoch != epoch:
+            raise ValueError("its digest is another")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path.name} is damaged") from error
+    return manifest
+
+
+def damage(manifest: Manifest, folder: Path, run_folder: Path) -> str | None:
+    """What is missing or damaged of a checkpoint, in words; None when it is whole.
+
+    A network that is whole in either place, the checkpoint's or the run's own, will do.
+    """
+    for name, digest in manifest.files.items():
+        if file_digest(folder / name) != digest:
+            return f"{name} is missing or damaged"
+    for name, kept in manifest.networks.items():
+        if manifest.digests[name] not in (file_digest(folder / kept), file_digest(run_folder / name)):
+            return f"{kept} is missing or damaged"
+    return None
+
+
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of a file; None when it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+def _digest_of(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,58 @@
+"""Files that are wholly there or not at all, and what killed writers leave."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from kind.files import atomic_write, remove_leftovers
+
+
+def test_a_temporary_file_tells_its_process_and_keeps_the_suffix(tmp_path):
+    with atomic_write(tmp_path / "net.keras") as temporary:
+        assert temporary.name.startswith(f".net.{os.getpid()}-") and temporary.suffix == ".keras"
+        temporary.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
+
+
+@pytest.fixture
+def dead_process():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def test_only_old_files_of_dead_processes_are_leftovers(tmp_path, dead_process):
+    long_ago = time.time() - 7200
+    names = {
+        f".a.{dead_process}-ab12cd_4.u16": True,
+        f".b.{os.getpid()}-ab12cd_4.u16": False,
+        ".c.ab12cd_4.u16": False,
+        ".notes.md": False,
+        "d.u16": False,
+    }
+    for name in names:
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    (tmp_path / f".young.{dead_process}-ab12cd_4.u16").write_text("")
+    remove_leftovers(tmp_path)
+    gone = {name for name, is_leftover in names.items() if is_leftover}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(names.keys() - gone),
+        f".young.{dead_process}-ab12cd_4.u16",
+    }
+
+
+def test_who_holds_the_lock_removes_all(tmp_path, dead_process):
+    for name in (
+        f".a.{dead_process}-ab12cd_4.keras",
+        ".curves.ab12cd_4.png",
+        ".lock",
+        ".notes.md",
+        "a.keras",
+    ):
+        (tmp_path / name).write_text("")
+    remove_leftovers(tmp_path, locked=True)
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", ".notes.md", "a.keras"}
