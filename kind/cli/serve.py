@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     from kind.serving.server.app import Settings, serve
     from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, read_batching, read_metrics_path
     from kind.serving.server.service import Limits
-    from kind.serving.server.versions import ModelConfig
+    from kind.serving.server.version_folders import ModelConfig
 
     folder = arguments.folder.resolve()
     batching_file = arguments.batching_parameters_file or _where_present(folder / BATCHING_FILE)

@@ -25,7 +25,8 @@ from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
 from kind.serving.server.rest import RestApi, errors_as_json
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Limits, Service
-from kind.serving.server.versions import ModelConfig, ModelManager, State
+from kind.serving.server.version_folders import ModelConfig
+from kind.serving.server.versions import ModelManager, State
 
 _LONGEST_CLOSING = 2.0  # seconds for connections to close once everything is answered
 

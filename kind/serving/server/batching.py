@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from kind.serving.server.errors import ServingError, bad_request, refusal_of
+from kind.serving.server.errors import ServingError, bad_request, serving_error_of
 from kind.serving.server.joining import joined
 from kind.serving.server.parameters import Batching
 
@@ -231,7 +231,7 @@ class Scheduler:
             results = self._run_together(target, tasks)
         except Exception as error:
             if len(tasks) == 1:
-                tasks[0].future.set_exception(refusal_of(error))
+                tasks[0].future.set_exception(serving_error_of(error))
                 return
             # One request's bad image must not fail the others'.
             for task in tasks:
@@ -244,7 +244,7 @@ class Scheduler:
         try:
             task.future.set_result(self._run_together(target, [task])[0])
         except Exception as error:
-            task.future.set_exception(refusal_of(error))
+            task.future.set_exception(serving_error_of(error))
 
     def _run_together(self, target: Target, tasks: Sequence[_Task]) -> list[dict[str, np.ndarray]]:
         rows = sum(task.rows for task in tasks)

@@ -60,7 +60,7 @@ def bad_request(message: str) -> ServingError:
     return ServingError("INVALID_ARGUMENT", message)
 
 
-def refusal_of(error: BaseException) -> ServingError:
+def serving_error_of(error: BaseException) -> ServingError:
     """Turns whatever running a model raised into a refusal.
 
     Args:

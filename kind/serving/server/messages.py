@@ -9,7 +9,8 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request
-from kind.serving.server.versions import ModelConfig, Version
+from kind.serving.server.version_folders import ModelConfig
+from kind.serving.server.versions import Version
 
 
 def status_message(versions: Iterable[Version]) -> get_model_status_pb2.GetModelStatusResponse:

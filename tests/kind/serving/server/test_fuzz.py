@@ -62,7 +62,7 @@ def _tensor(dtype, sizes, content, floats, texts, unknown):
 @pytest.fixture(scope="module")
 def server(saved_brightener, tmp_path_factory):
     from kind.serving.server.app import Settings
-    from kind.serving.server.versions import ModelConfig
+    from kind.serving.server.version_folders import ModelConfig
 
     folder = tmp_path_factory.mktemp("fuzzed") / "kind"
     folder.mkdir()

@@ -115,7 +115,7 @@ class Page:
 @pytest.fixture(scope="module")
 def server(saved_brightener, tmp_path_factory):
     from kind.serving.server.app import Settings, running
-    from kind.serving.server.versions import ModelConfig
+    from kind.serving.server.version_folders import ModelConfig
 
     folder = tmp_path_factory.mktemp("served") / "kind"
     folder.mkdir()
