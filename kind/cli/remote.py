@@ -1,4 +1,4 @@
-"""Photographs worked on by a server: `python -m kind remote enhance|detect`."""
+"""Relights photographs or finds objects in them on a server: `python -m kind remote enhance|detect`."""
 
 from __future__ import annotations
 
@@ -12,62 +12,69 @@ from kind.cli.jobs import Job, add_inputs_argument, add_writing_arguments, check
 from kind.cli.pipelined import Worked
 from kind.cli.relighting import check_alpha
 from kind.errors import UserError
+from kind.export.contract import GRPC_PORT, REST_PORT
 from kind.images.photo import Photo, decode_photo, encode_photo, write_photo
+from kind.serving.limits import SECONDS
 
 if TYPE_CHECKING:
     from kind.serving.client import Client, Detections
+
+_SERVER = f"127.0.0.1:{REST_PORT}"
+_ANSWER = "the server's answer"  # what messages call the image in it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the two sub-commands."""
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
-    text = "relight photographs; writes like `kind enhance`"
-    enhance = tasks.add_parser("enhance", help=text, description=text)
+    text = "relight photographs; writes the same files as `kind enhance`"
+    enhance = tasks.add_parser("enhance", help=text, description=text, allow_abbrev=False)
     _add_shared_arguments(enhance)
     enhance.add_argument(
         "--alpha",
         type=float,
         metavar="α",
-        help="how much brighter: 1 keeps the illumination (default: the model's)",
+        help="brightness factor: 1 keeps the illumination (default: the model's)",
     )
-    enhance.set_defaults(work=_enhance)
-    text = "find objects, draw them on the relit photographs; writes like `kind detect`"
-    detect = tasks.add_parser("detect", help=text, description=text)
+    enhance.set_defaults(run_task=_run_enhance)
+    text = "find objects and draw them on the relit photographs; writes the same files as `kind detect`"
+    detect = tasks.add_parser("detect", help=text, description=text, allow_abbrev=False)
     _add_shared_arguments(detect)
     detect.add_argument(
         "--confidence",
         type=float,
         default=0.25,
         metavar="SCORE",
-        help="scores of this and less are left out, 0 to 1 (default: 0.25)",
+        help="boxes with this score or less are left out, 0 to 1 (default: 0.25)",
     )
-    detect.set_defaults(work=_detect)
+    detect.set_defaults(run_task=_run_detect)
 
 
 def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs_argument(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, help="a folder; or for a single photograph also a file"
+        "--out", type=Path, required=True, help="output folder; for a single photograph also a file"
     )
     parser.add_argument(
         "--server",
-        default="127.0.0.1:8501",
+        default=_SERVER,
         metavar="HOST:PORT",
-        help="the embedded server or TensorFlow Serving (default: 127.0.0.1:8501)",
+        help=f"address of `kind serve` or of TensorFlow Serving (default: {_SERVER})",
     )
     parser.add_argument(
         "--protocol",
         choices=("rest", "grpc"),
         default="rest",
-        help="gRPC has a port of its own (default: rest)",
+        help=f"gRPC has another port, {GRPC_PORT} by default (default: rest)",
     )
-    parser.add_argument("--model", default="kind", metavar="NAME", help="as it is served (default: kind)")
+    parser.add_argument(
+        "--model", default="kind", metavar="NAME", help="the model's name on the server (default: kind)"
+    )
     parser.add_argument(
         "--timeout",
         type=float,
-        default=60.0,
+        default=SECONDS,
         metavar="SECONDS",
-        help="for one photograph, with all retries (default: 60)",
+        help=f"time limit for one photograph, retries included (default: {SECONDS:g})",
     )
     add_writing_arguments(parser)
 
@@ -98,29 +105,35 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--server: {error}") from error
     with client:
         client.status()  # nobody there is better said once than for every photograph
-        return arguments.work(arguments, jobs, client)
+        return arguments.run_task(arguments, jobs, client)
 
 
-def _enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
+def _run_enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
     if arguments.alpha is not None:
         check_alpha(arguments.alpha)
+    return _enhance(jobs, client, alpha=arguments.alpha, quality=arguments.quality)
 
+
+def _run_detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
+    if not 0 <= arguments.confidence <= 1:
+        raise UserError(f"--confidence expects a number from 0 to 1, received {arguments.confidence}")
+    return _detect(jobs, client, confidence=arguments.confidence, quality=arguments.quality)
+
+
+def _enhance(jobs: list[Job], client: Client, *, alpha: float | None, quality: int) -> int:
     def work(job: Job, photo: Photo) -> Worked:
-        relit = client.enhance(_sent(photo), arguments.alpha)
+        relit = client.enhance(_as_png(photo), alpha)
 
         def write() -> None:
-            pixels = decode_photo(relit, "the server's answer").pixels
-            write_photo(job.target, pixels, like=photo, quality=arguments.quality)
+            pixels = decode_photo(relit, _ANSWER).pixels
+            write_photo(job.target, pixels, like=photo, quality=quality)
 
-        return Worked("model's" if arguments.alpha is None else f"{arguments.alpha:g}", write)
+        return Worked("model's" if alpha is None else f"{alpha:g}", write)
 
     return work_through(jobs, work, "α")
 
 
-def _detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
-    if not 0 <= arguments.confidence <= 1:
-        raise UserError(f"--confidence expects a number from 0 to 1, received {arguments.confidence}")
-
+def _detect(jobs: list[Job], client: Client, *, confidence: float, quality: int) -> int:
     from kind.detection.drawing import draw_predictions
     from kind.detection.results import Searched, write_results
     from kind.metrics.boxes import Predictions
@@ -129,15 +142,15 @@ def _detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> i
     searched: list[Searched] = []
 
     def work(job: Job, photo: Photo) -> Worked:
-        relit, detections = client.enhance_and_detect(_sent(photo))
+        relit, detections = client.enhance_and_detect(_as_png(photo))
         names.update(zip(map(int, detections.classes), detections.names))
-        found = _predictions(Predictions, detections, arguments.confidence)
+        found = _predictions(Predictions, detections, confidence)
         known = _class_names(names)
 
         def write() -> None:
-            drawn = draw_predictions(decode_photo(relit, "the server's answer").pixels, found, known)
+            drawn = draw_predictions(decode_photo(relit, _ANSWER).pixels, found, known)
             like = replace(photo, gray=False, alpha=None)
-            write_photo(job.target, drawn, like=like, quality=arguments.quality)
+            write_photo(job.target, drawn, like=like, quality=quality)
 
         def then() -> None:
             searched.append(Searched(job.source, photo.pixels.shape[:2], found))
@@ -167,6 +180,6 @@ def _class_names(names: dict[int, str]) -> list[str]:
     return [names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1)]
 
 
-def _sent(photo: Photo) -> bytes:
+def _as_png(photo: Photo) -> bytes:
     """The photograph as every server reads it: upright, RGB, 8 bits, in PNG."""
     return encode_photo(photo.pixels, "png")

@@ -1,4 +1,4 @@
-"""The pipeline as a SavedModel: written, looked at, tried, and only then a version."""
+"""The pipeline as a SavedModel: written, checked, compared, and only then published as a version."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from tensorflow.core.protobuf import saved_model_pb2
 
 from kind.enhancing.enhancer import Enhancer
+from kind.export.contract import MAX_PIXELS
 from kind.export.parity import Deviation, deviations, warmup_photograph
-from kind.export.signatures import MAX_PIXELS, ServedDetector, make_signatures
+from kind.export.signatures import ServedDetector, make_signatures
 from kind.export.versions import publish, staging
 from kind.export.warmup import write_warmup_requests
 from kind.images.photo import encode_photo
@@ -30,7 +31,7 @@ def export_saved_model(
     *,
     photograph: np.ndarray,
     max_pixels: int = MAX_PIXELS,
-    look: Callable[[list[Deviation]], None] = lambda deviations: None,
+    review: Callable[[list[Deviation]], None] = lambda deviations: None,
 ) -> Path:
     """Adds a version of the pipeline to a model's folder, with its warm-up requests.
 
@@ -40,7 +41,7 @@ def export_saved_model(
         detector: see `make_signatures`.
         photograph: float [H, W, 3] in [0, 1], on which the saved model is compared with the pipeline.
         max_pixels: see `make_signatures`.
-        look: is shown the comparison before the version is published; what it raises prevents that.
+        review: called with the comparison before the version is published; raise in it to abort.
 
     Returns:
         The version's folder.
@@ -55,7 +56,7 @@ def export_saved_model(
         if foreign:
             raise ForeignOperations(f"TensorFlow Serving does not know {', '.join(sorted(foreign))}")
         write_warmup_requests(temporary, folder.resolve().name, _warmup_requests(detector is not None))
-        look(deviations(temporary, enhancer, detector, photograph))
+        review(deviations(temporary, enhancer, detector, photograph))
         return publish(temporary, folder)
 
 

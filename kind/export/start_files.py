@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from kind.export.contract import GRPC_PORT, REST_PORT
 from kind.files import atomic_write
 
 IMAGE = "tensorflow/serving:2.15.1"
@@ -14,7 +15,6 @@ MAX_BATCH_SIZE = 4
 
 # As in `kind`: TensorFlow leaves oneDNN off on some processors where it makes these networks twice as fast.
 _ENVIRONMENT = "TF_ENABLE_ONEDNN_OPTS=1"
-GRPC_PORT, REST_PORT = 8500, 8501
 
 MODELS, BATCHING, MONITORING = "models.config", "batching_params.pbtxt", "monitoring.config"
 COMPOSE = "docker-compose.yml"

@@ -11,6 +11,9 @@ from typing import Any, Callable, NamedTuple, Union
 import numpy as np
 
 from kind.errors import UserError
+from kind.serving.errors import ServerError
+from kind.serving.installed import GRPC_CLIENT, REST_CLIENT, check_installed
+from kind.serving.limits import SECONDS
 
 Image = Union[bytes, str, Path]
 
@@ -18,21 +21,6 @@ PROTOCOLS = ("rest", "grpc")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0  # seconds before trying again
 _JITTER = 0.25  # of a pause, so that clients that were refused together do not come back together
-
-
-class ServerError(UserError):
-    """A server that cannot be reached, or that refuses a request.
-
-    Attributes:
-        code: gRPC's name for what happened, such as "INVALID_ARGUMENT"; "UNAVAILABLE" when it cannot be
-            reached or has too much to do.
-        pause: seconds after which the server asks to be tried again, or None.
-    """
-
-    def __init__(self, message: str, code: str, pause: float | None = None) -> None:
-        """Keeps all three."""
-        super().__init__(message)
-        self.code, self.pause = code, pause
 
 
 class Decomposed(NamedTuple):
@@ -76,7 +64,7 @@ class Client:
         *,
         model: str = "kind",
         version: int | None = None,
-        timeout: float = 60.0,
+        timeout: float = SECONDS,
         retries: int = 5,
     ) -> None:
         """Prepares to talk to a server; nothing is sent yet.
@@ -91,11 +79,13 @@ class Client:
 
         Raises:
             ValueError: when the address or a setting makes no sense.
+            UserError: packages that the protocol needs are not installed.
         """
         if protocol not in PROTOCOLS:
             raise ValueError(f"protocol expects one of {', '.join(PROTOCOLS)}; received {protocol!r}")
         if not timeout > 0 or retries < 0:
             raise ValueError(f"expects timeout > 0 and retries >= 0, received {timeout} and {retries}")
+        check_installed(GRPC_CLIENT if protocol == "grpc" else REST_CLIENT, f"a client of {protocol}")
         if protocol == "grpc":
             from kind.serving.transport_grpc import GrpcTransport as Transport
         else:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import urllib3
 
-from kind.serving.client import ServerError
+from kind.serving.errors import ServerError
 
 _CODES = {
     400: "INVALID_ARGUMENT",

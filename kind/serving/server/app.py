@@ -17,6 +17,8 @@ import grpc
 from aiohttp import web
 
 from kind.errors import UserError
+from kind.export.contract import GRPC_PORT, REST_PORT
+from kind.serving.limits import Limits
 from kind.serving.server.batching import Scheduler
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
@@ -24,7 +26,7 @@ from kind.serving.server.page_files import add_page
 from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
 from kind.serving.server.rest import RestApi, errors_as_json
 from kind.serving.server.rpc import add_services
-from kind.serving.server.service import Limits, Service
+from kind.serving.server.service import Service
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import ModelManager, State
 
@@ -50,8 +52,8 @@ class Settings:
     models: tuple[ModelConfig, ...]
     root: Path
     host: str = "127.0.0.1"
-    rest_port: int = 8501
-    grpc_port: int = 8500
+    rest_port: int = REST_PORT
+    grpc_port: int = GRPC_PORT
     batching: Batching = UNBATCHED
     metrics_path: str | None = METRICS_PATH
     limits: Limits = Limits()

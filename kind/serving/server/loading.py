@@ -11,12 +11,12 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis import prediction_log_pb2
 
+from kind.export.contract import WARMUP_FILE
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, UnknownSignature
 from kind.serving.server.tensor_protos import array_of
 
 DEFAULT_SIGNATURE = "serving_default"
-WARM_UP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 _MOST_WARM_UPS = 1000
 
@@ -80,14 +80,14 @@ class LoadedModel:
         Raises:
             Exception: when the file is damaged or holds too many, or a request fails.
         """
-        path = folder / WARM_UP_FILE
+        path = folder / WARMUP_FILE
         if not path.is_file():
             return 0
         count = 0
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             count += 1
             if count > _MOST_WARM_UPS:
-                raise bad_request(f"{WARM_UP_FILE} holds more than {_MOST_WARM_UPS} requests")
+                raise bad_request(f"{WARMUP_FILE} holds more than {_MOST_WARM_UPS} requests")
             self._run_record(record)
         return count
 
@@ -95,9 +95,9 @@ class LoadedModel:
         try:
             log = prediction_log_pb2.PredictionLog.FromString(record)
         except DecodeError as error:
-            raise bad_request(f"{WARM_UP_FILE}: not a PredictionLog") from error
+            raise bad_request(f"{WARMUP_FILE}: not a PredictionLog") from error
         if log.WhichOneof("log_type") != "predict_log":
-            raise ServingError("UNIMPLEMENTED", f"{WARM_UP_FILE}: only predict requests can be run")
+            raise ServingError("UNIMPLEMENTED", f"{WARMUP_FILE}: only predict requests can be run")
         request = log.predict_log.request
         signature = self.signature(request.model_spec.signature_name)
         inputs = {name: array_of(name, proto) for name, proto in request.inputs.items()}

@@ -6,34 +6,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from kind.serving.limits import Limits
 from kind.serving.server.batching import Scheduler, Target
 from kind.serving.server.errors import ServingError
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.signatures import Signature
 from kind.serving.server.versions import ModelManager, Version
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request may ask for.
-
-    Attributes:
-        request_bytes: of a message or body.
-        pixels: of all images of a request together.
-        seconds: from its arrival to its answer.
-        in_flight: requests that may be on their way at the same time, because each takes memory.
-    """
-
-    request_bytes: int = 64 << 20
-    pixels: int = 50_000_000
-    seconds: float = 60.0
-    in_flight: int = 256
 
 
 class ModelSpec(NamedTuple):

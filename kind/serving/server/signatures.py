@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from kind.export.contract import IMAGE_BYTES
 from kind.images.decoding import header_size
 from kind.serving.server.errors import ServingError, bad_request
-
-IMAGE_BYTES = "image_bytes"
-"""Inputs of this name hold image files, whose headers tell their sizes."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from kind.serving.limits import Limits
 from kind.serving.server.parameters import UNBATCHED, Batching
-from kind.serving.server.service import Limits
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -80,7 +80,7 @@ def test_limits_are_answered_with_4xx(serve, images):
     answer = rest.ask("POST", "/v1/models/kind:predict", body=bomb, headers={"Content-Encoding": "gzip"})
     assert answer.status == 413
     with grpc.insecure_channel(f"127.0.0.1:{rest.server.grpc_port}") as channel:
-        from kind.serving.client import ServerError
+        from kind.serving.errors import ServerError
         from kind.serving.transport_grpc import GrpcTransport
 
         transport = GrpcTransport(f"127.0.0.1:{rest.server.grpc_port}", "kind", None)
