@@ -1,4 +1,4 @@
-"""The server as a whole: started, run until it is told to stop, and stopped without dropping a request."""
+"""The server as a whole: start, run until told to stop, and stop without dropping a request."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Settings:
         batching: see `Batching`.
         metrics_path: on the REST port; None for no metrics.
         limits: of one request.
-        poll_seconds: from one look at the version folders to the next.
+        poll_seconds: interval at which the version folders are checked.
     """
 
     models: tuple[ModelConfig, ...]
@@ -61,7 +61,7 @@ class Settings:
 
 
 class Server:
-    """Both protocols and the page over one set of models; made and used in one event loop.
+    """Serves one set of models over REST and gRPC, with the page; for one event loop.
 
     Attributes:
         rest_port: the port in use, once started.
@@ -69,7 +69,7 @@ class Server:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Prepares everything; `start` loads and listens."""
+        """Prepares the parts; `start` loads the models and listens."""
         self.settings = settings
         self.metrics = Metrics()
         self.manager = ModelManager(settings.models, LoadedModel, self.metrics.loaded)
@@ -131,7 +131,7 @@ class Server:
         await self._rpc.start()
 
     async def stop(self) -> None:
-        """Refuses new requests, answers those that have arrived, and closes."""
+        """Refuses new requests, answers those that have arrived, then closes."""
         if self._runner is None:
             return
         self.service.stopping = True
@@ -221,7 +221,7 @@ def running(settings: Settings) -> Iterator[Server]:
 
 
 def _check_free(host: str, port: int) -> None:
-    """Finds out about a taken port before seconds are spent on loading."""
+    """Checks that a port is free before seconds are spent on loading models."""
     if not port:
         return
     try:

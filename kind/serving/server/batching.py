@@ -1,4 +1,4 @@
-"""Dynamic batching: requests that wait for the same thing are put together and run at once."""
+"""Dynamic batching: waiting requests for the same signature are merged and run together."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Runnable(Protocol):
-    """What runs a batch: a loaded version of a model."""
+    """Runs batches: a loaded version of a model."""
 
     def run(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
         """Runs a signature; every array has the batch dimension first."""
 
 
 class Observer(Protocol):
-    """Is told how long requests waited and how batches went."""
+    """Receives queueing times and batch statistics."""
 
     def waited(self, model: str, seconds: float) -> None:
-        """One request was taken from the queue."""
+        """Called when a request leaves the queue."""
 
     def ran(self, model: str, rows: int, padding: int, seconds: float) -> None:
-        """One batch was run."""
+        """Called after a batch has run."""
 
 
 class Target(NamedTuple):
-    """Where a request goes: the version that it met, and one of its signatures."""
+    """The destination of a request: a version of a model, and one of its signatures."""
 
     model: str
     runnable: Runnable
@@ -107,7 +107,7 @@ class Scheduler:
         return task.future
 
     def stop(self) -> None:
-        """Runs what waits, refuses what comes, and returns when the threads have ended."""
+        """Runs the waiting requests, refuses new ones, and returns when the threads have ended."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The rows of a request that was split, together again."""
+"""Joins the results of a request that was split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kind.serving.server.errors import serving_error_of
 
 
 def joined(parts: Sequence[Future]) -> Future:
-    """Makes one future of several.
+    """Combines futures of parts into one future of the whole.
 
     Args:
         parts: futures of arrays by name, each with some of the rows.

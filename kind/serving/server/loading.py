@@ -1,4 +1,4 @@
-"""One version of a model in memory: a SavedModel with its signatures, run as it was exported."""
+"""A loaded SavedModel and its signatures."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MOST_WARM_UPS = 1000
 
 
 class LoadedModel:
-    """A SavedModel that can be run.
+    """A SavedModel in memory.
 
     Attributes:
-        definitions: the `SignatureDef`s by name, as the file has them.
-        signatures: those that can be called, by name.
+        definitions: the `SignatureDef`s of the file by name.
+        signatures: the callable signatures by name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +36,7 @@ class LoadedModel:
             folder: holds `saved_model.pb`.
 
         Raises:
-            Exception: whatever TensorFlow raises on a folder that is missing, damaged or incomplete.
+            Exception: TensorFlow's own, for a folder that is missing, damaged or incomplete.
         """
         self.definitions = _definitions(folder)
         self._model = tf.saved_model.load(str(folder))
@@ -69,7 +69,7 @@ class LoadedModel:
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     def warm_up(self, folder: Path) -> int:
-        """Runs the recorded requests of a version folder, so that the first real one is not slow.
+        """Runs the recorded requests of a version folder, so that the first real request is not slow.
 
         Args:
             folder: may hold `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog`.

@@ -1,4 +1,4 @@
-"""What both protocols answer about models: their status and their signatures."""
+"""Messages about models that both protocols use: status, signatures and configurations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def signatures_message(definitions: Mapping) -> get_model_metadata_pb2.Signature
 
 
 def configs_of(message: model_server_config_pb2.ModelServerConfig, root: Path) -> list[ModelConfig]:
-    """Reads the models that a request wants served.
+    """Reads the model configurations of a reload request.
 
     Args:
         message: with a `model_config_list`.

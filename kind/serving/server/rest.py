@@ -51,8 +51,8 @@ class RestApi:
             with self._service.counted(run["name"], method.capitalize(), "REST"):
                 if method == "predict":
                     return await self._predict(_spec(run), request)
-                with self._service.opened(_spec(run)) as opened:
-                    raise wrong_method(opened.signature.method_name, method)
+                with self._service.lease(_spec(run)) as lease:
+                    raise wrong_method(lease.signature.method_name, method)
         ask = _ASK.fullmatch(request.path)
         if request.method == "GET" and ask:
             return self._metadata(_spec(ask)) if ask["metadata"] else self._status(_spec(ask))
@@ -61,10 +61,10 @@ class RestApi:
     async def _predict(self, spec: ModelSpec, request: web.Request) -> web.Response:
         # The text goes as soon as its bytes are decoded: requests may wait for long, and many at a time.
         content, size = await self._content(request)
-        with self._service.opened(spec._replace(signature=signature_name(content))) as opened:
-            form, inputs = await _perhaps_aside(size, inputs_of, content, opened.signature)
+        with self._service.lease(spec._replace(signature=signature_name(content))) as lease:
+            form, inputs = await _perhaps_aside(size, inputs_of, content, lease.signature)
             del content
-            outputs = await self._service.predict(opened, inputs)
+            outputs = await self._service.predict(lease, inputs)
         text = await _perhaps_aside(_bytes_in(outputs), _json_response, outputs, form)
         return web.Response(text=text, content_type="application/json")
 
@@ -120,13 +120,13 @@ class RestApi:
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler) -> web.StreamResponse:
-    """Answers `{"error": …}` to whatever goes wrong; a bug gets 500 and its traceback goes to stderr."""
+    """Answers errors with `{"error": …}`; a bug becomes 500, with a traceback on stderr."""
     try:
         return await handler(request)
-    except UnknownSignature as refused:
-        return _error(refused.message, 400)
-    except ServingError as refused:
-        return _error(refused.message, refused.http_status)
+    except UnknownSignature as error:
+        return _error(error.message, 400)
+    except ServingError as error:
+        return _error(error.message, error.http_status)
     except web.HTTPRequestEntityTooLarge as error:
         return _error(error.text, 413)
     except web.HTTPException as error:

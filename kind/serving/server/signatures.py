@@ -1,4 +1,4 @@
-"""What a model's signatures expect, and whether a request fits."""
+"""A model's signatures, and the check of a request's inputs against them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Signature:
         self.outputs = {key: _tensor(info) for key, info in definition.outputs.items()}
 
     def check(self, inputs: Mapping[str, np.ndarray], max_pixels: int) -> int:
-        """Refuses inputs that the signature cannot take, before any work is done.
+        """Checks inputs against the signature, before any work is done.
 
         Args:
             inputs: arrays by name; strings as arrays of bytes objects.

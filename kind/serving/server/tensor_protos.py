@@ -1,4 +1,4 @@
-"""gRPC's tensors to arrays and back, without trusting their sizes."""
+"""Converts TensorProto messages to arrays and back, without trusting their sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folders that hold a model's versions, and which of them a configuration wants served."""
+"""A model's version folders, and the configuration that selects those to serve."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _LARGEST_NUMBER = 2**63 - 1  # what the status messages can hold
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A model that is to be served.
+    """The configuration of a served model.
 
     Attributes:
-        name: how requests call it.
-        base_path: the folder of version folders.
-        policy: "latest", "all" or "specific".
-        count: how many of the latest.
-        numbers: the specific versions.
-        labels: names of versions.
+        name: the model's name in requests.
+        base_path: the folder that holds the version folders.
+        policy: which versions are served: "latest", "all" or "specific".
+        count: number of versions, for "latest".
+        numbers: the versions, for "specific".
+        labels: version numbers by label.
     """
 
     name: str
@@ -30,7 +30,7 @@ class ModelConfig:
     labels: Mapping[str, int] = field(default_factory=dict)
 
     def wanted(self, present: Iterable[int]) -> set[int]:
-        """Those of the present versions that should be served."""
+        """Selects the versions to serve from those present."""
         present = set(present)
         if self.policy == "specific":
             return present & set(self.numbers)

@@ -1,4 +1,4 @@
-"""Which versions of which models are served: folders are watched, and swapped without dropping a request."""
+"""The model manager: watches version folders and swaps versions without dropping a request."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _ENDED_KEPT = 20
 
 
 class State(Enum):
-    """A version's life, with the numbers of `ModelVersionStatus.State`."""
+    """The state of a version, numbered as `ModelVersionStatus.State`."""
 
     START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
 
 
 class Model(Protocol):
-    """What a version is once it is loaded."""
+    """A loaded version."""
 
     def warm_up(self, folder: Path) -> int:
         """Runs the recorded requests of the folder."""
 
 
 class Version:
-    """A version of a model, and how many requests hold on to it."""
+    """A version of a model, and the number of requests that use it."""
 
     def __init__(self, name: str, number: int, folder: Path) -> None:
         """A version that is not loaded yet; `name` is its model's."""
@@ -42,11 +42,11 @@ class Version:
 
 
 class ModelManager:
-    """All models with their versions; safe to use from any thread.
+    """Holds all models with their versions; thread-safe.
 
-    A new version is loaded and warmed up beside the old one, becomes available, and only then is the old one
-    taken away, when the last request that met it has ended. A version that cannot be loaded leaves everything
-    as it is; it is tried again when its files change. When all folders vanish, what is in memory stays.
+    A new version is loaded and warmed up beside the old one and becomes available; then the old one is
+    unloaded as soon as its last request has ended. A version that cannot be loaded changes nothing and is
+    tried again when its files change. When all folders vanish, the versions in memory stay.
     """
 
     def __init__(
@@ -55,24 +55,24 @@ class ModelManager:
         load: Callable[[Path], Model],
         on_load: Callable[[str, float, float], None] = lambda name, loading, warming: None,
     ) -> None:
-        """Remembers what to serve; `poll` loads it.
+        """Keeps the configurations; `poll` loads the models.
 
         Args:
             configs: the models.
             load: loads a version folder, or raises.
-            on_load: is told the model's name and the seconds of loading and warming up.
+            on_load: called with the model's name and the seconds of loading and of warming up.
         """
         self._load, self._on_load = load, on_load
         self._configs = {config.name: config for config in configs}
         self._versions: dict[str, dict[int, Version]] = {name: {} for name in self._configs}
-        self._failed: dict[Path, object] = {}  # what their files were like when they could not be loaded
+        self._failed: dict[Path, object] = {}  # fingerprints of folders that could not be loaded
         self._lock = threading.RLock()
         self._loading = threading.Lock()  # one poll or reconfiguration at a time
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
 
     def watch(self, seconds: float) -> None:
-        """Polls the folders from now on, in a thread."""
+        """Starts a thread that polls the folders."""
 
         def watch() -> None:
             while not self._stop.wait(seconds):
@@ -85,18 +85,18 @@ class ModelManager:
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stops watching; what is loaded stays."""
+        """Stops the thread; loaded versions stay."""
         self._stop.set()
         if self._watcher:
             self._watcher.join()
 
     def poll(self) -> None:
-        """Loads what appeared and lets go of what is no longer wanted; returns when that is done."""
+        """Loads new versions and unloads those no longer wanted; returns when that is done."""
         with self._loading:
             self._poll_all()
 
     def acquire(self, name: str, number: int | None = None, label: str | None = None) -> Version:
-        """Finds the version for a request, which must `release` it.
+        """Finds the version for a request, and keeps it in memory until `release`.
 
         Args:
             name: of the model.
@@ -122,12 +122,12 @@ class ModelManager:
             return version
 
     def hold(self, version: Version) -> None:
-        """Acquires a version once more that the caller has already acquired."""
+        """Acquires once more a version that the caller has acquired."""
         with self._lock:
             version.users += 1
 
     def release(self, version: Version) -> None:
-        """Gives back what `acquire` returned."""
+        """Gives back a version that `acquire` returned."""
         with self._lock:
             version.users -= 1
             self._end_if_unused(version)
@@ -224,7 +224,7 @@ class ModelManager:
             if name in self._configs:
                 self._poll_model(self._configs[name])
             else:
-                self._let_go(self._versions[name].values())
+                self._unload(self._versions[name].values())
 
     def _poll_model(self, config: ModelConfig) -> None:
         folders = version_folders(config.base_path)
@@ -239,7 +239,7 @@ class ModelManager:
         with self._lock:
             others = [version for number, version in known.items() if number not in wanted]
             if any(number in known and known[number].state is State.AVAILABLE for number in wanted):
-                self._let_go(others)
+                self._unload(others)
             ended = sorted(number for number, version in known.items() if version.state is State.END)
             for number in ended[:-_ENDED_KEPT]:
                 del known[number]
@@ -284,10 +284,10 @@ class ModelManager:
                 return
             version.state, known[version.number] = State.AVAILABLE, version
             if before is not None and before is not version:
-                self._let_go([before])
+                self._unload([before])
         print(f"kind: serving {version.name} version {version.number}", file=sys.stderr, flush=True)
 
-    def _let_go(self, versions: Iterable[Version]) -> None:
+    def _unload(self, versions: Iterable[Version]) -> None:
         with self._lock:
             for version in versions:
                 if version.state is State.AVAILABLE:
