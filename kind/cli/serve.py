@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PORT",
         help=f"port of gRPC; 0 takes a free one (default: {GRPC_PORT})",
     )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="also run models with operations that no export of kind holds: they can read and write files and "
+        "do anything else that you can do",
+    )
     _add_file_arguments(parser)
     _add_limit_arguments(parser)
     parser.add_argument(
@@ -123,6 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
             metrics_path=read_metrics_path(monitoring_file) if monitoring_file else METRICS_PATH,
             limits=Limits(arguments.max_request_bytes, arguments.max_pixels, arguments.timeout),
             poll_seconds=arguments.poll_seconds,
+            trust=arguments.trust,
         )
     )
     return 0

@@ -6,22 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tensorflow.core.protobuf import saved_model_pb2
 
 from kind.enhancing.enhancer import Enhancer
 from kind.export.contract import MAX_PIXELS
+from kind.export.operations import check_operations, read_graph
 from kind.export.parity import Deviation, deviations, warmup_photograph
 from kind.export.signatures import ServedDetector, make_signatures
 from kind.export.versions import publish, staging
 from kind.export.warmup import write_warmup_requests
 from kind.images.photo import encode_photo
-
-_PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"})
-_CUSTOM = ">"  # in the names of operations that a library brings along, such as "Addons>…"
-
-
-class ForeignOperations(RuntimeError):
-    """A graph holds operations that servers do not know."""
 
 
 def export_saved_model(
@@ -47,33 +40,15 @@ def export_saved_model(
         The version's folder.
 
     Raises:
-        ForeignOperations: when a server could not run the graph.
+        ForeignOperations: the graph holds operations that `kind serve` would refuse, see `OPERATIONS`.
         OSError: when the folder cannot be written.
     """
     with staging(folder) as temporary:
         make_signatures(enhancer, detector, max_pixels).save(str(temporary))
-        foreign = foreign_operations(temporary)
-        if foreign:
-            raise ForeignOperations(f"TensorFlow Serving does not know {', '.join(sorted(foreign))}")
+        check_operations(read_graph(temporary))
         write_warmup_requests(temporary, folder.resolve().name, _warmup_requests(detector is not None))
         review(deviations(temporary, enhancer, detector, photograph))
         return publish(temporary, folder)
-
-
-def operations(saved_model: Path) -> set[str]:
-    """The kinds of operations in a SavedModel's graph and functions."""
-    content = saved_model_pb2.SavedModel()
-    content.ParseFromString((saved_model / "saved_model.pb").read_bytes())
-    graphs = [meta.graph_def for meta in content.meta_graphs]
-    functions = [function for graph in graphs for function in graph.library.function]
-    nodes = [node for graph in graphs for node in graph.node]
-    nodes += [node for function in functions for node in function.node_def]
-    return {node.op for node in nodes} - {function.signature.name for function in functions}
-
-
-def foreign_operations(saved_model: Path) -> set[str]:
-    """Those that call Python, or come from outside TensorFlow."""
-    return {name for name in operations(saved_model) if name in _PYTHON_OPS or _CUSTOM in name}
 
 
 def _warmup_requests(with_detector: bool) -> dict[str, dict]:

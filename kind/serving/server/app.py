@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 import sys
@@ -47,6 +48,7 @@ class Settings:
         metrics_path: on the REST port; None for no metrics.
         limits: of one request.
         poll_seconds: interval at which the version folders are checked.
+        trust: whether models may hold operations that no export holds, see `LoadedModel`.
     """
 
     models: tuple[ModelConfig, ...]
@@ -58,6 +60,7 @@ class Settings:
     metrics_path: str | None = METRICS_PATH
     limits: Limits = Limits()
     poll_seconds: float = 1.0
+    trust: bool = False
 
 
 class Server:
@@ -72,7 +75,9 @@ class Server:
         """Prepares the parts; `start` loads the models and listens."""
         self.settings = settings
         self.metrics = Metrics()
-        self.manager = ModelManager(settings.models, LoadedModel, self.metrics.loaded)
+        self.manager = ModelManager(
+            settings.models, functools.partial(LoadedModel, trust=settings.trust), self.metrics.loaded
+        )
         self.rest_port = self.grpc_port = 0
         self._scheduler: Scheduler | None = None
         self._runner: web.AppRunner | None = None

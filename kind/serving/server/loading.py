@@ -12,6 +12,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis import prediction_log_pb2
 
 from kind.export.contract import WARMUP_FILE
+from kind.export.operations import ForeignOperations, UnreadableGraph, check_operations, read_graph
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, UnknownSignature
 from kind.serving.server.tensor_protos import array_of
@@ -29,16 +30,19 @@ class LoadedModel:
         signatures: the callable signatures by name.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trust: bool = False) -> None:
         """Loads a version folder.
 
         Args:
             folder: holds `saved_model.pb`.
+            trust: whether the graph may hold operations that no export holds, such as reading files. They can
+                do anything that this process can do, and some of them while the graph is loaded.
 
         Raises:
+            ServingError: the graph cannot be read, or holds such operations without trust.
             Exception: TensorFlow's own, for a folder that is missing, damaged or incomplete.
         """
-        self.definitions = _definitions(folder)
+        self.definitions = _definitions(folder, _checked_graph(folder, trust))
         self._model = tf.saved_model.load(str(folder))
         self._functions = dict(self._model.signatures)
         self.signatures = {name: Signature(name, self.definitions[name]) for name in self._functions}
@@ -105,9 +109,22 @@ class LoadedModel:
         self.run(signature.name, inputs)
 
 
-def _definitions(folder: Path) -> dict:
-    message = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    for graph in message.meta_graphs:
+def _checked_graph(folder: Path, trust: bool) -> SavedModel:
+    try:
+        graph = read_graph(folder)
+        if not trust:
+            check_operations(graph)
+        return graph
+    except UnreadableGraph as error:
+        raise bad_request(str(error)) from error
+    except ForeignOperations as error:
+        raise ServingError(
+            "PERMISSION_DENIED", f"{error}; kind serve --trust runs it, if you trust its author"
+        ) from error
+
+
+def _definitions(folder: Path, saved_model: SavedModel) -> dict:
+    for graph in saved_model.meta_graphs:
         if "serve" in graph.meta_info_def.tags:
             return dict(graph.signature_def)
     raise ServingError("NOT_FOUND", f"{folder}: no graph in it is tagged to serve")
