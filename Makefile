@@ -3,29 +3,40 @@ override INPUT := $(value INPUT)
 override OUT := $(or $(value OUT),out)
 export INPUT OUT
 
-pins := requirements.txt constraints.txt pyproject.toml setup.py scripts/setup.sh
+pins := locks/tools.txt pyproject.toml setup.py scripts/setup.sh
 python := .venv/bin/python
 
-.PHONY: help setup run test lint
+.PHONY: help setup run test test-all lint lock
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: .venv/run.stamp ## .venv with the pinned packages; PYTHON=... names the interpreter for a new one
 
 run: setup ## enhance INPUT=folder-or-file (without it: five built-in dark photographs) into OUT=out
 	@$(python) -m kind demo --out "$$OUT" $${INPUT:+"$$INPUT"}
 
-test: lint ## lint, then the tests
+test: lint ## style, format and the default tests: minutes; what CI runs
 	@$(python) -m pytest
+
+test-all: lint .venv/onnx.stamp ## the same with the slow tests: documented commands, exports (ONNX too), two workers, kills
+	@$(python) -m pytest -m "slow or not slow"
 
 lint: .venv/test.stamp ## style and format
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 
-.venv/run.stamp: $(pins)
-	@scripts/setup.sh requirements.txt
+lock: .venv/run.stamp ## constraints.txt and locks/ made anew from requirements*.txt, after these were edited
+	@scripts/lock.sh
+
+.venv/run.stamp: $(pins) locks/run.txt
+	@scripts/setup.sh locks/run.txt
 	@touch $@
 
-.venv/test.stamp: $(pins) requirements-test.txt
-	@scripts/setup.sh requirements.txt requirements-test.txt
+.venv/test.stamp: $(pins) locks/test.txt
+	@scripts/setup.sh locks/test.txt
 	@touch .venv/run.stamp $@
+
+# ONNX needs Python 3.10 or 3.11; on 3.9 its tests are skipped.
+.venv/onnx.stamp: .venv/test.stamp locks/onnx.txt
+	@! $(python) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || scripts/setup.sh locks/test.txt locks/onnx.txt
+	@touch .venv/run.stamp .venv/test.stamp $@

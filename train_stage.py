@@ -159,7 +159,7 @@ def _prepare(
     from kind.nn.saving import load_net, weights_digest
     from kind.training.run_folder import best_weights
 
-    given = {name: load_net(best_weights(getattr(flags, name))) for name in GIVEN[flags.stage]}
+    given = {name: load_net(best_weights(getattr(flags, name)), name) for name in GIVEN[flags.stage]}
     spec = _spec(flags.stage, given)
     training, validation = _sources(flags, config, given["decom"] if spec.needs_decom else None)
     datasets = _datasets(spec, config, training, validation, replicas)

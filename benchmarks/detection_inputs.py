@@ -74,11 +74,15 @@ def _parser() -> argparse.ArgumentParser:
         "--test",
         type=Path,
         required=True,
-        help="likewise; the same folder is split: every fourth image is tested",
+        help="folder of the same layout; given the folder of --train, every fourth image is the test set",
     )
-    parser.add_argument("--test-dark", type=Path, help="likewise, of images that are dark already")
+    parser.add_argument(
+        "--test-dark", type=Path, help="folder of the same layout with images that are dark already"
+    )
     parser.add_argument("--detector", type=Path, required=True, help="a .keras file, or a run folder")
-    parser.add_argument("--weights", type=Path, help="of the enhancer (default: those that ship)")
+    parser.add_argument(
+        "--weights", type=Path, help="folder of the enhancer's weights (default: those that ship)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for runs, predictions and the table")
     parser.add_argument("--cache", type=Path, help="folder for prepared images (default: OUT/cache)")
     parser.add_argument("--document", type=Path, help=f"Markdown file to write between its {MARKERS} markers")
@@ -87,13 +91,15 @@ def _parser() -> argparse.ArgumentParser:
         "--arms", nargs="+", choices=names, default=names, help="what to compare with dark (default: all)"
     )
     parser.add_argument("--darken", choices=_PRESETS, default="moderate", help="default: %(default)s")
-    parser.add_argument("--twins", type=int, default=3, help="dark twins a photograph (%(default)s)")
+    parser.add_argument(
+        "--twins", type=int, default=3, help="darkened copies of each photograph (default: %(default)s)"
+    )
     parser.add_argument("--size", type=int, default=320, help="the detector's input (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=12, help="of fine-tuning (%(default)s)")
-    parser.add_argument("--batch", type=int, default=8, help="images a step (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=12, help="epochs of fine-tuning (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="global batch size (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=5e-5, help="AdamW's (%(default)s)")
     parser.add_argument("--mosaic", type=float, default=0.0, help="probability of mosaics (%(default)s)")
-    parser.add_argument("--freeze", nargs="*", default=[], help="layers that stay as they are, such as *_bn")
+    parser.add_argument("--freeze", nargs="*", default=[], help="layers that are not trained, such as *_bn")
     parser.add_argument("--freeze-epochs", type=int, default=0, help="with a still backbone (%(default)s)")
     parser.add_argument("--alpha", type=float, default=5.0, help="how much brighter relit is (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of twins, order and augmentation (%(default)s)")
@@ -102,9 +108,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(flags: argparse.Namespace) -> None:
     if flags.document:
-        from kind.reports.table import check_markers
+        from kind.reports.document import Place
 
-        check_markers(flags.document, MARKERS)
+        Place(flags.document, MARKERS).check()
 
     import tensorflow as tf
 
@@ -127,9 +133,9 @@ def _run(flags: argparse.Namespace) -> None:
     (flags.out / "table.md").write_text(content + "\n", encoding="utf-8")
     print(content)
     if flags.document:
-        from kind.reports.table import write_between_markers
+        from kind.reports.document import Place
 
-        write_between_markers(flags.document, MARKERS, content)
+        Place(flags.document, MARKERS).write(content)
 
 
 def _arms(flags: argparse.Namespace) -> list[Arm]:
@@ -255,19 +261,19 @@ def _measured(
         Inputs,
         Sample,
         Search,
-        display_names,
-        parsed_predictions,
+        kept_predictions,
     )
-    from kind.reports.results import Results
+    from kind.reports.names import distinct_names
 
-    names = display_names([image.path for image in images])
+    paths = [image.path for image in images]
+    names = distinct_names([path.name for path in paths], [path.parent.name for path in paths])
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, images))]
     darkening = Darkening(darken, flags.seed) if darken else None
     inputs = {
         True: Inputs(parts.enhancer, flags.alpha, darkening),
         False: Inputs(None, flags.alpha, None),
     }
-    results = Results(flags.out / "found.jsonl", field="found", parse=parsed_predictions)
+    results = kept_predictions(flags.out / "found.jsonl")
     predictors: dict[str, Predictor] = {}
     methods = {
         state: [_method(flags, parts, state, arm, nets[arm.name], predictors) for arm in arms]

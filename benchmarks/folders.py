@@ -1,8 +1,8 @@
-"""How much a folder costs beside the computing: `python -m benchmarks.folders`.
+"""Measures what reading and writing a folder costs beside enhancing it: `python -m benchmarks.folders`.
 
-The same photographs, random but smooth, go through the enhancer alone, decoded before the clock starts, and
-through what `kind enhance` does with a folder, with several numbers of `--workers`. Rounds alternate; the
-median of the ratios is what counts.
+The same smooth random photographs go through the enhancer alone, decoded before the clock starts, and
+through `kind enhance` on their folder with several numbers of `--workers`. Both take turns, round by round,
+and the median of the ratios is printed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,22 @@ _DETAIL = 8  # pixels: smooth, so that files are about as large as those of phot
 def main() -> int:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--photographs", type=int, default=16, metavar="N", help="default %(default)s")
-    parser.add_argument("--height", type=int, default=400, help="default %(default)s")
-    parser.add_argument("--width", type=int, default=600, help="default %(default)s")
-    parser.add_argument("--rounds", type=int, default=3, help="default %(default)s")
+    parser.add_argument(
+        "--photographs",
+        type=int,
+        default=16,
+        metavar="N",
+        help="number of photographs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--height", type=int, default=400, help="of each photograph in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--width", type=int, default=600, help="of each photograph in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="repetitions, of which the median counts (default: %(default)s)"
+    )
     parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
     flags = parser.parse_args()
 

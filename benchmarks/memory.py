@@ -1,9 +1,9 @@
-"""How much memory enhancing takes: `python -m benchmarks.memory {networks|images}` (Linux).
+"""Measures how much memory enhancing takes: `python -m benchmarks.memory {networks|images}` (Linux).
 
-`networks` restores one image with each restoration network, as one graph for all sizes. `images` sends
-images of several sizes through the whole pipeline, large ones in tiles, and shows how time and memory grow.
-Every line is a process of its own. What is counted is its largest resident memory less what it held before
-it imported anything; for `networks` less what it held with TensorFlow loaded and no network built.
+`networks` restores one image with each restoration network, as one graph for all sizes. `images` enhances
+images of several sizes, large ones in tiles, and shows how time and memory grow. Every line is measured in
+a process of its own: its peak resident memory above what it held before it imported anything or, for
+`networks`, above what it held with TensorFlow loaded and no network built.
 """
 
 from __future__ import annotations
@@ -28,17 +28,24 @@ def main() -> int:
     """Measures and prints a table in MiB."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=("networks", "images"), nargs="?", default="networks")
-    parser.add_argument("--height", type=int, default=400, help="of networks' image, default %(default)s")
-    parser.add_argument("--width", type=int, default=600, help="of networks' image, default %(default)s")
+    parser.add_argument(
+        "--height", type=int, default=400, help="of the image of `networks` in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--width", type=int, default=600, help="of the image of `networks` in pixels (default: %(default)s)"
+    )
     parser.add_argument(
         "--sizes",
         default="400x600,1080x1920,2160x3840,4320x7680",
-        help="heights and widths of images, default %(default)s",
+        help="heights and widths of the images of `images` in pixels (default: %(default)s)",
     )
     parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
     add_variant_argument(parser)
     parser.add_argument(
-        "--working-memory", type=int, metavar="MiB", help="for images in tiles (default: the pipeline's own)"
+        "--working-memory",
+        type=int,
+        metavar="MiB",
+        help="memory that tiles may take (default: the pipeline's own limit)",
     )
     parser.add_argument("--one", help=argparse.SUPPRESS)  # what a process of its own measures
     flags = parser.parse_args()

@@ -18,8 +18,8 @@ from kind.errors import UserError
 
 tf1 = tf.compat.v1
 
-#: What is run of the graph: all of it, or one network, given what the others would give it.
-NETWORKS = ("decom", "restoration", "illumination", "whole")
+#: What is run of the graph, with the channels of its inputs: one network, or all of it with a plane of α.
+CHANNELS = {"decom": (3,), "restoration": (3, 1), "illumination": (1, 1), "whole": (3, 1)}
 
 
 class Builders(NamedTuple):
@@ -83,7 +83,7 @@ class PublicGraph:
                     self._session.run(variable.initializer, value)
 
     def run(self, network: str, *inputs: np.ndarray):
-        """Runs one of `NETWORKS`, from float32 [N, H, W, C] arrays to such arrays."""
+        """Runs one of `CHANNELS`, from float32 [N, H, W, C] arrays to such arrays."""
         return self._session.run(self._outputs[network], dict(zip(self._inputs[network], inputs)))
 
 

@@ -1,7 +1,7 @@
-"""How long commands take from the start of their process: `python -m benchmarks.startup`.
+"""Measures how long commands take from the start of their process: `python -m benchmarks.startup`.
 
-`--help`, and `enhance` with one photograph, from the process's start until its file is there and until the
-process has ended. The smallest of several runs counts: what else a machine does can only add.
+Measured are `--help`, and `enhance` with one photograph until its file is written and until the process
+ends. The fastest of several runs counts, because other work on the machine can only slow a run down.
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ _PAUSE = 0.005  # seconds between looks for the file
 def main() -> int:
     """Measures and prints two lines."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--height", type=int, default=400, help="default %(default)s")
-    parser.add_argument("--width", type=int, default=600, help="default %(default)s")
-    parser.add_argument("--runs", type=int, default=5, help="default %(default)s")
+    parser.add_argument(
+        "--height", type=int, default=400, help="of each photograph in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--width", type=int, default=600, help="of each photograph in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=5, help="repetitions, of which the fastest counts (default: %(default)s)"
+    )
     flags = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as name:

@@ -45,10 +45,19 @@ _KEYS = {
 def main() -> int:
     """Measures the stages and prints a table in images a second."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--stage", choices=_STAGES, action="append", help="default: all")
-    parser.add_argument("--precision", choices=_PRECISIONS, action="append", help="of ours; default: both")
-    parser.add_argument("--rounds", type=int, default=5, help="default %(default)s")
-    parser.add_argument("--seconds", type=float, default=4.0, help="about so many a round (%(default)s)")
+    parser.add_argument("--stage", choices=_STAGES, action="append", help="repeatable (default: all)")
+    parser.add_argument(
+        "--precision",
+        choices=_PRECISIONS,
+        action="append",
+        help="precision of our loop, repeatable (default: both)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="repetitions, of which the median counts (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="approximate length of a round (default: %(default)s)"
+    )
     flags = parser.parse_args()
 
     import kind  # noqa: F401  (sets TensorFlow's environment before it is imported)

@@ -1,4 +1,4 @@
-"""Looks at a paired data set before anyone trains on it."""
+"""Checks a paired data set before training."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Progress = Callable[[int, int], None]
 
 
 class Examination(NamedTuple):
-    """What `examine` saw.
+    """The result of `examine`.
 
     Attributes:
         folder: the data set.
@@ -71,7 +71,7 @@ class Examination(NamedTuple):
 
 
 def examine(folder: str | Path, show_progress: Progress = lambda done, total: None) -> Examination:
-    """Looks at every file of a paired data set.
+    """Checks every file of a paired data set.
 
     Args:
         folder: holds `low/` and `high/`, or LOL's `our485/` and `eval15/` that hold them.

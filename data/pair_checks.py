@@ -1,4 +1,4 @@
-"""What may be wrong with one pair of pictures."""
+"""Checks of one image pair."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One pair, looked at.
+    """The measurements of one pair.
 
     Attributes:
         pair: which one.
@@ -67,7 +67,7 @@ class Measured:
 
 
 def check_pair(pair: Pair) -> Measured:
-    """Looks at the pixels of one pair.
+    """Checks the pixels of one pair.
 
     Args:
         pair: two files, which may be damaged or of different sizes.

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.errors import UserError
+from kind.errors import UserError, listed
 from kind.images.photo import photo_size
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VALIDATION_EVERY = 10
 TRAINING_FOLDER = "our485"
 TEST_FOLDER = "eval15"
-_MOST_NAMED = 5
 
 
 class Pair(NamedTuple):
@@ -54,7 +53,7 @@ def find_pairs(folder: str | Path, part: str = "training") -> list[Pair]:
         if stem not in other
     ]
     if alone:
-        raise UserError(f"no partner of the same name for {_listed(alone)}")
+        raise UserError(f"no partner of the same name for {listed(alone)}")
     if not low:
         raise UserError(f"{root}: low/ and high/ hold no images ({', '.join(SUFFIXES)})")
     pairs = [Pair(stem, low[stem], high[stem]) for stem in sorted(low)]
@@ -104,9 +103,4 @@ def _check_sizes(pairs: Sequence[Pair]) -> None:
         if low != high:
             wrong.append(f"{pair.low} ({low[1]}x{low[0]}) and {pair.high} ({high[1]}x{high[0]})")
     if wrong:
-        raise UserError(f"partners differ in size: {_listed(wrong)}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        raise UserError(f"partners differ in size: {listed(wrong)}")

@@ -1,4 +1,4 @@
-"""How far two pictures of one scene are shifted against each other, whatever their brightness."""
+"""Estimates the shift between two pictures of one scene, independent of their brightness."""
 
 from __future__ import annotations
 

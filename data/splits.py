@@ -1,12 +1,20 @@
-"""Which pairs of a data set an evaluation is about."""
+"""The pairs of a data set that are evaluated."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.data.pairs import TEST_FOLDER, TRAINING_FOLDER, Pair, find_pairs, split_pairs
+from kind.data.pairs import (
+    TEST_FOLDER,
+    TRAINING_FOLDER,
+    VALIDATION_EVERY,
+    Pair,
+    find_pairs,
+    split_pairs,
+)
 from kind.errors import UserError
+from kind.reports.names import distinct_names
 
 SPLITS = ("validation", "training", "test", "all")
 
@@ -18,7 +26,7 @@ class Split(NamedTuple):
         name: one of `SPLITS`.
         pairs: sorted by name, those of `our485/` before those of `eval15/`.
         total: how many pairs were looked at to choose them.
-        trained: how many of `pairs` a training run on this folder sees.
+        trained: how many of `pairs` a training run on the folder trains on.
     """
 
     name: str
@@ -27,14 +35,15 @@ class Split(NamedTuple):
     trained: int
 
 
-def choose_split(folder: Path, name: str | None = None) -> Split:
+def choose_split(folder: Path, name: str | None = None, validation_every: int = VALIDATION_EVERY) -> Split:
     """Chooses the pairs to evaluate.
 
     Args:
         folder: holds `low/` and `high/`, or LOL's `our485/` and `eval15/`.
-        name: "validation" is every tenth pair, by sorted name, of what a training run is given; "training"
-            the others; "test" is `eval15/`; "all" is everything. By default "test" where there is
+        name: "validation" is what a training run on the folder holds out; "training" are the other pairs
+            that it is given; "test" is `eval15/`; "all" is everything. By default "test" where there is
             `eval15/`, otherwise "all".
+        validation_every: the run holds out one pair in this many, by sorted name.
 
     Returns:
         The split.
@@ -51,7 +60,7 @@ def choose_split(folder: Path, name: str | None = None) -> Split:
     test = find_pairs(folder, "test") if has_test and name in ("test", "all") else []
     has_training = (folder / TRAINING_FOLDER).is_dir() or not has_test
     rest = find_pairs(folder, "training") if has_training and name != "test" else []
-    training, validation = split_pairs(rest) if len(rest) > 1 else ([], rest)
+    training, validation = split_pairs(rest, validation_every) if len(rest) > 1 else ([], rest)
     pairs = {"training": training, "validation": validation, "test": test, "all": [*rest, *test]}[name]
     if not pairs:
         raise UserError(f"{folder}: the {name} split is empty; choose another one")
@@ -59,8 +68,5 @@ def choose_split(folder: Path, name: str | None = None) -> Split:
 
 
 def display_names(pairs: list[Pair]) -> list[str]:
-    """The pairs' names, with the part's folder before them where a name occurs in both parts."""
-    names = [pair.name for pair in pairs]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{pair.low.parent.parent.name}/{pair.name}" for pair in pairs]
+    """The pairs' names, as `our485/NAME` and `eval15/NAME` where a name occurs in both parts."""
+    return distinct_names([pair.name for pair in pairs], [pair.low.parent.parent.name for pair in pairs])

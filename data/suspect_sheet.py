@@ -1,4 +1,4 @@
-"""One picture of all suspects, for a look at a glance."""
+"""Writes a contact sheet of the findings."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         metavar="FILE-OR-SIZE",
-        help="start from this .keras file or run folder, or anew: tiny, n, s, m, l or x",
+        help="start from this .keras file or run folder, or anew: tiny, n, s, m, l, x, yolox-nano … yolox-x",
     )
     parser.add_argument(
         "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"

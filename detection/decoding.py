@@ -7,10 +7,13 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.detection.letterbox import letterbox, to_image
-from kind.detection.model import BINS, PUBLISHED_INPUT_SIZE, STRIDES
+from kind.detection.letterbox import GREY, letterbox, to_image
+from kind.detection.model import PUBLISHED_INPUT_SIZE
+from kind.detection.yolov8 import BINS, STRIDES
 
 CONFIDENCE, IOU, MAX_DETECTIONS = 0.25, 0.7, 300
+
+_LARGEST_LOGARITHM = 10.0  # of a box's side in strides: far beyond any image, and its exponential is finite
 
 
 class Detections(NamedTuple):
@@ -50,23 +53,34 @@ def anchor_points(height: tf.Tensor | int, width: tf.Tensor | int) -> tuple[tf.T
     return tf.concat(centres, axis=0), tf.concat(strides, axis=0)
 
 
-def decode_boxes(logits: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int) -> tf.Tensor:
-    """Distributions of distances → boxes.
+def decode_boxes(raw: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int) -> tf.Tensor:
+    """A detector's output `boxes` → boxes. The number of channels says which of two codings it has.
 
-    Each side's distance from the anchor's centre is the mean of its distribution (Li et al., "Generalized
-    Focal Loss", NeurIPS 2020, equation 3), in strides.
+    4·16 channels, YOLOv8: logits of a distribution for each side. The side's distance from the anchor's
+    centre is its mean (Li et al., "Generalized Focal Loss", NeurIPS 2020, equation 3), in strides.
+    4 channels, YOLOX: dx, dy, log w and log h. The centre lies (dx, dy) from the upper left corner of the
+    anchor's cell, w and h are the sides, all in strides (Ge et al., arXiv:2107.08430, as in YOLOv3).
 
     Args:
-        logits: float32 [N, A, 64], the detector's output `boxes`.
+        raw: float32 [N, A, 64] or [N, A, 4].
         height: of the detector's input.
         width: likewise.
 
     Returns:
         float32 [N, A, 4], left, top, right, bottom in pixels of the detector's input; not cut at its border.
+
+    Raises:
+        ValueError: another number of channels.
     """
     centres, strides = anchor_points(height, width)
-    shape = tf.shape(logits)
-    distributions = tf.nn.softmax(tf.reshape(logits, [shape[0], shape[1], 4, BINS]))
+    if raw.shape[-1] == 4:
+        middles = centres + (raw[..., :2] - 0.5) * strides
+        halves = tf.exp(tf.minimum(raw[..., 2:], _LARGEST_LOGARITHM)) * strides / 2.0
+        return tf.concat([middles - halves, middles + halves], axis=-1)
+    if raw.shape[-1] != 4 * BINS:
+        raise ValueError(f"boxes expects 4 or {4 * BINS} channels; received {raw.shape[-1]}")
+    shape = tf.shape(raw)
+    distributions = tf.nn.softmax(tf.reshape(raw, [shape[0], shape[1], 4, BINS]))
     distances = tf.linalg.matvec(distributions, tf.range(BINS, dtype=tf.float32)) * strides  # [N, A, 4]
     return tf.concat([centres - distances[..., :2], centres + distances[..., 2:]], axis=-1)
 
@@ -128,7 +142,8 @@ def detect(
     """Finds objects in images of any size.
 
     Args:
-        net: a `detection.model.Detector`, or a model with the same outputs.
+        net: a `detection.model.Detector`, or a model with the same outputs; its `canvas`, if it has one, is
+            the colour around the images.
         images: float32 [N, H, W, 3], RGB in [0, 1]; H and W may be unknown until the graph runs.
         size: the longer side of what the detector sees, a multiple of 32; larger finds smaller objects.
         confidence: see `suppress`.
@@ -145,7 +160,7 @@ def detect(
         >>> found = detect(load_net("detector.keras"), images, confidence=0.4)
         >>> found.boxes[0, : found.counts[0]]
     """
-    canvas = letterbox(images, size)
+    canvas = letterbox(images, size, grey=getattr(net, "canvas", GREY))
     raw = net(canvas.images, training=False)
     shape = tf.shape(canvas.images)
     boxes = decode_boxes(raw["boxes"], shape[1], shape[2])

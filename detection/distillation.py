@@ -10,7 +10,7 @@ from tensorflow import keras
 
 from kind.detection.config import DetectionConfig
 from kind.detection.loss import TERMS, cross_entropy
-from kind.detection.model import Detector, class_layers, with_classes
+from kind.detection.model import Detector, with_classes
 from kind.detection.stage import DetectionStage, Preprocess, backbone_and_head
 from kind.errors import UserError
 
@@ -137,7 +137,7 @@ def extended(teacher: Detector, class_names: Sequence[str]) -> Detector:
     student = with_classes(teacher, class_names)
     shared = [name for name in student.class_names if name in teacher.class_names]
     to, by = (np.array([net.class_names.index(name) for name in shared], int) for net in (student, teacher))
-    for layer in class_layers(student):
+    for layer in student.class_layers:
         weights = student.get_layer(layer).get_weights()
         for new, old in zip(weights, teacher.get_layer(layer).get_weights()):  # kernel and bias
             new[..., to] = old[..., by]

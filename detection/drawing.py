@@ -1,4 +1,4 @@
-"""Boxes on pictures, to look at: what was found, and whether it is right."""
+"""Draws boxes on pictures: predictions, and whether they are correct."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def draw_verdict(
         objects: of this picture.
         predictions: already cut at some score.
         class_names: by class number.
-        iou: the overlap at which a prediction is correct.
+        iou: IoU threshold from which on a prediction is correct.
 
     Returns:
         float32 [H, W, 3] in [0, 1].

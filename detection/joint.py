@@ -7,12 +7,13 @@ from tensorflow import keras
 
 from kind.detection.canvas import filled, on_grey
 from kind.detection.model import Detector
+from kind.nn.known_layers import saved_layer
 from kind.ops.stretch import min_max_stretch
 
 NAME = "seeing_detector"
 
 
-@keras.utils.register_keras_serializable("detection")
+@saved_layer("detection", former=[("detection.joint", "PhotographOfCanvas")])
 class PhotographOfCanvas(keras.layers.Layer):
     """Canvases → what the decomposition takes: no outside, min-max stretched; float32 [N, S, S, 3]."""
 
@@ -21,7 +22,7 @@ class PhotographOfCanvas(keras.layers.Layer):
         return min_max_stretch(filled(canvases))
 
 
-@keras.utils.register_keras_serializable("detection")
+@saved_layer("detection", former=[("detection.joint", "OnGrey")])
 class OnGrey(keras.layers.Layer):
     """[images, canvases] → what the detector takes: images, and grey outside; float32 [N, S, S, 3]."""
 

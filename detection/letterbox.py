@@ -10,7 +10,7 @@ MULTIPLE = 32
 """The detector's coarsest stride: sides of its input are multiples of it."""
 
 GREY = 114.0 / 255.0
-"""The colour of the canvas where no image is, as in YOLOv8's training."""
+"""The colour of the canvas where no image is, as in YOLOv8's and YOLOX's training."""
 
 
 class Letterboxed(NamedTuple):
@@ -29,7 +29,7 @@ class Letterboxed(NamedTuple):
     width: tf.Tensor
 
 
-def letterbox(images: tf.Tensor, size: int, *, square: bool = False) -> Letterboxed:
+def letterbox(images: tf.Tensor, size: int, *, square: bool = False, grey: float = GREY) -> Letterboxed:
     """Resizes images, keeping their proportions, so that the longer side is `size`.
 
     Args:
@@ -37,6 +37,7 @@ def letterbox(images: tf.Tensor, size: int, *, square: bool = False) -> Letterbo
         size: of the longer side, in pixels; a multiple of 32.
         square: fill up to size×size, which batches of different images need; otherwise only to the
             next multiples of 32, which costs less to look at.
+        grey: the colour of the canvas, in [0, 1].
 
     Returns:
         The canvas, and what `to_canvas` and `to_image` need of it.
@@ -59,7 +60,7 @@ def letterbox(images: tf.Tensor, size: int, *, square: bool = False) -> Letterbo
     outer = tf.fill([2], size) if square else (inner + MULTIPLE - 1) // MULTIPLE * MULTIPLE
     missing = outer - inner
     padding = [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]]
-    canvas = tf.pad(resized, padding, constant_values=GREY)
+    canvas = tf.pad(resized, padding, constant_values=grey)
     sides = [size, size] if square else [None, None]
     return Letterboxed(tf.ensure_shape(canvas, [None, *sides, 3]), scale, inner[0], inner[1])
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from kind.detection.assignment import assign
 from kind.detection.decoding import anchor_points, decode_boxes
 from kind.detection.iou import complete_iou
-from kind.detection.model import BINS
+from kind.detection.yolov8 import BINS
 
 TERMS = ("loss", "box", "class", "distribution")
 BOX_WEIGHT, CLASS_WEIGHT, DISTRIBUTION_WEIGHT = 7.5, 0.5, 1.5
@@ -30,12 +30,17 @@ def detection_loss(
 ) -> dict[str, tf.Tensor]:
     """YOLOv8's loss: complete IoU, binary cross-entropy and distribution focal loss.
 
+    It trains every architecture here. YOLOX has no distributions: that term is 0. Paper (YOLOX): SimOTA
+    assigns, and objectness and classes have a cross-entropy each. Here: the same task-aligned assignment as
+    YOLOv8's (its target, an overlap, is what objectness times class comes to in YOLOX) and one cross-entropy
+    of that product, so that both architectures are compared on equal terms.
+
     All three are sums over anchors, the first and the last weighted with the anchor's target score, divided
     by max(sum of the target scores, 1). A batch without any object is finite: only its classes count.
 
     Args:
-        raw: the detector's outputs: `boxes` float32 [N, A, 64], logits, and `classes` float32 [N, A, C],
-            probabilities.
+        raw: the detector's outputs: `boxes` float32 [N, A, 64] or [N, A, 4], see `decode_boxes`, and
+            `classes` float32 [N, A, C], probabilities.
         boxes: float32 [N, G, 4], the objects, xyxy in pixels of the detector's square input; G may be 0.
         classes: int32 [N, G]; -1 where there is no object.
         size: side of the input in pixels.
@@ -52,12 +57,16 @@ def detection_loss(
     target = assign(raw["classes"], predicted, centres, boxes, classes)
     weights = tf.reduce_sum(target.scores, axis=-1)  # [N, A]
     divisor = tf.maximum(tf.reduce_sum(weights), 1.0)
-    distances = tf.concat([centres - target.boxes[..., :2], target.boxes[..., 2:] - centres], -1) / strides
     terms = {
         "box": weights * (1.0 - complete_iou(target.boxes, predicted)),
         "class": cross_entropy(target.scores, raw["classes"]),
-        "distribution": weights * distribution_focal_loss(distances, raw["boxes"]),
     }
+    if raw["boxes"].shape[-1] == 4 * BINS:
+        distances = [centres - target.boxes[..., :2], target.boxes[..., 2:] - centres]
+        distances = tf.concat(distances, axis=-1) / strides
+        terms["distribution"] = weights * distribution_focal_loss(distances, raw["boxes"])
+    else:
+        terms["distribution"] = tf.zeros_like(weights)
     terms = {name: tf.reduce_sum(term) / divisor for name, term in terms.items()}
     total = (
         box_weight * terms["box"]

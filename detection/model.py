@@ -1,26 +1,19 @@
-"""The detector: KerasCV's YOLOV8Detector with the proportions of the published YOLOv8 networks."""
+"""The detectors: one interface, and for each architecture its graph on a KerasCV backbone and its sizes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from tensorflow import keras
 
-from kind.detection.keras_cv_parts import (
-    YOLOV8Backbone,
-    YOLOV8Detector,
-    YOLOV8LabelEncoder,
-    apply_conv_bn,
-    apply_csp_block,
-)
-
-STRIDES = (8, 16, 32)
-"""Pixels between the anchors of the three levels."""
-
-BINS = 16
-"""A box side is a distribution over the distances 0, 1, … 15 strides."""
+from kind.detection import yolov8, yolox
+from kind.detection.darknet import CSPDarkNet, saved_darknet
+from kind.detection.keras_cv_files import CHANNELS, DEPTH, saved_yolov8_backbone
+from kind.detection.keras_cv_parts import Task, YOLOV8Backbone, YOLOV8Detector, YOLOV8LabelEncoder
+from kind.detection.letterbox import GREY
+from kind.nn.file_schema import label, real, several, whole
+from kind.nn.known_layers import saved_layer
 
 BOX_FORMAT = "xyxy"
 """Left, top, right, bottom in pixels, everywhere in this repository."""
@@ -28,53 +21,29 @@ BOX_FORMAT = "xyxy"
 PUBLISHED_INPUT_SIZE = 640
 """Longer side, in pixels, of what YOLOv8 was trained on."""
 
-_LEVELS = ("P3", "P4", "P5")
 
-# Before training a score says: five boxes of any class in an image of 640 by 640.
-_PRIOR_BOXES, _PRIOR_SIDE = 5.0, 640.0
-_KERNEL_DEVIATION = 0.01
-
-
-class Proportions(NamedTuple):
-    """What tells one size of the detector from another.
-
-    Attributes:
-        channels: of the backbone's four stacks, at strides 4, 8, 16 and 32.
-        depths: bottlenecks in the block of each stack.
-        fpn_depth: bottlenecks in each of the four blocks of the feature pyramid.
-    """
-
-    channels: tuple[int, ...]
-    depths: tuple[int, ...]
-    fpn_depth: int
-
-
-SIZES = {
-    "n": Proportions((32, 64, 128, 256), (1, 2, 2, 1), 1),
-    "s": Proportions((64, 128, 256, 512), (1, 2, 2, 1), 1),
-    "m": Proportions((96, 192, 384, 576), (2, 4, 4, 2), 2),
-    "l": Proportions((128, 256, 512, 512), (3, 6, 6, 3), 3),
-    "x": Proportions((160, 320, 640, 640), (3, 6, 6, 3), 3),
-}
-"""The published sizes."""
-
-
-@keras.utils.register_keras_serializable("detection")
-class Detector(YOLOV8Detector):
-    """A `YOLOV8Detector` whose graph is that of YOLOv8 at every size and class count.
-
-    KerasCV: the pyramid's two downsampling blocks always have two bottlenecks. Here: `fpn_depth`, as in
-    YOLOv8; two would leave dead convolutions in sizes n and s and have no room for l and x.
-    KerasCV: a class branch is as wide as there are classes, or as P3. Here: its width is an argument, so that
-    a detector for other classes keeps everything before its last layer.
-    KerasCV: the last layers start at any score. Here: at a rare object's, with kernels near zero (Lin et al.,
-    "Focal Loss", ICCV 2017, section 4.1), without which the first epochs only unlearn.
+class Detector(Task):
+    """What all detectors have in common: a KerasCV backbone, a pyramid, heads, and a card that describes it.
 
     Input: float32 [N, H, W, 3], RGB in [0, 1], H and W multiples of 32. Output: `boxes` float32
-    [N, A, 64], logits of the distributions of the distances left, top, right, bottom in strides, and
-    `classes` float32 [N, A, C], probabilities; A = H·W·21/1024 anchors, row by row, stride 8 first.
-    `detection.decoding` makes boxes of them.
+    [N, A, 64] or [N, A, 4], see `detection.decoding`, which makes boxes of them, and `classes` float32
+    [N, A, C], probabilities; A = H·W·21/1024 anchors, row by row, stride 8 first.
+
+    Attributes:
+        architecture: its name in `ARCHITECTURES`.
+        title: as its authors write it.
+        head_inputs: names of the layers that read the pyramid's features at strides 8, 16 and 32.
+        class_layers: names of the layers whose size depends on the number of classes.
+        backbone: names its features at strides 2 to 32 in `pyramid_level_inputs`.
+        class_names: by class number.
+        num_classes: how many.
+        input_size: see `__init__`; also `canvas`, `fpn_depth` and `class_channels`.
     """
+
+    architecture: ClassVar[str]
+    title: ClassVar[str]
+    head_inputs: ClassVar[tuple[str, ...]]
+    class_layers: ClassVar[tuple[str, ...]]
 
     def __init__(
         self,
@@ -83,31 +52,44 @@ class Detector(YOLOV8Detector):
         fpn_depth: int,
         class_channels: int,
         input_size: int = PUBLISHED_INPUT_SIZE,
+        canvas: float = GREY,
         **kwargs,
     ) -> None:
         """Builds the graph; `build_detector` is shorter.
 
         Args:
-            backbone: a `YOLOV8Backbone`.
+            backbone: of the architecture, see `ARCHITECTURES`.
             class_names: one for each class, in the order of the class numbers.
             fpn_depth: bottlenecks in each block of the feature pyramid.
             class_channels: width of the hidden layers before the class scores.
             input_size: longer side, in pixels, of the images that it was trained on and finds objects in by
                 default; the graph takes any.
+            canvas: the grey in [0, 1] that fills the input where no image is, as in its training.
             kwargs: of `keras.Model`, such as `name`.
         """
-        features = [backbone.get_layer(backbone.pyramid_level_inputs[level]).output for level in _LEVELS]
-        outputs = _head(_pyramid(features, fpn_depth), len(class_names), class_channels)
-        # Not KerasCV's own constructor, which would build its own pyramid and head.
-        super(YOLOV8Detector, self).__init__(inputs=backbone.input, outputs=outputs, **kwargs)
+        levels = backbone.pyramid_level_inputs
+        features = [backbone.get_layer(levels[level]).output for level in ("P3", "P4", "P5")]
+        outputs = self.graph(backbone, features, len(class_names), fpn_depth, class_channels)
+        # Not the next class's constructor: KerasCV's would build its own pyramid and head.
+        Task.__init__(self, inputs=backbone.input, outputs=outputs, **kwargs)
         self.backbone = backbone
         self.class_names = tuple(class_names)
         self.num_classes = len(self.class_names)
         self.fpn_depth = fpn_depth
         self.class_channels = class_channels
         self.input_size = input_size
+        self.canvas = canvas
         self.bounding_box_format = BOX_FORMAT
-        self.label_encoder = YOLOV8LabelEncoder(num_classes=self.num_classes)
+
+    @staticmethod
+    def graph(backbone: keras.Model, features: list, classes: int, fpn_depth: int, width: int) -> dict:
+        """Pyramid and heads on the backbone's features: the outputs `boxes` and `classes`."""
+        raise NotImplementedError
+
+    @property
+    def pyramid_features(self) -> list:
+        """Keras tensors of what the heads read, at strides 8, 16 and 32."""
+        return [self.get_layer(name).input for name in self.head_inputs]
 
     def decode_predictions(self, pred, images):
         """Not KerasCV's decoding, which needs a fixed image size and merges the boxes of all classes.
@@ -130,6 +112,7 @@ class Detector(YOLOV8Detector):
             "fpn_depth": self.fpn_depth,
             "class_channels": self.class_channels,
             "input_size": self.input_size,
+            "canvas": self.canvas,
         }
 
     @classmethod
@@ -137,6 +120,114 @@ class Detector(YOLOV8Detector):
         """The detector of a saved config, with new weights."""
         backbone = keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
+
+
+_SETTINGS = {
+    "class_names": several(label, 1, 1024),
+    "fpn_depth": DEPTH,
+    "class_channels": CHANNELS,
+    "input_size": whole(1, 1 << 16),
+    "canvas": real,
+}
+"""What a file may say of a detector besides its backbone: names, and numbers that any detector may have."""
+
+# Files of detectors that were trained when there was one architecture name it so.
+_FORMER = [("kind.detection.model", "Detector"), ("detection.model", "Detector")]
+
+
+@saved_layer("detection", former=_FORMER, backbone=saved_yolov8_backbone, **_SETTINGS)
+class YoloV8(Detector, YOLOV8Detector):
+    """A `YOLOV8Detector` whose graph is that of YOLOv8 at every size and class count.
+
+    KerasCV: the pyramid's two downsampling blocks always have two bottlenecks. Here: `fpn_depth`, as in
+    YOLOv8; two would leave dead convolutions in sizes n and s and have no room for l and x.
+    KerasCV: a class branch is as wide as there are classes, or as P3. Here: its width is an argument, so that
+    a detector for other classes keeps everything before its last layer.
+    KerasCV: the last layers start at any score. Here: at a rare object's, with kernels near zero (Lin et al.,
+    "Focal Loss", ICCV 2017, section 4.1), without which the first epochs only unlearn.
+
+    `boxes` are float32 [N, A, 64], logits of the distributions of the distances left, top, right, bottom.
+    """
+
+    architecture, title = "yolov8", "YOLOv8"
+    head_inputs = yolov8.HEAD_INPUTS
+    class_layers = yolov8.CLASS_LAYERS
+
+    def __init__(self, *args, **kwargs) -> None:
+        """As of `Detector`; the backbone is a `YOLOV8Backbone`."""
+        super().__init__(*args, **kwargs)
+        self.label_encoder = YOLOV8LabelEncoder(num_classes=self.num_classes)
+
+    @staticmethod
+    def graph(backbone, features, classes, fpn_depth, width):
+        """See `detection.yolov8`."""
+        return yolov8.heads(yolov8.pyramid(features, fpn_depth), classes, width)
+
+
+@saved_layer("detection", backbone=saved_darknet, **_SETTINGS)
+class YoloX(Detector):
+    """YOLOX (Ge et al., arXiv:2107.08430) at every size, on KerasCV's CSPDarkNet; nano is depthwise.
+
+    The published networks take BGR from 0 to 255; here that is part of the first kernel. `boxes` are float32
+    [N, A, 4], regressions of centre and size; `classes` are objectness times class probability.
+    """
+
+    architecture, title = "yolox", "YOLOX"
+    head_inputs = yolox.HEAD_INPUTS
+    class_layers = yolox.CLASS_LAYERS
+
+    @staticmethod
+    def graph(backbone, features, classes, fpn_depth, width):
+        """See `detection.yolox`."""
+        depthwise = backbone.use_depthwise
+        features = yolox.pyramid(features, fpn_depth, depthwise=depthwise)
+        return yolox.heads(features, classes, width, depthwise=depthwise)
+
+
+class Proportions(NamedTuple):
+    """What tells one size of a detector from another.
+
+    Attributes:
+        channels: of the backbone's four stacks, at strides 4, 8, 16 and 32; even.
+        depths: bottlenecks in the block of each stack.
+        fpn_depth: bottlenecks in each of the four blocks of the feature pyramid.
+        architecture: of `ARCHITECTURES`.
+        depthwise: of yolox: 3×3 convolutions are depthwise ones.
+        input_size: see `Detector`.
+    """
+
+    channels: tuple[int, ...]
+    depths: tuple[int, ...]
+    fpn_depth: int
+    architecture: str = YoloV8.architecture
+    depthwise: bool = False
+    input_size: int = PUBLISHED_INPUT_SIZE
+
+
+def _yolox(width: int, depth: int, depthwise: bool = False, input_size: int = 640) -> Proportions:
+    """YOLOX's sizes multiply widths and depths of one network."""
+    channels = (width, 2 * width, 4 * width, 8 * width)
+    depths = (depth, 3 * depth, 3 * depth, depth)
+    return Proportions(channels, depths, depth, YoloX.architecture, depthwise, input_size)
+
+
+ARCHITECTURES = {net.architecture: net for net in (YoloV8, YoloX)}
+"""The architectures by name."""
+
+SIZES = {
+    "n": Proportions((32, 64, 128, 256), (1, 2, 2, 1), 1),
+    "s": Proportions((64, 128, 256, 512), (1, 2, 2, 1), 1),
+    "m": Proportions((96, 192, 384, 576), (2, 4, 4, 2), 2),
+    "l": Proportions((128, 256, 512, 512), (3, 6, 6, 3), 3),
+    "x": Proportions((160, 320, 640, 640), (3, 6, 6, 3), 3),
+    "yolox-nano": _yolox(32, 1, depthwise=True, input_size=416),
+    "yolox-tiny": _yolox(48, 1, input_size=416),
+    "yolox-s": _yolox(64, 1),
+    "yolox-m": _yolox(96, 2),
+    "yolox-l": _yolox(128, 3),
+    "yolox-x": _yolox(160, 4),
+}
+"""The published sizes; one letter: YOLOv8's."""
 
 
 def build_detector(
@@ -149,16 +240,16 @@ def build_detector(
     """Builds a detector with new weights.
 
     Args:
-        proportions: a size's letter, see `SIZES`, or proportions of one's own; channels are even.
+        proportions: a published size, see `SIZES`, or proportions of one's own; channels are even.
         class_names: at least one; class c is called `class_names[c]`.
-        class_channels: see `Detector`; YOLOv8's choice by default.
+        class_channels: see `Detector`; the published choice by default.
         name: of the model.
 
     Returns:
         The detector, float32 [N, H, W, 3] in [0, 1] → raw outputs, see `Detector`.
 
     Raises:
-        ValueError: an unknown letter, or no class.
+        ValueError: an unknown size or architecture, or no class.
 
     Example:
         >>> net = build_detector("n", ["face"])
@@ -169,26 +260,53 @@ def build_detector(
         if proportions not in SIZES:
             raise ValueError(f"a detector's size expects one of {', '.join(SIZES)}; received {proportions!r}")
         proportions = SIZES[proportions]
+    if proportions.architecture not in ARCHITECTURES:
+        raise ValueError(
+            f"a detector's architecture expects one of {', '.join(ARCHITECTURES)}; received "
+            f"{proportions.architecture!r}"
+        )
     if not class_names:
         raise ValueError("a detector expects at least one class name; received none")
-    backbone = YOLOV8Backbone(
-        stackwise_channels=list(proportions.channels),
-        stackwise_depth=list(proportions.depths),
-        include_rescaling=False,
+    kind = ARCHITECTURES[proportions.architecture]
+    settings = {
+        "stackwise_channels": list(proportions.channels),
+        "stackwise_depth": list(proportions.depths),
+        "include_rescaling": False,
+    }
+    width = proportions.channels[1]
+    if kind is YoloX:
+        backbone = CSPDarkNet(**settings, use_depthwise=proportions.depthwise)
+    else:
+        backbone = YOLOV8Backbone(**settings)
+        width = max(width, min(len(class_names), 100))
+    return kind(
+        backbone,
+        class_names,
+        proportions.fpn_depth,
+        class_channels or width,
+        proportions.input_size,
+        name=name,
     )
-    width = class_channels or max(proportions.channels[1], min(len(class_names), 100))
-    return Detector(backbone, class_names, proportions.fpn_depth, width, name=name)
 
 
 def proportions_of(net: Detector) -> Proportions:
     """The proportions that `build_detector` was given."""
     backbone = net.backbone
-    return Proportions(tuple(backbone.stackwise_channels), tuple(backbone.stackwise_depth), net.fpn_depth)
+    return Proportions(
+        tuple(backbone.stackwise_channels),
+        tuple(backbone.stackwise_depth),
+        net.fpn_depth,
+        net.architecture,
+        getattr(backbone, "use_depthwise", False),
+        net.input_size,
+    )
 
 
 def size_name(proportions: Proportions) -> str:
-    """The letter of a published size, or "of its own size"."""
-    return next((letter for letter, size in SIZES.items() if size == proportions), "of its own size")
+    """Architecture and published size, such as "YOLOv8 n" or "YOLOX nano"; or "YOLOv8 of its own size"."""
+    same = (name for name, size in SIZES.items() if size[:5] == proportions[:5])
+    name = next(same, "of its own size").removeprefix(f"{proportions.architecture}-")
+    return f"{ARCHITECTURES[proportions.architecture].title} {name}"
 
 
 def with_classes(net: Detector, class_names: Sequence[str]) -> Detector:
@@ -202,14 +320,36 @@ def with_classes(net: Detector, class_names: Sequence[str]) -> Detector:
         A detector with the same proportions, whose last class layers are new.
     """
     other = build_detector(proportions_of(net), class_names, class_channels=net.class_channels, name=net.name)
-    other.input_size = net.input_size
-    copy_weights(net, other, but=class_layers(other))
+    other.canvas = net.canvas
+    copy_weights(net, other, but=other.class_layers)
     return other
 
 
-def class_layers(net: keras.Model) -> tuple[str, ...]:
-    """The names of the three layers whose size depends on the number of classes."""
-    return tuple(layer.name for layer in net.layers if layer.name.endswith("_class_3_conv"))
+def feature_network(net: Detector) -> keras.Model:
+    """A frozen copy of a detector's backbone that gives its features, for perceptual losses.
+
+    All normalisations use their stored statistics, also when it is called with `training=True`; gradients
+    reach the image, and no weight is trainable.
+
+    Args:
+        net: a detector of any architecture; stays as it is.
+
+    Returns:
+        A model float32 [N, H, W, 3], RGB in [0, 1], sides multiples of 32 → a list of five feature maps
+        [N, h, w, C]: of YOLOX at strides 2, 4, 8, 16 and 32, of YOLOv8 at 4, 4, 8, 16 and 32 (KerasCV's P1 is
+        the end of the stem).
+
+    Example:
+        >>> features = feature_network(load_detector())
+        >>> terms = [tf.reduce_mean(abs(a - b)) for a, b in zip(features(dark), features(bright))]
+    """
+    backbone = type(net.backbone).from_config(net.backbone.get_config())
+    backbone.set_weights(net.backbone.get_weights())
+    names = backbone.pyramid_level_inputs
+    features = [backbone.get_layer(names[f"P{level}"]).output for level in range(1, 6)]
+    frozen = keras.Model(backbone.input, features, name="detector_features")
+    frozen.trainable = False
+    return frozen
 
 
 def copy_weights(source: keras.Model, target: keras.Model, but: Sequence[str] = ()) -> None:
@@ -226,57 +366,3 @@ def copy_weights(source: keras.Model, target: keras.Model, but: Sequence[str] = 
     for layer in target.layers:
         if layer.weights and layer.name not in but:
             layer.set_weights(source.get_layer(layer.name).get_weights())
-
-
-def _pyramid(features, depth: int):
-    """YOLOv8's path aggregation: down from P5 to P3, and up again; same shapes as `features`."""
-    p3, p4, p5 = features
-
-    def block(inputs, like, name):
-        joined = keras.layers.Concatenate(name=f"{name}_join")(inputs)
-        return apply_csp_block(joined, channels=like.shape[-1], depth=depth, shortcut=False, name=name)
-
-    def double(values, name):
-        return keras.layers.UpSampling2D(2, name=f"{name}_up")(values)
-
-    def halve(values, name):
-        return apply_conv_bn(values, values.shape[-1], kernel_size=3, strides=2, name=name)
-
-    # The names are KerasCV's, so that its weights fit.
-    p4p5 = block([double(p5, "pa_fpn_p5"), p4], p4, "pa_fpn_p4p5")
-    p3p4p5 = block([double(p4p5, "pa_fpn_p4p5"), p3], p3, "pa_fpn_p3p4p5")
-    down_1 = halve(p3p4p5, "pa_fpn_p3p4p5_downsample1")
-    middle = block([down_1, p4p5], p4, "pa_fpn_p3p4p5_downsample1_block")
-    down_2 = halve(middle, "pa_fpn_p3p4p5_downsample2")
-    return [p3p4p5, middle, block([down_2, p5], p5, "pa_fpn_p3p4p5_downsample2_block")]
-
-
-def _head(pyramid, classes: int, class_channels: int) -> dict:
-    """Two branches a level, each of two convolutions and a 1×1 convolution."""
-    box_channels = max(4 * BINS, pyramid[0].shape[-1] // 4)
-    boxes, scores = [], []
-    for number, (values, stride) in enumerate(zip(pyramid, STRIDES), start=1):
-        prior = math.log(_PRIOR_BOXES / classes / (_PRIOR_SIDE / stride) ** 2)
-        name = f"yolo_v8_head_{number}"
-        boxes.append(_branch(values, box_channels, 4 * BINS, 1.0, f"{name}_box"))
-        scores.append(_branch(values, class_channels, classes, prior, f"{name}_class"))
-    logits = keras.layers.Concatenate(axis=1, name="class_logits")(scores)  # [N, A, C]
-    # KerasCV's loss finds the two outputs by the names "box" and "class".
-    return {
-        "boxes": keras.layers.Concatenate(axis=1, name="box", dtype="float32")(boxes),  # [N, A, 64]
-        "classes": keras.layers.Activation("sigmoid", name="class", dtype="float32")(logits),
-    }
-
-
-def _branch(values, width: int, filters: int, bias: float, name: str):
-    """One branch of one level: [N, H, W, C] → [N, H·W, filters]."""
-    hidden = apply_conv_bn(values, width, kernel_size=3, name=f"{name}_1")
-    hidden = apply_conv_bn(hidden, width, kernel_size=3, name=f"{name}_2")
-    output = keras.layers.Conv2D(
-        filters,
-        1,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=_KERNEL_DEVIATION),
-        bias_initializer=keras.initializers.Constant(bias),
-        name=f"{name}_3_conv",
-    )(hidden)
-    return keras.layers.Reshape((-1, filters), name=f"{name}_rows")(output)

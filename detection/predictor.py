@@ -38,7 +38,7 @@ class Thresholds:
     def __post_init__(self) -> None:
         """Refuses what is out of range, in the words of the command line."""
         if self.size is not None and (self.size < MULTIPLE or self.size % MULTIPLE):
-            raise UserError(f"--size expects a multiple of {MULTIPLE}, received {self.size}")
+            raise UserError(f"a detector's image size expects a multiple of {MULTIPLE}, received {self.size}")
         for name in ("confidence", "iou"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"--{name} expects a number from 0 to 1, received {getattr(self, name)}")
@@ -92,7 +92,8 @@ def load_detector(path: str | Path | None = None) -> Detector:
     """Reads a detector.
 
     Args:
-        path: a `.keras` file, or the run folder of a training; None takes the detector that ships.
+        path: a `.keras` file, the run folder of a training, the name of a KerasCV `YOLOV8Detector` preset,
+            which is downloaded once, or a folder in which KerasCV saved one; None: the detector that ships.
 
     Returns:
         The detector; `class_names` says what it knows.
@@ -105,7 +106,15 @@ def load_detector(path: str | Path | None = None) -> Detector:
             "no detector ships with this installation: give --detector FILE (docs/detecting.md says where "
             "from)"
         )
+    if path is not None and not Path(path).is_file():
+        from kind.detection.published import detector_from_preset, detector_from_saved_preset, is_preset
+
+        if is_preset(path):
+            make = detector_from_saved_preset if Path(path).is_dir() else detector_from_preset
+            return make(str(path))
     file = SHIPPED_DETECTOR if path is None else best_weights(path)
+    import kind.detection.joint  # noqa: F401  (a joint run's network is named, not refused for its layers)
+
     net = load_net(file)
     if not isinstance(net, Detector):
         raise UserError(f"{file}: holds the network {net.name!r}; expected a detector")

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from tensorflow import keras
 
+from kind.checkpoints.onnx_graph import read_onnx
 from kind.checkpoints.pytorch import read_checkpoint
-from kind.data.annotations.class_names import PASCAL_VOC
+from kind.data.annotations.class_names import COCO, PASCAL_VOC
+from kind.data.samples import builtin_samples
+from kind.detection import yolox_checkpoint
 from kind.detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
+from kind.detection.letterbox import letterbox
 from kind.detection.model import (
     BOX_FORMAT,
     SIZES,
     Detector,
     Proportions,
+    YoloX,
     build_detector,
     copy_weights,
     with_classes,
 )
+from kind.detection.normalisation import measure_statistics
 from kind.detection.yolov8_checkpoint import architecture_of, load_yolov8
 from kind.errors import UserError
+from kind.nn.file_schema import Refused
+from kind.nn.saving import net_of_parts
 
 _LONGEST_REASON = 150
+_PRESET_CONFIG, _PRESET_WEIGHTS = "config.json", "model.weights.h5"
+_LARGEST_CONFIG, _LARGEST_NUMBER = 1 << 20, 2048
+_LARGEST_WEIGHTS = 1 << 30  # bytes; YOLOv8 x has 273 MB
+_MEASURED_SIZES = (320, 416, 608)
 
 
 def detector_from_yolov8(path: str | Path, class_names: Sequence[str] | None = None) -> Detector:
@@ -46,6 +59,43 @@ def detector_from_yolov8(path: str | Path, class_names: Sequence[str] | None = N
         class_channels=architecture.class_channels,
     )
     load_yolov8(net, checkpoint)
+    return with_classes(net, class_names) if class_names else net
+
+
+def detector_from_yolox(path: str | Path, class_names: Sequence[str] | None = None) -> Detector:
+    """Converts a YOLOX detector of any size; the outputs are those of the original network.
+
+    The file's normalisations are folded into its convolutions. So that training may go on, their statistics
+    are measured on the built-in photographs, which leaves the outputs as they are.
+
+    Args:
+        path: an ONNX file as its authors publish it; read without the onnx package, and nothing in it runs.
+        class_names: of a detector for other classes: all but the last class layers come from the file.
+
+    Returns:
+        The detector; its input is RGB in [0, 1], the file's BGR from 0 to 255. With 80 classes they have
+        COCO's names, otherwise numbers, unless names are given.
+
+    Raises:
+        UserError: when the file is missing, damaged, or not a YOLOX detector's.
+    """
+    graph = read_onnx(path)
+    found = yolox_checkpoint.architecture_of(graph)
+    names = COCO if found.classes == len(COCO) else [f"class {number}" for number in range(found.classes)]
+    proportions = Proportions(
+        tuple(found.width * factor for factor in (1, 2, 4, 8)),
+        tuple(found.depth * factor for factor in (1, 3, 3, 1)),
+        found.depth,
+        YoloX.architecture,
+        found.depthwise,
+    )
+    published = (size for size in SIZES.values() if size[:5] == proportions[:5])
+    net = build_detector(next(published, proportions), names, class_channels=found.class_channels)
+    yolox_checkpoint.load_yolox(net, graph)
+    photographs = [sample.high[None].astype("float32") / 255 for sample in builtin_samples()]
+    measure_statistics(
+        net, [letterbox(image, size).images for image in photographs for size in _MEASURED_SIZES]
+    )
     return with_classes(net, class_names) if class_names else net
 
 
@@ -77,15 +127,71 @@ def detector_from_preset(preset: str, class_names: Sequence[str] | None = None) 
     raise UserError(f"{ascii(preset)}: no such KerasCV preset; expected one of {names}")
 
 
+def is_preset(path: str | Path) -> bool:
+    """Whether `load_detector` shall take a preset: by the name of one, or a folder of one that was saved."""
+    name = str(path)
+    known = name in YOLOV8Detector.presets and name not in YOLOV8Detector.backbone_presets
+    return (known and not Path(path).exists()) or all(
+        (Path(path) / file).is_file() for file in (_PRESET_CONFIG, _PRESET_WEIGHTS)
+    )
+
+
+def detector_from_saved_preset(folder: str | Path) -> Detector:
+    """Makes a detector of a preset that KerasCV has saved in a folder: `config.json`, `model.weights.h5`.
+
+    KerasCV does not see the folder: the network is built like that of a `.keras` file, of known parts only.
+
+    Args:
+        folder: holds a `YOLOV8Detector`.
+
+    Returns:
+        The detector; its input is [0, 1], where the preset's own may be [0, 255].
+
+    Raises:
+        UserError: when the folder holds something else, or is damaged.
+    """
+    folder = Path(folder)
+    file = folder / _PRESET_CONFIG
+    try:
+        if file.stat().st_size > _LARGEST_CONFIG:
+            raise ValueError(f"it is larger than {_LARGEST_CONFIG >> 20} MiB")
+        config = json.loads(file.read_text(encoding="utf-8"))
+        settings, name = config["config"], config["class_name"]
+        backbone, weights = settings["backbone"], config.get("weights")
+        numbers = [*backbone["config"]["stackwise_channels"], *backbone["config"]["stackwise_depth"]]
+        numbers += [settings["fpn_depth"], settings["num_classes"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{file}: not a YOLOV8Detector preset: {_reason(error)}") from error
+    kinds = (name, backbone["class_name"], weights)
+    if kinds != ("YOLOV8Detector", "YOLOV8Backbone", _PRESET_WEIGHTS):
+        raise UserError(f"{file}: expected a YOLOV8Detector with weights; it describes {ascii(kinds)}")
+    if not all(type(number) is int and 0 < number <= _LARGEST_NUMBER for number in numbers):
+        raise UserError(f"{file}: its channels, depths and classes expect whole numbers to {_LARGEST_NUMBER}")
+    try:
+        if (folder / weights).stat().st_size > _LARGEST_WEIGHTS:
+            raise ValueError(f"its {weights} is larger than {_LARGEST_WEIGHTS >> 20} MiB")
+        del config["weights"]
+        return _converted(net_of_parts(config, (folder / weights).read_bytes()))
+    except Refused as refused:
+        raise UserError(
+            f"{file}: refused, because it asks for {refused}; only known layers are loaded"
+        ) from None
+    except Exception as error:  # Keras raises anything from TypeError to InvalidArgumentError on odd settings
+        raise UserError(f"{folder}: cannot be loaded as a preset: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:_LONGEST_REASON]
+
+
 def _downloaded(preset: str, kind: type, **settings: object) -> keras.Model:
     """KerasCV's own model of a preset."""
     try:
         return kind.from_preset(preset, **settings)
     except Exception as error:  # whatever the network, the download or a half-downloaded file lead to
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"{preset}: this preset cannot be downloaded: check the network, or copy Kaggle's cache from a "
-            f"machine that has one ({reason[:_LONGEST_REASON]})"
+            f"machine that has one ({_reason(error)})"
         ) from error
 
 

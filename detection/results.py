@@ -1,22 +1,18 @@
-"""What was found, as files for other programs: COCO's JSON and CSV."""
+"""Writes predictions as files for other programs: COCO's JSON and CSV."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kind.files import atomic_write
 from kind.metrics.boxes import Predictions
+from kind.reports.writing import write_csv, write_json
 
 RESULTS_FILE, IMAGES_FILE, TABLE_FILE = "detections.json", "images.json", "detections.csv"
 
 _FIRST_CATEGORY = 1
 _PIXEL_DIGITS, _SCORE_DIGITS = 2, 5  # what COCO recommends: files stay small
-# File names on disk are bytes, and not always text.
-_TEXT = {"encoding": "utf-8", "errors": "backslashreplace"}
 
 
 class Searched(NamedTuple):
@@ -44,21 +40,14 @@ def write_results(folder: Path, searched: Sequence[Searched], class_names: Seque
         The files.
 
     Raises:
-        OSError: when they cannot be written.
+        UserError: when one cannot be written.
     """
     files = [folder / name for name in (RESULTS_FILE, IMAGES_FILE, TABLE_FILE)]
-    _write_json(
-        files[0], [record for number, entry in _numbered(searched) for record in _records(number, entry)]
-    )
-    _write_json(files[1], _data_set(searched, class_names))
-    with atomic_write(files[2]) as temporary, temporary.open("w", newline="", **_TEXT) as file:
-        writer = csv.writer(file)
-        writer.writerow(["image", "class", "score", "left", "top", "right", "bottom"])
-        for entry in searched:
-            for box, score, label in zip(*entry.found):
-                corners = [round(float(corner), _PIXEL_DIGITS) for corner in box]
-                score = round(float(score), _SCORE_DIGITS)
-                writer.writerow([str(entry.path), class_names[label], score, *corners])
+    records = [record for number, entry in _numbered(searched) for record in _records(number, entry)]
+    for path, content in zip(files, (records, _data_set(searched, class_names))):
+        write_json(path, content, indent=None, ascii_only=True)
+    head = ["image", "class", "score", "left", "top", "right", "bottom"]
+    write_csv(files[2], head, (line for entry in searched for line in _lines(entry, class_names)))
     return files
 
 
@@ -81,6 +70,13 @@ def _records(number: int, entry: Searched) -> list[dict[str, Any]]:
     ]
 
 
+def _lines(entry: Searched, class_names: Sequence[str]) -> Iterator[list[Any]]:
+    """One image's boxes as lines of the table."""
+    for box, score, label in zip(*entry.found):
+        corners = [round(float(corner), _PIXEL_DIGITS) for corner in box]
+        yield [str(entry.path), class_names[label], round(float(score), _SCORE_DIGITS), *corners]
+
+
 def _data_set(searched: Sequence[Searched], class_names: Sequence[str]) -> dict[str, list]:
     return {
         "info": {},
@@ -93,8 +89,3 @@ def _data_set(searched: Sequence[Searched], class_names: Sequence[str]) -> dict[
         ],
         "annotations": [],
     }
-
-
-def _write_json(path: Path, content: object) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(content) + "\n", **_TEXT)

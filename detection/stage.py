@@ -32,7 +32,7 @@ Preprocess = Callable[[tf.Tensor], tf.Tensor]
 class DetectionStage(Stage):
     """Learns from batches `{image, boxes, classes}`; the best net has the highest validation mAP50."""
 
-    terms = TERMS
+    loss_names = TERMS
     monitor = "val_map_50"
     higher_is_better = True
     config: DetectionConfig
@@ -181,10 +181,7 @@ def backbone_and_head(detector: keras.Model) -> tuple[keras.Model, keras.Model]:
     """
     names = detector.backbone.pyramid_level_inputs
     features = [detector.get_layer(names[f"P{level}"]).output for level in (3, 4, 5)]
-    # Each head begins by padding the pyramid's features.
-    pyramid = {
-        f"p{level}": detector.get_layer(f"yolo_v8_head_{level - 2}_box_1_pad").input for level in (3, 4, 5)
-    }
+    pyramid = dict(zip(("p3", "p4", "p5"), detector.pyramid_features))
     lower = keras.Model(detector.input, features, name="lower_half")
     return lower, keras.Model(features, {**detector.output, **pyramid}, name="upper_half")
 

@@ -1,5 +1,7 @@
 """The one kind of error that a command turns into a single line and exit code 2."""
 
+from collections.abc import Sequence
+
 
 class UserError(ValueError):
     """A mistake that only the user can mend.
@@ -7,3 +9,9 @@ class UserError(ValueError):
     The message is one line that says what was expected, what came, and what to do next. Commands
     print it to stderr without a traceback; everything else that is raised is a bug and keeps its own.
     """
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names for a message, such as "a, b, c and 4 more"; at most `most` of them are written out."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

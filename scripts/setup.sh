@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds .venv from requirement files, pinned by constraints.txt:  scripts/setup.sh requirements.txt ...
+# Builds .venv from lock files, whose hashes every downloaded file must have:  scripts/setup.sh locks/run.txt ...
 # PYTHON names the interpreter. Without it one is looked for, and where there is none, uv fetches one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0
-pip_pin=pip==26.0.1
+export PIP_REQUIRE_HASHES=1
 
 say() { echo "setup: $*" >&2; }
 stop() { say "$*" && exit 2; }
@@ -29,7 +29,7 @@ fetch_python() { # sets python
     if ! uv --version; then
         uv=$scratch/bin/uv
         for any in python3 python; do
-            if "$any" -m pip install --target "$scratch" uv; then break; fi
+            if "$any" -m pip install --target "$scratch" --requirement=locks/uv.txt; then break; fi
         done
     fi
     UV_PYTHON_INSTALL_DIR=$PWD/.python-toolchain UV_PYTHON_INSTALL_BIN=0 "$uv" python install 3.11
@@ -56,8 +56,8 @@ install_pip() {
     packages=$(.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')
     .venv/bin/python -m pip --version >/dev/null 2>&1 ||
         .venv/bin/python -m ensurepip >/dev/null 2>&1 ||
-        "$python" -m pip install -qq --target "$packages" pip # Debian: ensurepip is a package of its own
-    .venv/bin/python -m pip install -qq "$pip_pin"
+        "$python" -m pip install -qq --target "$packages" --requirement=locks/tools.txt # Debian has no ensurepip
+    .venv/bin/python -m pip install -qq --requirement=locks/tools.txt
 }
 
 # The server's page is tested in a real browser. A container's root may fetch one; nobody is asked for a password.
@@ -91,9 +91,10 @@ rm -f .venv/*.stamp
 say "installing the pinned packages into .venv (about 2 GB; minutes the first time)"
 fits .venv/bin/python || "$python" -m venv --without-pip .venv
 install_pip
-.venv/bin/python -m pip install -qq --constraint constraints.txt "${@/#/--requirement=}"
-.venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
-if [[ " $* " == *" requirements-test.txt "* ]]; then
+# What comes as source is built by the setuptools of locks/tools.txt: an isolated build would fetch another, unchecked.
+.venv/bin/python -m pip install -qq --no-build-isolation "${@/#/--requirement=}"
+PIP_REQUIRE_HASHES=0 .venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
+if [[ " $* " == *" locks/test.txt "* ]]; then
     fetch_browser >/dev/null 2>&1 || say "no chromium and chromedriver: the page's tests will be skipped"
 fi
 rm .venv/unfinished

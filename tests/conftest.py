@@ -60,3 +60,27 @@ def bright_networks(tmp_path_factory):
     for stage, net in nets.items():
         save_net(net, folder / f"{stage}.keras")
     return folder
+
+
+@pytest.fixture(scope="session")
+def untrained_weights(tmp_path_factory):
+    """A folder with the networks of both variants as they are before training, always the same."""
+    import tensorflow as tf
+
+    from kind.decom.model import decomposition_net
+    from kind.illumination.model import adjustment_net
+    from kind.lite.model import lite_net
+    from kind.nn.saving import save_net
+    from kind.restoration.unet import unet
+
+    tf.keras.utils.set_random_seed(7)
+    folder = tmp_path_factory.mktemp("weights")
+    nets = {
+        "decom": decomposition_net(),
+        "restoration": unet(),
+        "illumination": adjustment_net(),
+        "lite": lite_net(),
+    }
+    for stage, net in nets.items():
+        save_net(net, folder / f"{stage}.keras")
+    return folder

@@ -19,6 +19,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+#: Documents about the repository itself: their commands are understood, and not run.
+ABOUT = [REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
+all_names = pytest.mark.parametrize("document", [*DOCUMENTS, *ABOUT], ids=lambda path: path.name)
 
 #: What makes a documented training run short; the last of two equal flags counts.
 SHORT = ["--epochs", "1", "--patch", "16", "--batch", "2", "--validate-epochs", "1"]
@@ -35,6 +38,7 @@ PUBLISHED = {
     "checkpoint/decom_model": "kind/checkpoints/kind_plus/decom",
     "checkpoint/illu_model": "kind/checkpoints/kind_plus/illumination",
     "yolov8n.pt": "yolov8/yolov8n.pt",
+    "yolox_nano.onnx": "yolox/yolox_nano.onnx",
 }
 
 
@@ -53,41 +57,54 @@ def commands(document):
                 yield words
 
 
-def is_python(word):
-    return word in ("python", ".venv/bin/python")
+def after_python(words):
+    """What a command gives to Python, the console script being `-m kind`; None of other programs."""
+    if words[0] in ("python", ".venv/bin/python"):
+        return words[1:]
+    return ["-m", "kind", *words[1:]] if words[0] in ("kind", ".venv/bin/kind") else None
 
 
-def parser_of(words):
+def parser_of(arguments):
     """The argument parser of a Python command, and the arguments that it gets."""
-    if words[1:3] == ["-m", "kind"]:
+    if arguments[:2] == ["-m", "kind"]:
         from kind.cli.main import make_parser
 
-        return make_parser(), words[3:]
-    if words[1] == "train_stage.py":
+        return make_parser(), arguments[2:]
+    if arguments[0] == "train_stage.py":
         from train_stage import make_parser
 
-        return make_parser(), words[2:]
-    if words[1] == "evaluate.py":
+        return make_parser(), arguments[1:]
+    if arguments[0] == "evaluate.py":
         from evaluate import make_parser
 
-        return make_parser(), words[2:]
-    return None, words[1:]
+        return make_parser(), arguments[1:]
+    return None, arguments
 
 
-@names
+@all_names
 def test_commands_are_understood(document):
     for words in commands(document):
         if words[0] == "make":
             subprocess.run(["make", "--dry-run", *words[1:]], cwd=REPOSITORY, check=True, capture_output=True)
-        elif is_python(words[0]):
-            parser, arguments = parser_of(words)
+        elif after_python(words):
+            parser, arguments = parser_of(after_python(words))
             if parser:
                 parser.parse_args(arguments)  # exits with the usage error when it is none
+            elif arguments[:2] == ["-m", "pytest"]:
+                assert all((REPOSITORY / word).exists() for word in arguments[2:] if "/" in word), words
             else:
                 assert arguments[0] == "-m" and arguments[1].startswith("benchmarks."), words
                 assert (REPOSITORY / (arguments[1].replace(".", "/") + ".py")).is_file(), words
         else:
-            assert words[0] in ("git", "cd", "tensorboard", ".venv/bin/tensorboard", "docker", "curl"), words
+            assert words[0] in (
+                "git",
+                "cd",
+                "pip",
+                "tensorboard",
+                ".venv/bin/tensorboard",
+                "docker",
+                "curl",
+            ), words
 
 
 @names
@@ -96,11 +113,18 @@ def test_python_is_python(document):
         compile(block, str(document), "exec")
 
 
-@names
+@all_names
 def test_links_lead_somewhere(document):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", ABOUT, ids=lambda path: path.name)
+def test_places_in_the_repository_exist(document):
+    """Whatever is written like a path, `kind/errors.py` or `decom/`, is one."""
+    places = re.findall(r"`([\w./-]+/[\w./-]*)`", document.read_text(encoding="utf-8"))
+    assert [place for place in places if not (REPOSITORY / place).exists()] == []
 
 
 @pytest.fixture
@@ -148,14 +172,18 @@ def test_commands_run(document, desk):
 
 def run_commands(document, desk, environment, servers):
     for words in commands(document):
-        if not is_python(words[0]) or "keras-cv" in words:  # a preset is downloaded
+        arguments = after_python(words)
+        if not arguments or "keras-cv" in words:  # a preset is downloaded
             continue
         if "serve" in words:  # runs until the others have asked it
             servers.enter_context(serving(words, desk, environment))
             continue
-        words = [*words, *shortening(words)]
         done = subprocess.run(
-            [sys.executable, *words[1:]], cwd=desk, env=environment, capture_output=True, text=True
+            [sys.executable, *arguments, *shortening(words)],
+            cwd=desk,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         has_findings = "doctor" in words and done.returncode == 1  # which is what it is for
         assert done.returncode == 0 or has_findings, f"{shlex.join(words)}\n{done.stderr[-2000:]}"
@@ -163,7 +191,7 @@ def run_commands(document, desk, environment, servers):
 
 def shortening(words):
     """What makes a documented command short."""
-    if words[1] == "train_stage.py" and "--quick" not in words:
+    if {"train_stage.py", "train"} & set(words[1:4]) and "--quick" not in words:
         return SHORT_DETECTION if "detection" in words else SHORT
     if "benchmarks.detection_inputs" in words:
         return SHORT_EXPERIMENT
@@ -186,6 +214,9 @@ def annotated_photographs(desk):
             lines = [line.split() for line in labels.read_text().splitlines()]
             labels.write_text("".join(f"{int(first) % 3} {' '.join(rest)}\n" for first, *rest in lines))
         (desk / name / "labels" / "classes.txt").write_text("person\nbicycle\ncar\n")
+    image = min((desk / "night" / "images").iterdir()).name
+    lines = ["image,class,score,left,top,right,bottom", f"{image},car,0.9,1,2,30,40"]
+    (desk / "theirs.csv").write_text("\n".join(lines) + "\n")
     (desk / "runs" / "detection").mkdir(parents=True)
     shutil.copy(desk / "yolov8n.keras", desk / "runs" / "detection" / "best.keras")
     old = ["--out", str(desk / "old.keras"), "--classes", "person", "bicycle"]
@@ -196,7 +227,7 @@ def annotated_photographs(desk):
 def serving(words, desk, environment):
     """A server that a document starts, until the block ends."""
     with subprocess.Popen(
-        [sys.executable, *words[1:]], cwd=desk, env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, *after_python(words)], cwd=desk, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert any(line.startswith("gRPC") for line in process.stdout), shlex.join(words)

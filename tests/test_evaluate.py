@@ -144,6 +144,70 @@ def test_splits(run, pairs, tmp_path):
     assert code == 2 and "has no eval15/" in errors
 
 
+def record(folder, **validation_every):
+    """Notes beside weights how they were trained, as packing does."""
+    records = {stage: {"validation_every": every} for stage, every in validation_every.items()}
+    (folder / "training.json").write_text(json.dumps(records))
+
+
+def test_validation_is_what_the_training_of_the_weights_held_out(run, pairs, weights, tmp_path):
+    folder = weights("runs")
+    for stage in ("decom", "restoration", "illumination"):
+        (folder / stage).mkdir()
+        (folder / f"{stage}.keras").rename(folder / stage / "best.keras")
+        (folder / stage / "config.json").write_text('{"validation_every": 4}')
+    command = ("--data", pairs, "--weights", folder, "--out", tmp_path / "out")
+    code, printed, _ = run(*command, "--split", "validation")
+    assert code == 0 and "split validation: 3 of 12 pairs" in printed and "NOTE" not in printed
+    assert "Held out of training: one pair in 4, by sorted name, as the weights record" in printed
+    with (tmp_path / "out/per_image.csv").open(newline="", encoding="utf-8") as file:
+        assert {line["image"] for line in csv.DictReader(file)} == {"00", "04", "08"}
+    _, printed, _ = run(*command, "--split", "training")
+    assert "split training: 9 of 12 pairs" in printed and "NOTE: 9 of these 9 pairs are training" in printed
+    _, printed, _ = run(*command)
+    assert "NOTE: 9 of these 12 pairs are training pairs" in printed and "one in 4" in printed
+
+
+def test_different_validation_splits_are_told(run, pairs, weights, tmp_path):
+    first, second = weights("first"), weights("second", scale=0.2)
+    record(first, decom=4, restoration=4, illumination=4)
+    record(second, decom=6)
+    command = ("--data", pairs, "--split", "validation", "--out", tmp_path / "out")
+    _, printed, _ = run(*command, "--weights", first, "--weights", second)
+    assert "split validation: 1 of 12 pairs" in printed  # one in 12
+    assert "NOTE: the weights were trained with different splits (first: decom one in 4, " in printed
+    assert "second: decom one in 6); validation is one pair in 12" in printed
+    assert "NOTE: no split is recorded for second: restoration, second: illumination" in printed
+    _, printed, _ = run(*command, "--weights", first, "--validation-every", 3)
+    assert "split validation: 4 of 12 pairs" in printed
+    assert "NOTE: --validation-every 3 is not how the weights were trained" in printed
+
+
+@pytest.mark.parametrize("command", [["-m", "kind", "evaluate"], ["evaluate.py"]])
+def test_messages_name_the_command_that_was_typed(command, tmp_path):
+    words = [sys.executable, *command, "fit-niqe", "none", "--out", str(tmp_path / "model.npz")]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+    name = command[0] if command[0] != "-m" else "kind"
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith(f"{name}: none: no such file")
+
+
+def test_kind_evaluate_is_the_same_command(pairs, tmp_path, capsys):
+    from kind.cli.main import main
+
+    path = pairs / "low/03.png"
+    path.write_bytes(path.read_bytes()[:200])
+    command = ["enhance", "--data", str(pairs), "--pred", str(pairs / "high"), "--out", str(tmp_path / "out")]
+    assert main(["evaluate", *command]) == 1
+    one = capsys.readouterr()
+    assert f"kind: left out: {path}" in one.err
+    assert evaluate.main(command) == 1
+    other = capsys.readouterr()
+    assert f"evaluate.py: left out: {path}" in other.err and other.out == one.out
+    (tmp_path / "file").write_text("")
+    assert main(["evaluate", *command[:-1], str(tmp_path / "file")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
 def test_old_results_are_used_and_never_mixed(run, pairs, weights, tmp_path):
     first, second = weights("first"), weights("second", scale=0.2)
     command = ("--data", pairs, "--split", "validation", "--out", tmp_path / "out")
@@ -169,8 +233,9 @@ def test_photographs_without_targets(run, weights, tmp_path):
     write(tmp_path / "photos/small.png", photograph[:40, :50])
     run(tmp_path / "clean", "--out", tmp_path / "niqe.npz", command="fit-niqe")  # no such folder yet
     write(tmp_path / "clean/noise.png", np.random.default_rng(0).integers(0, 255, (672, 672, 3), np.uint8))
-    code, printed, _ = run(tmp_path / "clean", "--out", tmp_path / "niqe.npz", command="fit-niqe")
+    code, printed, errors = run(tmp_path / "clean", "--out", tmp_path / "niqe.npz", command="fit-niqe")
     assert code == 0 and "NIQE model of clean (1 photographs, 49 blocks, T = 0.75)" in printed
+    assert errors.startswith("1/1 photographs, ")
     code, printed, _ = run(
         *("--photos", tmp_path / "photos", "--weights", weights()),
         *("--niqe-model", tmp_path / "niqe.npz", "--out", tmp_path / "out"),
@@ -212,6 +277,9 @@ SCORED = "--data pairs --pred pairs/high --out out"
 MISTAKES = {
     "no such data": ("--data none --out out", "none: no such folder"),
     "no weights": ("--data pairs --weights none --out out", "none: no such folder of weights"),
+    "a rule that holds out all": (f"{SCORED} --validation-every 1", "--validation-every expects at least 2"),
+    "rule of photographs": ("--photos pairs/low --validation-every 3 --out out", "is a part of --data"),
+    "broken record": ("--data pairs --weights broken --out out", "broken/training.json: expected JSON"),
     "split of photographs": ("--photos pairs/low --split all --out out", "--split is a part of --data"),
     "alpha without networks": (f"{SCORED} --alpha 2", "settings of the networks"),
     "out is a file": (f"{SCORED} --out file", "cannot be written to"),
@@ -224,9 +292,11 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_one_line_and_exit_2(run, pairs, tmp_path, monkeypatch, mistake):
+def test_mistakes_are_one_line_and_exit_2(run, pairs, weights, tmp_path, monkeypatch, mistake):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
+    if "broken" in mistake:
+        (weights("broken") / "training.json").write_text("{")
     write(tmp_path / "few/00.png", np.zeros((20, 24, 3), np.uint8))
     words, expected = MISTAKES[mistake]
     code, printed, errors = run(*words.split())

@@ -53,7 +53,9 @@ def run(tmp_path, capsys):
     """(words after `detect`) → exit code, stdout, stderr."""
 
     def run(*words):
-        code = evaluate.main(["detect", *map(str, words), "--out", str(tmp_path / "out"), "--size", "64"])
+        code = evaluate.main(
+            ["detect", *map(str, words), "--out", str(tmp_path / "out"), "--image-size", "64"]
+        )
         captured = capsys.readouterr()
         assert "Traceback" not in captured.err
         return code, captured.out, captured.err
@@ -166,6 +168,29 @@ def test_splits_and_darkening(run, data, tmp_path, monkeypatch):
     np.testing.assert_allclose(evaluate_dark, read_photo(alone / "5.png").pixels, atol=1e-6)
 
 
+def test_validation_is_what_the_detectors_training_held_out(run, data, tmp_path):
+    for name, every in (("two", 2), ("three", 3)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "best.keras").write_text("")
+        (tmp_path / name / "config.json").write_text(json.dumps({"validation_every": every}))
+    command = ("--data", data, "--inputs", "stretched", "--split", "validation")
+    _, printed, _ = run(*command, "--detector", tmp_path / "two")
+    assert "split validation: 3 of 5 images" in printed and "NOTE" not in printed
+    assert "Held out of training: one image in 2, by sorted name, as the weights record" in printed
+    with (tmp_path / "out/per_image.csv").open(newline="", encoding="utf-8") as file:
+        assert [line["image"] for line in csv.DictReader(file)] == ["1.png", "3.png", "5.png"]
+    _, printed, _ = run(*command, "--detector", tmp_path / "two", "--detector", tmp_path / "three")
+    assert "split validation: 1 of 5 images" in printed
+    assert "NOTE: the weights were trained with different splits (two one in 2, three one in 3)" in printed
+
+
+def test_the_old_name_of_the_image_size_still_works(data, tmp_path, capsys):
+    words = ["detect", "--data", str(data), "--detector", "x.keras", "--inputs", "raw", "--size", "64"]
+    assert evaluate.main([*words, "--out", str(tmp_path / "out")]) == 0
+    captured = capsys.readouterr()
+    assert "longer side 64" in captured.out and "--size is deprecated; use --image-size" in captured.err
+
+
 def test_the_networks_make_the_other_inputs(run, data, tmp_path, bright_networks):
     _, printed, _ = run(
         "--data", data, "--detector", "x.keras", "--inputs", "relit,reflectance", "--weights", bright_networks
@@ -216,7 +241,7 @@ MISTAKES = {
     "twice the same": ("--data data --detector a/x --detector b/x", "two detectors are called 'x'"),
     "no weights": ("--data data --detector x --weights none", "none: no such folder of weights"),
     "seed": ("--data data --detector x --seed -1", "--seed expects a number from 0"),
-    "size": ("--data data --detector x --size 50", "--size expects a multiple of 32"),
+    "size": ("--data data --detector x --image-size 50", "image size expects a multiple of 32"),
     "confidence": ("--data data --detector x --drawn-confidence 2", "--drawn-confidence expects"),
     "no document": ("--data data --detector x --markdown none.md", "none.md: expected a Markdown document"),
 }
@@ -243,3 +268,18 @@ def test_inputs_are_kinds_each_once(kinds, capsys):
 
 def test_the_presets_are_those_of_the_data():
     assert set(evaluate_detect._PRESETS) == set(PRESETS)
+
+
+def test_boxes_of_another_program_are_scored_like_our_own(run, data, tmp_path):
+    table = tmp_path / "theirs.csv"
+    lines = ["image,class,score,left,top,right,bottom", "1.png,spot,0.9,12,20,28,36"]
+    lines += ["4.png,spot,0.8,20,4,36,20", "5.png,spot,0.7,30,30,40,40"]
+    table.write_text("\n".join(lines))
+    code, printed, _ = run("--data", data, "--found", table)
+    assert code == 0 and "3 boxes in 3 images, from theirs.csv" in printed
+    (line,) = summary(tmp_path)["table"]
+    assert (line["detector"], line["input"]) == ("theirs", "recorded")
+    # Two of five objects in the first two places: precision 1 up to recall 0.4.
+    assert line["figures"]["map_50"] == pytest.approx(41 / 101)
+    code, _, errors = run("--data", data, "--found", tmp_path / "none.csv")
+    assert code == 2 and "none.csv: cannot be read" in errors

@@ -51,7 +51,7 @@ def room_of(module):
     return next((room for room in FLOOR if module == room or module.startswith(f"{room}.")), None)
 
 
-@pytest.mark.parametrize("path, module", modules(), ids=lambda value: str(value).rpartition("/")[2])
+@pytest.mark.parametrize("path, module", list(modules()), ids=lambda value: str(value).rpartition("/")[2])
 def test_imports_go_one_way(path, module):
     own = room_of(module)
     if module == "kind.__init__":  # imports on first use

@@ -15,18 +15,28 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ["requirements.txt", "requirements-test.txt"]
+#: Each lock file, what it is made of, and the Pythons that it is for.
+LOCKS = {
+    "run": (["requirements.txt"], ["3.9", "3.10", "3.11"]),
+    "test": (REQUIREMENTS, ["3.9", "3.10", "3.11"]),
+    "onnx": (["requirements.txt", "requirements-onnx.txt"], ["3.10", "3.11"]),
+    "tools": (["scripts/tools.txt"], ["3.9", "3.10", "3.11"]),
+    "uv": (["scripts/uv.txt"], ["3.9", "3.10", "3.11"]),
+}
+PLATFORMS = [("linux", "x86_64"), ("darwin", "x86_64"), ("darwin", "arm64")]
 
 
 def lines(name):
-    """The file's lines without comments."""
-    text = (ROOT / name).read_text()
+    """The file's lines without comments; hashes stand in the line of their requirement."""
+    text = (ROOT / name).read_text().replace("\\\n", " ")
     return [line for line in (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()) if line]
 
 
-def applying(name, python):
+def applying(name, python, platform=("linux", "x86_64")):
     """The file's requirements that hold on that Python, as pairs of name and specifier."""
     environment = {**default_environment(), "python_version": python, "python_full_version": f"{python}.9"}
-    parsed = [Requirement(line) for line in lines(name)]
+    environment |= {"sys_platform": platform[0], "platform_machine": platform[1]}
+    parsed = [Requirement(line.partition(" --hash=")[0]) for line in lines(name)]
     return [
         (canonicalize_name(requirement.name), requirement.specifier)
         for requirement in parsed
@@ -37,6 +47,30 @@ def applying(name, python):
 @pytest.mark.parametrize("name", [*REQUIREMENTS, "constraints.txt"])
 def test_no_file_names_an_address_or_an_option(name):
     assert [line for line in lines(name) if re.search(r"://|^-|@|file:|/", line)] == []
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_line_is_a_version_with_hashes_and_nothing_else(name):
+    for line in lines(f"locks/{name}.txt"):
+        pinned = r"[a-z0-9-]+==[\w.+]+( ; [^:/@]+?)?"
+        assert re.fullmatch(pinned + r"(\s+--hash=sha256:[0-9a-f]{64})+", line), line
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_are_made_of_the_requirements_and_agree_with_the_constraints(name):
+    """`make lock` mends what fails here."""
+    files, pythons = LOCKS[name]
+    for python in pythons:
+        constraints = dict(applying("constraints.txt", python))
+        for platform in PLATFORMS:
+            locked = applying(f"locks/{name}.txt", python, platform)
+            pins = dict(locked)
+            assert len(pins) == len(locked), "a name is pinned twice"
+            for required, specifier in (pair for file in files for pair in applying(file, python, platform)):
+                (pin,) = pins[required]
+                assert specifier.contains(pin.version), f"{required}{specifier} against {pin}"
+            for required, specifier in locked:
+                assert specifier == constraints.get(required, specifier), required
 
 
 @pytest.mark.parametrize("python", ["3.9", "3.10", "3.11"])
@@ -78,8 +112,9 @@ def imported(folder):
 def test_everything_the_code_imports_is_required():
     called = {"PIL": "pillow", "skimage": "scikit-image", "google": "protobuf", "grpc": "grpcio"}
     called["tensorflow_serving"] = "tensorflow-serving-api"
-    folders = ["kind", "data", "decom", "restoration", "illumination", "detection"]
-    names = set().union(*(imported(ROOT / folder) for folder in folders))
+    folders = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
+    assert {folder.name for folder in folders} >= {"kind", "data", "decom", "joint", "lite", "detection"}
+    names = set().union(*map(imported, folders)) - {"kind", *(folder.name for folder in folders)}
     required = {name for name, _ in applying("requirements.txt", "3.11")}
     assert {canonicalize_name(called.get(name, name)) for name in names} - required == set()
 
@@ -90,7 +125,7 @@ case "$1 $2" in
     "-c import sys;"*) echo "{answer}" ;;
     "-c "*) echo packages ;;
     "-m venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-    "-m pip") echo "{name} $*" >>pip.log; [[ $* != *"$PIP_FAILS"* ]] ;;
+    "-m pip") echo "{name} $* hashes=$PIP_REQUIRE_HASHES" >>pip.log; [[ $* != *"$PIP_FAILS"* ]] ;;
 esac
 """
 BROKEN_SHIM = "#!{bash}\necho 'pyenv: {name}: command not found' >&2; exit 127\n"
@@ -125,7 +160,7 @@ class Machine:
     def setup(self, **environment):
         """Run the script; the result has returncode, stdout and stderr."""
         here = {"PATH": str(self.bin), "HOME": str(self.root), "PIP_FAILS": "nothing fails"}
-        command = [str(self.root / "scripts/setup.sh"), "requirements.txt", "requirements-test.txt"]
+        command = [str(self.root / "scripts/setup.sh"), "locks/run.txt", "locks/test.txt"]
         return subprocess.run(command, cwd="/", env={**here, **environment}, capture_output=True, text=True)
 
     def pip_log(self):
@@ -154,8 +189,11 @@ def test_the_newest_interpreter_that_runs_is_chosen(machine, present, chosen):
         machine.add(name, PYTHON if version else BROKEN_SHIM, f"cpython {version}")
     result = machine.setup()
     assert result.returncode == 0, result.stderr
-    wanted = "--constraint constraints.txt --requirement=requirements.txt --requirement=requirements-test.txt"
-    assert machine.pip_log()[-1] == f"{chosen} -m pip install -qq {wanted}"
+    *_, tools, packages, ours = machine.pip_log()
+    assert tools == f"{chosen} -m pip install -qq --requirement=locks/tools.txt hashes=1"
+    wanted = "--no-build-isolation --requirement=locks/run.txt --requirement=locks/test.txt"
+    assert packages == f"{chosen} -m pip install -qq {wanted} hashes=1"
+    assert ours == f"{chosen} -m pip install -qq --no-deps --no-build-isolation --editable . hashes=0"
     assert not (machine.root / ".venv/unfinished").exists()
 
 
@@ -186,12 +224,13 @@ def test_the_named_interpreter_wins_or_is_refused(machine):
 
 def test_too_new_a_python_and_no_uv_is_one_line(machine):
     machine.add("python3", answer="cpython 3.13")
-    result = machine.setup(PIP_FAILS="uv")
+    result = machine.setup(PIP_FAILS="locks/uv.txt")
     assert (result.returncode, result.stdout) == (2, "")
     assert re.fullmatch(
         r"setup: needs Python 3\.9, 3\.10 or 3\.11; .*PYTHON=/path/to/python3\.11\n", result.stderr
     )
-    assert [line for line in machine.pip_log() if line.endswith(" uv")] == machine.pip_log() != []
+    asked = "--requirement=locks/uv.txt hashes=1"
+    assert [line for line in machine.pip_log() if line.endswith(asked)] == machine.pip_log() != []
     assert not (machine.root / ".venv").exists()
 
 
@@ -213,7 +252,7 @@ def test_a_machine_without_wheels_is_one_line(machine):
 
 def test_what_a_failed_setup_leaves_behind_is_thrown_away(machine):
     machine.add("python3.11", answer="cpython 3.11")
-    assert machine.setup(PIP_FAILS="requirements.txt").returncode == 1
+    assert machine.setup(PIP_FAILS="locks/run.txt").returncode == 1
     assert (machine.root / ".venv/unfinished").exists()
     (machine.root / ".venv/half-installed").touch()
     assert machine.setup().returncode == 0
@@ -225,7 +264,7 @@ def test_a_finished_environment_is_brought_up_to_date_in_place(machine):
     assert machine.setup().returncode == 0
     for name in ["run.stamp", "kept"]:
         (machine.root / ".venv" / name).touch()
-    assert machine.setup(PIP_FAILS="requirements.txt").returncode == 1
+    assert machine.setup(PIP_FAILS="locks/run.txt").returncode == 1
     assert sorted(os.listdir(machine.root / ".venv")) == ["bin", "kept", "unfinished"]
 
 
@@ -255,7 +294,8 @@ def test_a_browser_is_fetched_by_root_alone_and_never_fails_the_setup(machine, p
 
 @pytest.mark.parametrize("name", ["", "plain.png", 'it\'s $HOME/"$(x)".png'])
 def test_make_run_hands_the_input_over_as_it_is(machine, name):
-    for file in ["Makefile", "requirements.txt", "constraints.txt"]:
+    shutil.copytree(ROOT / "locks", machine.root / "locks")
+    for file in ["Makefile", "pyproject.toml", "setup.py"]:
         shutil.copy(ROOT / file, machine.root)
     machine.add("python", "#!{bash}\nprintf '%s\\n' \"$@\"\n", folder=".venv/bin")
     (machine.root / ".venv/run.stamp").touch()

@@ -1,1 +1,1 @@
-"""Scoring detectors: what each finds in which kind of input, and how sure the difference is."""
+"""Scores detectors on several kinds of input, with confidence intervals of the differences."""

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from kind.detection.drawing import draw_verdict
 from kind.detection.evaluation.figures import ImageFigures, confident
 from kind.detection.evaluation.search import Inputs, Method
 from kind.detection.evaluation.summary import Evaluation
 from kind.errors import UserError
-from kind.images.photo import write_photo
-
-_LONGEST_SIDE = 900
+from kind.reports.cases import choose_cases, remove_others, write_small
 
 
 class Case(NamedTuple):
@@ -36,25 +33,36 @@ class Case(NamedTuple):
     figures: ImageFigures
     pictures: list[tuple[str, Path]]
 
+    @property
+    def title(self) -> str:
+        """Which case it is, of which method and image."""
+        figures = self.figures
+        return (
+            f"{self.method.name}: {self.label} by F1: {self.image} ({figures.f1:.2f}; "
+            f"{figures.correct} correct, {figures.wrong} wrong, {figures.missed} missed)"
+        )
 
-def choose_cases(figures: Sequence[ImageFigures]) -> list[tuple[str, int]]:
-    """Picks worst, median and best image by F1, of equals by right minus wrong.
+    @property
+    def captioned(self) -> list[tuple[str, str, Path]]:
+        """The pictures: what each shows, as alternative text and as caption, and its file."""
+        return [(caption, caption, path) for caption, path in self.pictures]
+
+
+def rank(figures: Sequence[ImageFigures]) -> list[int]:
+    """Sorts images by F1, the worst first, of equals by correct predictions minus mistakes.
 
     Args:
         figures: of each image, by one method.
 
     Returns:
-        (label, position); of two images only worst and best, of one only itself. Images without objects in
-        which nothing was found are none of them.
+        Positions of images, those left out in which there is no object and nothing was found.
     """
     ranked = sorted(
         (entry.f1, entry.correct - entry.wrong - entry.missed, -position)
         for position, entry in enumerate(figures)
         if entry.f1 is not None
     )
-    places = {"worst": 0, "median": (len(ranked) - 1) // 2, "best": len(ranked) - 1}
-    wanted = ("worst", "median", "best") if len(ranked) > 2 else ("worst", "best")[: len(ranked)]
-    return [(label, -ranked[places[label]][2]) for label in wanted]
+    return [-position for *_, position in ranked]
 
 
 def draw_cases(evaluation: Evaluation, inputs: Inputs, folder: Path) -> list[Case]:
@@ -70,16 +78,14 @@ def draw_cases(evaluation: Evaluation, inputs: Inputs, folder: Path) -> list[Cas
     """
     cases = []
     for number, (line, figures) in enumerate(zip(evaluation.lines, evaluation.image_figures)):
-        for label, position in choose_cases(figures):
+        for label, position in choose_cases(rank(figures)):
             pictures = []
             for part, (caption, pixels) in enumerate(_pictures(evaluation, number, position, inputs), 1):
                 pictures.append((caption, folder / f"case-{number + 1}-{label}-{part}.jpg"))
-                _write_small(pictures[-1][1], pixels)
+                write_small(pictures[-1][1], pixels)
             name = evaluation.search.samples[position].name
             cases.append(Case(label, line.method, name, figures[position], pictures))
-    used = {path for case in cases for _, path in case.pictures}
-    for path in set(folder.glob("case-*.jpg")) - used:
-        path.unlink()
+    remove_others(folder, [path for case in cases for _, path in case.pictures])
     return cases
 
 
@@ -97,9 +103,3 @@ def _pictures(
     found = confident(search.found[number][position], evaluation.confidence)
     drawn = draw_verdict(seen, search.objects[position], found, evaluation.class_names)
     return [("photograph", photograph), (f"found in {kind}", drawn)]
-
-
-def _write_small(path: Path, pixels: np.ndarray) -> None:
-    picture = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    write_photo(path, np.asarray(picture, np.float32) / 255, quality=90)

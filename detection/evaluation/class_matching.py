@@ -1,4 +1,4 @@
-"""Which of a detector's classes is which class of a data set."""
+"""Matches a detector's classes with those of a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the predictions of several methods on the same images come to, and how sure the differences are."""
+"""Figures of several methods on the same images, and their differences with confidence intervals."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kind.metrics.average_precision import (
     AveragePrecision,
     average_precision,
     bootstrap_average_precision,
-    interval,
     voc_average_precision,
 )
 from kind.metrics.box_matching import judge_image, match_boxes
 from kind.metrics.boxes import Objects, Predictions
+from kind.reports.bootstrap import percentile_interval
 
 COLUMNS = {
     "map": "mAP50-95",
@@ -112,7 +112,7 @@ def compared(search: Search, methods: Sequence[Method], classes: int, counted: i
 
 
 def figures_of_image(objects: Objects, found: Predictions, confidence: float) -> ImageFigures:
-    """Counts what is right and wrong in one image at overlap 0.5.
+    """Counts correct and wrong predictions and missed objects of one image at IoU threshold 0.5.
 
     Args:
         objects: what is there.
@@ -163,7 +163,7 @@ def _drawn(
 
 
 def _interval(samples: np.ndarray | None) -> Interval | None:
-    return None if samples is None or np.isnan(samples).all() else interval(samples)
+    return None if samples is None or np.isnan(samples).all() else percentile_interval(samples)
 
 
 def _difference(

@@ -1,9 +1,8 @@
-"""The loop over images, inputs and detectors; what was found is kept, and a stopped run goes on there."""
+"""The loop over images, inputs and detectors; predictions are kept, so that an interrupted run continues."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +26,11 @@ _VERSION = (
     "1"  # raise it when predictions come about in another way: kept ones of another version are not used
 )
 _PIXEL_DIGITS, _SCORE_DIGITS = 3, 6
+
+RECORDED = "recorded"
+"""The kind of input of boxes that another program found: pictures show them on the photograph as it is."""
+
+_NOTHING = Predictions(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
 
 
 class Sample(NamedTuple):
@@ -59,13 +63,15 @@ class Method(NamedTuple):
         find: the detector.
         classes: its classes and the data set's.
         identity: everything that its predictions depend on beside the input.
+        recorded: what another program found, by image; then `find` is None and the input is `RECORDED`.
     """
 
     detector: str
     input: str
-    find: Predictor
+    find: Predictor | None
     classes: ClassMatching
     identity: str
+    recorded: Mapping[Path, Predictions] | None = None
 
     @property
     def name(self) -> str:
@@ -141,13 +147,31 @@ class Inputs:
 
     def of(self, photograph: np.ndarray, kinds: Sequence[str]) -> dict[str, tf.Tensor]:
         """What the detector sees, float32 [H, W, 3] for each kind; the networks run once at most."""
-        made = detector_inputs(self._enhancer, tf.constant(photograph[np.newaxis]), kinds, self._alpha)
-        return {kind: images[0] for kind, images in made.items()}
+        plain = {kind: "raw" if kind == RECORDED else kind for kind in kinds}
+        wanted = list(dict.fromkeys(plain.values()))
+        made = detector_inputs(self._enhancer, tf.constant(photograph[np.newaxis]), wanted, self._alpha)
+        return {kind: made[made_of][0] for kind, made_of in plain.items()}
 
     def _networks(self, kind: str) -> str:
         """The weights and settings that make a kind of input; the adjustment has no part in reflectance."""
         used = {stage: digest for stage, digest in self.digests.items() if stage != "illumination"}
         return {"relit": f"{self.digests} {self._alpha}", "reflectance": str(used)}.get(kind, "")
+
+
+def kept_predictions(path: Path, fresh: bool = False) -> Results:
+    """The file that keeps the predictions of each image and method.
+
+    Args:
+        path: made with its folder when missing.
+        fresh: forget what is there.
+
+    Returns:
+        What `search` takes.
+
+    Raises:
+        UserError: when the file cannot be read or written.
+    """
+    return Results(path, field="found", parse=parsed_predictions, fresh=fresh)
 
 
 def search(samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs, results: Results) -> Search:
@@ -160,22 +184,22 @@ def search(samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs,
         samples: the images.
         methods: detectors on inputs.
         inputs: makes the inputs.
-        results: where predictions are kept; made with `field="found", parse=parsed_predictions`.
+        results: where predictions are kept; see `kept_predictions`.
 
     Returns:
         What was found.
     """
     searched, left_out = [], []
-    progress = Progress("images")
     kept = 0
-    for done, sample in enumerate(samples, 1):
-        before = len(results)
-        try:
-            searched.append((sample, _search_one(sample, methods, inputs, results)))
-            kept += len(results) == before
-        except UserError as error:
-            left_out.append(LeftOut(sample.name, str(error)))
-        progress(done, len(samples), kept)
+    with Progress("images") as progress:
+        for done, sample in enumerate(samples, 1):
+            before = len(results)
+            try:
+                searched.append((sample, _search_one(sample, methods, inputs, results)))
+                kept += len(results) == before
+            except UserError as error:
+                left_out.append(LeftOut(sample.name, str(error)))
+            progress(done, len(samples), kept)
     return Search(
         [sample for sample, _ in searched],
         [sample.image.objects() for sample, _ in searched],
@@ -196,11 +220,15 @@ def _search_one(
     keys = [result_key(_VERSION, identities[method.input], method.identity) for method in methods]
     missing = [number for number, key in enumerate(keys) if results.get(key) is None]
     if missing:
-        wanted = list(dict.fromkeys(methods[number].input for number in missing))
-        seen = inputs.of(inputs.photograph(sample), wanted)
+        wanted = [methods[number].input for number in missing if methods[number].recorded is None]
+        seen = inputs.of(inputs.photograph(sample), list(dict.fromkeys(wanted))) if wanted else {}
         for number in missing:
             method = methods[number]
-            results.add(keys[number], sample.name, method.name, _json_form(method.find(seen[method.input])))
+            if method.recorded is not None:
+                found = method.recorded.get(sample.image.path, _NOTHING)
+            else:
+                found = method.find(seen[method.input])
+            results.add(keys[number], sample.name, method.name, _json_form(found))
     return [results.get(key) for key in keys]
 
 
@@ -224,9 +252,3 @@ def parsed_predictions(content: Any) -> Predictions:
     if not len(boxes) == len(scores) == len(classes):
         raise ValueError("an image's predictions expect as many boxes as scores and classes")
     return Predictions(boxes, scores, classes)
-
-
-def display_names(paths: Sequence[Path]) -> list[str]:
-    """File names; with their folder where a name occurs twice."""
-    times = Counter(path.name for path in paths)
-    return [f"{path.parent.name}/{path.name}" if times[path.name] > 1 else path.name for path in paths]

@@ -1,4 +1,4 @@
-"""Everything that a report tells, put together from what was found."""
+"""The content of a report, computed from predictions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kind.detection.evaluation.search import Method, Search
 
 
 class Evaluation(NamedTuple):
-    """Everything that a report tells.
+    """The content of a report.
 
     Attributes:
         facts: name and value: data, detectors, definitions.

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from kind.detection.evaluation.figures import COLUMNS, SURE, Difference, Interval, Line
-from kind.reports.table import escaped
-
-_NOTHING = "–"
-
-
-class Table(NamedTuple):
-    """Headings, lines of cells, and how many columns at the left hold words."""
-
-    head: list[str]
-    lines: list[list[str]]
-    words: int
+from kind.detection.evaluation.figures import COLUMNS, SURE, Difference, ImageFigures, Interval, Line
+from kind.detection.evaluation.summary import Evaluation
+from kind.reports.table import NOTHING, Table
 
 
 def figures_table(lines: Sequence[Line]) -> Table:
@@ -30,7 +20,7 @@ def figures_table(lines: Sequence[Line]) -> Table:
         for key, value in line.figures.items():
             row += [_figure(value), _interval(line.intervals[key])] if key in SURE else [_figure(value)]
         rows.append(row)
-    return Table(head, rows, 2)
+    return Table(head, rows, range(2))
 
 
 def differences_table(lines: Sequence[Line]) -> Table:
@@ -44,7 +34,7 @@ def differences_table(lines: Sequence[Line]) -> Table:
         for key in SURE:
             row += _difference(line.differences.get(key))
         rows.append(row)
-    return Table(head, rows, 2)
+    return Table(head, rows, range(2))
 
 
 def classes_table(lines: Sequence[Line], class_names: Sequence[str], counts: Sequence[int]) -> Table:
@@ -56,26 +46,29 @@ def classes_table(lines: Sequence[Line], class_names: Sequence[str], counts: Seq
         for label in order
         if counts[label]
     ]
-    return Table(head, rows, 1)
+    return Table(head, rows, range(1))
 
 
-def markdown(table: Table) -> str:
-    """The table in Markdown."""
-    rule = ["---" if column < table.words else "---:" for column in range(len(table.head))]
-    lines = [table.head, rule, *([escaped(cell) for cell in line] for line in table.lines)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def images_table(evaluation: Evaluation) -> Table:
+    """One line for each image and method."""
+    rows = []
+    for line, figures in zip(evaluation.lines, evaluation.image_figures):
+        for sample, entry in zip(evaluation.search.samples, figures):
+            f1 = NOTHING if entry.f1 is None else f"{entry.f1:.3f}"
+            rows.append([sample.name, *line.method[:2], *map(str, entry[:3]), f1])
+    return Table(["image", "detector", "input", *ImageFigures._fields], rows, range(3))
 
 
 def _figure(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value:.3f}"
+    return NOTHING if value is None else f"{value:.3f}"
 
 
 def _interval(ends: Interval | None) -> str:
-    return _NOTHING if ends is None else "–".join(f"{end:.3f}" for end in ends)
+    return NOTHING if ends is None else "–".join(f"{end:.3f}" for end in ends)
 
 
 def _difference(difference: Difference | None) -> list[str]:
     if difference is None:
-        return [_NOTHING, _NOTHING]
+        return [NOTHING, NOTHING]
     ends = difference.interval
-    return [f"{difference.value:+.3f}", " to ".join(f"{end:+.3f}" for end in ends) if ends else _NOTHING]
+    return [f"{difference.value:+.3f}", " to ".join(f"{end:+.3f}" for end in ends) if ends else NOTHING]

@@ -53,10 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     code = relight(jobs, arguments, SHEET_TITLES[1:], write_sheet, enter)
     if not arguments.inputs:
-        from kind.cli.demo_scenes import find_in_scenes
+        from kind.cli.demo_objects import find_objects
 
-        print("\ndark scenes with drawn objects, and what the demonstration detector finds in them:")
-        entries += find_in_scenes(arguments)
+        print("\nobjects that the detector finds in their restored reflectance:")
+        entries += find_objects(arguments, inputs)
     if entries:
         write_gallery(arguments.out / "index.html", entries)
         print(f"look at {arguments.out / 'index.html'}")

@@ -17,9 +17,11 @@ from kind.cli.jobs import (
     plan,
     work_through,
 )
+from kind.cli.options import add_old_name
 from kind.cli.pipelined import Worked
 from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
+from kind.detection.label_files import FORMATS
 from kind.errors import UserError
 from kind.images.photo import Photo, write_photo
 
@@ -42,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector",
         type=Path,
         metavar="FILE",
-        help=".keras file or run folder (default: the detector that ships)",
+        help=".keras file, run folder, or KerasCV preset: its name, such as yolo_v8_m_pascalvoc, or a folder "
+        "with a saved one (default: the detector that ships)",
     )
     parser.add_argument(
         "--input",
@@ -56,27 +59,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_writing_arguments(parser)
     add_workers_argument(parser)
     parser.add_argument(
+        "--labels",
+        choices=tuple(FORMATS),
+        nargs="+",
+        default=(),
+        help="also write the boxes as " + "; ".join(f"{form}: {text}" for form, text in FORMATS.items()),
+    )
+    parser.add_argument(
         "--sheets", action="store_true", help="also write each photograph beside what was found in it"
     )
 
 
 def add_threshold_arguments(
-    parser: argparse.ArgumentParser, *, confidence: float, max_detections: int
+    parser: argparse.ArgumentParser,
+    *,
+    confidence: float,
+    max_detections: int,
+    image_size: str = "--image-size",
 ) -> None:
-    """Declares what becomes a box, with these defaults; `thresholds_of` reads it."""
+    """Declares what becomes a box, with these defaults; `thresholds_of` reads it.
+
+    Args:
+        parser: of the command.
+        confidence: the default.
+        max_detections: the default.
+        image_size: name of the option for the detector's image size, where a command has another use of it.
+    """
     parser.add_argument(
         "--confidence",
         type=float,
         default=confidence,
         metavar="SCORE",
-        help=f"scores of this and less give no box, 0 to 1 (default: {confidence:g})",
+        help=f"confidence threshold: scores of this and less give no box, 0 to 1 (default: {confidence:g})",
     )
     parser.add_argument(
         "--iou",
         type=float,
         default=0.7,
-        metavar="OVERLAP",
-        help="boxes of one class that overlap a better one by more go, 0 to 1 (default: 0.7)",
+        metavar="IOU",
+        help="IoU threshold of non-maximum suppression, per class, 0 to 1 (default: 0.7)",
     )
     parser.add_argument(
         "--max-detections",
@@ -86,19 +107,24 @@ def add_threshold_arguments(
         help=f"boxes a photograph; thousands for crowds (default: {max_detections})",
     )
     parser.add_argument(
-        "--size",
+        image_size,
+        dest="detector_image_size",
         type=int,
         metavar="PIXELS",
-        help="longer side of what the detector sees, a multiple of 32; larger finds smaller objects "
-        "(default: what it was trained on)",
+        help="longer side of the detector's input, a multiple of 32; larger finds smaller objects "
+        "(default: the size of its training)",
     )
+    if image_size != "--size":
+        add_old_name(parser, "--size", image_size)
 
 
 def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
     """The parsed thresholds; UserError when one is out of range."""
     from kind.detection.predictor import Thresholds
 
-    return Thresholds(arguments.size, arguments.confidence, arguments.iou, arguments.max_detections)
+    return Thresholds(
+        arguments.detector_image_size, arguments.confidence, arguments.iou, arguments.max_detections
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -119,6 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from kind.detection.drawing import draw_predictions
     from kind.detection.inputs import detector_input
+    from kind.detection.label_files import write_labels
     from kind.detection.predictor import Predictor, load_detector
     from kind.detection.results import Searched, write_results
 
@@ -150,6 +177,8 @@ def run(arguments: argparse.Namespace) -> int:
             folder = jobs[0].target.parent
             try:
                 files = write_results(folder, searched, net.class_names)
+                for form in arguments.labels:
+                    files += write_labels(folder, form, searched, net.class_names)
             except OSError as error:
                 raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
             boxes = sum(len(entry.found.scores) for entry in searched)

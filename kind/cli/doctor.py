@@ -1,13 +1,10 @@
-"""`python -m kind doctor DIR`: looks at a paired data set before anyone trains on it."""
+"""Checks a paired data set before training: files, sizes, brightness, registration, duplicates."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from kind.errors import UserError
 
 if TYPE_CHECKING:
     from kind.data.doctor import Examination
@@ -42,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     from kind.data.suspect_sheet import write_suspect_sheet
     from kind.reports.progress import Progress
 
-    examination = examine(arguments.folder, Progress("pairs"))
+    with Progress("pairs") as progress:
+        examination = examine(arguments.folder, progress)
     _print(examination)
     report, sheet = arguments.out / "doctor.json", arguments.out / "suspects.jpg"
     _write_report(report, examination)
@@ -92,7 +90,7 @@ def _names(finding: Finding, folder: Path) -> str:
 def _write_report(path: Path, examination: Examination) -> None:
     """Every finding, and what was measured of every pair; paths are relative to the data set's folder."""
     from kind.data.doctor import KINDS
-    from kind.files import atomic_write
+    from kind.reports.writing import write_json
 
     def relative(file: Path) -> str:
         return file.relative_to(examination.folder).as_posix()
@@ -120,8 +118,4 @@ def _write_report(path: Path, examination: Examination) -> None:
             for one in examination.measured
         ],
     }
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written to: {error.strerror or error}") from error
+    write_json(path, content)

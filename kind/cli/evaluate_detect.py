@@ -1,13 +1,16 @@
-"""Scores detectors on annotated photographs, on several kinds of input: `python evaluate.py detect`."""
+"""Scores detectors on annotated photographs, on several kinds of input."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.detect import add_threshold_arguments, thresholds_of
+from kind.cli.markdown_option import add_markdown_argument
+from kind.cli.named_path import NamedPath
 from kind.cli.relighting import add_alpha_argument, add_weights_argument, check_alpha, load_enhancer
 from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.inputs import INPUTS, needs_enhancer
@@ -15,70 +18,102 @@ from kind.errors import UserError
 
 if TYPE_CHECKING:
     from kind.data.annotations.annotated import Annotations
-    from kind.detection.evaluation.search import Inputs, Method, Sample, Search
+    from kind.detection.evaluation.search import Darkening, Inputs, Method, Sample, Search
     from kind.detection.predictor import Thresholds
+    from kind.evaluation.held_out import HeldOut
 
-_MARKER = "detection"
 _PRESETS = ("dusk", "moderate", "published")
 _LARGEST_SEED = 2**31 - 1
 _CONFIDENCE, _MAX_DETECTIONS = 0.001, 300
-_DIGITS = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
+    _add_images(parser)
+    _add_detectors(parser)
+    _add_inputs(parser)
+    add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
+    _add_output(parser)
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder with images/ and labels/ in YOLO's form, unless another form is given",
+        help="folder with images/ and labels/ in YOLO's format, unless another format is given",
     )
     add_layout_arguments(parser)
     parser.add_argument(
         "--split",
         choices=("all", "training", "validation"),
         default="all",
-        help="part of the images: validation is every fourth by name, training the others (default: all)",
+        help="part of the images: validation are those that training on the folder holds out, training the "
+        "others (default: all)",
     )
     parser.add_argument(
-        "--darken", choices=_PRESETS, help="make the photographs dark first, as `kind darken` does"
+        "--validation-every",
+        type=int,
+        metavar="N",
+        help="validation is one image in N, by sorted name (default: what the detectors' runs record, "
+        "otherwise 4)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="image number i is darkened with (SEED, i) (default: 0)"
+        "--darken", choices=_PRESETS, help="darken the photographs first, as `kind darken` does"
     )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="random seed of --darken: image number i takes (SEED, i) (default: 0)",
+    )
+
+
+def _add_detectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
+        type=NamedPath.parse,
         action="append",
         metavar="[NAME=]FILE",
         help=".keras file or run folder, repeatable (default: the detector that ships)",
     )
     parser.add_argument(
+        "--found",
+        type=NamedPath.parse,
+        action="append",
+        metavar="[NAME=]FILE",
+        help="score the boxes of another program as they are, repeatable: COCO's results (.json), a table "
+        "(.csv) with image, class, score, left, top, right, bottom, or a folder with a text file for each",
+    )
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--inputs",
         type=_inputs,
         default=["raw", "stretched", "relit", "reflectance"],
         metavar="KINDS",
-        help="what the detectors see, in the order of the table; differences are to the first "
+        help="kinds of input of the detectors, in the order of the table; differences are to the first "
         "(default: raw,stretched,relit,reflectance)",
     )
     add_weights_argument(parser, precision="float32")
-    add_alpha_argument(parser, "of relit: how much brighter")
-    add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
+    add_alpha_argument(parser, "brightening of the input relit")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drawn-confidence",
         type=float,
         default=0.25,
         metavar="SCORE",
-        help="of the pictures and of the figures image by image (default: 0.25)",
+        help="confidence threshold of the pictures and of the figures image by image (default: 0.25)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add_markdown_argument(parser, "detection")
     parser.add_argument(
-        "--markdown",
-        metavar="FILE[#NAME]",
-        help=f"write the tables into a document, between <!-- NAME begin --> and <!-- NAME end --> "
-        f"(default NAME: {_MARKER})",
+        "--fresh", action="store_true", help="do not use predictions that an earlier run left in --out"
     )
-    parser.add_argument("--fresh", action="store_true", help="forget predictions kept in --out")
 
 
 def _inputs(text: str) -> list[str]:
@@ -99,30 +134,38 @@ def run(flags: argparse.Namespace) -> int:
         UserError: when nothing can be done.
     """
     thresholds = _checked(flags)
-    document, _, marker = (flags.markdown or "").partition("#")
+    if flags.markdown:
+        flags.markdown.check()
 
+    from kind.detection.evaluation.facts import data_facts, definitions
     from kind.detection.evaluation.report import markdown_report, text_report, write_all
     from kind.detection.evaluation.summary import summarise
-    from kind.reports.table import check_markers, write_between_markers
 
-    if document:
-        check_markers(Path(document), marker or _MARKER)
     data = read_annotations(flags)
     inputs = _make_inputs(flags)
+    held_out = _held_out(flags)
     methods, facts = _methods(flags, data, thresholds)
-    found = _searched(flags, data, methods, inputs)
+    found = _searched(flags, _samples(flags.split, data, held_out.every), methods, inputs)
+    notes = [] if flags.split == "all" else [*held_out.notes]
+    notes += [f"annotations: {problem.replace(f'{flags.data}/', '')}" for problem in data.problems]
+    counted = _counted(flags)
+    about = (flags.data.resolve().name, flags.split, held_out.fact, len(data.images), len(data.class_names))
     evaluation = summarise(
         found,
         methods,
         data.class_names,
-        facts=[*_data_facts(flags, data, found), *facts, *_definitions(flags, thresholds, inputs)],
-        notes=[f"annotations: {problem.replace(f'{flags.data}/', '')}" for problem in data.problems],
-        counted=_counted(flags),
+        facts=[
+            *data_facts(*about, found, _darkening(flags)),
+            *facts,
+            *definitions(flags.inputs, inputs, flags.alpha, thresholds, counted),
+        ],
+        notes=notes,
+        counted=counted,
         confidence=flags.drawn_confidence,
     )
     files = write_all(flags.out, evaluation, inputs)
-    if document:
-        write_between_markers(Path(document), marker or _MARKER, markdown_report(evaluation))
+    if flags.markdown:
+        flags.markdown.write(markdown_report(evaluation))
     print(text_report(evaluation))
     print(f"\nwritten: {', '.join(map(str, files))}")
     return 1 if found.left_out else 0
@@ -131,6 +174,8 @@ def run(flags: argparse.Namespace) -> int:
 def _checked(flags: argparse.Namespace) -> Thresholds:
     """The thresholds, when all numbers are in range."""
     check_alpha(flags.alpha)
+    if flags.validation_every is not None and flags.validation_every < 2:
+        raise UserError(f"--validation-every expects at least 2, received {flags.validation_every}")
     if not 0 <= flags.seed <= _LARGEST_SEED:
         raise UserError(f"--seed expects a number from 0 to {_LARGEST_SEED}, received {flags.seed}")
     thresholds = thresholds_of(flags)
@@ -141,39 +186,58 @@ def _checked(flags: argparse.Namespace) -> Thresholds:
     return thresholds
 
 
-def _searched(flags: argparse.Namespace, data: Annotations, methods: list[Method], inputs: Inputs) -> Search:
-    from kind.detection.evaluation.search import parsed_predictions, search
-    from kind.reports.results import Results
+def _held_out(flags: argparse.Namespace) -> HeldOut:
+    """Which images the detectors were not trained on."""
+    from kind.data.annotations.layouts import VALIDATION_EVERY
+    from kind.detection.predictor import SHIPPED_DETECTOR
+    from kind.evaluation.held_out import held_out_images
 
-    samples = _samples(flags, data)
-    results = Results(flags.out / "results.jsonl", flags.fresh, field="found", parse=parsed_predictions)
+    shipped = [] if flags.found else [NamedPath("shipped detector", SHIPPED_DETECTOR)]
+    detectors = flags.detector or shipped
+    networks = {name: path / "best.keras" if path.is_dir() else path for name, path in detectors}
+    return held_out_images(networks, VALIDATION_EVERY, flags.validation_every, unit="image")
+
+
+def _searched(
+    flags: argparse.Namespace, samples: list[Sample], methods: list[Method], inputs: Inputs
+) -> Search:
+    from kind.detection.evaluation.search import kept_predictions, search
+
+    results = kept_predictions(flags.out / "results.jsonl", flags.fresh)
     found = search(samples, methods, inputs, results)
     for entry in found.left_out:
-        print(f"evaluate.py: left out: {entry.reason}", file=sys.stderr)
+        print(f"{flags.program}: left out: {entry.reason}", file=sys.stderr)
     if not found.samples:
         raise UserError(f"none of {len(samples)} images could be searched")
     return found
 
 
-def _samples(flags: argparse.Namespace, data: Annotations) -> list[Sample]:
+def _samples(split: str, data: Annotations, validation_every: int) -> list[Sample]:
     from kind.data.annotations.layouts import split_images
-    from kind.detection.evaluation.search import Sample, display_names
+    from kind.detection.evaluation.search import Sample
+    from kind.reports.names import distinct_names
 
-    names = display_names([image.path for image in data.images])
+    paths = [image.path for image in data.images]
+    names = distinct_names([path.name for path in paths], [path.parent.name for path in paths])
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, data.images))]
-    if flags.split == "all":
+    if split == "all":
         return samples
-    chosen = split_images(data.images)[flags.split == "validation"]
+    chosen = split_images(data.images, validation_every)[split == "validation"]
     kept = {image.path for image in chosen}
     return [sample for sample in samples if sample.image.path in kept]
 
 
 def _make_inputs(flags: argparse.Namespace) -> Inputs:
-    from kind.detection.evaluation.search import Darkening, Inputs
+    from kind.detection.evaluation.search import Inputs
 
-    needed = any(map(needs_enhancer, flags.inputs))
-    darkening = Darkening(flags.darken, flags.seed) if flags.darken else None
-    return Inputs(load_enhancer(flags) if needed else None, flags.alpha, darkening)
+    needed = any(map(needs_enhancer, flags.inputs)) and (flags.detector or not flags.found)
+    return Inputs(load_enhancer(flags) if needed else None, flags.alpha, _darkening(flags))
+
+
+def _darkening(flags: argparse.Namespace) -> Darkening | None:
+    from kind.detection.evaluation.search import Darkening
+
+    return Darkening(flags.darken, flags.seed) if flags.darken else None
 
 
 def _methods(
@@ -181,13 +245,14 @@ def _methods(
 ) -> tuple[list[Method], list[tuple[str, str]]]:
     """Every detector on every input, and what the header says of the detectors."""
     from kind.detection.evaluation.class_matching import match_classes
+    from kind.detection.evaluation.facts import DIGITS
     from kind.detection.evaluation.search import Method
     from kind.detection.predictor import Predictor, load_detector
     from kind.nn.saving import weights_digest
 
     methods, facts = [], []
-    for value in flags.detector or [None]:
-        name, file = _named(value) if value else ("shipped detector", None)
+    for value in flags.detector or ([] if flags.found else [None]):
+        name, file = value or ("shipped detector", None)
         net = load_detector(file)
         digest = weights_digest(net)
         classes = match_classes(net.class_names, data.class_names, name)
@@ -198,61 +263,38 @@ def _methods(
         facts.append(
             (
                 name,
-                f"{len(net.class_names)} classes, longer side {own.size}, digest {digest[:_DIGITS]}{unknown}",
+                f"{len(net.class_names)} classes, longer side {own.size}, digest {digest[:DIGITS]}{unknown}",
             )
         )
+    for name, file in flags.found or []:
+        method, fact = _recorded(name, file, data)
+        methods.append(method)
+        facts.append(fact)
     names = [method.name for method in methods]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"two detectors are called {min(twice).rsplit(',')[0]!r}; tell them apart: NAME=FILE")
     return methods, facts
 
 
-def _named(value: str) -> tuple[str, Path]:
-    """NAME=FILE or FILE, whose name is its stem, or that of its run folder."""
-    name, separator, file = value.partition("=")
-    if separator and name and not Path(value).exists():
-        return name, Path(file)
-    path = Path(value)
-    return path.resolve().name if path.is_dir() else path.stem, path
+def _recorded(name: str, file: Path, data: Annotations) -> tuple[Method, tuple[str, str]]:
+    """Boxes that another program found, as a method, and what the header says of them."""
+    from kind.detection.evaluation.class_matching import match_classes
+    from kind.detection.evaluation.facts import DIGITS
+    from kind.detection.evaluation.found_files import read_found
+    from kind.detection.evaluation.search import RECORDED, Method
 
-
-def _data_facts(flags: argparse.Namespace, data: Annotations, found: Search) -> list[tuple[str, str]]:
-    images, objects = len(found.samples), sum(len(entry.classes) for entry in found.objects)
-    split = f", split {flags.split}" if flags.split != "all" else ""
-    facts = [
-        (
-            "Data",
-            f"{flags.data.resolve().name}{split}: {images} of {len(data.images)} images, {objects} objects, "
-            f"{len(data.class_names)} classes",
-        )
-    ]
-    if flags.darken:
-        facts.append(("Made dark", f"preset {flags.darken}, seed {flags.seed}, in 8 bits"))
-    return facts
-
-
-def _definitions(flags: argparse.Namespace, thresholds: Thresholds, inputs: Inputs) -> list[tuple[str, str]]:
-    facts = [("Inputs", "; ".join(f"{kind}: {INPUTS[kind]}" for kind in flags.inputs))]
-    if inputs.digests:
-        digests = ", ".join(f"{stage} {digest[:_DIGITS]}" for stage, digest in inputs.digests.items())
-        alpha = inputs.own_alpha if flags.alpha is None else f"{flags.alpha:g}"
-        relit = f"; α = {alpha} (relit)" if "relit" in flags.inputs else ""
-        facts.append(("Networks", f"{digests}{relit}"))
-    facts.append(
-        (
-            "Boxes",
-            f"scores over {thresholds.confidence:g}, suppressed by class at overlap {thresholds.iou:g}, "
-            f"at most {thresholds.max_detections} an image",
-        )
-    )
-    facts.append(
-        (
-            "Figures",
-            f"COCO's average precision, {_counted(flags)} boxes an image and class; small, medium, large by "
-            "the object's area, to 32² and 96² pixels of the photograph; VOC AP50: area under its curve",
-        )
-    )
-    return facts
+    boxes = read_found(file, data.images, data.class_names)
+    classes = match_classes(boxes.class_names, data.class_names, name)
+    # Boxes, not the file: what is kept of an earlier run must be that of the same boxes.
+    digest = hashlib.sha256(repr(boxes.class_names).encode())
+    for image, found in sorted(boxes.by_image.items()):
+        digest.update(str(image).encode())
+        for values in found:
+            digest.update(values.tobytes())
+    digest = digest.hexdigest()
+    count = sum(len(found.scores) for found in boxes.by_image.values())
+    fact = f"{count} boxes in {len(boxes.by_image)} images, from {file.name}, digest {digest[:DIGITS]}"
+    return Method(name, RECORDED, None, classes, digest, boxes.by_image), (name, fact)
 
 
 def _counted(flags: argparse.Namespace) -> int:

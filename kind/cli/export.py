@@ -90,7 +90,7 @@ def _add_detector_arguments(parser: argparse._ArgumentGroup) -> None:
         default=DEFAULT_INPUT,
         help=f"the detector's input; choose the one it was trained on (default: {DEFAULT_INPUT})",
     )
-    add_threshold_arguments(parser, confidence=0.25, max_detections=_MAX_DETECTIONS)
+    add_threshold_arguments(parser, confidence=0.25, max_detections=_MAX_DETECTIONS, image_size="--size")
 
 
 def _size(text: str) -> tuple[int, int]:

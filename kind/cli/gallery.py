@@ -1,41 +1,14 @@
-"""The page that `demo` writes: every photograph with the steps that it went through."""
+"""The page that `demo` writes: each photograph with the steps of its enhancement."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
-from kind.errors import UserError
-from kind.files import atomic_write
+from kind.reports.page import write_page
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Relit photographs</title>
-<style>
-  body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 110rem; margin: 2rem auto; padding: 0 1rem;
-         color: #222; background: #fff }}
-  h2 {{ margin: 2.5rem 0 .25rem; font-size: 1.1rem }}
-  p {{ margin: .25rem 0 }}
-  img {{ max-width: 100%; height: auto }}
-</style>
-<h1>Relit photographs</h1>
-<p>Each row: the dark input, its reflectance and illumination, the restored reflectance, and the result; for
-generated scenes the dark scene and what a detector finds in its restored reflectance. Select a row to see the
-result in full size.</p>
-{sections}
-</html>
-"""
-
-_SECTION = """<section>
-<h2>{name}</h2>
-<p>{width}×{height} pixels, {note}</p>
-<a href="{picture}"><img src="{sheet}" alt="The steps from the dark {name} to the result"></a>
-</section>"""
+_TEMPLATE = Path(__file__).with_name("gallery.html")
 
 
 class Entry(NamedTuple):
@@ -45,7 +18,7 @@ class Entry(NamedTuple):
         picture: the result, in the page's folder or below.
         sheet: all steps beside each other, likewise.
         size: (height, width) in pixels.
-        note: what else there is to say, such as "α = 5".
+        note: what else the page says of it, such as "α = 5".
     """
 
     picture: Path
@@ -64,19 +37,4 @@ def write_gallery(path: Path, entries: Sequence[Entry]) -> None:
     Raises:
         UserError: when the file cannot be written.
     """
-    sections = (
-        _SECTION.format(
-            name=escape(entry.picture.name),
-            height=entry.size[0],
-            width=entry.size[1],
-            note=escape(entry.note),
-            picture=quote(entry.picture.relative_to(path.parent).as_posix()),
-            sheet=quote(entry.sheet.relative_to(path.parent).as_posix()),
-        )
-        for entry in entries
-    )
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_text(_PAGE.format(sections="\n".join(sections)), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); give --out another place") from error
+    write_page(path, _TEMPLATE, title="Relit photographs", entries=entries)

@@ -31,6 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file", metavar="FILE.pt", help="file written by torch.save; no code in it is executed"
     )
     _add_detector_arguments(yolov8, "the file's")
+    text = "import a YOLOX detector, sizes nano to x, from its authors' ONNX file"
+    yolox = sources.add_parser("yolox", help=text, description=text, allow_abbrev=False)
+    yolox.add_argument(
+        "file",
+        metavar="FILE.onnx",
+        help="ONNX file, read without the onnx package; no code in it is executed",
+    )
+    _add_detector_arguments(yolox, "COCO's", "FILE.keras or DIR")
     text = "import a KerasCV preset with a YOLOv8 backbone by name; it is downloaded at the first use"
     preset = sources.add_parser("keras-cv", help=text, description=text, allow_abbrev=False)
     preset.add_argument("preset", metavar="PRESET", help="preset's name, such as yolo_v8_s_backbone_coco")
@@ -48,8 +56,9 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", required=True, help="output folder for the .keras files")
 
 
-def _add_detector_arguments(parser: argparse.ArgumentParser, classes: str) -> None:
-    parser.add_argument("--out", metavar="FILE.keras", required=True, help="output file for the detector")
+def _add_detector_arguments(parser: argparse.ArgumentParser, classes: str, out: str = "FILE.keras") -> None:
+    where = "output file for the detector" + (", or a folder for detector.keras" if "DIR" in out else "")
+    parser.add_argument("--out", metavar=out, required=True, help=where)
     parser.add_argument(
         "--classes",
         metavar="NAME",
@@ -70,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.source == "yolov8":
         _import_yolov8(arguments.file, arguments.classes, arguments.out)
+    elif arguments.source == "yolox":
+        _import_yolox(arguments.file, arguments.classes, arguments.out)
     elif arguments.source == "keras-cv":
         _import_preset(arguments.preset, arguments.classes, arguments.out)
     else:
@@ -85,6 +96,13 @@ def _import_yolov8(file: str, classes: list[str] | None, out: str) -> None:
     _write_detector(detector_from_yolov8(file, classes), path, file)
 
 
+def _import_yolox(file: str, classes: list[str] | None, out: str) -> None:
+    path = _detector_file(out, folder=True)
+    from kind.detection.published import detector_from_yolox
+
+    _write_detector(detector_from_yolox(file, classes), path, file)
+
+
 def _import_preset(preset: str, classes: list[str] | None, out: str) -> None:
     path = _detector_file(out)
     from kind.detection.published import detector_from_preset
@@ -92,8 +110,10 @@ def _import_preset(preset: str, classes: list[str] | None, out: str) -> None:
     _write_detector(detector_from_preset(preset, classes), path, preset)
 
 
-def _detector_file(name: str) -> Path:
-    """The --out of a detector; checked before anything slow is imported."""
+def _detector_file(name: str, folder: bool = False) -> Path:
+    """The --out of a detector, also a folder if so said; checked before anything slow is imported."""
+    if folder and (Path(name).is_dir() or not Path(name).suffix):
+        return Path(name) / "detector.keras"
     if Path(name).suffix != ".keras" or Path(name).is_dir():
         raise UserError(f"{name}: expected a file that ends in .keras for --out")
     return Path(name)
@@ -110,7 +130,7 @@ def _write_detector(net: Detector, out: Path, source: str) -> None:
     names = net.class_names
     shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
     size = size_name(proportions_of(net))
-    print(f"detector: {out} (YOLOv8 {size}, {len(names)} classes: {shown}), from {source}")
+    print(f"detector: {out} ({size}, {len(names)} classes: {shown}), from {source}")
 
 
 def _import_checkpoints(family: str, given: dict[str, str], out: Path) -> None:

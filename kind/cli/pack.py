@@ -64,4 +64,4 @@ def _read(stage: str, path: Path) -> keras.Model:
     from kind.nn.saving import load_net
     from kind.training.run_folder import best_weights
 
-    return load_net(best_weights(path))
+    return load_net(best_weights(path), stage)

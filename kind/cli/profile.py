@@ -1,24 +1,39 @@
-"""Measures what the networks cost: parameters, arithmetic, memory, seconds, and how that compares."""
+"""Measures parameters, arithmetic, memory and time of the networks."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.relighting import WEIGHTS_HELP
 from kind.enhancing.precision import PRECISIONS, chosen_precision
 from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 from kind.errors import UserError
 
-_MARKER = "profile"
+if TYPE_CHECKING:
+    from kind.profiling.measuring import Plan, Reference
+
+_COMPARISON = "python -m benchmarks.profile"
 _DEFAULT_SIZES = "400x600,1080x1920"
 _LARGEST_SIDE = 20_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
+    add_options(parser)
+    parser.add_argument("--reference", help=argparse.SUPPRESS)
+    parser.add_argument("--no-public", action="store_true", help=argparse.SUPPRESS)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declares what `measure` reads."""
     parser.add_argument(
         "--sizes",
         type=_sizes,
@@ -40,73 +55,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="repeatable (default: float32, and bfloat16 where the processor has it)",
     )
     parser.add_argument(
-        "--reference",
-        type=Path,
-        metavar="DIR",
-        help="checkout of KinD's public code, whose model.py is run (default: the same TensorFlow 1 graph, "
-        "built here)",
+        "--no-memory", action="store_true", help="do not measure memory, which starts a process for each line"
     )
-    parser.add_argument("--no-public", action="store_true", help="leave the public graph out")
-    parser.add_argument("--no-memory", action="store_true", help="leave memory out: a process for each line")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
     parser.add_argument(
-        "--markdown",
-        metavar="FILE[#NAME]",
-        help=f"write the table into a document, between <!-- NAME begin --> and <!-- NAME end --> "
-        f"(default NAME: {_MARKER})",
+        "--rounds", type=int, default=5, metavar="N", help="runs of each line (default: %(default)s)"
     )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    add_markdown_argument(parser, "profile")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the table.
+    """Prints the table of our own networks.
 
     Returns:
         0.
 
     Raises:
-        UserError: when weights, reference or a file to be written cannot be used.
+        UserError: when weights or a file to be written cannot be used.
+    """
+    if arguments.reference is not None:
+        raise UserError(
+            f"--reference has moved: {_COMPARISON} --reference {shlex.quote(arguments.reference)}"
+        )
+    if arguments.no_public:
+        print(f"--no-public is deprecated: only {_COMPARISON} measures the public graph", file=sys.stderr)
+    return measure(arguments)
+
+
+def measure(
+    arguments: argparse.Namespace,
+    make_reference: Callable[[Plan], AbstractContextManager[Reference]] | None = None,
+) -> int:
+    """Measures, prints the table and writes it where the options say.
+
+    Args:
+        arguments: as `add_options` declares them.
+        make_reference: what all lines are compared with, see `kind.profiling.measuring`; it is closed at
+            the end.
+
+    Returns:
+        0.
+
+    Raises:
+        UserError: when weights or a file to be written cannot be used.
     """
     if arguments.rounds < 1:
         raise UserError(f"--rounds expects 1 or more, received {arguments.rounds}")
-    if arguments.reference and arguments.no_public:
-        raise UserError("--reference and --no-public contradict each other; leave one of them out")
-    document, _, marker = (arguments.markdown or "").partition("#")
+    if arguments.markdown:
+        arguments.markdown.check()
 
     from kind.profiling.measuring import Plan, profile
     from kind.profiling.report import as_json, markdown, notes, text_table
-    from kind.reports.table import check_markers, write_between_markers
+    from kind.reports.writing import write_text
 
-    if document:
-        check_markers(Path(document), marker or _MARKER)
     plan = Plan(
         arguments.sizes,
         list(dict.fromkeys(map(chosen_precision, arguments.precision or ["float32", "auto"]))),
         list(dict.fromkeys(arguments.variant or ([DEFAULT_VARIANT] if arguments.weights else VARIANTS))),
         arguments.weights,
-        arguments.reference,
         arguments.rounds,
-        with_public=not arguments.no_public,
         with_memory=not arguments.no_memory,
     )
-    rows, public = profile(plan, lambda text: print(f"kind: {text}", file=sys.stderr, flush=True))
-    said = notes(rows, public, arguments.rounds)
-    print(text_table(rows), *said, sep="\n")
+    with make_reference(plan) if make_reference else nullcontext() as reference:
+        rows = profile(plan, lambda text: print(f"kind: {text}", file=sys.stderr, flush=True), reference)
+    said = notes(rows, arguments.rounds, reference)
+    print(text_table(rows, reference), *said, sep="\n")
     if arguments.json:
-        _write(arguments.json, as_json(rows, said))
-    if document:
-        write_between_markers(Path(document), marker or _MARKER, markdown(rows, said))
+        write_text(arguments.json, as_json(rows, said))
+    if arguments.markdown:
+        arguments.markdown.write(markdown(rows, said, reference))
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    from kind.files import atomic_write
-
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _sizes(text: str) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.options import add_old_name
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,17 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photographs in normal light, or folders of them, as backgrounds (default: the built-in ones)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for images/ and labels/")
-    parser.add_argument("--count", type=int, default=1000, help="how many scenes (default: 1000)")
+    parser.add_argument("--count", type=int, default=1000, help="number of scenes (default: 1000)")
     parser.add_argument(
-        "--seed", type=int, default=0, help="scene number i is made from (SEED, i) (default: 0)"
+        "--seed", type=int, default=0, help="random seed: scene number i takes (SEED, i) (default: 0)"
     )
-    parser.add_argument("--size", type=int, default=320, help="of a side in pixels (default: 320)")
+    parser.add_argument(
+        "--image-size", type=int, default=320, metavar="PIXELS", help="side of a scene (default: 320)"
+    )
+    add_old_name(parser, "--size", "--image-size")
     parser.add_argument(
         "--preset",
         choices=_PRESETS,
         default="moderate",
-        help=f"how dark and noisy; {_BRIGHT} leaves them bright, as training wants them, which darkens by "
-        "itself (default: moderate)",
+        help=f"strength of darkness and noise; {_BRIGHT} keeps the scenes bright, for training, which "
+        "darkens them itself (default: moderate)",
     )
 
 
@@ -54,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     _check_range("--count", arguments.count, 1, 1_000_000)
     _check_range("--seed", arguments.seed, 0, _LARGEST_SEED)
-    _check_range("--size", arguments.size, 64, _LARGEST_SIZE)
+    _check_range("--image-size", arguments.image_size, 64, _LARGEST_SIZE)
 
     from kind.data.drawn_objects import CLASSES
     from kind.data.generated_scenes import write_scenes
@@ -62,15 +66,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     photographs = _photographs(arguments.photographs) if arguments.photographs else None
     develop = None if arguments.preset == _BRIGHT else _darkener(arguments.preset, arguments.seed)
-    counts = write_scenes(
-        arguments.out,
-        arguments.count,
-        arguments.seed,
-        arguments.size,
-        develop,
-        photographs,
-        Progress("scenes"),
-    )
+    with Progress("scenes") as progress:
+        counts = write_scenes(
+            arguments.out,
+            arguments.count,
+            arguments.seed,
+            arguments.image_size,
+            develop,
+            photographs,
+            progress,
+        )
     print(f"{arguments.out}: {arguments.count} scenes, {counts.sum()} objects")
     for name, count in zip(CLASSES, counts):
         print(f"  {name:<6} {count:>7}")

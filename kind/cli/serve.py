@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust",
         action="store_true",
-        help="also run models with operations that no export of kind holds: they can read and write files and "
-        "do anything else that you can do",
+        help="also run models with operations that no export of kind holds; they can read and write files "
+        "and do anything else that you can do",
     )
     _add_file_arguments(parser)
     _add_limit_arguments(parser)

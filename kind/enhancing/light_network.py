@@ -60,8 +60,9 @@ class LiteEnhancer(Enhancer):
     def from_files(cls, weights: str | Path | None, precision: str) -> LiteEnhancer:
         """Reads the network; see `Enhancer.load`."""
         path = find_weights((STAGE,), weights)[STAGE]
+        net = load_net(path)
         try:
-            return cls(load_net(path), precision)
+            return cls(net, precision)
         except ValueError as error:
             raise UserError(f"{path}: {error}") from error
 

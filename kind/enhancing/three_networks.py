@@ -54,7 +54,8 @@ class KindEnhancer(Enhancer):
     @classmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> KindEnhancer:
         """Reads the three networks; see `Enhancer.load`."""
-        return cls(*map(load_net, find_weights(STAGES, weights).values()), precision=precision)
+        files = find_weights(STAGES, weights)
+        return cls(*(load_net(path, stage) for stage, path in files.items()), precision=precision)
 
     def tile_plan(self) -> TilePlan:
         """What tiles are planned by; raises UnboundedReceptiveField where images cannot be cut."""

@@ -1,4 +1,4 @@
-"""Scoring enhanced images: which methods, under which protocols, with which metrics, told in which form.
+"""Scores enhanced images: methods, protocols, metrics and reports.
 
-Everything is given as data (images by path, methods as objects), so that nothing here imports a data set.
+Images are given by path and methods as objects, so that nothing here imports a data set.
 """

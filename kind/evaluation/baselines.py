@@ -1,4 +1,4 @@
-"""What costs nothing: the figures that an enhancer has to beat."""
+"""Baselines: simple methods that an enhancer should be better than."""
 
 from __future__ import annotations
 

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from kind.errors import UserError
 from kind.evaluation.methods import Method, Sample
 from kind.evaluation.run import Row
 from kind.evaluation.scoring import outputs_by_protocol, read_sample
-from kind.images.photo import write_photo
+from kind.reports.cases import choose_cases, remove_others, write_small
 
 ERROR_RANGE = 0.5
-_LONGEST_SIDE = 900
 _RAMP = np.array([[0, 0, 0], [0.5, 0, 0.3], [1, 0.4, 0], [1, 0.9, 0.3], [1, 1, 1]])
 
 
@@ -35,29 +33,33 @@ class Case(NamedTuple):
     by: str
     pictures: list[tuple[str, Path]]
 
+    @property
+    def title(self) -> str:
+        """Which case it is, by which figure, of which image."""
+        return f"{self.label} by {self.by.upper()}: {self.row.image} ({self.row.figures[self.by]:.2f})"
 
-def choose_cases(rows: Sequence[Row]) -> list[tuple[str, str, Row]]:
-    """Picks worst, median and best among the rows of one method and protocol.
+    @property
+    def captioned(self) -> list[tuple[str, str, Path]]:
+        """The pictures: what each shows in a word, its caption, its file."""
+        captions = {"error": f"error map, black 0 to white {ERROR_RANGE:g}"}
+        return [(name, captions.get(name, name), path) for name, path in self.pictures]
 
-    By PSNR where there are targets, otherwise by NIQE, otherwise by LOE. Of two images only worst and
-    best are shown, of one only itself.
+
+def rank(rows: Sequence[Row]) -> tuple[str, list[Row]]:
+    """Sorts the rows of one method and protocol, the worst first.
 
     Args:
         rows: of one method under one protocol.
 
     Returns:
-        (label, column, row).
+        The column that decides: PSNR where there are targets, otherwise NIQE, otherwise LOE; and the rows
+        that have a figure in it.
     """
     for column, better in (("psnr", 1), ("niqe", -1), ("loe", -1)):
-        ranked = [
-            (better * value, row.image, row) for row in rows if (value := row.figures.get(column)) is not None
-        ]
-        ranked.sort(key=lambda entry: entry[:2])
-        places = {"worst": 0, "median": (len(ranked) - 1) // 2, "best": len(ranked) - 1}
-        wanted = ("worst", "median", "best") if len(ranked) > 2 else ("worst", "best")[: len(ranked)]
-        if wanted:
-            return [(label, column, ranked[places[label]][2]) for label in wanted]
-    return []
+        known = [row for row in rows if row.figures.get(column) is not None]
+        if known:
+            return column, sorted(known, key=lambda row: (better * row.figures[column], row.image))
+    return "", []
 
 
 def draw_cases(
@@ -85,13 +87,11 @@ def draw_cases(
             groups.setdefault((row.method, row.protocol), []).append(row)
     cases = []
     for group in groups.values():
-        for label, column, row in choose_cases(group):
+        column, ranked = rank(group)
+        for label, row in choose_cases(ranked):
             pictures = _draw(row, shown[row.method], by_name[row.image], folder)
             cases.append(Case(label, row, column, pictures))
-    used = {path for case in cases for _, path in case.pictures}
-    for path in folder.glob("case-*.jpg"):
-        if path not in used:
-            path.unlink()
+    remove_others(folder, [path for case in cases for _, path in case.pictures])
     return cases
 
 
@@ -122,11 +122,5 @@ def _draw(row: Row, method: Method, sample: Sample, folder: Path) -> list[tuple[
         return []
     images = [dark, output] + ([target, error_map(output, target)] if target is not None else [])
     for (_, path), image in zip(files, images):
-        _write_small(path, image)
+        write_small(path, image)
     return files
-
-
-def _write_small(path: Path, image: np.ndarray) -> None:
-    picture = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    write_photo(path, np.asarray(picture, np.float32) / 255, quality=90)

@@ -1,4 +1,4 @@
-"""What is scored: the networks, other programs' images, and simple baselines, all behind one interface."""
+"""Methods that are scored: networks, other programs' images and baselines, behind one interface."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.enhancing.enhancer import Enhancer
-from kind.errors import UserError
+from kind.errors import UserError, listed
 from kind.images.photo import find_photos, read_photo
-
-_MOST_NAMED = 5
 
 
 class Sample(NamedTuple):
@@ -50,7 +48,7 @@ class Method:
 
     Attributes:
         name: what tables call it.
-        is_baseline: whether it is there for scale only; the report shows no pictures of it.
+        is_baseline: whether it is a reference only, of which the report shows no pictures.
     """
 
     name = ""
@@ -141,9 +139,7 @@ class Folder(Method):
             raise UserError(f"two images have the stem {min(twice)}, which {folder} cannot tell apart")
         missing = [stem for stem in stems if stem not in self._files]
         if missing:
-            more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-            named = ", ".join(missing[:_MOST_NAMED])
-            raise UserError(f"{folder}: holds no output of the stem {named}{more}")
+            raise UserError(f"{folder}: holds no output of the stem {listed(missing)}")
 
     def identity(self, sample: Sample) -> str:
         """The file's content."""

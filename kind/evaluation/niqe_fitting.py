@@ -28,22 +28,25 @@ def fit_to_photographs(paths: Sequence[Path], source: str) -> tuple[NiqeModel, l
         UserError: when too few sharp blocks are found.
     """
     left_out: list[str] = []
-    progress = Progress("photographs")
 
-    def images() -> Iterator[np.ndarray]:
-        for done, path in enumerate(paths):
-            progress(done, len(paths))
-            try:
-                pixels = read_photo(path).pixels
-            except ImageError as error:
-                left_out.append(str(error))
-                continue
-            if min(pixels.shape[:2]) < BLOCK:
-                left_out.append(f"{path}: smaller than {BLOCK}x{BLOCK}")
-                continue
+    def usable(path: Path) -> Iterator[np.ndarray]:
+        try:
+            pixels = read_photo(path).pixels
+        except ImageError as error:
+            left_out.append(str(error))
+            return
+        if min(pixels.shape[:2]) < BLOCK:
+            left_out.append(f"{path}: smaller than {BLOCK}x{BLOCK}")
+        else:
             yield pixels
 
-    model, blocks = fit_niqe_model(images(), source)
+    def images(progress: Progress) -> Iterator[np.ndarray]:
+        for done, path in enumerate(paths, 1):
+            yield from usable(path)
+            progress(done, len(paths))  # the features of this photograph have been computed by now
+
+    with Progress("photographs") as progress:
+        model, blocks = fit_niqe_model(images(progress), source)
     used = len(paths) - len(left_out)
     name = f"{source} ({used} photographs, {blocks} blocks, T = {SHARPNESS_THRESHOLD})"
     return model._replace(name=name), left_out

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,33 +33,49 @@ class Failure(NamedTuple):
     reason: str
 
 
+def kept_figures(path: Path, fresh: bool = False) -> Results:
+    """The file that keeps the figures of each image and method, by protocol.
+
+    Args:
+        path: made with its folder when missing.
+        fresh: forget what is there.
+
+    Returns:
+        What `evaluate` takes.
+
+    Raises:
+        UserError: when the file cannot be read or written.
+    """
+    return Results(path, field="figures", parse=_figures_by_protocol, fresh=fresh)
+
+
 def evaluate(
     samples: Sequence[Sample], methods: Sequence[Method], metrics: Metrics, results: Results
 ) -> tuple[list[Row], list[Failure]]:
     """Scores every image by every method; what is kept from an earlier run is not computed again.
 
-    Progress goes to stderr. An image that cannot be read or scored is recorded and the rest goes on.
+    Progress goes to stderr. An image that cannot be read or scored is recorded, and the others are scored.
 
     Args:
         samples: the images.
         methods: what enhances them.
         metrics: which figures.
-        results: where figures are kept, image by image.
+        results: where figures are kept, image by image; see `kept_figures`.
 
     Returns:
         Rows in the order of methods, then protocols, then samples; and failures.
     """
     rows: list[Row] = []
     failures: list[Failure] = []
-    progress = Progress("images")
     kept = 0
-    for done, sample in enumerate(samples, 1):
-        kept_before = len(results)
-        scored, failed = _evaluate_one(sample, methods, metrics, results)
-        rows += scored
-        failures += failed
-        kept += len(results) == kept_before and not failed
-        progress(done, len(samples), kept)
+    with Progress("images") as progress:
+        for done, sample in enumerate(samples, 1):
+            kept_before = len(results)
+            scored, failed = _evaluate_one(sample, methods, metrics, results)
+            rows += scored
+            failures += failed
+            kept += len(results) == kept_before and not failed
+            progress(done, len(samples), kept)
     order = [method.name for method in methods]
     protocols = list(dict.fromkeys(row.protocol for row in rows))
     rows.sort(key=lambda row: (order.index(row.method), protocols.index(row.protocol)))
@@ -89,6 +106,14 @@ def _evaluate_one(
     except UserError as error:  # the sample itself: no other method will fare better
         failures.append(Failure(sample.name, "", str(error)))
     return rows, failures
+
+
+def _figures_by_protocol(content: Any) -> dict[str, Figures]:
+    """Figures from JSON; AttributeError, TypeError or ValueError when it is something else."""
+    return {
+        protocol: {name: None if value is None else float(value) for name, value in row.items()}
+        for protocol, row in content.items()
+    }
 
 
 def _identity(method: Method, sample: Sample) -> str:

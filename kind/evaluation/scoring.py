@@ -65,7 +65,7 @@ class Metrics:
         niqe_model = (
             f"{self.niqe_model.name}, digest {self.niqe_model.digest[:DIGITS]}"
             if self.niqe_model
-            else "none given, so no NIQE; give --niqe-model FILE, or make one: evaluate.py fit-niqe DIR"
+            else "none given, so no NIQE; give --niqe-model FILE, or make one: kind evaluate fit-niqe DIR"
         )
         if not with_target:
             return [("Figures", _LOE), ("NIQE model", niqe_model)]

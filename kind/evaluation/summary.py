@@ -1,4 +1,4 @@
-"""Means, medians and intervals over images, and what is to be said with them."""
+"""Means, medians and intervals over images, and the notes of a report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SummaryRow(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Everything that a report tells.
+    """The content of a report.
 
     Attributes:
         facts: name and value: data, split, number of images, definitions, weights, models.

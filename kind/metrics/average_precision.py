@@ -172,29 +172,6 @@ def bootstrap_average_precision(matches: Matches, resamples: int = RESAMPLES, se
     return np.divide(total, count, out=np.full(resamples, np.nan), where=count > 0)
 
 
-def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The percentile interval that holds the middle `level` of bootstrap samples, NaN left out.
-
-    Args:
-        samples: float [R], with at least one number.
-        level: in (0, 1).
-
-    Returns:
-        Lower and upper end.
-
-    Raises:
-        ValueError: on a level outside (0, 1), or nothing but NaN.
-    """
-    samples = np.sort(samples[~np.isnan(samples)])
-    if not 0 < level < 1 or not len(samples):
-        raise ValueError(
-            f"an interval expects samples and a level in (0, 1); received {len(samples)}, {level}"
-        )
-    tail = (1 - level) / 2
-    ends = np.rint(np.array([tail, 1 - tail]) * (len(samples) - 1)).astype(int)
-    return float(samples[ends[0]]), float(samples[ends[1]])
-
-
 def _mean(figures: np.ndarray) -> float:
     known = figures[~np.isnan(figures)]
     return float(known.mean()) if known.size else float("nan")

@@ -1,4 +1,4 @@
-"""NIQE: how far an image's local statistics are from those of clean photographs (no reference image)."""
+"""NIQE: distance of an image's local statistics from those of clean photographs; needs no reference image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The natural scene statistics that NIQE is made of."""
+"""The natural scene statistics of NIQE."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def load_niqe_model(path: str | Path) -> NiqeModel:
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f"{path}: no such NIQE model; give a .mat or .npz file, or make one: evaluate.py fit-niqe"
+            f"{path}: no such NIQE model; give a .mat or .npz file, or make one: kind evaluate fit-niqe"
         )
     arrays = _read_arrays(path)
     for mean_key, covariance_key in _KEYS:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.nn.file_schema import optional, whole
+from kind.nn.known_layers import WIDEST, activation, saved_function, saved_layer
+from kind.nn.spatial import Pointwise
+
 LEAK = 0.2
 
 
-@keras.utils.register_keras_serializable("kind")
+@saved_function("kind")
 def leaky_relu(values: tf.Tensor) -> tf.Tensor:
     """max(0.2·x, x), the activation of all networks."""
     return tf.nn.leaky_relu(values, LEAK)
 
 
-@keras.utils.register_keras_serializable("kind")
-class CropLike(keras.layers.Layer):
+@saved_layer("kind", former=[("kind.layers", "CropLike")])
+class CropLike(Pointwise, keras.layers.Layer):
     """Cuts the first tensor at the bottom and right to the height and width of the second.
 
     Upsampling doubles what pooling rounded up, so at odd sizes the result is one row or column too
@@ -69,8 +73,13 @@ def sigmoid_head(values, filters: int, size: int, name: str):
     return keras.layers.Activation("sigmoid", dtype="float32", name=name)(logits)
 
 
-@keras.utils.register_keras_serializable("kind")
-class JoinConvolution(keras.layers.Layer):
+@saved_layer(
+    "kind",
+    former=[("kind.layers", "JoinConvolution")],
+    filters=whole(1, WIDEST),
+    activation=optional(activation),
+)
+class JoinConvolution(Pointwise, keras.layers.Layer):
     """A 1×1 convolution with bias over the channels of several tensors, which are never concatenated.
 
     It equals `Concatenate` and a 1×1 `Conv2D` with the same kernel, but adds up one convolution for
@@ -110,8 +119,8 @@ class JoinConvolution(keras.layers.Layer):
         return {**super().get_config(), "filters": self.filters, "activation": activation}
 
 
-@keras.utils.register_keras_serializable("kind")
-class After(keras.layers.Layer):
+@saved_layer("kind", former=[("kind.layers", "After")])
+class After(Pointwise, keras.layers.Layer):
     """Passes the first tensor on, unchanged, once the second one has been computed.
 
     Branches that need much memory can so be made to run one after another: left alone, TensorFlow runs

@@ -1,28 +1,32 @@
-"""Networks to and from `.keras` files."""
+"""Networks to and from `.keras` files; `load_net` is the only way in."""
 
 from __future__ import annotations
 
-import contextlib
+import datetime
 import hashlib
-import io
-import tempfile
+import json
+import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-import h5py
 import numpy as np
 from tensorflow import keras
 
-import kind.nn.layers
-import kind.nn.subpixel  # noqa: F401  (both register the layers that the files name)
 from kind.errors import UserError
 from kind.files import atomic_write
-from kind.nn.saved_config import check_saved_config
+from kind.nn.archive import CONFIG, METADATA, WEIGHTS, Archive, UnreadableArchive
+from kind.nn.file_schema import Refused
+from kind.nn.graph_builder import build_network
+from kind.nn.interfaces import WrongNetwork, check_interface
+from kind.nn.network import Network
+from kind.nn.weights_file import UnreadableWeights, read_arrays, write_arrays
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
-_WEIGHTS = "model.weights.h5"
+_SMALLEST_VALUE = 2  # bytes, of a float16
+_UNWANTED = frozenset({"shared_object_id", "compile_config"})
 
 
 def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dict[str, Path]:
@@ -59,61 +63,162 @@ def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dic
 def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False) -> None:
     """Writes architecture and weights to one `.keras` file, wholly or not at all.
 
+    `keras.models.load_model` opens it as well where this package is installed, see `kind.nn.network`.
+
     Args:
-        net: a functional model.
+        net: a functional model of layers that `load_net` takes.
         path: ends in `.keras`.
         half_precision: store the weights as float16, compressed: less than half the size. Loading gives
             float32 variables again, rounded to 11 significant bits.
+
+    Raises:
+        ValueError: when two networks inside it share a layer that has weights, which the file cannot say.
     """
-    with atomic_write(path) as temporary:
-        net.save(temporary)
-        if half_precision:
-            _halve_weights(temporary)
+    config = _plain(keras.saving.serialize_keras_object(net))
+    if config["class_name"] == "Functional":
+        names = {"module": Network.__module__, "class_name": "Network", "registered_name": "kind>Network"}
+        config.update(names)
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    arrays = {name: _stored(variable, half_precision) for name, variable in _variables(net, {}).items()}
+    method = zipfile.ZIP_DEFLATED if half_precision else zipfile.ZIP_STORED
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", method) as archive:
+        archive.writestr(METADATA, json.dumps({"keras_version": version("keras"), "date_saved": now}))
+        archive.writestr(CONFIG, json.dumps(config))
+        archive.writestr(WEIGHTS, write_arrays(arrays))
 
 
-def load_net(path: str | Path) -> keras.Model:
-    """Reads a network without executing anything that the file holds (no lambdas, no pickles).
+def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
+    """Reads a network; the file chooses among our layers and gives numbers, and nothing in it is executed.
+
+    Networks of `kind.detection` load once their module is imported, as `kind.detection.predictor` does.
 
     Args:
         path: a `.keras` file.
+        expected: the stage whose network it must hold, of `kind.nn.interfaces.INTERFACES`; None takes any.
 
     Returns:
         The model, not compiled, in inference form.
 
     Raises:
-        UserError: when the file is missing, is not a `.keras` file, is damaged, or wants to run code.
+        UserError: when the file is missing, is not a `.keras` file, is damaged, asks for anything but known
+            layers, holds weights that are not finite, or holds another network than the expected one.
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such weights file; expected a .keras file")
+        raise UserError(f"{_one_line(path)}: no such weights file; expected a .keras file")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: not a .keras file (a zip with config.json and {_WEIGHTS})")
-    check_saved_config(path)
+        raise UserError(f"{_one_line(path)}: not a .keras file (a zip with {CONFIG} and {WEIGHTS})")
     try:
-        with _stored(path) as plain:
-            return keras.models.load_model(plain, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises anything from KeyError to struct.error on damaged files
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(f"{path}: cannot be loaded as a network: {reason}") from error
+        return _read(path, expected)
+    except Refused as refused:
+        reason = f"refused, because it asks for {refused}; only known layers are loaded"
+    except (UnreadableArchive, UnreadableWeights, WrongNetwork) as error:
+        reason = str(error)
+    except Exception as error:  # Keras raises anything from TypeError to InvalidArgumentError on odd settings
+        reason = "cannot be built as a network: " + ascii(str(error).strip().split("\n")[0][:300])[1:-1]
+    raise UserError(f"{_one_line(path)}: {reason}")
 
 
-@contextlib.contextmanager
-def _stored(path: Path) -> Iterator[Path]:
-    """A copy of a `.keras` file without compression, or the file itself when it has none.
+def _read(path: Path, expected: str | None) -> keras.Model:
+    with Archive(path) as archive:
+        net, class_names = build_network(_config(archive), archive.size(WEIGHTS) // _SMALLEST_VALUE)
+        if expected is not None:
+            check_interface(net, expected)
+        _fill(net, class_names, archive.read(WEIGHTS))
+    return net
 
-    Keras reads the weights here and there in the archive, and each step back makes zlib begin again at the
-    first byte: of compressed networks that took most of the loading time.
+
+def net_of_parts(config: object, weights: bytes) -> keras.Model:
+    """The network of a description and weights that lie in files of their own; checked like `load_net`'s.
+
+    Args:
+        config: what `config.json` holds, parsed.
+        weights: the content of an HDF5 file.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ValueError: when the description asks for anything but known layers, or the weights are not the
+            network's; one line, without the files' names.
     """
-    with zipfile.ZipFile(path) as archive:
-        if all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist()):
-            yield path
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / path.name
-            with zipfile.ZipFile(copy, "w") as plain:
-                for name in archive.namelist():
-                    plain.writestr(name, archive.read(name))
-            yield copy
+    net, class_names = build_network(config, len(weights) // _SMALLEST_VALUE)
+    _fill(net, class_names, weights)
+    return net
+
+
+def _fill(net: keras.Model, class_names: dict[int, str], content: bytes) -> None:
+    """Gives a network the weights of an HDF5 file."""
+    variables = _variables(net, class_names)
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    arrays = read_arrays(content, shapes) if shapes else {}
+    for name, variable in variables.items():
+        variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
+
+
+def _config(archive: Archive) -> object:
+    try:
+        return json.loads(archive.read(CONFIG))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableArchive(f"not a readable .keras file: {CONFIG}: {ascii(str(error))[1:-1]}") from error
+
+
+def _variables(net: keras.Model, class_names: dict[int, str]) -> dict[str, object]:
+    """All variables by the path that Keras stores them under.
+
+    Args:
+        net: any model.
+        class_names: of layers, by id, that the file knows by another class name than ours.
+    """
+    found = {}
+    seen: set[int] = set()
+
+    def visit(layers: Sequence[keras.layers.Layer], place: str) -> None:
+        used: dict[str, int] = {}
+        for layer in layers:
+            if id(layer) in seen:
+                if layer.weights:
+                    raise ValueError(f"layer {layer.name!r} belongs to two networks; a file keeps it in one")
+                continue
+            seen.add(id(layer))
+            name = _snake_case(class_names.get(id(layer), type(layer).__name__))
+            number = used.get(name, -1) + 1
+            used[name] = number
+            here = f"{place}/{name}_{number}" if number else f"{place}/{name}"
+            if isinstance(layer, keras.Model):
+                visit(layer.layers, f"{here}/layers")
+            else:
+                found.update({f"{here}/vars/{index}": one for index, one in enumerate(layer.weights)})
+
+    visit(net.layers, "layers")
+    return found
+
+
+def _snake_case(name: str) -> str:
+    """As Keras spells the class names of layers in the paths of weights."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _stored(variable: object, half_precision: bool) -> np.ndarray:
+    """A variable's value as the file has it; HDF5 knows no bfloat16."""
+    value = variable.numpy()
+    if half_precision and value.dtype == np.float32:
+        return value.astype(np.float16)
+    return value if value.dtype.kind == "f" and value.dtype.name != "bfloat16" else value.astype(np.float32)
+
+
+def _plain(config: object) -> object:
+    """A config without what Keras writes of objects that stand in it twice, and of losses and optimizers."""
+    if isinstance(config, dict):
+        return {key: _plain(value) for key, value in config.items() if key not in _UNWANTED}
+    return [_plain(value) for value in config] if isinstance(config, (list, tuple)) else config
+
+
+def _one_line(path: Path) -> str:
+    """A path for a message, with control characters escaped."""
+    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in str(path))
 
 
 def weights_digest(net: keras.Model) -> str:
@@ -124,27 +229,3 @@ def weights_digest(net: keras.Model) -> str:
         digest.update(f"{variable.name} {value.dtype} {value.shape}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
-
-
-def _halve_weights(path: Path) -> None:
-    """Rewrites a `.keras` file with its float32 weights stored as float16."""
-    with zipfile.ZipFile(path) as archive:
-        entries = {name: archive.read(name) for name in archive.namelist()}
-    smaller = io.BytesIO()
-    with h5py.File(io.BytesIO(entries[_WEIGHTS])) as source, h5py.File(smaller, "w") as target:
-
-        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Dataset):
-                value = item[()]
-                value = value.astype(np.float16) if value.dtype == np.float32 else value
-                copied = target.create_dataset(name, data=value)
-            else:
-                copied = target.require_group(name)
-            copied.attrs.update(item.attrs)
-
-        source.visititems(copy)
-        target.attrs.update(source.attrs)
-    entries[_WEIGHTS] = smaller.getvalue()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in entries.items():
-            archive.writestr(name, content)

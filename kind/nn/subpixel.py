@@ -6,14 +6,24 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.nn.file_schema import optional, whole
+from kind.nn.known_layers import saved_function, saved_layer
 
-@keras.utils.register_keras_serializable("kind")
+_side = whole(1, 64)
+
+
+@saved_function("kind")
 def square_root(values: tf.Tensor) -> tf.Tensor:
     """√x of x ≥ 0, whose gradient is not defined at 0: for network inputs. It spreads out what is dark."""
     return tf.sqrt(values)
 
 
-@keras.utils.register_keras_serializable("kind")
+@saved_layer(
+    "kind",
+    former=[("kind.subpixel", "Fold"), ("kind.nn.subpixel", "Fold")],
+    side=_side,
+    multiple=optional(whole(1, 1024)),
+)
 class SpaceToDepth(keras.layers.Layer):
     """Moves each square of `side`×`side` pixels into the channels of one; nothing is lost.
 
@@ -59,8 +69,16 @@ class SpaceToDepth(keras.layers.Layer):
         """What `__init__` takes."""
         return {**super().get_config(), "side": self.side, "multiple": self.multiple}
 
+    def input_span(self, first, last):
+        """See `kind.nn.spatial`: whole squares."""
+        return self.side * first, self.side * last + self.side - 1
 
-@keras.utils.register_keras_serializable("kind")
+    def output_grid(self, scale, multiple):
+        """See `kind.nn.spatial`."""
+        return scale / self.side, self.multiple // self.side
+
+
+@saved_layer("kind", former=[("kind.subpixel", "Unfold"), ("kind.nn.subpixel", "Unfold")], side=_side)
 class DepthToSpace(keras.layers.Layer):
     """The way back: channels become squares of pixels, cut to the size of another tensor.
 
@@ -88,8 +106,16 @@ class DepthToSpace(keras.layers.Layer):
         """What `__init__` takes."""
         return {**super().get_config(), "side": self.side}
 
+    def input_span(self, first, last):
+        """See `kind.nn.spatial`: the squares that the pixels lie in."""
+        return first // self.side, last // self.side
 
-@keras.utils.register_keras_serializable("kind")
+    def output_grid(self, scale, multiple):
+        """See `kind.nn.spatial`; cut to any size, so of no known multiple."""
+        return scale * self.side, 1
+
+
+@saved_layer("kind", former=[("kind.subpixel", "Spread"), ("kind.nn.subpixel", "Spread")], side=_side)
 class FoldedBilinearUpsampling(keras.layers.Layer):
     """Bilinear upsampling by `side`, in folded form: each pixel's square of upsampled values as channels.
 
@@ -123,8 +149,10 @@ class FoldedBilinearUpsampling(keras.layers.Layer):
         """What `__init__` takes."""
         return {**super().get_config(), "side": self.side}
 
+    def input_span(self, first, last):
+        """See `kind.nn.spatial`: one neighbour at either side."""
+        return first - 1, last + 1
 
-#: The names that files written before version 0.2 know these layers by.
-keras.utils.get_custom_objects().update(
-    {"kind>Fold": SpaceToDepth, "kind>Unfold": DepthToSpace, "kind>Spread": FoldedBilinearUpsampling}
-)
+    def output_grid(self, scale, multiple):
+        """See `kind.nn.spatial`."""
+        return scale, multiple

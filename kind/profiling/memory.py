@@ -11,7 +11,7 @@ from pathlib import Path
 from kind.errors import UserError
 
 _STATUS = Path("/proc/self/status")
-_REPOSITORY = Path(__file__).resolve().parent.parent.parent
+_IMPORTED_FROM = Path(__file__).resolve().parent.parent.parent
 
 
 def resident(field: str) -> float:
@@ -42,7 +42,7 @@ def peak_of(module: str, arguments: Sequence[str]) -> float:
         UserError: with the process's last line of complaint when it failed.
     """
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=_REPOSITORY)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=_IMPORTED_FROM)
     if done.returncode:
         reason = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise UserError(f"measuring memory failed: {reason}")

@@ -105,7 +105,9 @@ def _flops(operation) -> int:
         return _NORMALISATION * _size(operation.outputs[0])
     if kind == "Softmax":  # exponentials, their sum, the division
         return 3 * made
-    raise UnknownOperation(f"operation {kind} ({operation.name}): the count does not know what it costs")
+    raise UnknownOperation(
+        f"operation {kind} ({operation.name}) has no cost; add it to kind/profiling/operations.py"
+    )
 
 
 def _size(tensor) -> int:

@@ -2,76 +2,107 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.public_networks import PublicGraph
 from kind.enhancing.enhancer import Enhancer
-from kind.enhancing.three_networks import DEFAULT_ALPHA, STAGES
-from kind.enhancing.variants import DEFAULT_VARIANT
+from kind.profiling.memory import peak_of
 from kind.profiling.operations import count_operations
 
 WHOLE = "whole"
-PUBLIC = "public graph"
-
-#: Channels of what each network takes.
-_CHANNELS = {"decom": (3,), "restoration": (3, 1), "illumination": (1, 1)}
+#: What the table calls our own networks.
+OURS = "kind"
 
 
 class Subject(NamedTuple):
-    """Something whose speed is measured.
+    """Something whose speed and memory are measured.
 
     Attributes:
         network: a stage, or `WHOLE`; "lite" is both.
-        implementation: "kind" or `PUBLIC`.
+        implementation: `OURS`, or the name of a reference.
         precision: "float32" or "bfloat16".
-        variant: whose networks it needs, one of `kind.enhancing.variants.VARIANTS`.
-        run: does it once for an image of the size that it was made for, and waits for the result.
+        seconds: runs it once on an image of the size that it was made for, and returns the time in seconds.
+        peak: runs it in a process of its own, and returns that process's peak memory in MiB above that of
+            the interpreter's start.
     """
 
     network: str
     implementation: str
     precision: str
-    variant: str
-    run: Callable[[], object]
+    seconds: Callable[[], float]
+    peak: Callable[[], float]
 
 
 class OurSubjects:
     """The networks as they compute in the pipeline, and the pipeline with the relit image only."""
 
-    def __init__(self, enhancer: Enhancer) -> None:
-        """Makes a graph for all sizes of each network, as the pipeline has one."""
-        self._enhancer = enhancer
+    def __init__(self, enhancer: Enhancer, weights: Path | None = None) -> None:
+        """Makes one graph for all sizes of each network, as the pipeline has one.
+
+        Args:
+            enhancer: whose networks are measured.
+            weights: the folder that it was loaded from, for the processes that measure memory.
+        """
+        self._enhancer, self._weights = enhancer, weights
         parts = enhancer.networks if len(enhancer.networks) > 1 else {}
         self._graphs = {stage: _graph(net) for stage, net in parts.items()}
 
     def __call__(self, height: int, width: int) -> list[Subject]:
         """What is to be measured for images of one size."""
-        how = "kind", self._enhancer.precision, self._enhancer.variant
-        subjects = []
+        calls = self.calls(height, width)
+        return [
+            Subject(
+                network,
+                OURS,
+                self._enhancer.precision,
+                partial(timed, call),
+                partial(self._peak, network, height, width),
+            )
+            for network, call in calls.items()
+        ]
+
+    def calls(self, height: int, width: int) -> dict[str, Callable[[], object]]:
+        """By network: runs it once on a random image of that size, and waits for the result."""
+        calls = {}
         for stage, graph in self._graphs.items():
-            inputs = map(tf.constant, _random(height, width, *_CHANNELS[stage]))
-            subjects.append(Subject(stage, *how, _call(graph, *inputs)))
-        (image,) = _random(height, width, 3)
-        return [*subjects, Subject(_whole(self._enhancer), *how, lambda: self._relit(image))]
+            channels = [tensor.shape[-1] for tensor in self._enhancer.originals[stage].inputs]
+            calls[stage] = partial(graph, *map(tf.constant, random_inputs(height, width, *channels)))
+        (image,) = random_inputs(height, width, 3)
+        return {**calls, _whole(self._enhancer): partial(self._relit, image)}
 
     def _relit(self, image: np.ndarray) -> np.ndarray:
         return np.asarray(self._enhancer(image, parts=("relit",)).relit)
 
+    def _peak(self, network: str, height: int, width: int) -> float:
+        arguments = [
+            f"--network={network}",
+            f"--precision={self._enhancer.precision}",
+            f"--variant={self._enhancer.variant}",
+            f"--height={height}",
+            f"--width={width}",
+        ]
+        if self._weights:
+            arguments.append(f"--weights={self._weights.resolve()}")
+        return peak_of("kind.profiling.peak", arguments)
 
-def public_subjects(graph: PublicGraph, height: int, width: int) -> list[Subject]:
-    """The same of the public graph; its whole is one run, from the stretched image to the product."""
-    how = PUBLIC, "float32", DEFAULT_VARIANT
-    subjects = [
-        Subject(stage, *how, _call(graph.run, stage, *_random(height, width, *_CHANNELS[stage])))
-        for stage in STAGES
-    ]
-    (image,) = _random(height, width, 3)
-    plane = np.full((1, height, width, 1), DEFAULT_ALPHA, np.float32)
-    return [*subjects, Subject(WHOLE, *how, _call(graph.run, WHOLE, image, plane))]
+
+def timed(call: Callable[[], object]) -> float:
+    """The seconds that one call takes."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def random_inputs(height: int, width: int, *channels: int) -> list[np.ndarray]:
+    """For each number of channels C one array, float32 [1, height, width, C] in [0, 1), always the same."""
+    generator = np.random.default_rng(0)
+    return [generator.random((1, height, width, count), np.float32) for count in channels]
 
 
 def operations(enhancer: Enhancer, height: int, width: int) -> dict[str, int]:
@@ -108,12 +139,3 @@ def _graph(net) -> Callable:
 
 def _called(net, values):
     return net(values[0] if len(values) == 1 else list(values), training=False)
-
-
-def _call(function: Callable, *arguments) -> Callable[[], object]:
-    return lambda: function(*arguments)
-
-
-def _random(height: int, width: int, *channels: int) -> list[np.ndarray]:
-    generator = np.random.default_rng(0)
-    return [generator.random((1, height, width, count), np.float32) for count in channels]

@@ -1,1 +1,1 @@
-"""Tables, pages, progress and kept results: what every report is made of."""
+"""What all reports share: tables, pages, progress, kept results, intervals, and how they are written."""

@@ -1,4 +1,4 @@
-"""Figures kept on disk image by image, so that an evaluation goes on where it was stopped."""
+"""Results kept on disk image by image, so that an interrupted evaluation continues."""
 
 from __future__ import annotations
 
@@ -10,44 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from kind.errors import UserError
-from kind.evaluation.scoring import Figures
-
-
-def figures_by_protocol(content: Any) -> dict[str, Figures]:
-    """What `Results` keeps of an enhanced image, from JSON.
-
-    Raises:
-        ValueError: when it is something else; likewise AttributeError and TypeError.
-    """
-    return {
-        protocol: {name: None if value is None else float(value) for name, value in row.items()}
-        for protocol, row in content.items()
-    }
 
 
 class Results:
     """One line of JSON for each method and image, in a file that is only ever appended to.
 
-    A line that was cut short by a kill, or damaged otherwise, is passed over and its image scored again.
+    A line that was cut short by a kill, or damaged otherwise, is skipped and its image scored again.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        fresh: bool = False,
-        field: str = "figures",
-        parse: Callable[[Any], Any] = figures_by_protocol,
-    ) -> None:
+    def __init__(self, path: Path, *, field: str, parse: Callable[[Any], Any], fresh: bool = False) -> None:
         """Reads what is there.
 
         Args:
             path: the file; made with its folder when missing.
+            field: the key of a line's result.
+            parse: makes a result from JSON; raises AttributeError, KeyError, TypeError or ValueError when
+                it is not one.
             fresh: forget what is there.
-            field: what a line calls that which is kept.
-            parse: makes it from JSON; raises AttributeError, KeyError, TypeError or ValueError otherwise.
 
         Raises:
-            UserError: when the place cannot be read or written to.
+            UserError: when the file cannot be read or written.
         """
         self._path, self._field, self._parse = path, field, parse
         self._kept: dict[str, Any] = {}
@@ -69,15 +51,15 @@ class Results:
                 continue
 
     def __len__(self) -> int:
-        """How many methods × images are kept."""
+        """The number of results: methods × images."""
         return len(self._kept)
 
     def get(self, key: str) -> Any | None:
-        """What is kept, by default figures by protocol, or None."""
+        """The result of a key, or None."""
         return self._kept.get(key)
 
     def add(self, key: str, image: str, method: str, kept: Any) -> None:
-        """Keeps what one method made of one image.
+        """Keeps the result of one method on one image.
 
         Args:
             key: see `result_key`.
@@ -86,7 +68,7 @@ class Results:
             kept: what JSON can hold, infinities included, in the form that `parse` takes.
 
         Raises:
-            OSError: when the file cannot be written to any more.
+            OSError: when the file cannot be written any more.
         """
         self._kept[key] = self._parse(kept)
         record = {"key": key, "image": image, "method": method, self._field: json_ready(kept)}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from kind.errors import UserError
+from kind.errors import UserError, listed
 from kind.files import atomic_write
 
 try:
@@ -154,7 +154,11 @@ def data_differences(recorded: dict[str, dict[str, str]], now: dict[str, dict[st
             "removed": before.keys() - after.keys(),
             "changed": {name for name in after.keys() & before.keys() if after[name] != before[name]},
         }
-        texts = [f"{len(names)} {what} ({_listed(sorted(names))})" for what, names in groups.items() if names]
+        texts = [
+            f"{len(names)} {what} ({listed(sorted(names), _MOST_NAMED)})"
+            for what, names in groups.items()
+            if names
+        ]
         if texts:
             phrases.append(f"{part} data: {', '.join(texts)}")
     return phrases
@@ -191,8 +195,3 @@ def read_json(path: Path) -> dict[str, Any]:
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n")
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 from kind.detection.config import DetectionConfig
 from kind.detection.distillation import DistillingStage, extended, feature_divergence, response_divergence
 from kind.detection.joint import copy_of
-from kind.detection.model import Proportions, build_detector, class_layers
+from kind.detection.model import Proportions, build_detector
 from kind.detection.stage import DetectionStage
 from kind.errors import UserError
 
@@ -43,7 +43,7 @@ def test_the_student_begins_as_the_teacher():
     known, learned = teacher(images)["classes"].numpy(), student(images)["classes"].numpy()
     np.testing.assert_allclose(learned[..., [2, 0]], known, rtol=1e-5)
     assert np.array_equal(student(images)["boxes"], teacher(images)["boxes"])
-    assert student.class_names == ("b", "new", "a") and len(class_layers(student)) == 3
+    assert student.class_names == ("b", "new", "a") and len(student.class_layers) == 3
 
 
 def test_what_does_not_fit_is_named():

@@ -53,8 +53,8 @@ def test_what_is_no_detector_is_named(file, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"size": 100}, "--size expects a multiple of 32, received 100"),
-        ({"size": 0}, "--size expects"),
+        ({"size": 100}, "image size expects a multiple of 32, received 100"),
+        ({"size": 0}, "image size expects"),
         ({"confidence": 1.5}, "--confidence expects a number from 0 to 1, received 1.5"),
         ({"iou": float("nan")}, "--iou expects"),
         ({"max_detections": 0}, "--max-detections expects 1 or more"),

@@ -1,13 +1,17 @@
 """KerasCV's presets; without a network, so that what would be downloaded is made here."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras_cv.models import YOLOV8Backbone, YOLOV8Detector
+from keras_cv.src.utils.preset_utils import save_to_preset
 
 from kind.data.annotations.class_names import PASCAL_VOC
 from kind.detection import published
 from kind.detection.model import SIZES
+from kind.detection.predictor import load_detector
 from kind.errors import UserError
 
 IMAGE = tf.constant(np.random.default_rng(0).random((1, 64, 64, 3), np.float32))
@@ -64,3 +68,67 @@ def test_unknown_presets_and_missing_classes_are_named():
         published.detector_from_preset("yolo_v9", ["face"])
     with pytest.raises(UserError, match="is a backbone without classes: give --classes"):
         published.detector_from_preset("yolo_v8_s_backbone")
+
+
+@pytest.fixture
+def saved_preset(tmp_path, small_sizes):
+    """A folder as KerasCV saves its presets, and what is in it."""
+    backbone = YOLOV8Backbone(
+        stackwise_channels=[16, 16, 32, 32], stackwise_depth=[1, 1, 1, 1], include_rescaling=True
+    )
+    preset = randomised(YOLOV8Detector(backbone, 20, "xyxy", fpn_depth=2))
+    save_to_preset(preset, tmp_path / "preset")
+    return tmp_path / "preset", preset
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # saving in HDF5, KerasCV's choice
+def test_a_saved_preset_is_a_detector(saved_preset):
+    folder, preset = saved_preset
+    net = load_detector(folder)
+    assert net.class_names == PASCAL_VOC
+    for name, values in preset(IMAGE * 255).items():
+        np.testing.assert_allclose(net(IMAGE)[name], values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda config: config.update(class_name="RetinaNet"), "expected a YOLOV8Detector with weights"),
+        (lambda config: config["config"].update(num_classes=10**9), "expect whole numbers to 2048"),
+        (lambda config: config["config"].pop("backbone"), "not a YOLOV8Detector preset: 'backbone'"),
+        (
+            lambda config: config["config"].update(
+                evil={"class_name": "Popen", "module": "subprocess", "registered_name": None, "config": {}}
+            ),
+            "it asks for 'subprocess.Popen'",
+        ),
+        (lambda config: config.update(weights="../other.h5"), "expected a YOLOV8Detector with weights"),
+    ],
+)
+def test_other_presets_are_refused(saved_preset, change, message):
+    folder, _ = saved_preset
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError) as caught:
+        load_detector(folder)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_weights_are_one_line(saved_preset):
+    folder, _ = saved_preset
+    (folder / "model.weights.h5").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="cannot be loaded as a preset") as caught:
+        load_detector(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_presets_name_goes_where_a_file_goes(monkeypatch):
+    def fail(name, bounding_box_format):
+        raise OSError("no network")
+
+    monkeypatch.setattr(YOLOV8Detector, "from_preset", fail)
+    with pytest.raises(UserError, match="yolo_v8_m_pascalvoc: this preset cannot be downloaded"):
+        load_detector("yolo_v8_m_pascalvoc")

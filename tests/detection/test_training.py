@@ -57,7 +57,7 @@ def run(folder, scenes, enhancer=None, **changes):
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights(scenes, tmp_path, monkeypatch):
     whole = run(tmp_path / "whole", scenes, freeze_epochs=1)
-    shown = DetectionStage.pictures
+    shown = DetectionStage.visualisations
     calls = []
 
     def killed(stage, sample):
@@ -66,10 +66,10 @@ def test_a_killed_run_goes_on_to_the_same_weights(scenes, tmp_path, monkeypatch)
             raise KeyboardInterrupt
         return shown(stage, sample)
 
-    monkeypatch.setattr(DetectionStage, "pictures", killed)
+    monkeypatch.setattr(DetectionStage, "visualisations", killed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed", scenes, freeze_epochs=1)
-    monkeypatch.setattr(DetectionStage, "pictures", shown)
+    monkeypatch.setattr(DetectionStage, "visualisations", shown)
     resumed = run(tmp_path / "killed", scenes, freeze_epochs=1)
     assert resumed.metrics_file.read_text() == whole.metrics_file.read_text()
     for one, other in zip(load_net(resumed.last_file).weights, load_net(whole.last_file).weights):

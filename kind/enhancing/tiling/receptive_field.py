@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 from tensorflow import keras
 
-from kind.nn.layers import After, CropLike, JoinConvolution
-from kind.nn.subpixel import DepthToSpace, FoldedBilinearUpsampling, SpaceToDepth
-
+# Keras' layers. Layers of this package say themselves how far they see, see `kind.nn.spatial`.
 # Each of their output pixels depends on the same pixel of every input, and on nothing else. What has no
 # pixels, such as the result of `Dense` on a vector, is known at every pixel.
 _POINTWISE = (
@@ -26,10 +24,10 @@ _POINTWISE = (
     keras.layers.ReLU,
     keras.layers.Rescaling,
     keras.layers.Subtract,
-    After,
-    CropLike,
-    JoinConvolution,
 )
+
+
+_THIS_FILE = "kind/enhancing/tiling/receptive_field.py"
 
 
 class UnboundedReceptiveField(ValueError):
@@ -163,10 +161,8 @@ def _scales(net: keras.Model) -> dict[int, float]:
 
 def _made(layer: keras.layers.Layer, grid: _Grid) -> _Grid:
     """The pixels of a layer's output, from those of its first input."""
-    if isinstance(layer, SpaceToDepth):
-        return _Grid(grid.scale / layer.side, layer.multiple // layer.side)
-    if isinstance(layer, DepthToSpace):
-        return _Grid(grid.scale * layer.side, 1)
+    if hasattr(layer, "output_grid"):
+        return _Grid(*layer.output_grid(*grid))
     if isinstance(layer, keras.layers.Conv2DTranspose):
         return _Grid(grid.scale * layer.strides[0], grid.multiple * layer.strides[0])
     if isinstance(layer, keras.layers.UpSampling2D):
@@ -182,6 +178,8 @@ def _made(layer: keras.layers.Layer, grid: _Grid) -> _Grid:
 
 def _needed(layer: keras.layers.Layer, wanted: Span) -> Span:
     """Which pixels of its inputs a layer makes a span of its output from."""
+    if hasattr(layer, "input_span"):
+        return Span(*layer.input_span(*wanted))
     is_vector = isinstance(layer, keras.layers.Reshape) and layer.input.shape.rank == 2
     if isinstance(layer, _POINTWISE) or is_vector:
         return wanted
@@ -202,12 +200,7 @@ def _needed(layer: keras.layers.Layer, wanted: Span) -> Span:
     elif isinstance(layer, keras.layers.UpSampling2D):
         if layer.size == (2, 2) and layer.interpolation == "bilinear":
             return Span((wanted.first - 1) // 2, (wanted.last + 1) // 2)
-    elif isinstance(layer, FoldedBilinearUpsampling):
-        return wanted.wider(1, 1)
-    elif isinstance(layer, SpaceToDepth):
-        return Span(layer.side * wanted.first, layer.side * wanted.last + layer.side - 1)
-    elif isinstance(layer, DepthToSpace):
-        return Span(wanted.first // layer.side, wanted.last // layer.side)
     raise UnboundedReceptiveField(
-        f"layer {layer.name!r} ({type(layer).__name__}): it is not known how far it sees"
+        f"layer {layer.name!r} ({type(layer).__name__}): it is not known how far it sees; a layer of our own "
+        f"says so by the methods in kind/nn/spatial.py, for layers of Keras {_THIS_FILE} does"
     )

@@ -2,8 +2,9 @@
 
 import pytest
 
-from kind.detection.evaluation.cases import choose_cases
+from kind.detection.evaluation.cases import rank
 from kind.detection.evaluation.figures import ImageFigures
+from kind.reports.cases import choose_cases
 
 EMPTY = ImageFigures(0, 0, 0, None)
 
@@ -23,4 +24,4 @@ def figures(correct, wrong=0, missed=0):
     ],
 )
 def test_worst_median_and_best_by_f1_then_by_right_minus_wrong(images, expected):
-    assert dict(choose_cases(images)) == expected
+    assert dict(choose_cases(rank(images))) == expected

@@ -1,17 +1,14 @@
 """What kept predictions depend on, and what is refused; the loop is tested with `evaluate.py detect`."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from kind.data.annotations.annotated import AnnotatedImage
-from kind.detection.evaluation.search import Darkening, Inputs, Sample, display_names, parsed_predictions
+from kind.detection.evaluation.search import Darkening, Inputs, Sample, kept_predictions
 from kind.enhancing.enhancer import Enhancer
 from kind.enhancing.three_networks import KindEnhancer
 from kind.errors import UserError
 from kind.images.photo import read_photo, write_photo
-from kind.reports.results import Results
 
 KINDS = ("raw", "stretched", "relit", "reflectance")
 
@@ -51,7 +48,7 @@ def test_an_image_of_another_size_than_its_annotations_is_refused(sample):
 
 def test_damaged_lines_are_passed_over(tmp_path):
     def results():
-        return Results(tmp_path / "found.jsonl", field="found", parse=parsed_predictions)
+        return kept_predictions(tmp_path / "found.jsonl")
 
     good = {"boxes": [[1, 2, 3, 4.5]], "scores": [0.25], "classes": [7]}
     results().add("good", "1", "m", good)
@@ -67,8 +64,3 @@ def test_damaged_lines_are_passed_over(tmp_path):
     kept = results()
     assert len(kept) == 2 and kept.get("bad") is None and kept.get("empty").boxes.shape == (0, 4)
     assert kept.get("good").boxes.tolist() == good["boxes"] and kept.get("good").classes.tolist() == [7]
-
-
-def test_names_are_short_and_different():
-    paths = [Path("a/1.png"), Path("b/1.png"), Path("b/2.png")]
-    assert display_names(paths) == ["a/1.png", "b/1.png", "2.png"]

@@ -9,7 +9,7 @@ import pytest
 from kind.checkpoints.pytorch import read_checkpoint
 from kind.cli import import_command
 from kind.detection.decoding import decode_boxes
-from kind.detection.model import Proportions, build_detector, class_layers, with_classes
+from kind.detection.model import Proportions, build_detector, with_classes
 from kind.detection.published import detector_from_yolov8
 from kind.detection.yolov8_checkpoint import Architecture, architecture_of, load_yolov8, tensor_names
 from kind.errors import UserError
@@ -50,7 +50,7 @@ def test_other_classes_keep_all_but_the_last_layers(imported):
         if layer.weights
         and not all(map(np.array_equal, layer.get_weights(), imported.get_layer(layer.name).get_weights()))
     ]
-    assert sorted(changed) == sorted(class_layers(faces)) and len(changed) == 3
+    assert sorted(changed) == sorted(faces.class_layers) and len(changed) == 3
     scores = faces(np.full((1, 64, 64, 3), 0.5, np.float32))["classes"]
     assert scores.shape == (1, 84, 1) and scores.numpy().max() < 0.2
 

@@ -40,7 +40,7 @@ def run(tmp_path):
     """(more words) → the exit code of `detect` on the raw photographs at size 64."""
 
     def run(*words, out="out"):
-        settings = ["--out", str(tmp_path / out), "--input", "raw", "--size", "64"]
+        settings = ["--out", str(tmp_path / out), "--input", "raw", "--image-size", "64"]
         return main(["detect", *settings, *map(str, words)])
 
     return run
@@ -100,6 +100,15 @@ def test_sheets_show_the_photograph_beside_what_was_found(run, photographs, tmp_
     assert sheet.shape[0] > 64 and sheet.shape[1] > 2 * 64
 
 
+def test_boxes_are_written_for_other_programs_too(run, photographs, tmp_path, capsys):
+    assert run(photographs, "--labels", "coco", "yolo", "voc", "text") == 0
+    out = tmp_path / "out"
+    assert json.loads((out / "coco.json").read_text())["annotations"][0]["bbox"] == [12, 20, 16, 16]
+    for folder, suffix in (("yolo", "txt"), ("voc", "xml"), ("text", "txt")):
+        assert {f"{number}.{suffix}" for number in "123"} <= {path.name for path in (out / folder).iterdir()}
+    assert str(out / "text") in capsys.readouterr().out
+
+
 def test_one_photograph_goes_into_one_file(run, photographs, tmp_path):
     assert run(photographs / "1.png", out="drawn.webp") == 0
     assert read_photo(tmp_path / "drawn.webp").pixels.shape == (64, 64, 3)
@@ -136,7 +145,7 @@ def test_an_interruption_keeps_what_was_found(run, photographs, tmp_path, monkey
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--size", "65"], "--size expects a multiple of 32, received 65"),
+        (["--image-size", "65"], "image size expects a multiple of 32, received 65"),
         (["--confidence", "-1"], "--confidence expects"),
         (["--alpha", "nan"], "--alpha expects"),
         (["--quality", "0"], "--quality expects"),

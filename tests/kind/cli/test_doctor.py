@@ -112,6 +112,6 @@ def test_a_missing_folder_and_an_unwritable_place_are_one_line(run, pairs, tmp_p
     with pytest.raises(UserError, match="no such folder"):
         run(tmp_path / "none")
     (tmp_path / "out").write_text("")
-    with pytest.raises(UserError, match="doctor.json: cannot be written to") as raised:
+    with pytest.raises(UserError, match="doctor.json: cannot be written") as raised:
         run(pairs)
     assert "\n" not in str(raised.value)

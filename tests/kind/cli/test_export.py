@@ -96,7 +96,7 @@ def test_tensorflow_lite_is_written_and_measured(run, tmp_path, capsys):
         (["--max-pixels", "0"], "--max-pixels expects 1 or more, received 0"),
         (["--calibrate", "x"], "--calibrate is for --format tflite only"),
         (["--detector", "x", "--no-detector"], "--detector and --no-detector exclude each other"),
-        (["--size", "65"], "--size expects a multiple of 32, received 65"),
+        (["--size", "65"], "image size expects a multiple of 32, received 65"),
         (["--weights", "none"], "none: no such folder of weights"),
         (["--detector", "none.keras"], "none.keras: expected a .keras file or a run folder"),
         (["--out", "my model"], "my model: its name becomes the model's"),

@@ -36,18 +36,31 @@ def test_jobs_end_in_order_and_a_failure_at_any_step_stops_only_its_own(workers)
 
 
 def test_reading_and_writing_happen_beside_the_work():
-    """Three steps of equal length for each of many jobs take hardly longer than one step for each."""
-    pause, count = 0.02, 12
+    """Job 1 is worked on until job 2 is being read and job 0 is being written."""
+    is_read, is_written = threading.Event(), threading.Event()
 
-    def slow(*_):
-        time.sleep(pause)
+    def read(job):
+        if job == 2:
+            is_read.set()
 
-    started = time.perf_counter()
-    list(run_pipelined(range(count), slow, lambda *_: slow() or Worked("", slow), Failure, 1))
-    assert time.perf_counter() - started < 2 * pause * count
-    started = time.perf_counter()
-    list(run_pipelined(range(count), slow, lambda *_: slow() or Worked("", slow), Failure, 0))
-    assert time.perf_counter() - started >= 3 * pause * count
+    def work(job, _):
+        if job == 1:
+            assert is_read.wait(30) and is_written.wait(30)
+        return Worked("", is_written.set)
+
+    ends = list(run_pipelined(range(3), read, work, Failure, 1))
+    assert [end.error for end in ends] == 3 * [None]
+
+
+def test_without_workers_one_step_follows_another():
+    steps = []
+
+    def work(job, _):
+        steps.append(f"work {job}")
+        return Worked("", lambda: steps.append(f"write {job}"))
+
+    list(run_pipelined(range(2), lambda job: steps.append(f"read {job}"), work, Failure, 0))
+    assert steps == ["read 0", "work 0", "write 0", "read 1", "work 1", "write 1"]
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])

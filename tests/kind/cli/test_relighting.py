@@ -274,17 +274,17 @@ def test_demo_lays_out_the_steps_of_every_photograph(photographs, untrained_weig
     assert sheet.shape[1] > 5 * 31 and sheet.shape[0] > 20
 
 
-def test_demo_brings_its_own_photographs_and_scenes_for_its_detector(untrained_weights, tmp_path, capsys):
+def test_demo_brings_its_own_photographs_and_finds_objects_in_them(untrained_weights, tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path), "--weights", str(untrained_weights)]) == 0
     assert len(list(tmp_path.glob("*_sheet.png"))) == 5
-    found = tmp_path / "scenes"
-    assert len(list(found.glob("*_sheet.png"))) == 3 and (found / "detections.json").is_file()
-    assert len(list((tmp_path / "inputs").iterdir())) == 5 + 3
+    found = tmp_path / "found"
+    assert len(list(found.glob("*_sheet.png"))) == 5 and (found / "detections.json").is_file()
+    assert len(list((tmp_path / "inputs").iterdir())) == 5
     output = capsys.readouterr().out
-    assert "demonstration detector" in output and output.count("512x512") == 1
+    assert "objects that the detector finds" in output and output.count("512x512") == 2
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     pictures = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert len(pictures) == 2 * 8 and all((tmp_path / picture).is_file() for picture in pictures)
+    assert len(pictures) == 2 * 10 and all((tmp_path / picture).is_file() for picture in pictures)
 
 
 def test_help_needs_no_tensorflow():

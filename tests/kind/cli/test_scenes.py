@@ -18,9 +18,12 @@ def run(*words):
 
 
 def test_they_are_dark_and_read_as_a_data_set(tmp_path, capsys):
-    assert run("--out", tmp_path / "dark", "--count", 3, "--seed", 2, "--size", 96) == 0
+    assert run("--out", tmp_path / "dark", "--count", 3, "--seed", 2, "--image-size", 96) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert run("--out", tmp_path / "bright", "--count", 3, "--seed", 2, "--size", 96, "--preset", "none") == 0
+    assert (
+        run("--out", tmp_path / "bright", "--count", 3, "--seed", 2, "--image-size", 96, "--preset", "none")
+        == 0
+    )
     dark, bright = (read_yolo_folder(tmp_path / name) for name in ("dark", "bright"))
     for one, other in zip(dark.images, bright.images):
         np.testing.assert_array_equal(one.boxes, other.boxes)
@@ -31,8 +34,8 @@ def test_they_are_dark_and_read_as_a_data_set(tmp_path, capsys):
 
 
 def test_scenes_are_darkened_as_photographs_are(tmp_path):
-    run("--out", tmp_path / "dark", "--count", 2, "--size", 64, "--seed", 9)
-    run("--out", tmp_path / "bright", "--count", 2, "--size", 64, "--seed", 9, "--preset", "none")
+    run("--out", tmp_path / "dark", "--count", 2, "--image-size", 64, "--seed", 9)
+    run("--out", tmp_path / "bright", "--count", 2, "--image-size", 64, "--seed", 9, "--preset", "none")
     main(["darken", str(tmp_path / "bright/images"), "--out", str(tmp_path / "twins"), "--seed", "9"])
     for path in (tmp_path / "twins").iterdir():
         twin, scene = read_photo(path).pixels, read_photo(tmp_path / "dark/images" / path.name).pixels
@@ -41,7 +44,7 @@ def test_scenes_are_darkened_as_photographs_are(tmp_path):
 
 def test_backgrounds_can_be_ones_own(tmp_path):
     write_photo(tmp_path / "cat.png", skimage.data.chelsea()[:100, :100] * np.float32([0, 0, 1 / 255]))
-    run(tmp_path / "cat.png", "--out", tmp_path / "out", "--count", 4, "--size", 64, "--preset", "none")
+    run(tmp_path / "cat.png", "--out", tmp_path / "out", "--count", 4, "--image-size", 64, "--preset", "none")
     images = [read_photo(path).pixels for path in (tmp_path / "out/images").iterdir()]
     assert np.mean([(image[..., :2] < 0.02).all(axis=-1).mean() for image in images]) > 0.3
 
@@ -51,7 +54,7 @@ def test_backgrounds_can_be_ones_own(tmp_path):
     [
         (["--count", "0"], "--count expects a number from 1 to 1000000, received 0"),
         (["--seed", "-1"], "--seed expects"),
-        (["--size", "32"], "--size expects a number from 64"),
+        (["--image-size", "32"], "--image-size expects a number from 64"),
         (["none.png"], "none.png: no such file or folder"),
     ],
 )

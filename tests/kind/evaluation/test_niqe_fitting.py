@@ -8,7 +8,7 @@ from kind.evaluation.niqe_fitting import fit_to_photographs
 from kind.metrics.niqe_features import block_features
 
 
-def test_a_model_names_its_photographs_and_what_was_left_out(tmp_path):
+def test_a_model_names_its_photographs_and_what_was_left_out(tmp_path, capsys):
     big = np.random.default_rng(0).integers(0, 255, (96 * 7, 96 * 7, 3), np.uint8)
     Image.fromarray(big).save(tmp_path / "noise.png")
     Image.fromarray(data.astronaut()[:95]).save(tmp_path / "small.png")
@@ -19,6 +19,7 @@ def test_a_model_names_its_photographs_and_what_was_left_out(tmp_path):
     features, _ = block_features(big / 255)  # noise is equally sharp everywhere
     np.testing.assert_allclose(model.mean, features.mean(axis=0), rtol=1e-6)
     assert [reason.split(":")[0] for reason in left_out] == [str(paths[0]), str(paths[2])]
+    assert capsys.readouterr().err.splitlines()[-1].startswith("3/3 photographs, ")
 
 
 def test_too_little_is_an_error(tmp_path):

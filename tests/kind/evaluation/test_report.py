@@ -5,13 +5,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from kind.evaluation.cases import choose_cases, error_map
+from kind.evaluation.cases import error_map, rank
 from kind.evaluation.report import write_all
-from kind.evaluation.run import Failure, Row, evaluate
+from kind.evaluation.run import Failure, Row, evaluate, kept_figures
 from kind.evaluation.scoring import Metrics
 from kind.evaluation.summary import Evaluation, summarise
 from kind.images.photo import read_photo
-from kind.reports.results import Results
+from kind.reports.cases import choose_cases
 
 
 def row(image, **figures):
@@ -30,19 +30,17 @@ def row(image, **figures):
 def test_worst_median_and_best_are_chosen_by_psnr(values, expected):
     # Image 2 has 2.0: the median of 1, 2, 3, 4, 5 is 3.0, image 0.
     expected = [(label, "0" if label == "median" else name) for label, name in expected]
-    chosen = choose_cases([row(str(number), psnr=value) for number, value in enumerate(values)])
-    assert [(label, entry.image) for label, _, entry in chosen] == expected
-    assert all(column == "psnr" for _, column, _ in chosen)
+    column, ranked = rank([row(str(number), psnr=value) for number, value in enumerate(values)])
+    assert [(label, entry.image) for label, entry in choose_cases(ranked)] == expected
+    assert column == ("psnr" if values else "")
 
 
 def test_without_targets_low_niqe_is_good():
-    chosen = choose_cases(
+    column, ranked = rank(
         [row("a", niqe=5.0, loe=1.0), row("b", niqe=3.0, loe=2.0), row("c", niqe=None, loe=3.0)]
     )
-    assert [(label, column, entry.image) for label, column, entry in chosen] == [
-        ("worst", "niqe", "a"),
-        ("best", "niqe", "b"),
-    ]
+    assert column == "niqe"
+    assert [(label, entry.image) for label, entry in choose_cases(ranked)] == [("worst", "a"), ("best", "b")]
 
 
 def test_the_error_map_runs_from_black_to_white():
@@ -86,7 +84,7 @@ def written(make_samples, multiplied, tmp_path):
     samples = make_samples(4)
     methods = [multiplied(3.3, "<b>&m", ratio=2.2)]
     columns = ["psnr", "ssim"]
-    rows, _ = evaluate(samples, methods, Metrics(), Results(tmp_path / "out/results.jsonl"))
+    rows, _ = evaluate(samples, methods, Metrics(), kept_figures(tmp_path / "out/results.jsonl"))
     failures = [Failure("caf\udce9.png", "", "damaged <i>")]
     evaluation = Evaluation(
         [("Data", 'a "set"')], ["a note"], columns, summarise(rows, columns), rows, failures

@@ -1,13 +1,12 @@
 import math
 
 import numpy as np
-import pytest
 
-from kind.errors import UserError
 from kind.evaluation.run import Failure, Row
 from kind.evaluation.summary import Evaluation, summarise
+from kind.evaluation.tables import markdown_report, summary_table
 from kind.reports.bootstrap import bootstrap_interval
-from kind.reports.table import check_markers, markdown_table, text_table, write_between_markers
+from kind.reports.table import text_table
 
 
 def rows(values, method="m", protocol="raw", column="psnr"):
@@ -31,13 +30,13 @@ def test_statistics_are_those_of_the_images():
 def test_one_image_has_no_interval():
     (row,) = summarise(rows([20.0]), ["psnr"])
     assert row.figures["psnr"] == (1, 20.0, 20.0, None)
-    assert "95 %" in text_table([row]) and "nan" not in text_table([row])
+    assert "95 %" in text_table(summary_table([row])) and "nan" not in text_table(summary_table([row]))
 
 
 def test_a_figure_that_no_image_has_is_a_dash():
     (row,) = summarise(rows([None, None], column="niqe"), ["niqe"])
     assert row.figures["niqe"] == (0, None, None, None)
-    assert text_table([row]).splitlines()[2].split() == ["m", "raw", "2", "mean", "–"]
+    assert text_table(summary_table([row])).splitlines()[2].split() == ["m", "raw", "2", "mean", "–"]
 
 
 def test_infinite_figures_stay_infinite():
@@ -47,7 +46,7 @@ def test_infinite_figures_stay_infinite():
 
 def test_the_text_table_is_aligned_and_complete():
     given = rows([20.123, 22.0]) + rows([30.0, 31.0], method="a longer name", protocol="GT-mean")
-    lines = text_table(summarise(given, ["psnr"])).splitlines()
+    lines = text_table(summary_table(summarise(given, ["psnr"]))).splitlines()
     assert len(lines) == 2 + 2 * 3
     assert lines[0].split() == ["method", "protocol", "images", "PSNR", "↑"]
     assert lines[2].split() == ["m", "raw", "2", "mean", "21.06"]
@@ -74,35 +73,10 @@ def test_what_is_missing_in_some_rows_names_them():
 
 def test_markdown_holds_facts_notes_and_one_line_for_each_row():
     given = rows([20.0, 22.0], method="a|b") + rows([1.0], protocol="GT-mean")
-    lines = markdown_table(evaluation(given, ["psnr"])).splitlines()
+    lines = markdown_report(evaluation(given, ["psnr"])).splitlines()
     assert lines[0] == "- Data: d\\|x" and lines[1] == "- N: &lt;1&gt;" and lines[2] == "- Note: mind this"
     assert "| a\\|b | raw | 2 | 21.00 (21.00) [20.00–22.00] |" in lines
     assert "| m | GT-mean | 1 | 1.00 (1.00) |" in lines
-
-
-@pytest.fixture
-def document(tmp_path):
-    path = tmp_path / "results.md"
-    path.write_text("before\n<!-- t begin -->\nold\n<!-- t end -->\nafter\n", encoding="utf-8")
-    return path
-
-
-def test_only_what_is_between_the_markers_changes(document):
-    write_between_markers(document, "t", "new ↑\n\\1")
-    expected = "before\n<!-- t begin -->\nnew ↑\n\\1\n<!-- t end -->\nafter\n"
-    assert document.read_text(encoding="utf-8") == expected
-    write_between_markers(document, "t", "newer")
-    assert document.read_text(encoding="utf-8") == expected.replace("new ↑\n\\1", "newer")
-
-
-def test_a_document_without_markers_is_left_alone(document, tmp_path):
-    with pytest.raises(UserError, match="expected the lines <!-- other begin --> and <!-- other end -->"):
-        check_markers(document, "other")
-    with pytest.raises(UserError, match="none.md: expected a Markdown document"):
-        check_markers(tmp_path / "none.md", "t")
-    (tmp_path / "bytes.md").write_bytes(b"\xff")
-    with pytest.raises(UserError, match="bytes.md"):
-        check_markers(tmp_path / "bytes.md", "t")
 
 
 def test_the_interval_holds_the_mean():

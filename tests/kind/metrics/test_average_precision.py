@@ -12,11 +12,11 @@ from kind.metrics.average_precision import (
     average_precision,
     average_precisions,
     bootstrap_average_precision,
-    interval,
     voc_average_precision,
 )
 from kind.metrics.box_matching import judge_image, match_boxes
 from kind.metrics.boxes import Objects, Predictions
+from kind.reports.bootstrap import percentile_interval
 
 FIGURES = ("mean", "mean_50", "mean_75", "small", "medium", "large")
 
@@ -261,10 +261,10 @@ def test_equal_detectors_differ_by_nothing_in_every_sample():
         bootstrap_average_precision(match_boxes(objects, predictions, 3, (0.5,)), resamples=50)
         for _ in range(2)
     ]
-    assert interval(samples[0] - samples[1]) == (0, 0)
-    low, high = interval(samples[0])
+    assert percentile_interval(samples[0] - samples[1]) == (0, 0)
+    low, high = percentile_interval(samples[0])
     assert low < np.nanmean(samples[0]) < high
-    assert interval(np.array([math.nan, 1.0, 2.0]), level=0.9) == (1.0, 2.0)
+    assert percentile_interval(np.array([math.nan, 1.0, 2.0]), level=0.9) == (1.0, 2.0)
 
 
 def test_mistakes_are_named():
@@ -278,4 +278,4 @@ def test_mistakes_are_named():
     with pytest.raises(ValueError, match="two or more images"):
         bootstrap_average_precision(match_boxes([Objects(box, [0])], [Predictions(box, [1], [0])], 1, (0.5,)))
     with pytest.raises(ValueError, match="level"):
-        interval(np.ones(3), level=95)
+        percentile_interval(np.ones(3), level=95)

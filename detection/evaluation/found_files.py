@@ -1,0 +1,171 @@
+"""Boxes that another program found, read from its files, so that they are scored like our own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kind.data.annotations.annotated import AnnotatedImage
+from kind.data.annotations.class_names import COCO
+from kind.errors import UserError
+from kind.metrics.boxes import Predictions
+
+_LARGEST_FILE = 1 << 30
+# COCO's category ids leave these numbers out.
+_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+_COCO_IDS = [number for number in range(1, 91) if number not in _GAPS]
+_COLUMNS = ("image", "class", "score", "left", "top", "right", "bottom")
+
+
+class Row(NamedTuple):
+    """One box: its image's name, its class's name, its score, its corners in pixels."""
+
+    image: str
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+
+
+class FoundBoxes(NamedTuple):
+    """What a program found.
+
+    Attributes:
+        class_names: that occur, sorted.
+        by_image: what was found in each image by its path; an image that is missing has no boxes.
+    """
+
+    class_names: tuple[str, ...]
+    by_image: dict[Path, Predictions]
+
+
+def read_found(path: str | Path, images: Sequence[AnnotatedImage], class_names: Sequence[str]) -> FoundBoxes:
+    """Reads boxes in any of the forms that `kind detect` writes, or other programs.
+
+    A `.json` file: COCO's list of results, whose numbers `images.json` beside it explains, and without that
+    COCO's own (the number in the image's file name, and its 90 category ids); or one COCO file with images,
+    categories and annotations with scores. A `.csv` file with the columns image, class, score, left, top,
+    right, bottom. A folder with a text file for each image: class name, score and corners in pixels, or
+    YOLO's class number, centre, size and score.
+
+    Args:
+        path: the file or folder.
+        images: of the data set; boxes are matched to them by file name, or its stem.
+        class_names: of the data set, for class numbers in text files without `classes.txt`.
+
+    Returns:
+        The boxes.
+
+    Raises:
+        UserError: when the file is missing, in another form, or names an image that is not there.
+    """
+    path = Path(path)
+    sizes = {image.path.stem: image.size for image in images}
+    try:
+        if path.is_dir():
+            rows = _text_rows(path, sizes, class_names)
+        elif path.stat().st_size > _LARGEST_FILE:
+            raise ValueError("it is larger than 1 GiB")
+        elif path.suffix == ".json":
+            rows = _json_rows(path)
+        elif path.suffix == ".csv":
+            rows = _table_rows(path)
+        else:
+            raise ValueError("expected a .json or .csv file, or a folder of text files")
+        return _sorted_by_image(path, list(rows), images)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, csv.Error) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not a file of boxes: {type(error).__name__}: {reason}") from error
+
+
+def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImage]) -> FoundBoxes:
+    places = defaultdict(set)
+    for image in images:
+        for name in (image.path.name, image.path.stem, f"{image.path.parent.name}/{image.path.name}"):
+            places[name].add(image.path)
+    names = tuple(sorted({row.label for row in rows}))
+    numbers = {name: number for number, name in enumerate(names)}
+    found: dict[Path, list[Row]] = defaultdict(list)
+    for row in rows:
+        if not all(map(math.isfinite, (row.score, *row.box))):
+            raise UserError(f"{path}: a box of {row.image} has a side or score that is not a number")
+        known = places.get(row.image) or places.get(Path(row.image).name) or places.get(Path(row.image).stem)
+        if not known:
+            raise UserError(f"{path}: {row.image}: no image of that name in the data set")
+        if len(known) > 1:
+            raise UserError(f"{path}: {row.image}: {len(known)} images of the data set have this name")
+        found[next(iter(known))].append(row)
+    by_image = {}
+    for place, entries in found.items():
+        entries.sort(key=lambda row: -row.score)
+        boxes = np.array([row.box for row in entries], np.float32).reshape(-1, 4)
+        scores = np.array([row.score for row in entries], np.float32)
+        by_image[place] = Predictions(
+            boxes, scores, np.array([numbers[row.label] for row in entries], np.int32)
+        )
+    return FoundBoxes(names, by_image)
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(content, dict):
+        records, described = content["annotations"], content
+    else:
+        records, beside = content, path.with_name("images.json")
+        described = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else None
+    if described:
+        images = {item["id"]: str(item["file_name"]) for item in described["images"]}
+        labels = {item["id"]: str(item["name"]) for item in described["categories"]}
+    else:
+        images, labels = None, dict(zip(_COCO_IDS, COCO))
+    for record in records:
+        left, top, width, height = map(float, record["bbox"])
+        number = record["image_id"]
+        image = images[number] if images is not None else f"{int(number):012d}"
+        box = (left, top, left + width, top + height)
+        yield Row(image, labels[record["category_id"]], float(record["score"]), box)
+
+
+def _table_rows(path: Path) -> Iterator[Row]:
+    with path.open(newline="", encoding="utf-8", errors="backslashreplace") as file:
+        for line in csv.DictReader(file):
+            image, label, *values = (line[name] for name in _COLUMNS)
+            score, *box = map(float, values)
+            yield Row(image, label, score, tuple(box))
+
+
+def _text_rows(folder: Path, sizes: dict[str, tuple[int, int]], class_names: Sequence[str]) -> Iterator[Row]:
+    list_of_names = folder / "classes.txt"
+    if list_of_names.is_file():
+        class_names = list_of_names.read_text(encoding="utf-8").split("\n")
+    for file in sorted(folder.glob("*.txt")):
+        if file == list_of_names:
+            continue
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            words = line.split()
+            if not words:
+                continue
+            if len(words) != 6:
+                raise ValueError(f"{file.name}, line {number}: expected six columns, found {len(words)}")
+            first, second, third, fourth, fifth, last = words[0], *map(float, words[1:])
+            if not first.isdecimal():
+                yield Row(file.stem, first.replace("_", " "), second, (third, fourth, fifth, last))
+                continue
+            if file.stem not in sizes:
+                raise ValueError(f"{file.name}: no image of that name in the data set")
+            if int(first) >= len(class_names):
+                raise ValueError(f"{file.name}, line {number}: there is no class {first}")
+            height, width = sizes[file.stem]
+            left, right = (second - fourth / 2) * width, (second + fourth / 2) * width
+            top, bottom = (third - fifth / 2) * height, (third + fifth / 2) * height
+            yield Row(file.stem, class_names[int(first)], last, (left, top, right, bottom))

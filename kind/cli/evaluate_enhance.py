@@ -1,0 +1,278 @@
+"""Scores enhancement on image pairs, or on photographs without targets.
+
+Networks, images that other programs made, and baselines go into one table. Above it stands what each figure
+rests on: the protocol, the definition, the weights and the images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from kind.cli.evaluate_images import Images, pairs, photographs
+from kind.cli.markdown_option import add_markdown_argument
+from kind.cli.named_path import NamedPath
+from kind.cli.relighting import LARGEST_ALPHA
+from kind.enhancing.precision import PRECISIONS
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.errors import UserError
+
+if TYPE_CHECKING:
+    from kind.evaluation.methods import Method, Network, Sample
+    from kind.evaluation.scoring import Metrics
+    from kind.evaluation.summary import Evaluation
+
+Facts = list[tuple[str, str]]
+
+
+class _Scored(NamedTuple):
+    """A network to score, the files that it was read from by stage, and what the header says of it."""
+
+    network: Network
+    files: dict[str, Path]
+    fact: tuple[str, str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    _add_images(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    _add_methods(parser)
+    parser.add_argument(
+        "--niqe-model", type=Path, metavar="FILE", help="NIQE's pristine model, .mat or .npz; adds NIQE"
+    )
+    parser.add_argument(
+        "--lpips-weights",
+        type=Path,
+        metavar="FILE",
+        help="weights of LPIPS, .npz (see docs/evaluation.md); adds LPIPS",
+    )
+    add_markdown_argument(parser, "evaluation")
+    parser.add_argument(
+        "--fresh", action="store_true", help="do not use results that an earlier run left in --out"
+    )
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder with low/ and high/, or LOL's our485/ and eval15/"
+    )
+    source.add_argument(
+        "--photos", type=Path, nargs="+", metavar="INPUT", help="photographs, or folders of them"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("validation", "training", "test", "all"),
+        help="part of --data: validation are the pairs that training on the folder holds out, training the "
+        "others, test is eval15/ (default: test where there is eval15/, otherwise all)",
+    )
+    parser.add_argument(
+        "--validation-every",
+        type=int,
+        metavar="N",
+        help="validation is one pair in N, by sorted name (default: what the weights record, otherwise 10)",
+    )
+
+
+def _add_methods(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights",
+        type=NamedPath.parse,
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="folder of weights, repeatable (default: the weights that ship, unless --pred is given)",
+    )
+    parser.add_argument(
+        "--pred",
+        type=NamedPath.parse,
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="folder of images that another program made, matched by the dark image's file stem; repeatable",
+    )
+    parser.add_argument("--baselines", action="store_true", help="also score the input, gamma and CLAHE")
+    _add_network_settings(parser)
+
+
+def _add_network_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        action="append",
+        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT})",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=_alpha,
+        metavar="α",
+        help="brightening under the raw and GT-mean protocols (default: 5.0; lite: suggested by the network)",
+    )
+    parser.add_argument(
+        "--fusion",
+        choices=("plain", "published"),
+        default="plain",
+        help="reflectance times illumination, or masked and blended as KinD's script does (default: plain)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="number format that the networks compute in (default: float32)",
+    )
+
+
+def _alpha(text: str) -> float:
+    """A brightening factor: finite, 0 or more."""
+    with contextlib.suppress(ValueError):
+        if 0 <= (alpha := float(text)) <= LARGEST_ALPHA:
+            return alpha
+    raise argparse.ArgumentTypeError(f"expects a number from 0 on, received {text!r}")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Scores the methods, writes the report and prints the table.
+
+    Returns:
+        0, or 1 when some images could not be scored.
+
+    Raises:
+        UserError: when nothing can be scored, or before anything is.
+    """
+    _check(arguments)
+    if arguments.markdown:
+        arguments.markdown.check()
+
+    from kind.evaluation.report import write_all
+    from kind.evaluation.run import evaluate, kept_figures
+    from kind.evaluation.summary import Evaluation, summarise
+    from kind.evaluation.tables import markdown_report
+
+    metrics = _metrics(arguments.niqe_model, arguments.lpips_weights)
+    networks = _networks(arguments)
+    samples, data_facts, notes = _images(arguments, networks)
+    methods, method_facts = _methods(arguments, networks, samples)
+    results = kept_figures(arguments.out / "results.jsonl", arguments.fresh)
+    rows, failures = evaluate(samples, methods, metrics, results)
+    for failure in failures:
+        print(f"{arguments.program}: left out: {failure.reason}", file=sys.stderr)
+    if not rows:
+        raise UserError(f"none of {len(samples)} images could be scored")
+    columns = metrics.columns(with_target=arguments.data is not None)
+    facts = [*data_facts, *method_facts, *metrics.facts(with_target=arguments.data is not None)]
+    evaluation = Evaluation(facts, notes, columns, summarise(rows, columns), rows, failures)
+    files = write_all(arguments.out, evaluation, methods, samples)
+    if arguments.markdown:
+        arguments.markdown.write(markdown_report(evaluation))
+    _print(evaluation, files)
+    return 1 if failures else 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuses options that do not go together."""
+    if arguments.photos:
+        for flag, value in (
+            ("--split", arguments.split),
+            ("--validation-every", arguments.validation_every),
+        ):
+            if value is not None:
+                raise UserError(f"{flag} is a part of --data; photographs without targets have no splits")
+    if arguments.validation_every is not None and arguments.validation_every < 2:
+        raise UserError(f"--validation-every expects at least 2, received {arguments.validation_every}")
+
+
+def _print(evaluation: Evaluation, files: Sequence[Path]) -> None:
+    from kind.evaluation.tables import summary_table
+    from kind.reports.table import text_table
+
+    for name, value in evaluation.facts:
+        print(f"{name}: {value}")
+    for note in evaluation.all_notes:
+        print(f"NOTE: {note}")
+    print(f"\n{text_table(summary_table(evaluation.summary))}\n")
+    print("95 %: bootstrap interval of the mean over images")
+    print(f"written: {', '.join(map(str, files))}")
+
+
+def _metrics(niqe_model: Path | None, lpips_weights: Path | None) -> Metrics:
+    from kind.evaluation.scoring import Metrics
+    from kind.metrics.lpips import Lpips
+    from kind.metrics.niqe_model import load_niqe_model
+
+    return Metrics(
+        load_niqe_model(niqe_model) if niqe_model else None, Lpips(lpips_weights) if lpips_weights else None
+    )
+
+
+def _images(arguments: argparse.Namespace, networks: Sequence[_Scored]) -> Images:
+    if arguments.photos:
+        return photographs(arguments.photos)
+    networks_by_name = {
+        f"{scored.network.name}: {stage}": path for scored in networks for stage, path in scored.files.items()
+    }
+    return pairs(arguments.data, arguments.split, arguments.validation_every, networks_by_name)
+
+
+def _methods(
+    arguments: argparse.Namespace, networks: Sequence[_Scored], samples: Sequence[Sample]
+) -> tuple[list[Method], Facts]:
+    """What is scored, in the order of the table, and what the header says of it."""
+    from kind.evaluation.baselines import CLAHE_CLIP, GAMMA, all_baselines
+    from kind.evaluation.methods import Folder
+
+    methods: list[Method] = [scored.network for scored in networks]
+    facts = [scored.fact for scored in networks]
+    for name, folder in arguments.pred:
+        methods.append(Folder(folder, samples, name))
+        facts.append((name, "images made by another program; GT-ratio does not apply"))
+    if arguments.baselines:
+        methods += all_baselines()
+        facts.append(("Baselines", f"input; x^(1/{GAMMA}); CLAHE of HSV's value, clip limit {CLAHE_CLIP}"))
+    if not networks and (arguments.alpha is not None or arguments.fusion != "plain"):
+        raise UserError("--alpha and --fusion are settings of the networks; no --weights are scored here")
+    names = [method.name for method in methods]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UserError(f"two methods are called {twice.pop()!r}; tell them apart with NAME=DIR")
+    return methods, facts
+
+
+def _networks(arguments: argparse.Namespace) -> list[_Scored]:
+    """Every variant with every folder of weights; none when only other programs' images are scored."""
+    if arguments.pred and not arguments.weights and not arguments.variant:
+        return []
+    variants = dict.fromkeys(arguments.variant or [DEFAULT_VARIANT])
+    return [
+        _network(weights, variant, arguments.alpha, arguments.fusion, arguments.precision)
+        for weights, variant in itertools.product(arguments.weights or [None], variants)
+    ]
+
+
+def _network(
+    weights: NamedPath | None, variant: str, alpha: float | None, fusion: str, precision: str
+) -> _Scored:
+    from kind.enhancing.enhancer import Enhancer
+    from kind.evaluation.methods import Network
+    from kind.evaluation.scoring import DIGITS
+    from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
+
+    name, folder = weights or ("shipped weights", None)
+    if variant != DEFAULT_VARIANT:
+        name = f"{name}, {variant}"
+    enhancer = Enhancer.load(folder, precision, variant)
+    files = find_weights(enhancer.originals, folder)
+    network = Network(enhancer, alpha, fusion, name)
+    digests = [
+        f"{stage} {digest[:DIGITS]}{' (ships)' if files[stage].parent == SHIPPED_WEIGHTS else ''}"
+        for stage, digest in network.digests.items()
+    ]
+    shown = enhancer.own_alpha if alpha is None else f"{alpha:g}"
+    settings = f"α = {shown} (raw, GT-mean), fusion {fusion}"
+    if enhancer.precision != "float32":
+        settings += f", {enhancer.precision}"
+    return _Scored(network, files, (name, f"{', '.join(digests)}; {settings}"))

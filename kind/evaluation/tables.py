@@ -1,0 +1,87 @@
+"""The tables of an evaluation: for terminal and page three lines a row, for Markdown one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kind.evaluation.run import Row
+from kind.evaluation.summary import Evaluation, Statistic, SummaryRow
+from kind.reports.table import NOTHING, Table, markdown_list, markdown_table
+
+# Heading and decimals. Up and down say which way is better.
+_COLUMNS = {
+    "psnr": ("PSNR ↑", 2),
+    "ssim": ("SSIM ↑", 4),
+    "ssim_gray": ("SSIM-gray ↑", 4),
+    "mae": ("MAE ↓", 4),
+    "loe": ("LOE ↓", 1),
+    "niqe": ("NIQE ↓", 2),
+    "lpips": ("LPIPS ↓", 4),
+    "seconds": ("seconds ↓", 2),
+}
+_STATISTICS = ("mean", "median", "95 %")
+
+
+def summary_table(summary: Sequence[SummaryRow]) -> Table:
+    """Three lines for each method and protocol: mean, median, bootstrap interval of the mean."""
+    columns = summary[0].figures if summary else ()
+    lines = []
+    for row in summary:
+        for number, statistic in enumerate(_STATISTICS):
+            first = [row.method, row.protocol, str(row.images)] if number == 0 else ["", "", ""]
+            figures = [_cell(figure, statistic, column) for column, figure in row.figures.items()]
+            lines.append([*first, statistic, *figures])
+    return Table(["method", "protocol", "images", "", *map(_heading, columns)], lines, (0, 1, 3))
+
+
+def images_table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
+    """One line for each image, method and protocol."""
+    lines = []
+    for row in rows:
+        values = [row.figures.get(column) for column in columns]
+        lines.append([*row[:3], *(NOTHING if value is None else f"{value:.4f}" for value in values)])
+    return Table(["image", "method", "protocol", *map(_heading, columns)], lines, range(3))
+
+
+def markdown_report(evaluation: Evaluation) -> str:
+    """Facts and notes as a list, and the table with one line for each method and protocol.
+
+    Args:
+        evaluation: see `summarise`.
+
+    Returns:
+        Markdown; each cell is mean, median and interval.
+    """
+    facts = [*evaluation.facts, *(("Note", note) for note in evaluation.all_notes)]
+    lines = [
+        [row.method, row.protocol, str(row.images), *(_whole_cell(*item) for item in row.figures.items())]
+        for row in evaluation.summary
+    ]
+    head = ["method", "protocol", "images", *map(_heading, evaluation.columns)]
+    return "\n\n".join(
+        [
+            markdown_list(facts),
+            "Each cell: mean (median) [bootstrap 95 % interval of the mean over images].",
+            markdown_table(Table(head, lines, (0, 1))),
+        ]
+    )
+
+
+def _heading(column: str) -> str:
+    """A figure's name, with the direction that is better."""
+    return _COLUMNS[column][0]
+
+
+def _cell(figure: Statistic, statistic: str, column: str) -> str:
+    decimals = _COLUMNS[column][1]
+    if statistic == "95 %":
+        return (
+            NOTHING if figure.interval is None else "–".join(f"{end:.{decimals}f}" for end in figure.interval)
+        )
+    value = figure.mean if statistic == "mean" else figure.median
+    return NOTHING if value is None else f"{value:.{decimals}f}"
+
+
+def _whole_cell(column: str, figure: Statistic) -> str:
+    mean, median, interval = (_cell(figure, statistic, column) for statistic in _STATISTICS)
+    return f"{mean} ({median}) [{interval}]" if figure.interval else f"{mean} ({median})"

@@ -1,0 +1,133 @@
+"""Boxes in the forms of other programs, and read back as another program's."""
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from kind.data.annotations.annotated import AnnotatedImage
+from kind.detection.evaluation.found_files import read_found
+from kind.detection.label_files import FORMATS, write_labels
+from kind.detection.results import Searched, write_results
+from kind.errors import UserError
+from kind.metrics.boxes import Predictions
+
+NAMES = ("cat", "dining table")
+FOUND = Predictions(np.array([[1, 2, 31, 12], [0, 0, 9.5, 9.25]]), np.array([0.9, 0.25]), np.array([1, 0]))
+NOTHING = Predictions(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+SEARCHED = [Searched(Path("a/one.png"), (80, 100), FOUND), Searched(Path("two.jpg"), (5, 7), NOTHING)]
+
+
+def annotated(path, size):
+    nothing = np.zeros(0)
+    return AnnotatedImage(Path(path), size, np.zeros((0, 4)), nothing, nothing, nothing, nothing)
+
+
+IMAGES = [annotated("data/images/one.png", (80, 100)), annotated("data/images/two.jpg", (5, 7))]
+
+
+@pytest.mark.parametrize("form", [*FORMATS, "results", "table"])
+def test_what_is_written_is_read_back(form, tmp_path):
+    if form in ("results", "table"):
+        paths = write_results(tmp_path, SEARCHED, NAMES)
+        path = paths[0] if form == "results" else paths[2]
+    else:
+        (path,) = write_labels(tmp_path, form, SEARCHED, NAMES)
+    if form == "voc":
+        return  # annotations, which no tool takes for predictions
+    boxes = read_found(path, IMAGES, NAMES)
+    assert boxes.class_names == ("cat", "dining table")
+    (place,) = boxes.by_image
+    found = boxes.by_image[place]
+    assert place == IMAGES[0].path and found.classes.tolist() == [1, 0]
+    np.testing.assert_allclose(found.boxes, FOUND.boxes, atol=1e-3)
+    np.testing.assert_allclose(found.scores, FOUND.scores, atol=1e-4)
+
+
+def test_coco_reads_its_file(tmp_path):
+    (path,) = write_labels(tmp_path, "coco", SEARCHED, NAMES)
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(path))
+    first, second = truth.loadAnns(truth.getAnnIds(imgIds=[1]))
+    assert first["bbox"] == [1, 2, 30, 10] and first["area"] == 300 and first["score"] == 0.9
+    assert truth.loadCats(second["category_id"])[0]["name"] == "cat"
+
+
+def test_vocs_file_counts_pixels_from_one(tmp_path):
+    (folder,) = write_labels(tmp_path, "voc", SEARCHED, NAMES)
+    assert sorted(path.name for path in folder.iterdir()) == ["one.xml", "two.xml"]
+    root = ElementTree.parse(folder / "one.xml").getroot()
+    assert [root.findtext(f"size/{side}") for side in ("width", "height", "depth")] == ["100", "80", "3"]
+    item = root.find("object")
+    assert item.findtext("name") == "dining table"
+    corners = [float(item.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
+    assert corners == [2, 3, 31, 12]
+
+
+def test_text_files_have_the_columns_that_tools_expect(tmp_path):
+    (folder,) = write_labels(tmp_path, "text", SEARCHED, NAMES)
+    assert (folder / "one.txt").read_text().splitlines()[0] == "dining_table 0.90000 1.00 2.00 31.00 12.00"
+    assert (folder / "two.txt").read_text() == ""
+    (folder,) = write_labels(tmp_path, "yolo", SEARCHED, NAMES)
+    assert (folder / "classes.txt").read_text().splitlines() == list(NAMES)
+    assert (folder / "one.txt").read_text().splitlines()[0].split() == [
+        "1",
+        "0.160000",
+        "0.087500",
+        "0.300000",
+        "0.125000",
+        "0.900000",
+    ]
+
+
+def test_photographs_of_one_stem_get_files_of_their_own(tmp_path):
+    same = [SEARCHED[0]._replace(path=Path(name)) for name in ("x/a.png", "x/a.jpg", "y/a.jpg", "b.png")]
+    (folder,) = write_labels(tmp_path, "text", same, NAMES)
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["a.jpg.2.txt", "a.jpg.3.txt", "a.png.txt", "b.txt"]
+
+
+def test_cocos_own_numbers_need_no_explanation(tmp_path):
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps([{"image_id": 9, "category_id": 90, "bbox": [1, 2, 3, 4], "score": 0.5}]))
+    boxes = read_found(path, [annotated("000000000009.jpg", (50, 50))], ["toothbrush"])
+    assert boxes.class_names == ("toothbrush",)
+    assert boxes.by_image[Path("000000000009.jpg")].boxes.tolist() == [[1, 2, 4, 6]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", "[", "not a file of boxes: JSONDecodeError"),
+        ("a.json", '[{"image_id": 1}]', "KeyError: 'bbox'"),
+        ("a.json", "3", "TypeError"),
+        ("a.csv", "image,class\nx,y\n", "KeyError: 'score'"),
+        (
+            "a.csv",
+            "image,class,score,left,top,right,bottom\nx.png,cat,1,0,0,1,1\n",
+            "x.png: no image of",
+        ),
+        ("a.csv", "image,class,score,left,top,right,bottom\none.png,cat,nan,0,0,1,1\n", "is not a number"),
+        ("a.txt", "", "expected a .json or .csv file, or a folder"),
+        ("d/one.txt", "cat 0.5 1 2\n", "one.txt, line 1: expected six columns, found 4"),
+        ("d/one.txt", "7 0.5 0.5 0.1 0.1 0.5\n", "there is no class 7"),
+        ("d/three.txt", "0 0.5 0.5 0.1 0.1 0.5\n", "three.txt: no image of that name"),
+    ],
+)
+def test_what_is_wrong_is_one_line(name, content, message, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+    with pytest.raises(UserError) as caught:
+        read_found(path.parent if "/" in name else path, IMAGES, NAMES)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="none.csv: cannot be read"):
+        read_found(tmp_path / "none.csv", IMAGES, NAMES)

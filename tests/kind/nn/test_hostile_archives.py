@@ -1,0 +1,166 @@
+"""`.keras` files whose archive or arrays are not what a network needs: one line, at once, and no memory."""
+
+import io
+import resource
+import time
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from kind.nn.saving import load_net
+
+ARRAY = "layers/conv2d/vars/0"
+SHAPE = (3, 3, 3, 2)
+
+
+def replace(make):
+    """A change of the HDF5 file: the first array is made anew by `make(file)`."""
+
+    def change(file):
+        values = file[ARRAY][()]
+        del file[ARRAY]
+        make(file, values)
+
+    return change
+
+
+def virtual(file, values):
+    layout = h5py.VirtualLayout(SHAPE, "f4")
+    layout[...] = h5py.VirtualSource("elsewhere.h5", "x", SHAPE)
+    file.create_virtual_dataset(ARRAY, layout)
+
+
+def external(file, values):
+    file.create_dataset(ARRAY, SHAPE, "f4", external=[(__file__, 0, values.nbytes)])
+
+
+def never_written(file, values):
+    file.create_dataset(ARRAY, SHAPE, "f4")
+
+
+def unfinite(value):
+    def make(file, values):
+        values[0, 0, 0, 0] = value
+        file[ARRAY] = values
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (external, "kept outside"),
+        (virtual, "kept outside"),
+        (never_written, "not there"),
+        (lambda file, values: file.__setitem__(ARRAY, h5py.SoftLink("/layers/conv2d/vars/1")), "a link"),
+        (lambda file, values: file.__setitem__(ARRAY, h5py.ExternalLink("elsewhere.h5", "/x")), "a link"),
+        (lambda file, values: file.create_dataset(ARRAY, data=values, compression="gzip"), "filters"),
+        (lambda file, values: file.create_dataset(ARRAY, data=values, fletcher32=True), "filters"),
+        (lambda file, values: file.create_dataset(ARRAY, data=values.astype("c8")), "type complex64"),
+        (lambda file, values: file.create_dataset(ARRAY, data=values.astype("i4")), "type int32"),
+        (lambda file, values: file.create_dataset(ARRAY, SHAPE, h5py.ref_dtype), "type object"),
+        (
+            lambda file, values: file.create_dataset(ARRAY, data=values[..., :1]),
+            "the network needs (3, 3, 3, 2)",
+        ),
+        (lambda file, values: file.create_dataset(ARRAY, data=values[0]), "the network needs (3, 3, 3, 2)"),
+        (lambda file, values: file.create_group(ARRAY), "has no array"),
+        (lambda file, values: None, "has no array"),
+        (
+            lambda file, values: file.create_dataset(
+                ARRAY, SHAPE, "f4", maxshape=(None,) * 4, chunks=(64,) * 4
+            ),
+            "not there",
+        ),
+        (unfinite(np.nan), "NaN or infinity"),
+        (unfinite(-np.inf), "NaN or infinity"),
+    ],
+)
+def test_arrays_that_are_not_plain_are_named(altered, refusal, make, message):
+    line = refusal(altered(weights=replace(make)))
+    assert message in line and ARRAY in line
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
+@pytest.mark.parametrize("settings", [{}, {"chunks": (3, 3, 1, 2)}])
+def test_plain_arrays_of_any_floats_are_read(altered, small, dtype, settings):
+    change = replace(lambda file, values: file.create_dataset(ARRAY, data=values.astype(dtype), **settings))
+    for before, after in zip(load_net(small).get_weights(), load_net(altered(weights=change)).get_weights()):
+        np.testing.assert_allclose(after, before, rtol=2**-11, atol=1e-7)
+
+
+def at_once(path, refusal):
+    """The one line, when it comes within a second and 200 MiB."""
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    line = refusal(path)
+    assert time.monotonic() - start < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
+    return line
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "config.json", "model.weights.h5", "other.json"])
+def test_what_unpacks_to_more_than_a_network_is_refused_unread(small, refusal, tmp_path, name):
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(small) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for other in {*source.namelist()} - {name}:
+            target.writestr(other, source.read(other))
+        with target.open(name, "w") as stream:
+            for _ in range(64):
+                stream.write(bytes(1 << 20))
+    assert name in at_once(path, refusal)
+
+
+def test_a_zip_that_lies_about_its_sizes_is_refused(altered, refusal):
+    path = altered(method=zipfile.ZIP_DEFLATED, metadata=b" " * 60_000)
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        size = archive.getinfo("model.weights.h5").file_size
+    path.write_bytes(content.replace(size.to_bytes(4, "little"), (size // 2).to_bytes(4, "little")))
+    at_once(path, refusal)
+
+
+def test_directories_of_many_entries_are_not_read(refusal, tmp_path):
+    path = tmp_path / "many.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(5000):
+            archive.writestr(f"{number}", b"")
+    assert "its directory of 5000 entries" in at_once(path, refusal)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_entries_that_stand_twice_are_refused(altered, refusal):
+    path = altered()
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("config.json", "{}")
+    assert "two entries named config.json" in refusal(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compression_is_refused(altered, refusal, method):
+    assert "another method than deflate" in refusal(altered(method=method))
+
+
+def test_metadata_is_not_unpacked(altered):
+    path = altered(method=zipfile.ZIP_DEFLATED, metadata=b"no JSON at all")
+    assert load_net(path).name == "small"
+
+
+def test_weights_that_are_no_hdf5_are_one_line(altered, refusal):
+    with zipfile.ZipFile(altered()) as archive:
+        whole = archive.read("model.weights.h5")
+    for content in (b"\0" * 10_000, whole[: len(whole) // 2], whole[512:]):
+        refusal(rewritten(altered(), content))
+
+
+def rewritten(path, weights):
+    """The file with other bytes in place of its weights."""
+    with zipfile.ZipFile(path) as source:
+        entries = {name: source.read(name) for name in source.namelist()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, content in entries.items():
+            target.writestr(name, weights if name == "model.weights.h5" else content)
+    path.write_bytes(buffer.getvalue())
+    return path
