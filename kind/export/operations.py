@@ -20,16 +20,17 @@ OPERATIONS = frozenset(
     """
     Abs AddV2 All Any ArgMax AsString Assert AssignVariableOp BatchMatMulV2 BiasAdd BroadcastTo Cast
     CombinedNonMaxSuppression ConcatV2 ConcatenateDataset Const Conv2D Conv2DBackpropInput
-    DatasetToSingleElement DecodeBmp DecodeImage DecodeJpeg DecodePng DecodeRaw DisableCopyOnRead
-    EncodePng EnsureShape Equal ExpandDims ExtractJpegShape Fill FloorDiv FusedBatchNormV3 GatherV2
-    Greater GreaterEqual Identity IdentityN If IgnoreErrorsDataset IsFinite IsNan LeakyRelu Less LessEqual
-    LogicalAnd LogicalNot LogicalOr MapDataset Max MaxPool Maximum Min Minimum Mul Neg NoOp NotEqual
-    OnesLike OptionsDataset Pack Pad PadV2 Placeholder Prod Range ReadVariableOp RealDiv Reshape
-    ResizeNearestNeighbor Round ScaleAndTranslate Select SelectV2 Shape Sigmoid Size Softmax Split Square
-    Squeeze StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile StaticRegexFullMatch
-    StridedSlice StringJoin Sub Substr Sum TakeDataset TensorDataset TensorListConcatV2
-    TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Transpose
-    Unpack VarHandleOp While
+    DatasetToSingleElement DecodeBmp DecodeImage DecodeJpeg DecodePng DecodeRaw DepthToSpace
+    DepthwiseConv2dNative DisableCopyOnRead EncodePng EnsureShape Equal Exp ExpandDims ExtractJpegShape
+    Fill FloorDiv FloorMod FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity IdentityN If
+    IgnoreErrorsDataset IsFinite IsNan LeakyRelu Less LessEqual Log LogicalAnd LogicalNot LogicalOr
+    MapDataset MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp NotEqual OnesLike OptionsDataset
+    Pack Pad PadV2 Placeholder Prod Range ReadVariableOp RealDiv Relu Reshape ResizeBilinear
+    ResizeNearestNeighbor Round ScaleAndTranslate Select SelectV2 Shape Sigmoid Size Softmax SpaceToDepth
+    Split SplitV Sqrt Square Squeeze StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile
+    StaticRegexFullMatch StridedSlice StringJoin Sub Substr Sum TakeDataset TensorDataset
+    TensorListConcatV2 TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem
+    TensorListStack Tile Transpose Unpack VarHandleOp While
     """.split()
 )
 """What the graphs and functions of exports hold, over all variants, precisions and detectors."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from kind.errors import UserError
 from kind.export.contract import IMAGE_BYTES
-from kind.images.decoding import header_size
+from kind.images.header import read_header
 from kind.serving.server.errors import ServingError, bad_request
 
 
@@ -98,18 +100,16 @@ def _shape_text(shape: tuple[int | None, ...]) -> str:
 
 
 def _pixels(name: str, array: np.ndarray, expected: Tensor) -> int:
-    """How many pixels an input stands for; files that Pillow cannot read are left to the model."""
+    """How many pixels an input stands for; files without a readable header are left to the model."""
     if not expected.is_text:
         return int(np.prod(array.shape[:3], dtype=np.int64)) if array.ndim == 4 else 0
     if name != IMAGE_BYTES:
         return 0
     total = 0
     for data in array.ravel():
-        try:
-            height, width = header_size(data) or (0, 0)
-        except Exception:  # Pillow reports damage by many types
-            continue
-        total += height * width
+        with contextlib.suppress(UserError):
+            header = read_header(data)
+            total += header.width * header.height
     return total
 
 

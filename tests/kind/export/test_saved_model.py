@@ -17,7 +17,8 @@ from kind.detection.model import Proportions, build_detector
 from kind.detection.predictor import Thresholds
 from kind.enhancing.enhancer import Enhancer
 from kind.export.contract import WARMUP_FILE
-from kind.export.saved_model import export_saved_model, foreign_operations, operations
+from kind.export.operations import foreign_operations, operations, read_graph
+from kind.export.saved_model import export_saved_model
 from kind.export.signatures import make_signatures
 from kind.images.photo import decode_photo, encode_photo
 
@@ -257,10 +258,11 @@ def test_what_is_wrong_is_named(ask, signature, inputs, message):
 
 
 def test_only_tensorflow_is_needed(version):
+    graph = read_graph(version)
     assert {"DecodePng", "DecodeJpeg", "EncodePng", "Conv2D", "CombinedNonMaxSuppression"} <= operations(
-        version
+        graph
     )
-    assert not foreign_operations(version)
+    assert not foreign_operations(graph)
 
 
 @pytest.mark.slow
@@ -277,19 +279,9 @@ def test_a_kerascv_detector_needs_only_tensorflow_too(enhancer, tmp_path):
         photograph=photograph(30, 45),
         review=seen.extend,
     )
-    assert not foreign_operations(version)
+    assert not foreign_operations(read_graph(version))
     assert {entry.output for entry in seen if entry.signature == "detect"} == {"number", "boxes", "scores"}
     assert all(entry.is_within for entry in seen), seen
-
-
-def test_python_in_a_graph_is_noticed(tmp_path):
-    module = tf.Module()
-    module.call = tf.function(
-        lambda value: tf.py_function(lambda inside: inside, [value], tf.float32),
-        input_signature=[tf.TensorSpec([None])],
-    )
-    tf.saved_model.save(module, str(tmp_path))
-    assert foreign_operations(tmp_path) == {"EagerPyFunc"}
 
 
 def warmup_requests(version):
