@@ -20,9 +20,11 @@ class Limits:
         pixels: of all images of a request together.
         seconds: from its arrival to its answer.
         in_flight: requests that may be on their way at the same time, because each takes memory.
+        rows: largest batch size of a request, whatever its rows hold.
     """
 
     request_bytes: int = REQUEST_BYTES
     pixels: int = MAX_PIXELS
     seconds: float = SECONDS
     in_flight: int = 256
+    rows: int = 4096

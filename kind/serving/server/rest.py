@@ -22,12 +22,12 @@ from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
 from kind.serving.server.service import ModelSpec, Service
 from kind.serving.server.signatures import UnknownSignature
+from kind.serving.server.threads import call_in_thread_if_large
 
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _RUN = re.compile(rf"/v1/models/(?P<name>[^/:]+){_WHICH}:(?P<method>classify|regress|predict)", re.IGNORECASE)
 _ASK = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?P<metadata>/metadata)?", re.IGNORECASE)
 _LONGEST_VERSION = 18
-_LARGE_BODY = 1 << 18  # beyond it, reading and writing JSON would hold up all other requests
 
 
 class RestApi:
@@ -62,10 +62,10 @@ class RestApi:
         # The text goes as soon as its bytes are decoded: requests may wait for long, and many at a time.
         content, size = await self._content(request)
         with self._service.lease(spec._replace(signature=signature_name(content))) as lease:
-            form, inputs = await _perhaps_aside(size, inputs_of, content, lease.signature)
+            form, inputs = await call_in_thread_if_large(size, inputs_of, content, lease.signature)
             del content
             outputs = await self._service.predict(lease, inputs)
-        text = await _perhaps_aside(_bytes_in(outputs), _json_response, outputs, form)
+        text = await call_in_thread_if_large(_bytes_in(outputs), _json_response, outputs, form)
         return web.Response(text=text, content_type="application/json")
 
     async def _content(self, request: web.Request) -> tuple[dict[str, Any], int]:
@@ -77,7 +77,7 @@ class RestApi:
             raise ServingError(
                 "DEADLINE_EXCEEDED", f"the request did not arrive within {seconds:g} s"
             ) from None
-        return await _perhaps_aside(len(body), parse_body, body), len(body)
+        return await call_in_thread_if_large(len(body), parse_body, body), len(body)
 
     async def _body(self, request: web.Request) -> bytes:
         # Not `request.read()`, which keeps the body for as long as the request lives.
@@ -170,10 +170,3 @@ def _bytes_in(arrays: Mapping[str, np.ndarray]) -> int:
     return sum(
         sum(map(len, array.ravel())) if array.dtype == object else array.nbytes for array in arrays.values()
     )
-
-
-async def _perhaps_aside(size: int, function, *arguments):
-    """Calls the function, in a thread when there is so much to do that others would wait for it."""
-    if size < _LARGE_BODY:
-        return function(*arguments)
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)

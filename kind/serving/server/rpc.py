@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 import grpc
+import numpy as np
 from google.protobuf.message import Message
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -21,7 +22,9 @@ from tensorflow_serving.apis import (
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.service import ModelSpec, Service
+from kind.serving.server.signatures import check_rows
 from kind.serving.server.tensor_protos import array_of, proto_of
+from kind.serving.server.threads import call_in_thread_if_large
 
 _METADATA_FIELD = "signature_def"
 
@@ -47,7 +50,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 raise bad_request(
                     f"output_filter expects outputs of the signature, each once: {unknown or names}"
                 )
-            inputs = {name: array_of(name, proto) for name, proto in request.inputs.items()}
+            check_rows(_declared_rows(request), self._service.limits.rows)
+            inputs = await call_in_thread_if_large(request.ByteSize(), _arrays_of, request)
             outputs = await self._service.predict(lease, inputs, seconds)
             response = predict_pb2.PredictResponse()
             _answer_spec(response.model_spec, lease.version, lease.signature.name)
@@ -148,6 +152,16 @@ def _spec(message) -> ModelSpec:
         message.version_label if choice == "version_label" else None,
         message.signature_name,
     )
+
+
+def _declared_rows(request) -> int:
+    """The largest batch size that an input declares, whatever it holds."""
+    shapes = [proto.tensor_shape.dim for proto in request.inputs.values()]
+    return max((shape[0].size for shape in shapes if shape), default=0)
+
+
+def _arrays_of(request) -> dict[str, np.ndarray]:
+    return {name: array_of(name, proto) for name, proto in request.inputs.items()}
 
 
 def _answer_spec(message: Message, version, signature: str) -> None:

@@ -15,7 +15,8 @@ from kind.serving.server.batching import Scheduler, Target
 from kind.serving.server.errors import ServingError
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
-from kind.serving.server.signatures import Signature
+from kind.serving.server.signatures import Signature, check_rows
+from kind.serving.server.threads import call_in_thread_if_large
 from kind.serving.server.versions import ModelManager, Version
 
 
@@ -105,7 +106,10 @@ class Service:
             ServingError: the inputs do not fit the signature, the queue is full, the deadline has passed, or
                 the model raised an error.
         """
-        rows = lease.signature.check(inputs, self.limits.pixels)
+        check_rows(max((len(array) for array in inputs.values() if array.ndim), default=0), self.limits.rows)
+        rows = await call_in_thread_if_large(
+            _text_bytes(inputs), lease.signature.check, inputs, self.limits.pixels
+        )
         version = lease.version
         target = Target(version.name, lease.model, lease.signature.name)
         # Leased until the model has finished, even when the sender does not wait that long.
@@ -122,3 +126,8 @@ class Service:
             return await asyncio.wait_for(asyncio.wrap_future(future), limit)
         except asyncio.TimeoutError:
             raise ServingError("DEADLINE_EXCEEDED", f"not answered within {limit:g} s") from None
+
+
+def _text_bytes(inputs: Mapping[str, np.ndarray]) -> int:
+    """The bytes of the image files in a request, whose headers are read."""
+    return sum(sum(map(len, array.ravel())) for array in inputs.values() if array.dtype == object)

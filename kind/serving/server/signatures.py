@@ -113,6 +113,12 @@ def _pixels(name: str, array: np.ndarray, expected: Tensor) -> int:
     return total
 
 
+def check_rows(rows: int, largest: int) -> None:
+    """Raises ServingError when a request has more rows than the limit."""
+    if rows > largest:
+        raise bad_request(f"{rows} rows in one request; the limit is {largest}: send several requests")
+
+
 class UnknownSignature(ServingError):
     """The model has no signature of that name: FAILED_PRECONDITION for gRPC, and REST makes it HTTP 400."""
 
