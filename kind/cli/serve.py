@@ -9,7 +9,7 @@ from pathlib import Path
 from kind.errors import UserError
 from kind.export.contract import GRPC_PORT, MAX_PIXELS, REST_PORT
 from kind.serving.installed import SERVER, check_installed
-from kind.serving.limits import REQUEST_BYTES, SECONDS, Limits
+from kind.serving.limits import GRACE, REQUEST_BYTES, SECONDS, Limits
 
 BATCHING_FILE, MONITORING_FILE = "batching_params.pbtxt", "monitoring.config"
 
@@ -100,6 +100,13 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"time limit for a request, from its arrival to the answer (default: {SECONDS:g})",
     )
+    parser.add_argument(
+        "--grace",
+        type=float,
+        default=GRACE,
+        metavar="SECONDS",
+        help=f"time after SIGTERM in which requests that have arrived are still answered (default: {GRACE:g})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -130,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
             limits=Limits(arguments.max_request_bytes, arguments.max_pixels, arguments.timeout),
             poll_seconds=arguments.poll_seconds,
             trust=arguments.trust,
+            grace=arguments.grace,
         )
     )
     return 0
@@ -151,7 +159,7 @@ def _check(arguments: argparse.Namespace) -> None:
             )
     if arguments.rest_port and arguments.rest_port == arguments.grpc_port:
         raise UserError("--rest-port and --grpc-port expect two different ports")
-    for name in ("max_request_bytes", "max_pixels", "timeout", "poll_seconds"):
+    for name in ("max_request_bytes", "max_pixels", "timeout", "grace", "poll_seconds"):
         value = getattr(arguments, name)
         if not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} expects a number over 0, received {value}")

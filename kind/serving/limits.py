@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from kind.export.contract import MAX_PIXELS
 
 REQUEST_BYTES = 64 << 20
+GRACE = 8.0
+"""Seconds in which requests that have arrived are answered once a server is told to stop."""
 SECONDS = 60.0
 """How long one call may take: a client gives up then, and a server answers that it is late."""
 

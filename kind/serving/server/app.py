@@ -19,7 +19,7 @@ from aiohttp import web
 
 from kind.errors import UserError
 from kind.export.contract import GRPC_PORT, REST_PORT
-from kind.serving.limits import Limits
+from kind.serving.limits import GRACE, Limits
 from kind.serving.server.batching import Scheduler
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
@@ -49,6 +49,7 @@ class Settings:
         limits: of one request.
         poll_seconds: interval at which the version folders are checked.
         trust: whether models may hold operations that no export holds, see `LoadedModel`.
+        grace: seconds for the requests that have arrived when the server is told to stop.
     """
 
     models: tuple[ModelConfig, ...]
@@ -61,6 +62,7 @@ class Settings:
     limits: Limits = Limits()
     poll_seconds: float = 1.0
     trust: bool = False
+    grace: float = GRACE
 
 
 class Server:
@@ -140,7 +142,7 @@ class Server:
         if self._runner is None:
             return
         self.service.stopping = True
-        grace = self.settings.limits.seconds
+        grace = self.settings.grace
         if self._site:
             await self._site.stop()  # no new connections
         if self._rpc:

@@ -115,9 +115,7 @@ def test_without_the_extra_packages_onnx_says_how_to_get_them(run, capsys, monke
     monkeypatch.setattr(onnx_file, "_PYTHON", (3, 0))
     monkeypatch.setattr(onnx_file, "_PACKAGES", ("no_such_package",))
     assert run("--format", "onnx") == 2
-    assert (
-        "needs no_such_package: install with `pip install -r requirements-onnx.txt" in capsys.readouterr().err
-    )
+    assert "needs no_such_package: install with pip install 'kind[onnx]'\n" in capsys.readouterr().err
 
 
 def test_a_size_is_two_numbers(capsys):
