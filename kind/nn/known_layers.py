@@ -87,7 +87,10 @@ constraint = optional(
     )
 )
 
-_COMMON = {"name": scope_name, "trainable": flag, "dtype": precision}
+_LENGTH = whole(1, WIDEST)
+_SHAPE = several(optional(_LENGTH), 1, 5)
+# The last is set of the first layer of a Sequential that was made without an `Input`.
+_COMMON = {"name": scope_name, "trainable": flag, "dtype": precision, "batch_input_shape": _SHAPE}
 _SLOPE = optional(real)
 _ACTIVATION_LAYERS = {
     "ELU": {"alpha": real},
@@ -134,7 +137,6 @@ def activation(value):
     return objects(_ACTIVATION_TABLE)(value) if is_layer else _function(value)
 
 
-_LENGTH = whole(1, WIDEST)
 _PAIR = either(_LENGTH, several(_LENGTH, 2, 2))
 _PADDING = choice("same", "valid")
 _LAST = choice("channels_last")
@@ -206,7 +208,6 @@ LAYERS: Table = _with_common(
         GlobalMaxPooling2D=_GLOBAL,
         GroupNormalization={**_NORMAL, "groups": whole(-1, WIDEST)},
         InputLayer={
-            "batch_input_shape": several(optional(_LENGTH), 1, 5),
             "sparse": choice(False),
             "ragged": choice(False),
         },
