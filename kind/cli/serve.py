@@ -105,7 +105,7 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=GRACE,
         metavar="SECONDS",
-        help=f"time after SIGTERM in which requests that have arrived are still answered (default: {GRACE:g})",
+        help=f"time limit after SIGTERM for requests that have arrived (default: {GRACE:g})",
     )
 
 
