@@ -66,11 +66,11 @@ def test_a_detector_is_part_of_it(run, tmp_path, capsys, painted_detector, monke
 
 
 def test_what_differs_is_not_published(run, tmp_path, capsys, monkeypatch):
+    from kind.export import saved_model
     from kind.export.parity import Deviation
-    from kind.serving import export as serving_export
 
     wrong = [Deviation("enhance", "enhanced_bytes", 7.0, "grey levels", 1.0)]
-    monkeypatch.setattr(serving_export, "deviations", lambda *_: wrong)
+    monkeypatch.setattr(saved_model, "deviations", lambda *_: wrong)
     assert run("--no-detector") == 2
     output = capsys.readouterr()
     assert "enhance          enhanced_bytes      7 grey levels" in output.out
@@ -115,18 +115,10 @@ def test_without_the_extra_packages_onnx_says_how_to_get_them(run, capsys, monke
     monkeypatch.setattr(onnx_file, "_PYTHON", (3, 0))
     monkeypatch.setattr(onnx_file, "_PACKAGES", ("no_such_package",))
     assert run("--format", "onnx") == 2
-    assert (
-        "needs no_such_package: install with `pip install -r requirements-onnx.txt" in capsys.readouterr().err
-    )
+    assert "needs no_such_package: install with pip install 'kind[onnx]'\n" in capsys.readouterr().err
 
 
 def test_a_size_is_two_numbers(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["export", "--out", "kind", "--image-size", "400"])
     assert "expects HEIGHTxWIDTH such as 400x600, received '400'" in capsys.readouterr().err
-
-
-def test_the_help_names_the_limit_that_holds():
-    from kind.export.signatures import MAX_PIXELS
-
-    assert export._MAX_PIXELS == MAX_PIXELS  # declared twice, because --help must not import TensorFlow
