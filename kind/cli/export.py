@@ -1,9 +1,10 @@
-"""Exports the pipeline: as a SavedModel for servers, for TensorFlow Lite or as ONNX."""
+"""Exports the pipeline as a SavedModel for servers, for TensorFlow Lite or as ONNX."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from kind.cli.options import (
 from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.errors import UserError
+from kind.serving.installed import WARMUP_WRITER, check_installed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from kind.detection.model import Detector
     from kind.detection.predictor import Thresholds
     from kind.export.parity import Deviation
+    from kind.export.portable import Written
     from kind.export.signatures import ServedDetector
 
 FORMATS = ("saved_model", "tflite", "onnx")
@@ -39,20 +42,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="the model's folder; its name is the model's, and each export adds a version",
+        help="model folder; its name becomes the model's name, and each export adds a version",
     )
     parser.add_argument(
-        "--format", choices=FORMATS, default=FORMATS[0], help="what is written (default: saved_model)"
+        "--format", choices=FORMATS, default=FORMATS[0], help=f"output format (default: {FORMATS[0]})"
     )
     add_enhancer_arguments(parser, precision="float32")
-    objects = parser.add_argument_group("objects, in a SavedModel")
+    objects = parser.add_argument_group("object detection, in a SavedModel")
     add_detector_argument(objects, "the shipped detector, if there is one")
-    objects.add_argument("--no-detector", action="store_true", help="leave objects out")
+    objects.add_argument("--no-detector", action="store_true", help="export without a detector")
     objects.add_argument(
         "--input",
         choices=tuple(INPUTS),
         default=DEFAULT_INPUT,
-        help=f"what the detector sees, the one that it was trained for (default: {DEFAULT_INPUT})",
+        help=f"the detector's input; choose the one it was trained on (default: {DEFAULT_INPUT})",
     )
     add_threshold_arguments(objects, max_detections=_MAX_DETECTIONS, image_size="--detector-image-size")
     parser.add_argument(
@@ -60,20 +63,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=MAX_PIXELS,
         metavar="N",
-        help=f"SavedModel: larger images are refused (default: {MAX_PIXELS:,})",
+        help=f"SavedModel: images with more pixels are refused (default: {MAX_PIXELS:,})",
     )
     parser.add_argument(
         "--image-size",
         type=_size,
         default=_IMAGE_SIZE,
         metavar="HxW",
-        help="tflite: the one size of images (default: {}x{})".format(*_IMAGE_SIZE),
+        help="tflite: size of every image (default: {}x{})".format(*_IMAGE_SIZE),
     )
     parser.add_argument(
         "--calibrate",
         type=Path,
         metavar="FOLDER",
-        help="tflite: also write an 8-bit model, whose ranges come from the dark photographs in this folder",
+        help="tflite: also write an 8-bit model, calibrated with the dark photographs in this folder",
     )
 
 
@@ -89,14 +92,14 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the model, compares it with the pipeline on built-in photographs, and prints what came out.
+    """Writes the model, compares it with the pipeline on built-in photographs, and prints the differences.
 
     Returns:
         The exit code 0.
 
     Raises:
-        UserError: when nothing can be written, before anything is; or when a SavedModel is not what the
-            pipeline is, which leaves no version behind.
+        UserError: when nothing can be written, before anything is; or when a SavedModel differs too much from
+            the pipeline, which leaves no version behind.
     """
     if arguments.max_pixels < 1:
         raise UserError(f"--max-pixels expects 1 or more, received {arguments.max_pixels}")
@@ -104,60 +107,84 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--calibrate is for --format tflite only; leave it out")
     if arguments.no_detector and arguments.detector:
         raise UserError("--detector and --no-detector exclude each other; leave one of them out")
+    networks = {"weights": arguments.weights, "variant": arguments.variant}
     try:
-        return {"saved_model": _saved_model, "tflite": _tflite, "onnx": _onnx}[arguments.format](arguments)
+        if arguments.format == "tflite":
+            _export_tflite(arguments.out, arguments.image_size, arguments.calibrate, **networks)
+        elif arguments.format == "onnx":
+            _export_onnx(arguments.out, **networks)
+        else:
+            thresholds = thresholds_of(arguments)
+            _export_saved_model(
+                arguments.out,
+                lambda: (
+                    None
+                    if arguments.no_detector
+                    else _load_served_detector(arguments.detector, thresholds, arguments.input)
+                ),
+                precision=arguments.precision,
+                max_pixels=arguments.max_pixels,
+                **networks,
+            )
     except OSError as error:
         place = error.filename or arguments.out
         raise UserError(f"{place}: cannot be written ({error.strerror or error})") from error
+    return 0
 
 
-def _saved_model(arguments: argparse.Namespace) -> int:
-    thresholds = thresholds_of(arguments)
-
+def _export_saved_model(
+    out: Path,
+    load_detector: Callable[[], ServedDetector | None],
+    *,
+    weights: Path | None,
+    variant: str,
+    precision: str,
+    max_pixels: int,
+) -> None:
+    """Adds a version to the model folder and prints how to serve it."""
+    check_installed(WARMUP_WRITER, "--format saved_model")
     from kind.enhancing.enhancer import Enhancer
     from kind.export.saved_model import export_saved_model
     from kind.export.start_files import start_commands, write_start_files
     from kind.export.versions import check_model_folder
 
-    check_model_folder(arguments.out)
-    detector = _detector(arguments, thresholds)
-    enhancer = Enhancer.load(arguments.weights, arguments.precision, arguments.variant)
+    check_model_folder(out)
+    detector = load_detector()
     version = export_saved_model(
-        arguments.out,
-        enhancer,
+        out,
+        Enhancer.load(weights, precision, variant),
         detector,
         photograph=_dark_photographs()[1],
-        max_pixels=arguments.max_pixels,
-        look=_report,
+        max_pixels=max_pixels,
+        review=_report,
     )
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     print(f"written to {version}, {size / 1e6:.1f} MB")
-    for path in write_start_files(arguments.out):
+    for path in write_start_files(out):
         print(f"written to {path}")
-    for what, command in start_commands(arguments.out).items():
+    for what, command in start_commands(out).items():
         print(f"\n{what}:\n  {command}")
-    return 0
 
 
-def _detector(arguments: argparse.Namespace, thresholds: Thresholds) -> ServedDetector | None:
-    if arguments.no_detector:
-        return None
-
+def _load_served_detector(
+    path: Path | None, thresholds: Thresholds, detector_input: str
+) -> ServedDetector | None:
+    """The given detector, or the one that ships; None, with a notice, where none ships."""
     from kind.detection import predictor
 
-    if arguments.detector is None and not predictor.SHIPPED_DETECTOR.is_file():
+    if path is None and not predictor.SHIPPED_DETECTOR.is_file():
         print("kind: no detector ships with this installation: exporting without objects", file=sys.stderr)
         return None
-    return served_detector(predictor.load_detector(arguments.detector), thresholds, arguments.input)
+    return served_detector(predictor.load_detector(path), thresholds, detector_input)
 
 
-def served_detector(net: Detector, thresholds: Thresholds, kind: str) -> ServedDetector:
-    """A detector as `kind.serving` wants it, which knows nothing of detection.
+def served_detector(net: Detector, thresholds: Thresholds, input_name: str) -> ServedDetector:
+    """Wraps a detector for `kind.export`, which knows nothing of detection.
 
     Args:
         net: the network.
         thresholds: what becomes a box.
-        kind: what the detector sees, one of `detection.inputs.INPUTS`.
+        input_name: the detector's input, one of `kind.detection.inputs.INPUTS`.
 
     Returns:
         What `kind.export.signatures.make_signatures` takes.
@@ -166,15 +193,17 @@ def served_detector(net: Detector, thresholds: Thresholds, kind: str) -> ServedD
     from kind.export.signatures import Found, ServedDetector
 
     def find(images, enhanced):
-        # The pipeline has run or not; either way detection's own function chooses what is seen of it.
-        seen = detector_input(lambda *_: enhanced(), images, kind)
+        # Whether or not the pipeline has run already, detection's own function selects the input.
+        seen = detector_input(lambda *_: enhanced(), images, input_name)
         return Found(*thresholds.search(net, seen))
 
-    return ServedDetector(find, tuple(net.class_names), thresholds.max_detections, enhanced_parts([kind]))
+    return ServedDetector(
+        find, tuple(net.class_names), thresholds.max_detections, enhanced_parts([input_name])
+    )
 
 
 def _report(deviations: list[Deviation]) -> None:
-    """Prints how far the SavedModel is from the pipeline; UserError when it is too far."""
+    """Prints the SavedModel's differences from the pipeline; UserError when one is too large."""
     print("signature        output              largest difference from the pipeline in Python")
     for deviation in deviations:
         print(
@@ -195,42 +224,39 @@ def _dark_photographs() -> list[np.ndarray]:
     return [np.float32(sample.low / 255.0) for sample in builtin_samples()]
 
 
-def _tflite(arguments: argparse.Namespace) -> int:
+def _export_tflite(
+    out: Path, image_size: tuple[int, int], calibrate: Path | None, *, weights: Path | None, variant: str
+) -> None:
     from kind.enhancing.enhancer import Enhancer
     from kind.export.portable import make_portable
     from kind.export.tflite import write_tflite
     from kind.images.photo import find_photos, read_photo
 
     calibration = []
-    if arguments.calibrate:
-        paths = find_photos([arguments.calibrate])[:_CALIBRATION_PHOTOGRAPHS]
+    if calibrate:
+        paths = find_photos([calibrate])[:_CALIBRATION_PHOTOGRAPHS]
         calibration = [read_photo(path).pixels for path in paths]
-    portable = make_portable(
-        Enhancer.load(arguments.weights, variant=arguments.variant), arguments.image_size
-    )
-    name = "{}-{}x{}".format(arguments.out.resolve().name, *arguments.image_size)
-    written = [write_tflite(arguments.out / f"{name}-float16.tflite", portable, _dark_photographs())]
+    portable = make_portable(Enhancer.load(weights, variant=variant), image_size)
+    name = "{}-{}x{}".format(out.resolve().name, *image_size)
+    written = [write_tflite(out / f"{name}-float16.tflite", portable, _dark_photographs())]
     if calibration:
-        path = arguments.out / f"{name}-int8.tflite"
-        written.append(write_tflite(path, portable, _dark_photographs(), calibration))
+        written.append(write_tflite(out / f"{name}-int8.tflite", portable, _dark_photographs(), calibration))
     _print_written(written)
-    return 0
 
 
-def _onnx(arguments: argparse.Namespace) -> int:
+def _export_onnx(out: Path, *, weights: Path | None, variant: str) -> None:
     from kind.enhancing.enhancer import Enhancer
     from kind.export.onnx_file import check_onnx_is_installed, write_onnx
     from kind.export.portable import make_portable
 
     check_onnx_is_installed()
-    portable = make_portable(Enhancer.load(arguments.weights, variant=arguments.variant), None)
-    path = arguments.out / f"{arguments.out.resolve().name}.onnx"
+    portable = make_portable(Enhancer.load(weights, variant=variant), None)
+    path = out / f"{out.resolve().name}.onnx"
     _print_written([write_onnx(path, portable, _dark_photographs())])
-    return 0
 
 
-def _print_written(written) -> None:
-    """A line for each file: its size, and how far it is from the float32 pipeline."""
+def _print_written(written: Sequence[Written]) -> None:
+    """Prints for each file its size and its difference from the float32 pipeline."""
     for file in written:
         print(
             f"{file.path}: {file.path.stat().st_size / 1e6:.2f} MB, largest difference from the float32 "

@@ -1,4 +1,4 @@
-"""`python -m kind import SOURCE`: other people's trained weights become ours."""
+"""Imports published weights as networks of this package: `python -m kind import SOURCE`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from kind.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tensorflow import keras
 
     from kind.detection.model import Detector
@@ -22,23 +20,52 @@ _FAMILIES = {"kind": "KinD (ACM MM 2019)", "kind-plus": "KinD++ (IJCV 2021)"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares one sub-command for each source of weights; each names the function that imports it."""
+    """Declares one sub-command for each source of weights."""
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
     for family, title in _FAMILIES.items():
-        text = f"TensorFlow 1 checkpoints of {title}"
-        _add_checkpoint_arguments(sources.add_parser(family, help=text, description=text))
-    text = "a YOLOv8 detector, sizes n to x, from a PyTorch file"
-    parser = sources.add_parser("yolov8", help=text, description=text)
-    parser.add_argument("file", metavar="FILE.pt", help="what torch.save wrote; nothing in it is executed")
-    _add_detector_arguments(parser, "those of the file", _import_yolov8)
-    text = "a YOLOX detector, sizes nano to x, from its authors' ONNX file"
-    parser = sources.add_parser("yolox", help=text, description=text)
-    parser.add_argument("file", metavar="FILE.onnx", help="read without the onnx package; nothing in it runs")
-    _add_detector_arguments(parser, "COCO's", _import_yolox, "FILE.keras or DIR")
-    text = "a KerasCV preset with YOLOv8's backbone, by name; the first time it is downloaded"
-    parser = sources.add_parser("keras-cv", help=text, description=text)
-    parser.add_argument("preset", metavar="PRESET", help="for example yolo_v8_s_backbone_coco")
-    _add_detector_arguments(parser, "Pascal VOC's", _import_preset)
+        text = f"import TensorFlow 1 checkpoints of {title}"
+        _add_checkpoint_arguments(sources.add_parser(family, help=text, description=text, allow_abbrev=False))
+    text = "import a YOLOv8 detector, sizes n to x, from a PyTorch file"
+    yolov8 = sources.add_parser("yolov8", help=text, description=text, allow_abbrev=False)
+    yolov8.add_argument(
+        "file", metavar="FILE.pt", help="file written by torch.save; no code in it is executed"
+    )
+    _add_detector_arguments(yolov8, "the file's")
+    text = "import a YOLOX detector, sizes nano to x, from its authors' ONNX file"
+    yolox = sources.add_parser("yolox", help=text, description=text, allow_abbrev=False)
+    yolox.add_argument(
+        "file",
+        metavar="FILE.onnx",
+        help="ONNX file, read without the onnx package; no code in it is executed",
+    )
+    _add_detector_arguments(yolox, "COCO's", "FILE.keras or DIR")
+    text = "import a KerasCV preset with a YOLOv8 backbone by name; it is downloaded at the first use"
+    preset = sources.add_parser("keras-cv", help=text, description=text, allow_abbrev=False)
+    preset.add_argument("preset", metavar="PRESET", help="preset's name, such as yolo_v8_s_backbone_coco")
+    _add_detector_arguments(preset, "Pascal VOC's")
+
+
+def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
+    for stage in _STAGES:
+        parser.add_argument(
+            f"--{stage}",
+            metavar="PREFIX",
+            help=f"checkpoint of the {stage} network: its prefix (dir/model.ckpt), its .index file, or a "
+            "folder that holds only this checkpoint",
+        )
+    parser.add_argument("--out", metavar="DIR", required=True, help="output folder for the .keras files")
+
+
+def _add_detector_arguments(parser: argparse.ArgumentParser, classes: str, out: str = "FILE.keras") -> None:
+    where = "output file for the detector" + (", or a folder for detector.keras" if "DIR" in out else "")
+    parser.add_argument("--out", metavar=out, required=True, help=where)
+    parser.add_argument(
+        "--classes",
+        metavar="NAME",
+        nargs="+",
+        help="give the detector these classes instead; its last layers must then be trained "
+        f"(default: {classes})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,57 +77,37 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when anything about the given weights is wrong; then no file has been written.
     """
-    return arguments.import_source(arguments)
+    if arguments.source == "yolov8":
+        _import_yolov8(arguments.file, arguments.classes, arguments.out)
+    elif arguments.source == "yolox":
+        _import_yolox(arguments.file, arguments.classes, arguments.out)
+    elif arguments.source == "keras-cv":
+        _import_preset(arguments.preset, arguments.classes, arguments.out)
+    else:
+        given = {stage: getattr(arguments, stage) for stage in _STAGES if getattr(arguments, stage)}
+        _import_checkpoints(arguments.source, given, Path(arguments.out))
+    return 0
 
 
-def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
-    for stage in _STAGES:
-        parser.add_argument(
-            f"--{stage}",
-            metavar="PREFIX",
-            help=f"checkpoint of the {stage} network: its prefix (dir/model.ckpt), its .index file, or the "
-            "folder it is alone in",
-        )
-    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the .keras files")
-    parser.set_defaults(import_source=_import_checkpoints)
-
-
-def _add_detector_arguments(
-    parser: argparse.ArgumentParser,
-    classes: str,
-    function: Callable[[argparse.Namespace], int],
-    out: str = "FILE.keras",
-) -> None:
-    where = "the detector's file" + (", or a folder for detector.keras" if "DIR" in out else "")
-    parser.add_argument("--out", metavar=out, required=True, help=where)
-    parser.add_argument(
-        "--classes",
-        metavar="NAME",
-        nargs="+",
-        help=f"a detector of other classes, whose last layers are still to be trained (default: {classes})",
-    )
-    parser.set_defaults(import_source=function)
-
-
-def _import_yolov8(arguments: argparse.Namespace) -> int:
-    out = _detector_file(arguments.out)
+def _import_yolov8(file: str, classes: list[str] | None, out: str) -> None:
+    path = _detector_file(out)
     from kind.detection.published import detector_from_yolov8
 
-    return _write_detector(detector_from_yolov8(arguments.file, arguments.classes), out, arguments.file)
+    _write_detector(detector_from_yolov8(file, classes), path, file)
 
 
-def _import_yolox(arguments: argparse.Namespace) -> int:
-    out = _detector_file(arguments.out, folder=True)
+def _import_yolox(file: str, classes: list[str] | None, out: str) -> None:
+    path = _detector_file(out, folder=True)
     from kind.detection.published import detector_from_yolox
 
-    return _write_detector(detector_from_yolox(arguments.file, arguments.classes), out, arguments.file)
+    _write_detector(detector_from_yolox(file, classes), path, file)
 
 
-def _import_preset(arguments: argparse.Namespace) -> int:
-    out = _detector_file(arguments.out)
+def _import_preset(preset: str, classes: list[str] | None, out: str) -> None:
+    path = _detector_file(out)
     from kind.detection.published import detector_from_preset
 
-    return _write_detector(detector_from_preset(arguments.preset, arguments.classes), out, arguments.preset)
+    _write_detector(detector_from_preset(preset, classes), path, preset)
 
 
 def _detector_file(name: str, folder: bool = False) -> Path:
@@ -112,7 +119,7 @@ def _detector_file(name: str, folder: bool = False) -> Path:
     return Path(name)
 
 
-def _write_detector(net: Detector, out: Path, source: str) -> int:
+def _write_detector(net: Detector, out: Path, source: str) -> None:
     from kind.detection.model import proportions_of, size_name
     from kind.nn.saving import save_net
 
@@ -124,21 +131,18 @@ def _write_detector(net: Detector, out: Path, source: str) -> int:
     shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
     size = size_name(proportions_of(net))
     print(f"detector: {out} ({size}, {len(names)} classes: {shown}), from {source}")
-    return 0
 
 
-def _import_checkpoints(arguments: argparse.Namespace) -> int:
-    given = {stage: getattr(arguments, stage) for stage in _STAGES if getattr(arguments, stage)}
+def _import_checkpoints(family: str, given: dict[str, str], out: Path) -> None:
+    """Imports the checkpoints of some stages, each given by its prefix."""
     if not given:
         flags = ", ".join(f"--{stage}" for stage in _STAGES)
-        raise UserError(f"import {arguments.source} expects at least one of {flags}; received none")
-    out = Path(arguments.out)
+        raise UserError(f"import {family} expects at least one of {flags}; received none")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: expected a folder for --out; this is a file")
-    nets, prefixes = _read(arguments.source, given)
+    nets, prefixes = _read(family, given)
     _write(out, nets)
     _report(out, nets, prefixes)
-    return 0
 
 
 def _read(family: str, given: dict[str, str]) -> tuple[dict[str, keras.Model], dict[str, Path]]:

@@ -1,4 +1,4 @@
-"""Photographs worked on by a server: `python -m kind remote enhance|detect`."""
+"""Relights photographs or finds objects in them on a server: `python -m kind remote enhance|detect`."""
 
 from __future__ import annotations
 
@@ -16,53 +16,59 @@ from kind.cli.options import (
     add_writing_arguments,
 )
 from kind.cli.pipelined import Worked
-from kind.constants import REST_PORT
+from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
 from kind.images.photo import Photo, decode_photo, encode_photo, write_photo
+from kind.serving.limits import SECONDS
 
 if TYPE_CHECKING:
     from kind.serving.client import Client, Detections
+
+_SERVER = f"127.0.0.1:{REST_PORT}"
+_ANSWER = "the server's answer"  # what messages call the image in it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the two sub-commands."""
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
-    text = "relight photographs; writes like `kind enhance`"
-    enhance = tasks.add_parser("enhance", help=text, description=text)
+    text = "relight photographs; writes the same files as `kind enhance`"
+    enhance = tasks.add_parser("enhance", help=text, description=text, allow_abbrev=False)
     _add_shared_arguments(enhance)
-    add_alpha_argument(enhance, "brightening factor of the illumination; 1 keeps it", "the model's")
-    enhance.set_defaults(work=_enhance)
-    text = "find objects, draw them on the relit photographs; writes like `kind detect`"
-    detect = tasks.add_parser("detect", help=text, description=text)
+    add_alpha_argument(enhance, "brightness factor: 1 keeps the illumination", "the model's")
+    enhance.set_defaults(run_task=_run_enhance)
+    text = "find objects and draw them on the relit photographs; writes the same files as `kind detect`"
+    detect = tasks.add_parser("detect", help=text, description=text, allow_abbrev=False)
     _add_shared_arguments(detect)
     add_confidence_argument(detect)
-    detect.set_defaults(work=_detect)
+    detect.set_defaults(run_task=_run_detect)
 
 
 def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs_argument(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, help="a folder; or for a single photograph also a file"
+        "--out", type=Path, required=True, help="output folder; for a single photograph also a file"
     )
     parser.add_argument(
         "--server",
-        default=f"127.0.0.1:{REST_PORT}",
+        default=_SERVER,
         metavar="HOST:PORT",
-        help="the embedded server or TensorFlow Serving (default: %(default)s)",
+        help=f"address of `kind serve` or of TensorFlow Serving (default: {_SERVER})",
     )
     parser.add_argument(
         "--protocol",
         choices=("rest", "grpc"),
         default="rest",
-        help="gRPC has a port of its own (default: rest)",
+        help=f"gRPC has another port, {GRPC_PORT} by default (default: rest)",
     )
-    parser.add_argument("--model", default="kind", metavar="NAME", help="as it is served (default: kind)")
+    parser.add_argument(
+        "--model", default="kind", metavar="NAME", help="the model's name on the server (default: kind)"
+    )
     parser.add_argument(
         "--timeout",
         type=float,
-        default=60.0,
+        default=SECONDS,
         metavar="SECONDS",
-        help="for one photograph, with all retries (default: 60)",
+        help=f"time limit for one photograph, retries included (default: {SECONDS:g})",
     )
     add_writing_arguments(parser)
 
@@ -92,23 +98,31 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--server: {error}") from error
     with client:
         client.status()  # nobody there is better said once than for every photograph
-        return arguments.work(arguments, jobs, client)
+        return arguments.run_task(arguments, jobs, client)
 
 
-def _enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
+def _run_enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
+    return _enhance(jobs, client, alpha=arguments.alpha, quality=arguments.quality)
+
+
+def _run_detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
+    return _detect(jobs, client, confidence=arguments.confidence, quality=arguments.quality)
+
+
+def _enhance(jobs: list[Job], client: Client, *, alpha: float | None, quality: int) -> int:
     def work(job: Job, photo: Photo) -> Worked:
-        relit = client.enhance(_sent(photo), arguments.alpha)
+        relit = client.enhance(_as_png(photo), alpha)
 
         def write() -> None:
-            pixels = decode_photo(relit, "the server's answer").pixels
-            write_photo(job.target, pixels, like=photo, quality=arguments.quality)
+            pixels = decode_photo(relit, _ANSWER).pixels
+            write_photo(job.target, pixels, like=photo, quality=quality)
 
-        return Worked("model's" if arguments.alpha is None else f"{arguments.alpha:g}", write)
+        return Worked("model's" if alpha is None else f"{alpha:g}", write)
 
     return work_through(jobs, work, "α")
 
 
-def _detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
+def _detect(jobs: list[Job], client: Client, *, confidence: float, quality: int) -> int:
     from kind.detection.drawing import draw_predictions
     from kind.detection.results import Searched, write_results
     from kind.metrics.boxes import Predictions
@@ -117,15 +131,15 @@ def _detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> i
     searched: list[Searched] = []
 
     def work(job: Job, photo: Photo) -> Worked:
-        relit, detections = client.enhance_and_detect(_sent(photo))
+        relit, detections = client.enhance_and_detect(_as_png(photo))
         names.update(zip(map(int, detections.classes), detections.names))
-        found = _predictions(Predictions, detections, arguments.confidence)
+        found = _predictions(Predictions, detections, confidence)
         known = _class_names(names)
 
         def write() -> None:
-            drawn = draw_predictions(decode_photo(relit, "the server's answer").pixels, found, known)
+            drawn = draw_predictions(decode_photo(relit, _ANSWER).pixels, found, known)
             like = replace(photo, gray=False, alpha=None)
-            write_photo(job.target, drawn, like=like, quality=arguments.quality)
+            write_photo(job.target, drawn, like=like, quality=quality)
 
         def then() -> None:
             searched.append(Searched(job.source, photo.pixels.shape[:2], found))
@@ -155,6 +169,6 @@ def _class_names(names: dict[int, str]) -> list[str]:
     return [names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1)]
 
 
-def _sent(photo: Photo) -> bytes:
+def _as_png(photo: Photo) -> bytes:
     """The photograph as every server reads it: upright, RGB, 8 bits, in PNG."""
     return encode_photo(photo.pixels, "png")

@@ -1,4 +1,4 @@
-"""Serves an exported model on this machine: a page to look at, and TensorFlow Serving's REST and gRPC."""
+"""Serves an exported model: a page for the browser, and TensorFlow Serving's REST and gRPC."""
 
 from __future__ import annotations
 
@@ -8,69 +8,104 @@ from pathlib import Path
 
 from kind.constants import GRPC_PORT, MAX_PIXELS, REST_PORT
 from kind.errors import UserError
+from kind.serving.installed import SERVER, check_installed
+from kind.serving.limits import GRACE, REQUEST_BYTES, SECONDS, Limits
 
 BATCHING_FILE, MONITORING_FILE = "batching_params.pbtxt", "monitoring.config"
+
+_HOST = "127.0.0.1"
+_POLL_SECONDS = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument(
-        "folder", type=Path, metavar="DIR", help="what `kind export` wrote: holds the version folders"
+        "folder", type=Path, metavar="DIR", help="a model's folder as `kind export` writes it"
     )
     parser.add_argument(
-        "--model-name", metavar="NAME", help="how requests call it (default: the folder's name)"
+        "--model-name", metavar="NAME", help="the model's name in requests (default: the folder's name)"
     )
     parser.add_argument(
         "--host",
-        default="127.0.0.1",
-        help="address to listen on; 0.0.0.0 lets in whoever can reach this machine (default: 127.0.0.1)",
+        default=_HOST,
+        help="address to listen on; with 0.0.0.0 every machine that reaches this one can send requests "
+        f"(default: {_HOST})",
     )
     parser.add_argument(
         "--rest-port",
         type=int,
         default=REST_PORT,
         metavar="PORT",
-        help="of page and REST (default: %(default)s)",
+        help=f"port of REST and of the page; 0 takes a free one (default: {REST_PORT})",
     )
     parser.add_argument(
-        "--grpc-port", type=int, default=GRPC_PORT, metavar="PORT", help="of gRPC (default: %(default)s)"
+        "--grpc-port",
+        type=int,
+        default=GRPC_PORT,
+        metavar="PORT",
+        help=f"port of gRPC; 0 takes a free one (default: {GRPC_PORT})",
     )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="also run models with operations that no export of kind holds; they can read and write files "
+        "and do anything else that you can do",
+    )
+    _add_file_arguments(parser)
+    _add_limit_arguments(parser)
+    parser.add_argument(
+        "--poll-seconds",
+        type=float,
+        default=_POLL_SECONDS,
+        metavar="SECONDS",
+        help=f"interval at which the folder is checked for new versions (default: {_POLL_SECONDS:g})",
+    )
+
+
+def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batching-parameters-file",
         type=Path,
         metavar="FILE",
-        help=f"as of the real server (default: DIR/{BATCHING_FILE} where there is one)",
+        help=f"TensorFlow Serving's batching parameters (default: DIR/{BATCHING_FILE}, if it exists)",
     )
     parser.add_argument("--no-batching", action="store_true", help="run every request on its own")
     parser.add_argument(
         "--monitoring-config-file",
         type=Path,
         metavar="FILE",
-        help=f"as of the real server (default: DIR/{MONITORING_FILE} where there is one)",
+        help=f"TensorFlow Serving's monitoring configuration (default: DIR/{MONITORING_FILE}, if it exists)",
     )
+
+
+def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-request-bytes",
         type=int,
-        default=64 << 20,
+        default=REQUEST_BYTES,
         metavar="N",
-        help="of one request (default: 64 MiB)",
+        help=f"largest size of a request (default: {REQUEST_BYTES >> 20} MiB)",
     )
     parser.add_argument(
         "--max-pixels",
         type=int,
         default=MAX_PIXELS,
         metavar="N",
-        help=f"of all images of one request (default: {MAX_PIXELS:,})",
+        help=f"largest number of pixels in all images of a request together (default: {MAX_PIXELS:,})",
     )
     parser.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="to answer one request (default: 60)"
-    )
-    parser.add_argument(
-        "--poll-seconds",
+        "--timeout",
         type=float,
-        default=1.0,
+        default=SECONDS,
         metavar="SECONDS",
-        help="from one look for new versions to the next (default: 1)",
+        help=f"time limit for a request, from its arrival to the answer (default: {SECONDS:g})",
+    )
+    parser.add_argument(
+        "--grace",
+        type=float,
+        default=GRACE,
+        metavar="SECONDS",
+        help=f"time limit after SIGTERM for requests that have arrived (default: {GRACE:g})",
     )
 
 
@@ -81,14 +116,14 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: when it cannot start.
     """
     _check(arguments)
+    check_installed(SERVER, "kind serve")
     from kind.serving.server.app import Settings, serve
     from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, read_batching, read_metrics_path
-    from kind.serving.server.service import Limits
-    from kind.serving.server.versions import ModelConfig
+    from kind.serving.server.version_folders import ModelConfig
 
     folder = arguments.folder.resolve()
-    batching_file = arguments.batching_parameters_file or _where_present(folder / BATCHING_FILE)
-    monitoring_file = arguments.monitoring_config_file or _where_present(folder / MONITORING_FILE)
+    batching_file = arguments.batching_parameters_file or _if_file(folder / BATCHING_FILE)
+    monitoring_file = arguments.monitoring_config_file or _if_file(folder / MONITORING_FILE)
     batched = batching_file and not arguments.no_batching
     serve(
         Settings(
@@ -101,12 +136,14 @@ def run(arguments: argparse.Namespace) -> int:
             metrics_path=read_metrics_path(monitoring_file) if monitoring_file else METRICS_PATH,
             limits=Limits(arguments.max_request_bytes, arguments.max_pixels, arguments.timeout),
             poll_seconds=arguments.poll_seconds,
+            trust=arguments.trust,
+            grace=arguments.grace,
         )
     )
     return 0
 
 
-def _where_present(path: Path) -> Path | None:
+def _if_file(path: Path) -> Path | None:
     return path if path.is_file() else None
 
 
@@ -122,7 +159,7 @@ def _check(arguments: argparse.Namespace) -> None:
             )
     if arguments.rest_port and arguments.rest_port == arguments.grpc_port:
         raise UserError("--rest-port and --grpc-port expect two different ports")
-    for name in ("max_request_bytes", "max_pixels", "timeout", "poll_seconds"):
+    for name in ("max_request_bytes", "max_pixels", "timeout", "grace", "poll_seconds"):
         value = getattr(arguments, name)
         if not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} expects a number over 0, received {value}")

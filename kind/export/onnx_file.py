@@ -1,4 +1,4 @@
-"""The enhancement as an ONNX file; needs what `requirements-onnx.txt` lists."""
+"""The enhancement as an ONNX file; needs the packages of the extra `onnx`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,7 @@ def check_onnx_is_installed() -> None:
         )
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise UserError(
-            f"--format onnx needs {', '.join(missing)}: install with "
-            "`pip install -r requirements-onnx.txt -c constraints.txt`"
-        )
+        raise UserError(f"--format onnx needs {', '.join(missing)}: install with pip install 'kind[onnx]'")
 
 
 def write_onnx(path: Path, portable: Portable, photographs: Sequence[np.ndarray]) -> Written:

@@ -1,4 +1,4 @@
-"""The pipeline as a SavedModel: written, looked at, tried, and only then a version."""
+"""The pipeline as a SavedModel: written, checked, compared, and only then published as a version."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tensorflow.core.protobuf import saved_model_pb2
 
-from kind.constants import DEFAULT_ALPHA
+from kind.constants import DEFAULT_ALPHA, MAX_PIXELS
 from kind.enhancing.enhancer import Enhancer
+from kind.export.operations import check_operations, read_graph
 from kind.export.parity import Deviation, deviations, warmup_photograph
-from kind.export.signatures import MAX_PIXELS, ServedDetector, make_signatures
+from kind.export.signatures import ServedDetector, make_signatures
 from kind.export.versions import publish, staging
 from kind.export.warmup import write_warmup_requests
 from kind.images.photo import encode_photo
-
-_PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"})
-_CUSTOM = ">"  # in the names of operations that a library brings along, such as "Addons>…"
-
-
-class ForeignOperations(RuntimeError):
-    """A graph holds operations that servers do not know."""
 
 
 def export_saved_model(
@@ -31,7 +24,7 @@ def export_saved_model(
     *,
     photograph: np.ndarray,
     max_pixels: int = MAX_PIXELS,
-    look: Callable[[list[Deviation]], None] = lambda deviations: None,
+    review: Callable[[list[Deviation]], None] = lambda deviations: None,
 ) -> Path:
     """Adds a version of the pipeline to a model's folder, with its warm-up requests.
 
@@ -41,39 +34,21 @@ def export_saved_model(
         detector: see `make_signatures`.
         photograph: float [H, W, 3] in [0, 1], on which the saved model is compared with the pipeline.
         max_pixels: see `make_signatures`.
-        look: is shown the comparison before the version is published; what it raises prevents that.
+        review: called with the comparison before the version is published; raise in it to abort.
 
     Returns:
         The version's folder.
 
     Raises:
-        ForeignOperations: when a server could not run the graph.
+        ForeignOperations: the graph holds operations that `kind serve` would refuse, see `OPERATIONS`.
         OSError: when the folder cannot be written.
     """
     with staging(folder) as temporary:
         make_signatures(enhancer, detector, max_pixels).save(str(temporary))
-        foreign = foreign_operations(temporary)
-        if foreign:
-            raise ForeignOperations(f"TensorFlow Serving does not know {', '.join(sorted(foreign))}")
+        check_operations(read_graph(temporary))
         write_warmup_requests(temporary, folder.resolve().name, _warmup_requests(detector is not None))
-        look(deviations(temporary, enhancer, detector, photograph))
+        review(deviations(temporary, enhancer, detector, photograph))
         return publish(temporary, folder)
-
-
-def operations(saved_model: Path) -> set[str]:
-    """The kinds of operations in a SavedModel's graph and functions."""
-    content = saved_model_pb2.SavedModel()
-    content.ParseFromString((saved_model / "saved_model.pb").read_bytes())
-    graphs = [meta.graph_def for meta in content.meta_graphs]
-    functions = [function for graph in graphs for function in graph.library.function]
-    nodes = [node for graph in graphs for node in graph.node]
-    nodes += [node for function in functions for node in function.node_def]
-    return {node.op for node in nodes} - {function.signature.name for function in functions}
-
-
-def foreign_operations(saved_model: Path) -> set[str]:
-    """Those that call Python, or come from outside TensorFlow."""
-    return {name for name in operations(saved_model) if name in _PYTHON_OPS or _CUSTOM in name}
 
 
 def _warmup_requests(with_detector: bool) -> dict[str, dict]:

@@ -10,12 +10,8 @@ import tensorflow as tf
 
 from kind.constants import MAX_PIXELS
 from kind.enhancing.enhancer import Enhanced, Enhancer
+from kind.export.contract import IMAGE_BYTES, NO_CLASS
 from kind.export.graph_images import decode_photos, encode_png
-
-"""Larger images are refused. Tiles bound what the networks take; the image and the results take the rest."""
-
-NO_CLASS = -1
-"""The class of rows that hold no box."""
 
 
 class Found(NamedTuple):
@@ -95,72 +91,17 @@ def make_signatures(
         The functions. When they run, they raise tf.errors.InvalidArgumentError for what is wrong with an
         input, beginning "image_bytes[3]: ", "alpha[3]: " or "images: ".
     """
-    each = _ForEachImage(max_pixels)
-    image_bytes = tf.TensorSpec([None], tf.string, "image_bytes")
+    served = _Served(enhancer, detector, max_pixels)
+    image_bytes = tf.TensorSpec([None], tf.string, IMAGE_BYTES)
     alpha = tf.TensorSpec([None], tf.float32, "alpha")
-
-    def serving_default(image_bytes):
-        def make(pixels, gray, _):
-            enhanced = enhancer.in_graph(pixels, parts={"relit", *(detector.parts if detector else ())})
-            outputs = {"enhanced_bytes": encode_png(enhanced.relit[0], gray), "alpha": enhanced.alpha[0]}
-            if detector:
-                outputs.update(_boxes(detector, detector.find(pixels, lambda: enhanced)))
-            return outputs
-
-        spec = {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([]), **_boxes_spec(detector)}
-        return each(make, image_bytes, spec)
-
-    def enhance(image_bytes, alpha):
-        checked = _checked_alpha(alpha, tf.shape(image_bytes)[0], "image_bytes")
-
-        def make(pixels, gray, index):
-            relit = enhancer.in_graph(pixels, checked[index : index + 1], parts=("relit",)).relit
-            return {"enhanced_bytes": encode_png(relit[0], gray)}
-
-        return each(make, image_bytes, {"enhanced_bytes": _BYTES})
-
-    def decompose(image_bytes):
-        def make(pixels, gray, _):
-            enhanced = enhancer.in_graph(pixels, parts=("reflectance", "illumination"))
-            return {
-                "reflectance_bytes": encode_png(enhanced.reflectance[0], gray),
-                "illumination_bytes": encode_png(enhanced.illumination[0]),
-            }
-
-        return each(make, image_bytes, {"reflectance_bytes": _BYTES, "illumination_bytes": _BYTES})
-
-    def detect(image_bytes):
-        def make(pixels, _, __):
-            return _boxes(
-                detector, detector.find(pixels, lambda: enhancer.in_graph(pixels, parts=detector.parts))
-            )
-
-        return each(make, image_bytes, _boxes_spec(detector))
-
-    def enhance_tensor(images, alpha):
-        shape = tf.shape(images)
-        size = tf.strings.join([tf.strings.as_string(shape[2]), "x", tf.strings.as_string(shape[1])])
-        problem = tf.strings.join(["images: ", size, f" pixels; the limit is {max_pixels}"])
-        within = tf.reduce_prod(tf.cast(shape[1:3], tf.int64)) <= max_pixels
-        with tf.control_dependencies([tf.debugging.Assert(within, [problem])]):
-            checked = _checked_alpha(alpha, shape[0], "images")
-
-        def make(number):
-            one = slice(number, number + 1)
-            return enhancer.in_graph(images[one], checked[one], parts=("relit",)).relit[0]
-
-        def all_of_them():
-            spec = tf.TensorSpec([None, None, 3])
-            return tf.map_fn(make, tf.range(shape[0]), fn_output_signature=spec, parallel_iterations=1)
-
-        # No images have no size that could be stacked.
-        relit = tf.cond(shape[0] > 0, all_of_them, lambda: tf.identity(images))
-        return {"relit": tf.ensure_shape(relit, images.shape)}
-
-    specs = {serving_default: [image_bytes], enhance: [image_bytes, alpha], decompose: [image_bytes]}
-    if detector:
-        specs[detect] = [image_bytes]
-    specs[enhance_tensor] = [tf.TensorSpec([None, None, None, 3], tf.float32, "images"), alpha]
+    images = tf.TensorSpec([None, None, None, 3], tf.float32, "images")
+    specs = {
+        served.serving_default: [image_bytes],
+        served.enhance: [image_bytes, alpha],
+        served.decompose: [image_bytes],
+        **({served.detect: [image_bytes]} if detector else {}),
+        served.enhance_tensor: [images, alpha],
+    }
     functions = {
         function.__name__: tf.function(
             function, input_signature=spec, autograph=False
@@ -173,17 +114,84 @@ def make_signatures(
     return Signatures(functions, module)
 
 
-_BYTES = tf.TensorSpec([], tf.string)
+class _Served:
+    """The signatures as methods, see `make_signatures`."""
 
+    def __init__(self, enhancer: Enhancer, detector: ServedDetector | None, max_pixels: int) -> None:
+        self._enhancer, self._detector, self._max_pixels = enhancer, detector, max_pixels
 
-class _ForEachImage:
-    """Runs a function on one decoded image of a batch after another and stacks its outputs."""
+    def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        detector = self._detector
 
-    def __init__(self, max_pixels: int) -> None:
-        self._max_pixels = max_pixels
+        def make(pixels, gray, _):
+            enhanced = self._enhancer.in_graph(pixels, parts={"relit", *(detector.parts if detector else ())})
+            outputs = {"enhanced_bytes": encode_png(enhanced.relit[0], gray), "alpha": enhanced.alpha[0]}
+            if detector:
+                outputs.update(_boxes(detector, detector.find(pixels, lambda: enhanced)))
+            return outputs
 
-    def __call__(self, make, image_bytes: tf.Tensor, spec: dict[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
-        """Calls `make` with pixels float32 [1, H, W, 3], whether the file was gray, and the index."""
+        spec = {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([]), **_boxes_spec(detector)}
+        return self._for_each_image(make, image_bytes, spec)
+
+    def enhance(self, image_bytes: tf.Tensor, alpha: tf.Tensor) -> dict[str, tf.Tensor]:
+        checked = _checked_alpha(alpha, tf.shape(image_bytes)[0], IMAGE_BYTES)
+
+        def make(pixels, gray, index):
+            relit = self._enhancer.in_graph(pixels, checked[index : index + 1], parts=("relit",)).relit
+            return {"enhanced_bytes": encode_png(relit[0], gray)}
+
+        return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES})
+
+    def decompose(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        def make(pixels, gray, _):
+            enhanced = self._enhancer.in_graph(pixels, parts=("reflectance", "illumination"))
+            return {
+                "reflectance_bytes": encode_png(enhanced.reflectance[0], gray),
+                "illumination_bytes": encode_png(enhanced.illumination[0]),
+            }
+
+        spec = {"reflectance_bytes": _BYTES, "illumination_bytes": _BYTES}
+        return self._for_each_image(make, image_bytes, spec)
+
+    def detect(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        detector = self._detector
+
+        def make(pixels, *_):
+            def enhanced():
+                return self._enhancer.in_graph(pixels, parts=detector.parts)
+
+            return _boxes(detector, detector.find(pixels, enhanced))
+
+        return self._for_each_image(make, image_bytes, _boxes_spec(detector))
+
+    def enhance_tensor(self, images: tf.Tensor, alpha: tf.Tensor) -> dict[str, tf.Tensor]:
+        shape = tf.shape(images)
+        size = tf.strings.join([tf.strings.as_string(shape[2]), "x", tf.strings.as_string(shape[1])])
+        problem = tf.strings.join(["images: ", size, f" pixels; the limit is {self._max_pixels}"])
+        within = tf.reduce_prod(tf.cast(shape[1:3], tf.int64)) <= self._max_pixels
+        with tf.control_dependencies([tf.debugging.Assert(within, [problem])]):
+            checked = _checked_alpha(alpha, shape[0], "images")
+
+        def make(number):
+            one = slice(number, number + 1)
+            return self._enhancer.in_graph(images[one], checked[one], parts=("relit",)).relit[0]
+
+        def all_of_them():
+            spec = tf.TensorSpec([None, None, 3])
+            return tf.map_fn(make, tf.range(shape[0]), fn_output_signature=spec, parallel_iterations=1)
+
+        # No images have no size that could be stacked.
+        relit = tf.cond(shape[0] > 0, all_of_them, lambda: tf.identity(images))
+        return {"relit": tf.ensure_shape(relit, images.shape)}
+
+    def _for_each_image(self, make, image_bytes: tf.Tensor, spec: dict[str, tf.TensorSpec]):
+        """Calls a function on one decoded image of a batch after another and stacks its outputs.
+
+        Args:
+            make: takes pixels float32 [1, H, W, 3], whether the file was gray, and the index.
+            image_bytes: string [N].
+            spec: of what `make` returns.
+        """
         photos = decode_photos(image_bytes, self._max_pixels)
 
         def make_one(index):
@@ -193,8 +201,11 @@ class _ForEachImage:
         return tf.map_fn(make_one, indices, fn_output_signature=spec, parallel_iterations=1)
 
 
+_BYTES = tf.TensorSpec([], tf.string)
+
+
 def _checked_alpha(alpha: tf.Tensor, count: tf.Tensor, images: str) -> tf.Tensor:
-    """α, after it has been looked at."""
+    """α after its check: one finite number from 0 on for each image."""
     numbers = tf.strings.as_string(tf.stack([count, tf.shape(alpha)[0]]))
     unequal = tf.strings.join(
         ["alpha: expects as many numbers as ", images, ", ", numbers[0], "; received ", numbers[1]]

@@ -7,8 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
-"""Where TensorFlow Serving looks for them, inside a SavedModel."""
+from kind.export.contract import WARMUP_FILE
 
 
 def write_warmup_requests(saved_model: Path, name: str, requests: dict[str, dict[str, tf.Tensor]]) -> None:

@@ -12,13 +12,15 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.serving.errors import ServerError
+from kind.serving.installed import GRPC_CLIENT, REST_CLIENT, check_installed
+from kind.serving.limits import SECONDS
 
 Image = Union[bytes, str, Path]
 
 PROTOCOLS = ("rest", "grpc")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0  # seconds before trying again
-_JITTER = 0.25  # of a pause, so that clients that were refused together do not come back together
+_JITTER = 0.25  # of a pause, so that clients that were refused together do not retry together
 
 
 class Decomposed(NamedTuple):
@@ -29,7 +31,7 @@ class Decomposed(NamedTuple):
 
 
 class Detections(NamedTuple):
-    """What was found in an image, best first.
+    """The objects found in an image, highest score first.
 
     Attributes:
         boxes: float32 [P, 4], left, top, right, bottom in pixels of the upright image.
@@ -47,8 +49,8 @@ class Detections(NamedTuple):
 class Client:
     """Sends images to a server; safe to use from several threads.
 
-    Requests that the server refuses because it has too much to do, or that do not reach it, are tried again
-    after growing pauses. Nothing on the server changes by a request, so that is harmless.
+    A request that an overloaded server refuses, or that does not reach the server, is retried with
+    exponential backoff. A request changes nothing on the server, so a retry is harmless.
 
     Example:
         >>> with Client("127.0.0.1:8501") as client:
@@ -62,26 +64,28 @@ class Client:
         *,
         model: str = "kind",
         version: int | None = None,
-        timeout: float = 60.0,
+        timeout: float = SECONDS,
         retries: int = 5,
     ) -> None:
-        """Prepares to talk to a server; nothing is sent yet.
+        """Prepares a connection; nothing is sent yet.
 
         Args:
             address: "host:port"; for REST also with http:// or https:// in front.
-            protocol: "rest", or "grpc", which needs TensorFlow and saves a quarter of the bytes.
-            model: the served name.
-            version: a certain one; None takes the latest.
-            timeout: seconds for one call, its retries included.
-            retries: how often a call is tried again at most.
+            protocol: "rest", or "grpc", which needs TensorFlow and sends a quarter fewer bytes.
+            model: the model's name on the server.
+            version: number of a version; None takes the latest.
+            timeout: seconds for one call, retries included.
+            retries: largest number of retries of a call.
 
         Raises:
             ValueError: when the address or a setting makes no sense.
+            UserError: packages that the protocol needs are not installed.
         """
         if protocol not in PROTOCOLS:
             raise ValueError(f"protocol expects one of {', '.join(PROTOCOLS)}; received {protocol!r}")
         if not timeout > 0 or retries < 0:
             raise ValueError(f"expects timeout > 0 and retries >= 0, received {timeout} and {retries}")
+        check_installed(GRPC_CLIENT if protocol == "grpc" else REST_CLIENT, f"a client of {protocol}")
         if protocol == "grpc":
             from kind.serving.transport_grpc import GrpcTransport as Transport
         else:
@@ -90,17 +94,17 @@ class Client:
         self._timeout, self._retries = timeout, retries
 
     def enhance(self, image: Image, alpha: float | None = None) -> bytes:
-        """Relights an image.
+        """Enhances an image.
 
         Args:
             image: the bytes of a JPEG, PNG, GIF or BMP file, or its path.
-            alpha: how much brighter; None leaves it to the model.
+            alpha: brightness factor (α); None takes the model's default.
 
         Returns:
             A PNG file of the same size.
 
         Raises:
-            ServerError: the server cannot be reached, has no time, or refuses the image.
+            ServerError: the server cannot be reached, is overloaded, or refuses the image.
             UserError: the file cannot be read.
         """
         inputs: dict[str, Any] = {"image_bytes": [_bytes_of(image)]}
@@ -111,7 +115,7 @@ class Client:
         ][0]
 
     def decompose(self, image: Image) -> Decomposed:
-        """Takes an image apart; arguments and errors as for `enhance`."""
+        """Decomposes an image into reflectance and illumination; arguments and errors as for `enhance`."""
         names = ("reflectance_bytes", "illumination_bytes")
         outputs = self._predict("decompose", {"image_bytes": [_bytes_of(image)]}, names)
         return Decomposed(*(outputs[name][0] for name in names))
@@ -124,7 +128,7 @@ class Client:
         return self._detections("detect", image, ())[0]
 
     def enhance_and_detect(self, image: Image) -> tuple[bytes, Detections]:
-        """Both at once, which is faster than one after the other; α is the model's."""
+        """Enhances and detects in one call, which is faster than two; α is the model's default."""
         found, outputs = self._detections("serving_default", image, ("enhanced_bytes",))
         return outputs["enhanced_bytes"][0], found
 
@@ -168,7 +172,7 @@ class Client:
         return outputs
 
     def _retrying(self, call: Callable[[float], Any]) -> Any:
-        """Calls with the seconds that are left, until it works or trying again makes no sense."""
+        """Calls with the seconds that are left, until it succeeds or the retries are used up."""
         deadline = time.monotonic() + self._timeout
         for attempt in range(self._retries + 1):
             try:

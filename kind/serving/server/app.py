@@ -1,9 +1,10 @@
-"""The server as a whole: started, run until it is told to stop, and stopped without dropping a request."""
+"""The server as a whole: start, run until told to stop, and stop without dropping a request."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from aiohttp import web
 
 from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
+from kind.serving.limits import GRACE, Limits
 from kind.serving.server.batching import Scheduler
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
@@ -25,8 +27,9 @@ from kind.serving.server.page_files import add_page
 from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
 from kind.serving.server.rest import RestApi, errors_as_json
 from kind.serving.server.rpc import add_services
-from kind.serving.server.service import Limits, Service
-from kind.serving.server.versions import ModelConfig, ModelManager, State
+from kind.serving.server.service import Service
+from kind.serving.server.version_folders import ModelConfig
+from kind.serving.server.versions import ModelManager, State
 
 _LONGEST_CLOSING = 2.0  # seconds for connections to close once everything is answered
 
@@ -44,7 +47,9 @@ class Settings:
         batching: see `Batching`.
         metrics_path: on the REST port; None for no metrics.
         limits: of one request.
-        poll_seconds: from one look at the version folders to the next.
+        poll_seconds: interval at which the version folders are checked.
+        trust: whether models may hold operations that no export holds, see `LoadedModel`.
+        grace: seconds for the requests that have arrived when the server is told to stop.
     """
 
     models: tuple[ModelConfig, ...]
@@ -56,10 +61,12 @@ class Settings:
     metrics_path: str | None = METRICS_PATH
     limits: Limits = Limits()
     poll_seconds: float = 1.0
+    trust: bool = False
+    grace: float = GRACE
 
 
 class Server:
-    """Both protocols and the page over one set of models; made and used in one event loop.
+    """Serves one set of models over REST and gRPC, with the page; for one event loop.
 
     Attributes:
         rest_port: the port in use, once started.
@@ -67,10 +74,12 @@ class Server:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Prepares everything; `start` loads and listens."""
+        """Prepares the parts; `start` loads the models and listens."""
         self.settings = settings
         self.metrics = Metrics()
-        self.manager = ModelManager(settings.models, LoadedModel, self.metrics.loaded)
+        self.manager = ModelManager(
+            settings.models, functools.partial(LoadedModel, trust=settings.trust), self.metrics.loaded
+        )
         self.rest_port = self.grpc_port = 0
         self._scheduler: Scheduler | None = None
         self._runner: web.AppRunner | None = None
@@ -129,11 +138,11 @@ class Server:
         await self._rpc.start()
 
     async def stop(self) -> None:
-        """Refuses new requests, answers those that have arrived, and closes."""
+        """Refuses new requests, answers those that have arrived, then closes."""
         if self._runner is None:
             return
         self.service.stopping = True
-        grace = self.settings.limits.seconds
+        grace = self.settings.grace
         if self._site:
             await self._site.stop()  # no new connections
         if self._rpc:
@@ -219,7 +228,7 @@ def running(settings: Settings) -> Iterator[Server]:
 
 
 def _check_free(host: str, port: int) -> None:
-    """Finds out about a taken port before seconds are spent on loading."""
+    """Checks that a port is free before seconds are spent on loading models."""
     if not port:
         return
     try:

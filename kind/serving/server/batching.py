@@ -1,4 +1,4 @@
-"""Dynamic batching: requests that wait for the same thing are put together and run at once."""
+"""Dynamic batching: waiting requests for the same signature are merged and run together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from kind.serving.server.errors import ServingError, bad_request, refusal_of
+from kind.serving.server.errors import ServingError, bad_request, serving_error_of
 from kind.serving.server.joining import joined
 from kind.serving.server.parameters import Batching
 
@@ -20,24 +20,24 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Runnable(Protocol):
-    """What runs a batch: a loaded version of a model."""
+    """Runs batches: a loaded version of a model."""
 
     def run(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
         """Runs a signature; every array has the batch dimension first."""
 
 
 class Observer(Protocol):
-    """Is told how long requests waited and how batches went."""
+    """Receives queueing times and batch statistics."""
 
     def waited(self, model: str, seconds: float) -> None:
-        """One request was taken from the queue."""
+        """Called when a request leaves the queue."""
 
     def ran(self, model: str, rows: int, padding: int, seconds: float) -> None:
-        """One batch was run."""
+        """Called after a batch has run."""
 
 
 class Target(NamedTuple):
-    """Where a request goes: the version that it met, and one of its signatures."""
+    """The destination of a request: a version of a model, and one of its signatures."""
 
     model: str
     runnable: Runnable
@@ -107,7 +107,7 @@ class Scheduler:
         return task.future
 
     def stop(self) -> None:
-        """Runs what waits, refuses what comes, and returns when the threads have ended."""
+        """Runs the waiting requests, refuses new ones, and returns when the threads have ended."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -231,7 +231,7 @@ class Scheduler:
             results = self._run_together(target, tasks)
         except Exception as error:
             if len(tasks) == 1:
-                tasks[0].future.set_exception(refusal_of(error))
+                tasks[0].future.set_exception(serving_error_of(error))
                 return
             # One request's bad image must not fail the others'.
             for task in tasks:
@@ -244,7 +244,7 @@ class Scheduler:
         try:
             task.future.set_result(self._run_together(target, [task])[0])
         except Exception as error:
-            task.future.set_exception(refusal_of(error))
+            task.future.set_exception(serving_error_of(error))
 
     def _run_together(self, target: Target, tasks: Sequence[_Task]) -> list[dict[str, np.ndarray]]:
         rows = sum(task.rows for task in tasks)

@@ -1,10 +1,10 @@
-"""What a request can be answered with instead of a result, in the codes that REST and gRPC share."""
+"""Errors that answer a request, with the status codes of REST and gRPC."""
 
 from __future__ import annotations
 
 import re
 
-#: gRPC's codes by number, which are TensorFlow's too, with the HTTP status that the real server gives them.
+#: gRPC's status codes by number, which are TensorFlow's too, each with the HTTP status of TensorFlow Serving.
 _CODES = {
     1: ("CANCELLED", 499),
     2: ("UNKNOWN", 500),
@@ -30,18 +30,18 @@ _TRACES = re.compile(
     r"<stack traces unavailable>|\[\[.*?\]\]|\[Op:\S*\]|\(\d+\) \w[\w ]*:"
     r"|\d+ successful operations?\.|\d+ derived errors ignored\."
 )
-# TensorFlow puts where in the graph it happened in front of what happened.
+# TensorFlow writes the place in the graph in front of the message.
 _WHERE = re.compile(
     r"^Graph execution error:|Detected at node .*?\n|^\d+ root error\(s\) found\.", re.MULTILINE
 )
 
 
 class ServingError(Exception):
-    """A request that is not answered with a result.
+    """The error that a request is answered with.
 
     Attributes:
-        code: a name of gRPC's, such as "INVALID_ARGUMENT".
-        message: one line for whoever sent it.
+        code: gRPC's status code by name, such as "INVALID_ARGUMENT".
+        message: one line for the sender.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -56,18 +56,18 @@ class ServingError(Exception):
 
 
 def bad_request(message: str) -> ServingError:
-    """The sender's mistake: INVALID_ARGUMENT, HTTP 400."""
+    """The error for a sender's mistake: INVALID_ARGUMENT, HTTP 400."""
     return ServingError("INVALID_ARGUMENT", message)
 
 
-def refusal_of(error: BaseException) -> ServingError:
-    """Turns whatever running a model raised into a refusal.
+def serving_error_of(error: BaseException) -> ServingError:
+    """Turns an exception that was raised while a model ran into a serving error.
 
     Args:
-        error: a `ServingError`, which stays as it is, TensorFlow's errors, `MemoryError`, or anything else.
+        error: a `ServingError` is returned unchanged; others get TensorFlow's code for them, or INTERNAL.
 
     Returns:
-        The refusal; its message has no line breaks and no names of graph nodes.
+        The serving error; its message has no line breaks and no names of graph nodes.
     """
     if isinstance(error, ServingError):
         return error
@@ -80,7 +80,7 @@ def refusal_of(error: BaseException) -> ServingError:
 
 
 def wrong_method(found: str, wanted: str) -> ServingError:
-    """The refusal to classify or regress with a signature that predicts."""
+    """The error for classify or regress on a signature that predicts."""
     return bad_request(
         f"Expected {wanted} signature method_name to be tensorflow/serving/{wanted}. Was: {found}"
     )

@@ -1,4 +1,4 @@
-"""The rows of a request that was split, together again."""
+"""Joins the results of a request that was split."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from kind.serving.server.errors import refusal_of
+from kind.serving.server.errors import serving_error_of
 
 
 def joined(parts: Sequence[Future]) -> Future:
-    """Makes one future of several.
+    """Combines futures of parts into one future of the whole.
 
     Args:
         parts: futures of arrays by name, each with some of the rows.
@@ -47,7 +47,7 @@ def _finish_joined(whole: Future, parts: Sequence[Future]) -> None:
         results = [part.result() for part in parts]
         whole.set_result({name: _joined_output([one[name] for one in results]) for name in results[0]})
     except BaseException as error:
-        whole.set_exception(refusal_of(error))
+        whole.set_exception(serving_error_of(error))
 
 
 def _joined_output(arrays: list[np.ndarray]) -> np.ndarray:

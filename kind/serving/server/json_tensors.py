@@ -1,4 +1,4 @@
-"""REST's JSON to arrays and back, by the rules of TensorFlow Serving's REST API."""
+"""Converts JSON to arrays and back by the rules of TensorFlow Serving's REST API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both protocols answer about models: their status and their signatures."""
+"""Messages about models that both protocols use: status, signatures and configurations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request
-from kind.serving.server.versions import ModelConfig, Version
+from kind.serving.server.version_folders import ModelConfig
+from kind.serving.server.versions import Version
 
 
 def status_message(versions: Iterable[Version]) -> get_model_status_pb2.GetModelStatusResponse:
@@ -31,7 +32,7 @@ def signatures_message(definitions: Mapping) -> get_model_metadata_pb2.Signature
 
 
 def configs_of(message: model_server_config_pb2.ModelServerConfig, root: Path) -> list[ModelConfig]:
-    """Reads the models that a request wants served.
+    """Reads the model configurations of a reload request.
 
     Args:
         message: with a `model_config_list`.

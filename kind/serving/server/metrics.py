@@ -1,4 +1,4 @@
-"""Figures for Prometheus, under the real server's names."""
+"""Prometheus metrics under TensorFlow Serving's names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LATENCIES = [10 * 1.8**power for power in range(33)]
 _QUEUING = [100 * 1.2**power for power in range(52)]
 _POWERS_OF_TWO = [2.0**power for power in range(15)]
 
-# The client library ends a counter's name in _total and says when it began; the real server does neither.
+# prometheus_client appends _total to counters and adds _created series; TensorFlow Serving does neither.
 _SUFFIX = re.compile(
     rb"^((?:# (?:HELP|TYPE) )?:tensorflow:\S+?)(?<!example_count)_total(?=[ {])", re.MULTILINE
 )
@@ -22,7 +22,7 @@ _CREATED = re.compile(rb"^(?:# (?:HELP|TYPE) )?:tensorflow:\S+?_created[ {].*\n"
 
 
 class Metrics:
-    """Counters and histograms of one server; times are microseconds, as the real server has them."""
+    """Counters and histograms of one server; times are in microseconds, as in TensorFlow Serving."""
 
     def __init__(self) -> None:
         """Starts at zero."""
@@ -73,33 +73,33 @@ class Metrics:
         )
 
     def answered(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
-        """A request was answered, with "OK" or a code of gRPC's."""
+        """Counts an answered request; `status` is "OK" or the name of a gRPC status code."""
         self._requests.labels(model, status).inc()
         self._latency.labels(model, api, entrypoint).observe(seconds * _MICROSECONDS)
 
     def received(self, model: str, rows: int) -> None:
-        """A request with so many rows was accepted."""
+        """Counts an accepted request with its rows."""
         self._rows.labels(model).observe(rows)
         self._total_rows.labels(model).inc(rows)
 
     def waited(self, model: str, seconds: float) -> None:
-        """A request was taken from its queue."""
+        """Records how long a request waited in its queue."""
         self._queuing.labels(model).observe(seconds * _MICROSECONDS)
 
     def ran(self, model: str, rows: int, padding: int, seconds: float) -> None:
-        """A batch was run."""
+        """Records a batch, its padding and its run time."""
         self._runtime.labels(model, "Predict", "TF2").observe(seconds * _MICROSECONDS)
         self._batch_size.labels(model).observe(rows)
         self._padding.labels(model).observe(padding)
 
     def loaded(self, model: str, loading: float, warming: float) -> None:
-        """A version was loaded and warmed up."""
+        """Records the seconds of loading and warming up a version."""
         self._load.labels(model).inc(loading * _MICROSECONDS)
         self._loads.labels(model, "success").inc()
         self._warm_up.labels(model, "OK").observe(warming * _MICROSECONDS)
 
     def exposition(self) -> bytes:
-        """All figures in Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         return _CREATED.sub(b"", _SUFFIX.sub(rb"\1", generate_latest(self.registry)))
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

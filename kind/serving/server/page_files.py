@@ -1,4 +1,4 @@
-"""The page to look at, at `/`: three files, read once, and what they need to know about this server."""
+"""The web page at `/`: static files, read once, and the settings of this server that they need."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
 from kind.serving.server.service import ModelSpec, Service
 from kind.serving.server.signatures import UnknownSignature
+from kind.serving.server.threads import call_in_thread_if_large
 
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _RUN = re.compile(rf"/v1/models/(?P<name>[^/:]+){_WHICH}:(?P<method>classify|regress|predict)", re.IGNORECASE)
 _ASK = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?P<metadata>/metadata)?", re.IGNORECASE)
 _LONGEST_VERSION = 18
-_LARGE_BODY = 1 << 18  # beyond it, reading and writing JSON would hold up all other requests
 
 
 class RestApi:
@@ -51,8 +51,8 @@ class RestApi:
             with self._service.counted(run["name"], method.capitalize(), "REST"):
                 if method == "predict":
                     return await self._predict(_spec(run), request)
-                with self._service.opened(_spec(run)) as opened:
-                    raise wrong_method(opened.signature.method_name, method)
+                with self._service.lease(_spec(run)) as lease:
+                    raise wrong_method(lease.signature.method_name, method)
         ask = _ASK.fullmatch(request.path)
         if request.method == "GET" and ask:
             return self._metadata(_spec(ask)) if ask["metadata"] else self._status(_spec(ask))
@@ -61,11 +61,11 @@ class RestApi:
     async def _predict(self, spec: ModelSpec, request: web.Request) -> web.Response:
         # The text goes as soon as its bytes are decoded: requests may wait for long, and many at a time.
         content, size = await self._content(request)
-        with self._service.opened(spec._replace(signature=signature_name(content))) as opened:
-            form, inputs = await _perhaps_aside(size, inputs_of, content, opened.signature)
+        with self._service.lease(spec._replace(signature=signature_name(content))) as lease:
+            form, inputs = await call_in_thread_if_large(size, inputs_of, content, lease.signature)
             del content
-            outputs = await self._service.predict(opened, inputs)
-        text = await _perhaps_aside(_bytes_in(outputs), _json_response, outputs, form)
+            outputs = await self._service.predict(lease, inputs)
+        text = await call_in_thread_if_large(_bytes_in(outputs), _json_response, outputs, form)
         return web.Response(text=text, content_type="application/json")
 
     async def _content(self, request: web.Request) -> tuple[dict[str, Any], int]:
@@ -77,7 +77,7 @@ class RestApi:
             raise ServingError(
                 "DEADLINE_EXCEEDED", f"the request did not arrive within {seconds:g} s"
             ) from None
-        return await _perhaps_aside(len(body), parse_body, body), len(body)
+        return await call_in_thread_if_large(len(body), parse_body, body), len(body)
 
     async def _body(self, request: web.Request) -> bytes:
         # Not `request.read()`, which keeps the body for as long as the request lives.
@@ -120,13 +120,13 @@ class RestApi:
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler) -> web.StreamResponse:
-    """Answers `{"error": …}` to whatever goes wrong; a bug gets 500 and its traceback goes to stderr."""
+    """Answers errors with `{"error": …}`; a bug becomes 500, with a traceback on stderr."""
     try:
         return await handler(request)
-    except UnknownSignature as refused:
-        return _error(refused.message, 400)
-    except ServingError as refused:
-        return _error(refused.message, refused.http_status)
+    except UnknownSignature as error:
+        return _error(error.message, 400)
+    except ServingError as error:
+        return _error(error.message, error.http_status)
     except web.HTTPRequestEntityTooLarge as error:
         return _error(error.text, 413)
     except web.HTTPException as error:
@@ -170,10 +170,3 @@ def _bytes_in(arrays: Mapping[str, np.ndarray]) -> int:
     return sum(
         sum(map(len, array.ravel())) if array.dtype == object else array.nbytes for array in arrays.values()
     )
-
-
-async def _perhaps_aside(size: int, function, *arguments):
-    """Calls the function, in a thread when there is so much to do that others would wait for it."""
-    if size < _LARGE_BODY:
-        return function(*arguments)
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 import grpc
+import numpy as np
 from google.protobuf.message import Message
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -21,7 +22,9 @@ from tensorflow_serving.apis import (
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.service import ModelSpec, Service
+from kind.serving.server.signatures import check_rows
 from kind.serving.server.tensor_protos import array_of, proto_of
+from kind.serving.server.threads import call_in_thread_if_large
 
 _METADATA_FIELD = "signature_def"
 
@@ -40,17 +43,18 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 return await self._predict(request, context.time_remaining())
 
     async def _predict(self, request, seconds: float | None):
-        with self._service.opened(_spec(request.model_spec)) as opened:
-            names = list(request.output_filter) or list(opened.signature.outputs)
-            unknown = sorted(set(names) - set(opened.signature.outputs))
+        with self._service.lease(_spec(request.model_spec)) as lease:
+            names = list(request.output_filter) or list(lease.signature.outputs)
+            unknown = sorted(set(names) - set(lease.signature.outputs))
             if unknown or len(set(names)) != len(names):
                 raise bad_request(
                     f"output_filter expects outputs of the signature, each once: {unknown or names}"
                 )
-            inputs = {name: array_of(name, proto) for name, proto in request.inputs.items()}
-            outputs = await self._service.predict(opened, inputs, seconds)
+            check_rows(_declared_rows(request), self._service.limits.rows)
+            inputs = await call_in_thread_if_large(request.ByteSize(), _arrays_of, request)
+            outputs = await self._service.predict(lease, inputs, seconds)
             response = predict_pb2.PredictResponse()
-            _answer_spec(response.model_spec, opened.version, opened.signature.name)
+            _answer_spec(response.model_spec, lease.version, lease.signature.name)
             for name in names:
                 response.outputs[name].CopyFrom(proto_of(outputs[name]))
             return response
@@ -72,22 +76,22 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 self._service.manager.release(version)
 
     async def Classify(self, request, context):  # noqa: N802
-        """ServingError: no signature of an image model classifies `tf.Example`s."""
+        """Always an error: no signature of an image model classifies `tf.Example`s."""
         await self._refuse(request, context, "classify")
 
     async def Regress(self, request, context):  # noqa: N802
-        """ServingError like `Classify`."""
+        """Always an error, like `Classify`."""
         await self._refuse(request, context, "regress")
 
     async def MultiInference(self, request, context):  # noqa: N802
-        """ServingError: it stands for several of the two above."""
+        """Always an error: it stands for several of the two above."""
         async with _answering(context):
             raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
 
     async def _refuse(self, request, context, method: str) -> None:
         async with _answering(context):
-            with self._service.opened(_spec(request.model_spec)) as opened:
-                raise wrong_method(opened.signature.method_name, method)
+            with self._service.lease(_spec(request.model_spec)) as lease:
+                raise wrong_method(lease.signature.method_name, method)
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
@@ -122,12 +126,12 @@ def add_services(server: grpc.aio.Server, service: Service, root: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def _answering(context):
-    """Turns what goes wrong in the block into a status; a bug gets INTERNAL and a traceback on stderr."""
+    """Turns exceptions in the block into a gRPC status; a bug becomes INTERNAL and is traced on stderr."""
     try:
         yield
         return
-    except ServingError as refused:
-        code, message = refused.code, refused.message
+    except ServingError as error:
+        code, message = error.code, error.message
     except Exception:
         traceback.print_exc(file=sys.stderr)
         code, message = "INTERNAL", "internal error; the server's log says more"
@@ -148,6 +152,16 @@ def _spec(message) -> ModelSpec:
         message.version_label if choice == "version_label" else None,
         message.signature_name,
     )
+
+
+def _declared_rows(request) -> int:
+    """The largest batch size that an input declares, whatever it holds."""
+    shapes = [proto.tensor_shape.dim for proto in request.inputs.values()]
+    return max((shape[0].size for shape in shapes if shape), default=0)
+
+
+def _arrays_of(request) -> dict[str, np.ndarray]:
+    return {name: array_of(name, proto) for name, proto in request.inputs.items()}
 
 
 def _answer_spec(message: Message, version, signature: str) -> None:

@@ -1,4 +1,4 @@
-"""What both protocols do: find the version that a request means, run it within limits, count it."""
+"""The part that both protocols share: find the version for a request, run it within limits, count it."""
 
 from __future__ import annotations
 
@@ -6,39 +6,22 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from kind.constants import MAX_PIXELS
+from kind.serving.limits import Limits
 from kind.serving.server.batching import Scheduler, Target
 from kind.serving.server.errors import ServingError
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
-from kind.serving.server.signatures import Signature
+from kind.serving.server.signatures import Signature, check_rows
+from kind.serving.server.threads import call_in_thread_if_large
 from kind.serving.server.versions import ModelManager, Version
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one request may ask for.
-
-    Attributes:
-        request_bytes: of a message or body.
-        pixels: of all images of a request together.
-        seconds: from its arrival to its answer.
-        in_flight: requests that may be on their way at the same time, because each takes memory.
-    """
-
-    request_bytes: int = 64 << 20
-    pixels: int = MAX_PIXELS
-    seconds: float = 60.0
-    in_flight: int = 256
-
-
 class ModelSpec(NamedTuple):
-    """Which model a request means; "" and None stand for the default."""
+    """The model, version and signature that a request names; "" and None stand for the default."""
 
     name: str
     version: int | None = None
@@ -47,7 +30,7 @@ class ModelSpec(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """The version and signature that a request met."""
+    """A version that stays in memory while a request uses it, and the signature to run."""
 
     version: Version
     model: LoadedModel
@@ -55,10 +38,10 @@ class Lease(NamedTuple):
 
 
 class Service:
-    """The heart of the server, without any protocol."""
+    """Runs requests, independent of the protocol."""
 
     def __init__(self, manager: ModelManager, scheduler: Scheduler, metrics: Metrics, limits: Limits) -> None:
-        """Puts the parts together."""
+        """Keeps the parts; `limits` apply to each request."""
         self.manager, self.scheduler, self.metrics, self.limits = manager, scheduler, metrics, limits
         self.in_flight = 0
         self.stopping = False
@@ -67,7 +50,7 @@ class Service:
 
     @contextlib.contextmanager
     def counted(self, name: str, api: str, entrypoint: str) -> Iterator[None]:
-        """Counts and times the request that is answered within the block."""
+        """Counts and times the request answered in the block; ServingError when there are too many."""
         started, status = time.monotonic(), "OK"
         self.in_flight += 1
         try:
@@ -76,8 +59,8 @@ class Service:
                     "UNAVAILABLE", f"more than {self.limits.in_flight} requests at the same time"
                 )
             yield
-        except ServingError as refused:
-            status = refused.code
+        except ServingError as error:
+            status = error.code
             raise
         except asyncio.CancelledError:
             status = "CANCELLED"
@@ -92,11 +75,11 @@ class Service:
             self.metrics.answered(known, api, entrypoint, status, time.monotonic() - started)
 
     @contextlib.contextmanager
-    def opened(self, spec: ModelSpec) -> Iterator[Lease]:
-        """Finds version and signature, and keeps the version in memory until the block ends.
+    def lease(self, spec: ModelSpec) -> Iterator[Lease]:
+        """Leases a version to a request: it stays in memory until the block ends.
 
         Raises:
-            ServingError: there is none, or the server is being stopped.
+            ServingError: no such version or signature, or the server is stopping.
         """
         if self.stopping:
             raise ServingError("UNAVAILABLE", "the server is being stopped")
@@ -107,26 +90,29 @@ class Service:
             self.manager.release(version)
 
     async def predict(
-        self, opened: Lease, inputs: Mapping[str, np.ndarray], seconds: float | None = None
+        self, lease: Lease, inputs: Mapping[str, np.ndarray], seconds: float | None = None
     ) -> dict[str, np.ndarray]:
-        """Runs a request, possibly together with others.
+        """Runs a request, possibly batched with others.
 
         Args:
-            opened: what `opened` yielded.
-            inputs: arrays by name, not yet checked.
-            seconds: how long the sender will wait, if that is known.
+            lease: what `lease` yielded.
+            inputs: unchecked arrays by name.
+            seconds: the sender's deadline, if known.
 
         Returns:
             The outputs by name.
 
         Raises:
-            ServingError: the inputs do not fit, too much is waiting already, the time is over, or the model
-                refused them.
+            ServingError: the inputs do not fit the signature, the queue is full, the deadline has passed, or
+                the model raised an error.
         """
-        rows = opened.signature.check(inputs, self.limits.pixels)
-        version = opened.version
-        target = Target(version.name, opened.model, opened.signature.name)
-        # Held until the model is through with it, also when the sender does not wait that long.
+        check_rows(max((len(array) for array in inputs.values() if array.ndim), default=0), self.limits.rows)
+        rows = await call_in_thread_if_large(
+            _text_bytes(inputs), lease.signature.check, inputs, self.limits.pixels
+        )
+        version = lease.version
+        target = Target(version.name, lease.model, lease.signature.name)
+        # Leased until the model has finished, even when the sender does not wait that long.
         self.manager.hold(version)
         try:
             future = self.scheduler.submit(target, inputs, rows)
@@ -140,3 +126,8 @@ class Service:
             return await asyncio.wait_for(asyncio.wrap_future(future), limit)
         except asyncio.TimeoutError:
             raise ServingError("DEADLINE_EXCEEDED", f"not answered within {limit:g} s") from None
+
+
+def _text_bytes(inputs: Mapping[str, np.ndarray]) -> int:
+    """The bytes of the image files in a request, whose headers are read."""
+    return sum(sum(map(len, array.ravel())) for array in inputs.values() if array.dtype == object)

@@ -1,18 +1,18 @@
-"""What a model's signatures expect, and whether a request fits."""
+"""A model's signatures, and the check of a request's inputs against them."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from kind.images.decoding import header_size
+from kind.errors import UserError
+from kind.export.contract import IMAGE_BYTES
+from kind.images.header import read_header
 from kind.serving.server.errors import ServingError, bad_request
-
-IMAGE_BYTES = "image_bytes"
-"""Inputs of this name hold image files, whose headers tell their sizes."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Signature:
         self.outputs = {key: _tensor(info) for key, info in definition.outputs.items()}
 
     def check(self, inputs: Mapping[str, np.ndarray], max_pixels: int) -> int:
-        """Refuses inputs that the signature cannot take, before any work is done.
+        """Checks inputs against the signature, before any work is done.
 
         Args:
             inputs: arrays by name; strings as arrays of bytes objects.
@@ -100,19 +100,23 @@ def _shape_text(shape: tuple[int | None, ...]) -> str:
 
 
 def _pixels(name: str, array: np.ndarray, expected: Tensor) -> int:
-    """How many pixels an input stands for; files that Pillow cannot read are left to the model."""
+    """How many pixels an input stands for; files without a readable header are left to the model."""
     if not expected.is_text:
         return int(np.prod(array.shape[:3], dtype=np.int64)) if array.ndim == 4 else 0
     if name != IMAGE_BYTES:
         return 0
     total = 0
     for data in array.ravel():
-        try:
-            height, width = header_size(data) or (0, 0)
-        except Exception:  # Pillow reports damage by many types
-            continue
-        total += height * width
+        with contextlib.suppress(UserError):
+            header = read_header(data)
+            total += header.width * header.height
     return total
+
+
+def check_rows(rows: int, largest: int) -> None:
+    """Raises ServingError when a request has more rows than the limit."""
+    if rows > largest:
+        raise bad_request(f"{rows} rows in one request; the limit is {largest}: send several requests")
 
 
 class UnknownSignature(ServingError):

@@ -1,4 +1,4 @@
-"""gRPC's tensors to arrays and back, without trusting their sizes."""
+"""Converts TensorProto messages to arrays and back, without trusting their sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from kind.serving.server.errors import bad_request
 
 _MOST_DIMENSIONS = 8
-_BYTES_A_STRING = 16  # that NumPy and Python need for the shortest
 _MOST_EXPANDED = 1 << 28
 
 
@@ -33,9 +32,14 @@ def array_of(name: str, proto: TensorProto) -> np.ndarray:
         raise bad_request(f"input {name!r}: not a tensor: expects up to {_MOST_DIMENSIONS} sizes from 0 on")
     try:
         dtype = tf.as_dtype(proto.dtype)
-        width = _BYTES_A_STRING if dtype == tf.string else dtype.size or _BYTES_A_STRING
-        # One value may stand for all, so a message of some bytes can ask for any amount of memory.
-        if math.prod(shape) * width > max(_MOST_EXPANDED, 2 * proto.ByteSize()):
+        count = math.prod(shape)
+        if dtype == tf.string and len(proto.string_val) != count:
+            # TensorFlow repeats the last one: a few bytes would stand for millions of images.
+            raise bad_request(
+                f"input {name!r}: shape {shape} declares {count} strings, received {len(proto.string_val)}"
+            )
+        # One number may stand for all, so a message of some bytes can ask for any amount of memory.
+        if count * dtype.size > max(_MOST_EXPANDED, 2 * proto.ByteSize()):
             raise bad_request(f"input {name!r}: shape {shape} is too large")
         return tf.make_ndarray(proto)
     except (TypeError, ValueError, KeyError, AttributeError) as error:

@@ -1,64 +1,36 @@
-"""Which versions of which models are served: folders are watched, and swapped without dropping a request."""
+"""The model manager: watches version folders and swaps versions without dropping a request."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Callable, Protocol
 
-from kind.serving.server.errors import ServingError, bad_request, refusal_of
+from kind.serving.server.errors import ServingError, bad_request, serving_error_of
+from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 
 _ENDED_KEPT = 20
 
 
 class State(Enum):
-    """A version's life, with the numbers of `ModelVersionStatus.State`."""
+    """The state of a version, numbered as `ModelVersionStatus.State`."""
 
     START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
 
 
-@dataclass(frozen=True)
-class ModelConfig:
-    """A model that is to be served.
-
-    Attributes:
-        name: how requests call it.
-        base_path: the folder of version folders.
-        policy: "latest", "all" or "specific".
-        count: how many of the latest.
-        numbers: the specific versions.
-        labels: names of versions.
-    """
-
-    name: str
-    base_path: Path
-    policy: str = "latest"
-    count: int = 1
-    numbers: tuple[int, ...] = ()
-    labels: Mapping[str, int] = field(default_factory=dict)
-
-    def wanted(self, present: Iterable[int]) -> set[int]:
-        """Those of the present versions that should be served."""
-        present = set(present)
-        if self.policy == "specific":
-            return present & set(self.numbers)
-        return present if self.policy == "all" else set(sorted(present)[-self.count :])
-
-
 class Model(Protocol):
-    """What a version is once it is loaded."""
+    """A loaded version."""
 
     def warm_up(self, folder: Path) -> int:
         """Runs the recorded requests of the folder."""
 
 
 class Version:
-    """A version of a model, and how many requests hold on to it."""
+    """A version of a model, and the number of requests that use it."""
 
     def __init__(self, name: str, number: int, folder: Path) -> None:
         """A version that is not loaded yet; `name` is its model's."""
@@ -70,11 +42,11 @@ class Version:
 
 
 class ModelManager:
-    """All models with their versions; safe to use from any thread.
+    """Holds all models with their versions; thread-safe.
 
-    A new version is loaded and warmed up beside the old one, becomes available, and only then is the old one
-    taken away, when the last request that met it has ended. A version that cannot be loaded leaves everything
-    as it is; it is tried again when its files change. When all folders vanish, what is in memory stays.
+    A new version is loaded and warmed up beside the old one and becomes available; then the old one is
+    unloaded as soon as its last request has ended. A version that cannot be loaded changes nothing and is
+    tried again when its files change. When all folders vanish, the versions in memory stay.
     """
 
     def __init__(
@@ -83,24 +55,24 @@ class ModelManager:
         load: Callable[[Path], Model],
         on_load: Callable[[str, float, float], None] = lambda name, loading, warming: None,
     ) -> None:
-        """Remembers what to serve; `poll` loads it.
+        """Keeps the configurations; `poll` loads the models.
 
         Args:
             configs: the models.
             load: loads a version folder, or raises.
-            on_load: is told the model's name and the seconds of loading and warming up.
+            on_load: called with the model's name and the seconds of loading and of warming up.
         """
         self._load, self._on_load = load, on_load
         self._configs = {config.name: config for config in configs}
         self._versions: dict[str, dict[int, Version]] = {name: {} for name in self._configs}
-        self._failed: dict[Path, object] = {}  # what their files were like when they could not be loaded
+        self._failed: dict[Path, object] = {}  # fingerprints of folders that could not be loaded
         self._lock = threading.RLock()
-        self._polling, self._reconfiguring = threading.Lock(), threading.Lock()
+        self._loading = threading.Lock()  # one poll or reconfiguration at a time
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
 
     def watch(self, seconds: float) -> None:
-        """Polls the folders from now on, in a thread."""
+        """Starts a thread that polls the folders."""
 
         def watch() -> None:
             while not self._stop.wait(seconds):
@@ -113,22 +85,18 @@ class ModelManager:
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stops watching; what is loaded stays."""
+        """Stops the thread; loaded versions stay."""
         self._stop.set()
         if self._watcher:
             self._watcher.join()
 
     def poll(self) -> None:
-        """Loads what appeared and lets go of what is no longer wanted; returns when that is done."""
-        with self._polling:
-            for name in list(self._versions):
-                if name in self._configs:
-                    self._poll_model(self._configs[name])
-                else:
-                    self._let_go(self._versions[name].values())
+        """Loads new versions and unloads those no longer wanted; returns when that is done."""
+        with self._loading:
+            self._poll_all()
 
     def acquire(self, name: str, number: int | None = None, label: str | None = None) -> Version:
-        """Finds the version for a request, which must `release` it.
+        """Finds the version for a request, and keeps it in memory until `release`.
 
         Args:
             name: of the model.
@@ -154,12 +122,12 @@ class ModelManager:
             return version
 
     def hold(self, version: Version) -> None:
-        """Acquires a version once more that the caller has already acquired."""
+        """Acquires once more a version that the caller has acquired."""
         with self._lock:
             version.users += 1
 
     def release(self, version: Version) -> None:
-        """Gives back what `acquire` returned."""
+        """Gives back a version that `acquire` returned."""
         with self._lock:
             version.users -= 1
             self._end_if_unused(version)
@@ -198,41 +166,41 @@ class ModelManager:
 
         Raises:
             ServingError: a model has no version that can be loaded, or a label names one that is not
-                available; what was served before is served on.
+                available. Then everything is served as before.
         """
         wanted = {config.name: config for config in configs}
-        with self._reconfiguring:
-            before = self._configs
-            # Until all is known to be well, what was served before stays, and so do its labels.
-            labels = {name: config.labels for name, config in before.items()}
-            trial = {name: replace(config, labels=labels.get(name, {})) for name, config in wanted.items()}
-            self._configure({**before, **trial})
-            self.poll()
-            try:
-                with self._lock:
-                    for config in wanted.values():
-                        self._check_reconfigured(config)
-            except ServingError:
-                self._configure(before)
-                raise
-            self._configure(wanted)
-            self.poll()
+        with self._loading:
+            # Nothing that is served changes before all that is wanted is loaded.
+            loaded = {name: self._load_beside(config) for name, config in wanted.items()}
+            with self._lock:
+                for name, config in wanted.items():
+                    self._check_config(config, loaded[name])
+                for name, versions in loaded.items():
+                    self._versions.setdefault(name, {})
+                    for version in versions:
+                        self._publish(version)
+                self._configs = wanted
+            self._poll_all()
 
-    def _configure(self, configs: Mapping[str, ModelConfig]) -> None:
-        with self._lock:
-            self._configs = dict(configs)
-            for name in configs:
-                self._versions.setdefault(name, {})
+    def _load_beside(self, config: ModelConfig) -> list[Version]:
+        """Loads the versions that a configuration wants and that are not served, without serving them."""
+        folders = version_folders(config.base_path)
+        numbers = self._not_served(config, folders)
+        versions = [Version(config.name, number, folders[number]) for number in numbers]
+        for version in versions:
+            self._load_version(version)
+        return versions
 
-    def _check_reconfigured(self, config: ModelConfig) -> None:
-        versions = self._versions[config.name]
-        available = {
+    def _check_config(self, config: ModelConfig, loaded: Sequence[Version]) -> None:
+        """Raises ServingError when a configuration cannot be served with the versions loaded for it."""
+        in_memory = {
             number
-            for number, version in versions.items()
+            for number, version in self._versions.get(config.name, {}).items()
             if version.state is State.AVAILABLE and version.folder.parent == config.base_path
-        }
+        } | {version.number for version in loaded if version.model is not None}
+        available = in_memory & config.wanted(version_folders(config.base_path) or in_memory)
         if not available:
-            errors = [version.error.message for version in versions.values() if version.error]
+            errors = [version.error.message for version in loaded if version.error]
             reason = errors[-1] if errors else f"no version folder in {config.base_path}"
             raise bad_request(f"model {config.name} cannot be served: {reason}")
         for label, number in config.labels.items():
@@ -251,30 +219,45 @@ class ModelManager:
             raise bad_request(f"Unrecognized servable version label: {label}")
         return config.labels[label]
 
+    def _poll_all(self) -> None:
+        for name in list(self._versions):
+            if name in self._configs:
+                self._poll_model(self._configs[name])
+            else:
+                self._unload(self._versions[name].values())
+
     def _poll_model(self, config: ModelConfig) -> None:
-        folders = _version_folders(config.base_path)
+        folders = version_folders(config.base_path)
         wanted = config.wanted(folders)
         known = self._versions[config.name]
-        for number in sorted(wanted):
-            version = known.get(number)
-            if version is None or version.state is State.END or version.folder != folders[number]:
-                if self._failed.get(folders[number]) != _fingerprint(folders[number]):
-                    self._bring_up(config.name, number, folders[number])
+        for number in self._not_served(config, folders):
+            if self._failed.get(folders[number]) != fingerprint(folders[number]):
+                version = Version(config.name, number, folders[number])
+                self._publish(version)  # so that its loading shows in the status
+                self._load_version(version)
+                self._publish(version)
         with self._lock:
             others = [version for number, version in known.items() if number not in wanted]
             if any(number in known and known[number].state is State.AVAILABLE for number in wanted):
-                self._let_go(others)
+                self._unload(others)
             ended = sorted(number for number, version in known.items() if version.state is State.END)
             for number in ended[:-_ENDED_KEPT]:
                 del known[number]
 
-    def _bring_up(self, name: str, number: int, folder: Path) -> None:
-        version, fingerprint = Version(name, number, folder), _fingerprint(folder)
-        with self._lock:
-            before = self._versions[name].get(number)
-            is_replacing = before is not None and before.state is State.AVAILABLE
-            if not is_replacing:
-                self._versions[name][number] = version
+    def _not_served(self, config: ModelConfig, folders: Mapping[int, Path]) -> list[int]:
+        """The wanted versions that are not in memory, or were loaded from another folder."""
+        known = self._versions.get(config.name, {})
+        return [
+            number
+            for number in sorted(config.wanted(folders))
+            if number not in known
+            or known[number].state is State.END
+            or known[number].folder != folders[number]
+        ]
+
+    def _load_version(self, version: Version) -> None:
+        """Loads and warms up a version, or notes why that is impossible."""
+        folder, files = version.folder, fingerprint(version.folder)
         version.state = State.LOADING
         started = time.monotonic()
         try:
@@ -282,20 +265,29 @@ class ModelManager:
             loaded = time.monotonic()
             model.warm_up(folder)
         except Exception as error:
-            version.error, version.state = refusal_of(error), State.END
-            self._failed[folder] = fingerprint
+            version.error, version.state = serving_error_of(error), State.END
+            self._failed[folder] = files
             print(f"kind: {folder} cannot be served: {version.error.message}", file=sys.stderr, flush=True)
             return
         self._failed.pop(folder, None)
-        with self._lock:
-            version.model, version.state = model, State.AVAILABLE
-            self._versions[name][number] = version
-            if is_replacing:
-                self._let_go([before])
-        self._on_load(name, loaded - started, time.monotonic() - loaded)
-        print(f"kind: serving {name} version {number}", file=sys.stderr, flush=True)
+        self._on_load(version.name, loaded - started, time.monotonic() - loaded)
+        version.model = model
 
-    def _let_go(self, versions: Iterable[Version]) -> None:
+    def _publish(self, version: Version) -> None:
+        """Serves a version if it is loaded; else only shows it, unless its number is served already."""
+        with self._lock:
+            known = self._versions[version.name]
+            before = known.get(version.number)
+            if version.model is None:
+                if before is None or before.state is not State.AVAILABLE:
+                    known[version.number] = version
+                return
+            version.state, known[version.number] = State.AVAILABLE, version
+            if before is not None and before is not version:
+                self._unload([before])
+        print(f"kind: serving {version.name} version {version.number}", file=sys.stderr, flush=True)
+
+    def _unload(self, versions: Iterable[Version]) -> None:
         with self._lock:
             for version in versions:
                 if version.state is State.AVAILABLE:
@@ -306,26 +298,3 @@ class ModelManager:
         if version.state is State.UNLOADING and not version.users:
             version.model, version.state = None, State.END
             print(f"kind: {version.name} version {version.number} is unloaded", file=sys.stderr, flush=True)
-
-
-def _version_folders(base: Path) -> dict[int, Path]:
-    try:
-        entries = list(base.iterdir())
-    except OSError:
-        return {}
-    return {
-        int(entry.name): entry
-        for entry in entries
-        if entry.name.isascii() and entry.name.isdigit() and (entry / "saved_model.pb").is_file()
-    }
-
-
-def _fingerprint(folder: Path) -> object:
-    files = []
-    for path in sorted(folder.rglob("*")):
-        try:
-            stat = path.stat()
-        except OSError:
-            continue
-        files.append((str(path), stat.st_size, stat.st_mtime_ns))
-    return tuple(files)

@@ -54,7 +54,16 @@ def test_a_model_is_written_compared_and_its_start_commands_printed(run, tmp_pat
 
 def test_a_detector_is_part_of_it(run, tmp_path, capsys, painted_detector, monkeypatch):
     monkeypatch.setattr(predictor, "load_detector", lambda path: painted_detector)
-    settings = ["--input", "raw", "--size", "64", "--max-detections", "3", "--confidence", "0.1"]
+    settings = [
+        "--input",
+        "raw",
+        "--detector-image-size",
+        "64",
+        "--max-detections",
+        "3",
+        "--confidence",
+        "0.1",
+    ]
     assert run("--detector", "mine.keras", *settings) == 0
     output = capsys.readouterr()
     lines = [line.split() for line in output.out.splitlines() if line.startswith("detect ")]
@@ -66,11 +75,11 @@ def test_a_detector_is_part_of_it(run, tmp_path, capsys, painted_detector, monke
 
 
 def test_what_differs_is_not_published(run, tmp_path, capsys, monkeypatch):
+    from kind.export import saved_model
     from kind.export.parity import Deviation
-    from kind.serving import export as serving_export
 
     wrong = [Deviation("enhance", "enhanced_bytes", 7.0, "grey levels", 1.0)]
-    monkeypatch.setattr(serving_export, "deviations", lambda *_: wrong)
+    monkeypatch.setattr(saved_model, "deviations", lambda *_: wrong)
     assert run("--no-detector") == 2
     output = capsys.readouterr()
     assert "enhance          enhanced_bytes      7 grey levels" in output.out
@@ -96,7 +105,7 @@ def test_tensorflow_lite_is_written_and_measured(run, tmp_path, capsys):
         (["--max-pixels", "0"], "--max-pixels expects 1 or more, received 0"),
         (["--calibrate", "x"], "--calibrate is for --format tflite only"),
         (["--detector", "x", "--no-detector"], "--detector and --no-detector exclude each other"),
-        (["--size", "65"], "image size expects a multiple of 32, received 65"),
+        (["--detector-image-size", "65"], "image size expects a multiple of 32, received 65"),
         (["--weights", "none"], "none: no such folder of weights"),
         (["--detector", "none.keras"], "none.keras: expected a .keras file or a run folder"),
         (["--out", "my model"], "my model: its name becomes the model's"),
@@ -115,18 +124,10 @@ def test_without_the_extra_packages_onnx_says_how_to_get_them(run, capsys, monke
     monkeypatch.setattr(onnx_file, "_PYTHON", (3, 0))
     monkeypatch.setattr(onnx_file, "_PACKAGES", ("no_such_package",))
     assert run("--format", "onnx") == 2
-    assert (
-        "needs no_such_package: install with `pip install -r requirements-onnx.txt" in capsys.readouterr().err
-    )
+    assert "needs no_such_package: install with pip install 'kind[onnx]'\n" in capsys.readouterr().err
 
 
 def test_a_size_is_two_numbers(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["export", "--out", "kind", "--image-size", "400"])
     assert "expects HEIGHTxWIDTH such as 400x600, received '400'" in capsys.readouterr().err
-
-
-def test_the_help_names_the_limit_that_holds():
-    from kind.export.signatures import MAX_PIXELS
-
-    assert export._MAX_PIXELS == MAX_PIXELS  # declared twice, because --help must not import TensorFlow

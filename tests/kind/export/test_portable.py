@@ -71,9 +71,7 @@ def test_the_light_variant_too(untrained_weights, tmp_path):
 def test_without_onnx_there_is_one_line(monkeypatch):
     monkeypatch.setattr(onnx_file, "_PYTHON", (3, 0))
     monkeypatch.setattr(onnx_file, "_PACKAGES", ("numpy", "no_such_package"))
-    with pytest.raises(
-        UserError, match="needs no_such_package: install with `pip install -r requirements-onnx"
-    ):
+    with pytest.raises(UserError, match=r"needs no_such_package: install with pip install 'kind\[onnx\]'"):
         check_onnx_is_installed()
 
 

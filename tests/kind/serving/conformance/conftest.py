@@ -85,7 +85,7 @@ def server(request):
 def embedded(folder):
     from kind.serving.server.app import Settings, running
     from kind.serving.server.parameters import read_batching
-    from kind.serving.server.versions import ModelConfig
+    from kind.serving.server.version_folders import ModelConfig
 
     settings = Settings(
         models=(ModelConfig("kind", folder),),

@@ -159,7 +159,7 @@ def settings_for(tmp_path):
     """(folder, more settings) → settings with free ports and the batching parameters of an export."""
     from kind.serving.server.app import Settings
     from kind.serving.server.parameters import read_batching
-    from kind.serving.server.versions import ModelConfig
+    from kind.serving.server.version_folders import ModelConfig
 
     path = tmp_path / "batching_params.pbtxt"
     path.write_text(BATCHING)

@@ -152,6 +152,21 @@ def test_what_has_arrived_is_answered_before_the_server_stops(
         rest.ask("GET", "/healthz")
 
 
+def test_an_unfinished_upload_delays_stopping_by_the_grace_period_only(settings_for, model_folder):
+    with running(settings_for(model_folder, grace=0.5)) as server:
+        upload = socket.create_connection(("127.0.0.1", server.rest_port))
+        upload.sendall(
+            b"POST /v1/models/kind:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{"
+        )
+        end = time.monotonic() + 30
+        while not server.service.in_flight:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        stopping = time.monotonic()
+    assert time.monotonic() - stopping < server.settings.limits.seconds / 2  # the limit of a request is 60 s
+    upload.close()
+
+
 @pytest.mark.slow
 def test_the_command_serves_and_stops_on_sigterm(model_folder, images):
     command = [

@@ -115,7 +115,7 @@ class Page:
 @pytest.fixture(scope="module")
 def server(saved_brightener, tmp_path_factory):
     from kind.serving.server.app import Settings, running
-    from kind.serving.server.versions import ModelConfig
+    from kind.serving.server.version_folders import ModelConfig
 
     folder = tmp_path_factory.mktemp("served") / "kind"
     folder.mkdir()
@@ -197,8 +197,8 @@ def test_the_whole_photograph_is_downloaded(page, photograph):
 
 
 def test_a_photograph_beyond_the_limit_is_made_smaller(browser, model_folder, settings_for, photograph):
+    from kind.serving.limits import Limits
     from kind.serving.server.app import running
-    from kind.serving.server.service import Limits
 
     with running(settings_for(model_folder, limits=Limits(pixels=1_200_000))) as server:
         page = Page(browser, server.rest_port)

@@ -5,15 +5,21 @@ import gzip
 import json
 import re
 import socket
+import struct
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import pytest
+from PIL import Image
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.framework.types_pb2 import DT_STRING
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from kind.serving.limits import Limits
 from kind.serving.server.parameters import UNBATCHED, Batching
-from kind.serving.server.service import Limits
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -80,7 +86,7 @@ def test_limits_are_answered_with_4xx(serve, images):
     answer = rest.ask("POST", "/v1/models/kind:predict", body=bomb, headers={"Content-Encoding": "gzip"})
     assert answer.status == 413
     with grpc.insecure_channel(f"127.0.0.1:{rest.server.grpc_port}") as channel:
-        from kind.serving.client import ServerError
+        from kind.serving.errors import ServerError
         from kind.serving.transport_grpc import GrpcTransport
 
         transport = GrpcTransport(f"127.0.0.1:{rest.server.grpc_port}", "kind", None)
@@ -159,3 +165,60 @@ def test_health_and_no_metrics(serve):
     rest = serve(metrics_path=None)
     assert rest.ask("GET", "/healthz").json() == {"status": "SERVING"}
     assert rest.ask("GET", "/monitoring/prometheus/metrics").status == 404
+
+
+def tensor(rows, *strings):
+    """A message that declares a number of strings and holds others."""
+    proto = TensorProto(dtype=DT_STRING, string_val=strings)
+    proto.tensor_shape.dim.add(size=rows)
+    return proto
+
+
+@pytest.mark.parametrize(
+    ("rows", "strings", "message"),
+    [
+        (16_000_000, [b"a"], "16000000 rows in one request; the limit is 4096"),
+        (30, [b"a"], "declares 30 strings, received 1"),
+        (1, [b"a", b"b"], "declares 1 strings, received 2"),
+    ],
+)
+def test_rows_that_are_declared_and_not_sent_are_refused(serve, monkeypatch, rows, strings, message):
+    rest = serve()
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "kind", "decompose"
+    request.inputs["image_bytes"].CopyFrom(tensor(rows, *strings))
+
+    def read_nothing(data):
+        raise AssertionError("content was looked at")
+
+    monkeypatch.setattr("kind.serving.server.signatures.read_header", read_nothing)
+    with grpc.insecure_channel(f"127.0.0.1:{rest.server.grpc_port}") as channel:
+        call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+        with pytest.raises(grpc.RpcError) as caught:
+            call(request, timeout=30)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT and message in caught.value.details()
+
+
+def test_pixels_are_counted_without_decoding(serve, monkeypatch):
+    """A PNG whose header claims 60000×60000: refused by the limit, and no decoder is called for it."""
+    rest = serve()
+    header = struct.pack(">LLBBBBB", 60_000, 60_000, 1, 0, 0, 0, 0)
+    checksum = struct.pack(">L", zlib.crc32(b"IHDR" + header))
+    claim = b"\x89PNG\r\n\x1a\n" + struct.pack(">L", 13) + b"IHDR" + header + checksum
+
+    def decode_nothing(*_):
+        raise AssertionError("Pillow was asked")
+
+    monkeypatch.setattr(Image.Image, "getexif", decode_nothing)
+    monkeypatch.setattr(Image, "open", decode_nothing)
+    status, answer = rest.enhance(claim)
+    assert status == 400 and "3600000000 pixels in one request; the limit is 50000000" in answer["error"]
+
+
+def test_more_rows_than_the_limit_are_refused(serve, images):
+    rest = serve(limits=Limits(rows=2))
+    image = {"b64": base64.b64encode(images()).decode()}
+    for count, status in ((2, 200), (3, 400)):
+        answer = rest.ask("POST", "/v1/models/kind:predict", {"instances": [image] * count})
+        assert answer.status == status
+    assert "3 rows in one request; the limit is 2" in answer.json()["error"]

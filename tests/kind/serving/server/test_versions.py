@@ -6,7 +6,8 @@ import time
 import pytest
 
 from kind.serving.server.errors import ServingError
-from kind.serving.server.versions import ModelConfig, ModelManager, State
+from kind.serving.server.version_folders import ModelConfig
+from kind.serving.server.versions import ModelManager, State
 
 
 class Loaded:
@@ -185,6 +186,42 @@ def test_a_model_moves_to_another_folder(manager, base, add, tmp_path):
     assert manager.acquire("kind").model.content == "old"
     manager.reconfigure([ModelConfig("kind", other)])
     assert manager.acquire("kind").model.content == "new"
+
+
+@pytest.mark.parametrize("numbers", [(1,), (1, 2, 3)])
+def test_a_label_of_what_is_not_wanted_or_cannot_be_loaded_changes_nothing(manager, base, add, numbers):
+    add(1)
+    add(2)
+    manager.poll()
+    met = manager.acquire("kind")
+    add(3, "broken")
+    label = 2 if numbers == (1,) else 3
+    with pytest.raises(ServingError, match=f"names version {label}, which is not available"):
+        manager.reconfigure([ModelConfig("kind", base, "specific", 1, numbers, {"stable": label})])
+    assert met.state is State.AVAILABLE and met.model is not None
+    assert manager.acquire("kind") is met
+    manager.poll()
+    assert met.state is State.AVAILABLE and manager.acquire("kind").number == 2
+
+
+def test_one_model_that_cannot_be_served_keeps_the_others_as_they_are(manager, base, add, tmp_path):
+    add(1)
+    add(2)
+    manager.poll()
+    with pytest.raises(ServingError, match="model other cannot be served"):
+        manager.reconfigure(
+            [ModelConfig("kind", base, "specific", 1, (1,)), ModelConfig("other", tmp_path / "none")]
+        )
+    assert states(manager) == {2: "AVAILABLE"} and manager.names() == ["kind"]
+
+
+def test_a_number_beyond_64_bits_is_no_version(manager, add):
+    add(1)
+    add(2**63 - 1)
+    add(2**63)
+    add("9" * 200)
+    manager.poll()
+    assert states(manager) == {2**63 - 1: "AVAILABLE"}
 
 
 def test_the_folder_is_watched(manager, add):

@@ -1,0 +1,32 @@
+"""What a server takes from one request, and how long both sides wait; needs no TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kind.constants import MAX_PIXELS
+
+REQUEST_BYTES = 64 << 20
+GRACE = 8.0
+"""Seconds in which requests that have arrived are answered once a server is told to stop."""
+SECONDS = 60.0
+"""How long one call may take: a client gives up then, and a server answers that it is late."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask for.
+
+    Attributes:
+        request_bytes: of a message or body.
+        pixels: of all images of a request together.
+        seconds: from its arrival to its answer.
+        in_flight: requests that may be on their way at the same time, because each takes memory.
+        rows: largest batch size of a request, whatever its rows hold.
+    """
+
+    request_bytes: int = REQUEST_BYTES
+    pixels: int = MAX_PIXELS
+    seconds: float = SECONDS
+    in_flight: int = 256
+    rows: int = 4096
