@@ -38,7 +38,7 @@ def match_mean(output: np.ndarray, target: np.ndarray) -> np.ndarray:
         target: the same shape.
 
     Returns:
-        float32, the same shape, in [0, 1]; a black output stays black.
+        float64, the same shape, in [0, 1]; a black output stays black.
 
     Raises:
         ValueError: when the shapes differ or are not RGB, or see `checked_image`.
@@ -48,9 +48,9 @@ def match_mean(output: np.ndarray, target: np.ndarray) -> np.ndarray:
         raise ValueError(f"GT-mean expects RGB images [H, W, 3]; received {list(output.shape)}")
     brightness = np.mean(output @ np.array(BT601))
     if brightness <= 0:
-        return output.astype(np.float32)
+        return output
     scale = np.mean(target @ np.array(BT601)) / brightness
-    return np.clip(output * scale, 0, 1).astype(np.float32)
+    return np.clip(output * scale, 0, 1)
 
 
 def target_ratio(illumination_low: np.ndarray, illumination_high: np.ndarray) -> float:
