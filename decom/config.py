@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kind.training.config import TrainingConfig, option
-
-if TYPE_CHECKING:
-    from kind.training.stage_spec import StageSpec
 
 
 @dataclass(frozen=True)
@@ -22,10 +18,3 @@ class DecompositionConfig(TrainingConfig):
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
 QUICK = {"epochs": 60, "validate_epochs": 30, "learning_rate": 1e-3}
-
-
-def spec() -> StageSpec:
-    """Network, losses and data of the stage; imports TensorFlow."""
-    from kind.decom.stage import SPEC
-
-    return SPEC

@@ -192,10 +192,10 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
 
 def _builders() -> dict[str, Callable[[], keras.Model]]:
     """The architectures before the detector in a joint network, by the name of the network."""
-    from kind.decom.config import spec as decom
-    from kind.restoration.config import spec as restoration
+    from kind.decom.stage import SPEC as decom
+    from kind.restoration.stage import SPEC as restoration
 
-    return {**decom().networks, **restoration().networks}
+    return {**decom.networks, **restoration.networks}
 
 
 def _generated(cache: Path) -> Annotations:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kind.training.config import TrainingConfig, option
-
-if TYPE_CHECKING:
-    from kind.training.stage_spec import StageSpec
 
 
 @dataclass(frozen=True)
@@ -20,10 +16,3 @@ class AdjustmentConfig(TrainingConfig):
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
 QUICK = {"epochs": 100, "validate_epochs": 50, "learning_rate": 1e-3}
-
-
-def spec() -> StageSpec:
-    """Network, losses and data of the stage; imports TensorFlow."""
-    from kind.illumination.stage import SPEC
-
-    return SPEC

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from kind.training.config import TrainingConfig, option
-
-if TYPE_CHECKING:
-    from kind.training.stage_spec import StageSpec
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,3 @@ class LiteConfig(TrainingConfig):
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
 QUICK = {"epochs": 20, "validate_epochs": 10, "patch": 96, "average_decay": 0.9}
-
-
-def spec() -> StageSpec:
-    """Network, losses and data of the stage; imports TensorFlow."""
-    from kind.lite.stage import SPEC
-
-    return SPEC

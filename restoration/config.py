@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from kind.training.config import TrainingConfig, option
-
-if TYPE_CHECKING:
-    from kind.training.stage_spec import StageSpec
 
 
 @dataclass(frozen=True)
@@ -46,10 +43,3 @@ KIND_PLUS = {
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
 QUICK = {"epochs": 8, "validate_epochs": 4, "patch": 64, "learning_rate": 5e-4}
-
-
-def spec() -> StageSpec:
-    """Network, losses and data of the stage; imports TensorFlow."""
-    from kind.restoration.stage import SPEC
-
-    return SPEC

@@ -6,7 +6,7 @@ A new stage is a room (config, loss, model, stage) and a line in `STAGES`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,16 +53,20 @@ class PairStage:
     Attributes:
         config: its settings.
         quick: settings for `--quick`.
-        spec: imports TensorFlow and gives network, losses and data.
+        where: names the `StageSpec`, network, losses and data, which imports TensorFlow.
         given: stages whose trained networks it is given, which `--STAGE RUN` names.
         packed: stem of its file in a folder of weights; None when it has none of its own.
     """
 
     config: type[StageConfig]
     quick: dict[str, Any]
-    spec: Callable[[], StageSpec]
+    where: str
     given: tuple[str, ...] = ()
     packed: str | None = None
+
+    def spec(self) -> StageSpec:
+        """Network, losses and data of the stage; imports TensorFlow."""
+        return pkgutil.resolve_name(self.where)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declares the flags that the stage has besides its settings: one for each given network."""
@@ -122,14 +126,22 @@ class DetectionStage:
 _ALL = ("decom", "restoration", "illumination")
 
 STAGES = {
-    "decom": PairStage(decom.DecompositionConfig, decom.QUICK, decom.spec, (), "decom"),
+    "decom": PairStage(decom.DecompositionConfig, decom.QUICK, "kind.decom.stage:SPEC", packed="decom"),
     "restoration": PairStage(
-        restoration.RestorationConfig, restoration.QUICK, restoration.spec, ("decom",), "restoration"
+        restoration.RestorationConfig,
+        restoration.QUICK,
+        "kind.restoration.stage:SPEC",
+        ("decom",),
+        "restoration",
     ),
     "illumination": PairStage(
-        illumination.AdjustmentConfig, illumination.QUICK, illumination.spec, ("decom",), "illumination"
+        illumination.AdjustmentConfig,
+        illumination.QUICK,
+        "kind.illumination.stage:SPEC",
+        ("decom",),
+        "illumination",
     ),
-    "joint": PairStage(joint.JointConfig, joint.QUICK, joint.spec, _ALL),
-    "lite": PairStage(lite.LiteConfig, lite.QUICK, lite.spec, (), "lite"),
+    "joint": PairStage(joint.JointConfig, joint.QUICK, "kind.joint.stage:SPEC", _ALL),
+    "lite": PairStage(lite.LiteConfig, lite.QUICK, "kind.lite.stage:SPEC", packed="lite"),
     "detection": DetectionStage(detection.DetectionConfig, detection.QUICK, "detector"),
 }
