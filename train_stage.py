@@ -82,7 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
     for name, (config_class, _) in STAGES.items():
         text = config_class.__doc__
         stage = stages.add_parser(name, help=text, description=text, allow_abbrev=False)
-        _add_run_flags(stage)
+        _add_run_flags(stage, name)
         if name == "detection":
             detection_command.add_arguments(stage)
         for given in GIVEN.get(name, ()):
@@ -92,12 +92,21 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run_flags(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument(
-        "--data",
-        type=Path,
-        help="folder with low/ and high/, or LOL's our485/ and eval15/; detection: images/ and labels/",
-    )
+def _add_run_flags(stage: argparse.ArgumentParser, name: str) -> None:
+    if name == "lite":
+        stage.add_argument(
+            "--data",
+            action="append",
+            metavar="NAME=DIR:WEIGHT",
+            help="one part of the training mixture, given once for each: pairs (low/ and high/) or bright "
+            "photographs; :all after the weight holds nothing out; one DIR alone is the whole mixture",
+        )
+    else:
+        stage.add_argument(
+            "--data",
+            type=Path,
+            help="folder with low/ and high/, or LOL's our485/ and eval15/; detection: images/ and labels/",
+        )
     stage.add_argument("--run", type=Path, required=True, help="run folder; the same command goes on in it")
     stage.add_argument("--cache", type=Path, help="folder for decoded images (default: ~/.cache/kind)")
     stage.add_argument("--quick", action="store_true", help="a minute on the built-in samples")
@@ -128,7 +137,7 @@ def _train(flags: argparse.Namespace) -> None:
     tf.keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
 
-    prepare = _prepare_detection if flags.stage == "detection" else _prepare
+    prepare = {"detection": _prepare_detection, "lite": _prepare_lite}.get(flags.stage, _prepare)
     run, description = prepare(flags, config, strategy.num_replicas_in_sync)
     folder, chief = RunFolder(flags.run), is_chief(strategy)
     with contextlib.ExitStack() as stack:
@@ -181,6 +190,32 @@ def _prepare_detection(
     return run, _description(flags, config, DetectionStage, given)
 
 
+def _prepare_lite(
+    flags: argparse.Namespace, config: TrainingConfig, replicas: int
+) -> tuple[Prepared, dict[str, Any]]:
+    """The same for the light variant, which learns from a mixture."""
+    from data.arrays import default_cache
+    from data.photographs import parse_part
+    from data.samples import write_pairs
+    from detection.command import Prepared
+    from kind.training.precision import precision
+    from lite.feed import mixture_feed
+    from lite.stage import LiteStage, make_stage
+
+    cache = flags.cache or default_cache()
+    texts = [str(write_pairs(cache / "built-in", tile=_QUICK_TILE))] if flags.quick else flags.data
+    feed, digests, groups = mixture_feed(
+        [parse_part(text) for text in texts], config, replicas, cache, _show_progress
+    )
+
+    def make():
+        with precision(config.precision):
+            return make_stage(config, groups)
+
+    # The weights of the parts decide what is drawn, so a resumed run must have the same.
+    return Prepared(make, feed, digests), _description(flags, config, LiteStage, {"mixture": texts})
+
+
 def _spec(stage: str, given: dict[str, keras.Model]) -> StageSpec:
     """The stage's spec, imported now: it brings TensorFlow, which `--help` does without."""
     if stage == "decom":
@@ -189,8 +224,6 @@ def _spec(stage: str, given: dict[str, keras.Model]) -> StageSpec:
         from kind.restoration.stage import SPEC
     elif stage == "illumination":
         from kind.illumination.stage import SPEC
-    elif stage == "lite":
-        from kind.lite.stage import SPEC
     else:
         from kind.joint.stage import spec
 

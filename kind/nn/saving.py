@@ -14,8 +14,9 @@ import h5py
 import numpy as np
 from tensorflow import keras
 
+import kind.nn.exposure_layers  # noqa: F401
 import kind.nn.layers
-import kind.nn.subpixel  # noqa: F401  (both register the layers that the files name)
+import kind.nn.subpixel  # noqa: F401  (all three register the layers that the files name)
 from kind.errors import UserError
 from kind.files import atomic_write
 from kind.nn.saved_config import check_saved_config
