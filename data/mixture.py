@@ -233,7 +233,7 @@ def validation_samples(parts: Sequence[MixturePart], twins: bool = True) -> tupl
 
 def _twin_maker(part: MixturePart, patch: int):
     """Samples of bright photographs and their dark twins."""
-    read, count = part.training.reader(), len(part.training)
+    read, count = part.training.reader(memory=0), len(part.training)
 
     def make(draw: tf.Tensor, seed: tf.Tensor) -> Sample:
         return _twin_sample(read(_index(draw, count))["high"], patch, seed)
@@ -243,7 +243,7 @@ def _twin_maker(part: MixturePart, patch: int):
 
 def _pair_maker(part: MixturePart, patch: int):
     """Samples of pairs: crops at full resolution, smaller versions of larger frames, twins of `high`."""
-    read, glance, count = part.training.reader(), part.thumbnails.reader(), len(part.training)
+    read, glance, count = part.training.reader(memory=0), part.thumbnails.reader(), len(part.training)
 
     def make(draw: tf.Tensor, seed: tf.Tensor) -> Sample:
         index = _index(draw, count)
