@@ -194,17 +194,17 @@ def _prepare_lite(
     flags: argparse.Namespace, config: TrainingConfig, replicas: int
 ) -> tuple[Prepared, dict[str, Any]]:
     """The same for the light variant, which learns from a mixture."""
-    from data.arrays import default_cache
-    from data.photographs import parse_part
-    from data.samples import write_pairs
-    from detection.command import Prepared
+    from kind.data.arrays import default_cache
+    from kind.data.photographs import parse_part
+    from kind.data.samples import write_pairs
+    from kind.detection.command import Prepared
+    from kind.lite.datasets import mixture_feed
+    from kind.lite.stage import LiteStage, make_stage
     from kind.training.precision import precision
-    from lite.feed import mixture_feed
-    from lite.stage import LiteStage, make_stage
 
     cache = flags.cache or default_cache()
     texts = [str(write_pairs(cache / "built-in", tile=_QUICK_TILE))] if flags.quick else flags.data
-    feed, digests, groups = mixture_feed(
+    datasets, digests, groups = mixture_feed(
         [parse_part(text) for text in texts], config, replicas, cache, _show_progress
     )
 
@@ -213,7 +213,7 @@ def _prepare_lite(
             return make_stage(config, groups)
 
     # The weights of the parts decide what is drawn, so a resumed run must have the same.
-    return Prepared(make, feed, digests), _description(flags, config, LiteStage, {"mixture": texts})
+    return Prepared(make, datasets, digests), _description(flags, config, LiteStage, {"mixture": texts})
 
 
 def _spec(stage: str, given: dict[str, keras.Model]) -> StageSpec:

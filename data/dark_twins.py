@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
-from data.darkening import PRESETS as ISP_PRESETS
-from data.darkening import Darkness, darken
+from kind.data.darkening import PRESETS as ISP_PRESETS
+from kind.data.darkening import Darkness, darken
 from kind.ops.area import area_resized
 from kind.ops.light import linear_to_srgb, srgb_to_linear, stops_to_gain
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from data.arrays import to_float, write_array
-from data.augmentation import turned
-from data.dark_twins import MEASURED, any_twin, twin
-from data.order import sample_seed
-from data.photographs import (
+from kind.data.arrays import to_float, write_array
+from kind.data.augmentation import turned
+from kind.data.dark_twins import MEASURED, any_twin, twin
+from kind.data.order import sample_seed
+from kind.data.photographs import (
     Part,
     Photograph,
     find_bright_photographs,
@@ -27,9 +27,9 @@ from data.photographs import (
     split_photographs,
     training_pairs,
 )
-from data.sources import Source
+from kind.data.sources import Source
 from kind.errors import UserError
-from kind.image import read_photo
+from kind.images.photo import read_photo
 from kind.ops.area import area_resized
 from kind.ops.light import linear_to_srgb, srgb_to_linear, stops_to_gain
 
@@ -146,11 +146,11 @@ def mixture_batches(
     Returns:
         Batches of `low` and `high`, float32 [N, patch, patch, 3]; `thumbnail`, float32 [N, 128, 128, 3], of
         the whole dark photograph; `place`, float32 [N, 4], of the sample in it (see
-        `kind.exposure_layers.WholePlace`); `matched`, float32 [N], 1 where the picture is to be compared
+        `kind.nn.exposure_layers.WholePlace`); `matched`, float32 [N], 1 where the picture is to be compared
         under the bright image's exposure and 0 otherwise.
 
     Raises:
-        UserError: when all images of a part are smaller than the patch, or the batch cannot be shared equally.
+        UserError: when all images of a part are smaller than the patch, or the batch cannot be shared.
     """
     if batch % replicas:
         raise UserError(f"--batch {batch} cannot be shared equally by {replicas} replicas; use a multiple")
@@ -169,7 +169,7 @@ def mixture_batches(
 def sample_maker(
     parts: Sequence[MixturePart], patch: int, seed: int
 ) -> Callable[[tf.Tensor, tf.Tensor], Sample]:
-    """A function from (epoch, position), int64 scalars, to one training sample without the batch dimension."""
+    """A function from (epoch, position), int64 scalars, to one training sample, no batch dimension."""
     ends = np.cumsum([part.weight for part in parts]) / sum(part.weight for part in parts)
     makers = [_pair_maker(part, patch) if part.thumbnails else _twin_maker(part, patch) for part in parts]
 
@@ -194,7 +194,7 @@ def chosen_part(parts: Sequence[MixturePart], seed: int, epoch: int, position: i
 
 
 def validation_samples(parts: Sequence[MixturePart], twins: bool = True) -> tuple[tf.data.Dataset, list[str]]:
-    """Held-out scenes, whole, up to 24 of a part, with the exact degradations of `MEASURED` for 8 photographs.
+    """Held-out scenes, whole, up to 24 of a part; exact degradations (`MEASURED`) of up to 8 photographs.
 
     Args:
         parts: of the mixture.

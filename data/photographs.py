@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data.pairs import SUFFIXES, TRAINING_FOLDER, Pair, find_pairs
+from kind.data.pairs import SUFFIXES, TRAINING_FOLDER, Pair, find_pairs
 from kind.errors import UserError
 
 VALIDATION_EVERY = 10

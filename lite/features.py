@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorflow import keras
 
-from kind.network_files import load_net
+from kind.nn.saving import load_net
 
 
 def load_features(path: str) -> keras.Model:

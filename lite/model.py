@@ -6,7 +6,7 @@ import math
 
 from tensorflow import keras
 
-from kind.exposure_layers import (
+from kind.nn.exposure_layers import (
     BrighterViews,
     Exposed,
     SlicedStops,
@@ -15,8 +15,8 @@ from kind.exposure_layers import (
     WholePlace,
     faded,
 )
-from kind.layers import leaky_conv, leaky_relu
-from kind.subpixel import Fold, Unfold
+from kind.nn.layers import leaky_conv, leaky_relu
+from kind.nn.subpixel import DepthToSpace, SpaceToDepth
 
 _SIDE = 128  # of the thumbnail, in pixels
 _VIEWS = (6.0, 36.0)  # gains in linear light
@@ -95,7 +95,7 @@ def _exposure(thumbnail):
 
 def _restoration(image, exposed, stops, summary):
     """Dark image, exposed one, stops and summary → restored image, float32 [N, H, W, 3] in [0, 1]."""
-    fold = [Fold(_FINE, _COARSE, name=name) for name in ("fold_exposed", "fold_dark", "fold_stops")]
+    fold = [SpaceToDepth(_FINE, _COARSE, name=name) for name in ("fold_exposed", "fold_dark", "fold_stops")]
     dark = keras.layers.Conv2D(8, 1, name="dark_cells")(fold[1](image))
     light = keras.layers.Conv2D(2, 1, name="stops_cells")(fold[2](stops))
     joined = keras.layers.Concatenate(name="join")([fold[0](exposed), dark, light])  # [N, H/4, W/4, 58]
@@ -108,7 +108,7 @@ def _restoration(image, exposed, stops, summary):
     detail = keras.layers.Conv2D(
         3 * _FINE**2, 3, padding="same", kernel_initializer=_small(), name="detail_folded"
     )(fine)
-    detail = Unfold(_FINE, name="detail")([detail, image])  # [N, H, W, 3]
+    detail = DepthToSpace(_FINE, name="detail")([detail, image])  # [N, H, W, 3]
     shown = keras.layers.Activation(faded, dtype="float32", name="shown")(stops)
     detail = keras.layers.Multiply(dtype="float32", name="shown_detail")([detail, shown])
     total = keras.layers.Add(dtype="float32", name="restored_total")([exposed, detail])

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.losses.dissimilarity import dissimilarity
+from kind.lite.branches import branches
+from kind.lite.config import LiteConfig
+from kind.lite.model import lite_net
+from kind.losses.ssim_loss import ssim_loss
 from kind.ops.area import area_resized
 from kind.ops.light import expose
 from kind.ops.ssim import ssim
 from kind.training.stage import Stage
-from lite.branches import branches
-from lite.config import LiteConfig
-from lite.model import lite_net
 
 _SMALLEST_ERROR = 1e-4  # squared; 40 dB
 _COARSER = 8  # pixels of a photograph to one on which exposures are compared
@@ -34,7 +34,7 @@ class LiteStage(Stage):
     8×8 pixels, is compared with the bright one.
     """
 
-    terms = ("loss", "absolute_error", "log_error", "dissimilarity", "exposure", "features")
+    loss_names = ("loss", "absolute_error", "log_error", "ssim_loss", "exposure", "features")
     monitor = "val_score"
     higher_is_better = True
     config: LiteConfig
@@ -69,7 +69,7 @@ class LiteStage(Stage):
         terms = {
             "absolute_error": tf.reduce_mean(tf.abs(restored - high)),
             "log_error": tf.reduce_mean(tf.math.log(squared_errors + _SMALLEST_ERROR)),
-            "dissimilarity": dissimilarity(restored, high),
+            "ssim_loss": ssim_loss(restored, high),
             "exposure": exposure,
             "features": self._feature_error(restored, high) if training else tf.constant(0.0),
         }
@@ -77,7 +77,7 @@ class LiteStage(Stage):
         total = (
             terms["absolute_error"]
             + config.log_error_weight * terms["log_error"]
-            + config.dissimilarity_weight * terms["dissimilarity"]
+            + config.ssim_weight * terms["ssim_loss"]
             + config.exposure_weight * terms["exposure"]
             + config.feature_weight * terms["features"]
         )
@@ -94,7 +94,7 @@ class LiteStage(Stage):
             errors.append(tf.reduce_mean(tf.abs(now - then)) / (tf.reduce_mean(tf.abs(then)) + 1e-6))
         return tf.add_n(errors) / len(errors)
 
-    def scores(self, sample):
+    def image_metrics(self, sample):
         """PSNR in dB as it is and scaled to the bright image's mean, SSIM, and the sample's group."""
         restored, _, _ = self.net(sample["low"], training=False)
         high = sample["high"]
@@ -107,22 +107,26 @@ class LiteStage(Stage):
             "group": tf.cast(sample["group"][0], tf.float32),
         }
 
-    def figures(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
+    def validation_metrics(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
         """Means over each group, and the score: the mean over the groups of raw and matched PSNR."""
         by_group: dict[int, list] = {}
         for value in values:
             by_group.setdefault(int(value["group"]), []).append(value)
-        figures = super().figures([{k: v for k, v in value.items() if k != "group"} for value in values])
+        plain = [{key: one for key, one in value.items() if key != "group"} for value in values]
+        figures = super().validation_metrics(plain)
         scores = []
         for group, members in sorted(by_group.items()):
             name = self.groups[group] if self.groups else str(group)
-            means = {key: float(np.mean([float(one[key]) for one in members])) for key in ("psnr", "psnr_raw", "ssim")}
+            means = {
+                key: float(np.mean([float(one[key]) for one in members]))
+                for key in ("psnr", "psnr_raw", "ssim")
+            }
             figures.update({f"{key}_{name.replace(' ', '_')}": value for key, value in means.items()})
             raw = np.mean([min(float(one["psnr_raw"]), _BEST_RAW) for one in members])
             scores.append(0.7 * raw + 0.3 * min(means["psnr"], _BEST_RAW))
         return {**figures, "score": float(np.mean(scores))}
 
-    def pictures(self, sample):
+    def visualisations(self, sample):
         """Dark image, stops as grey (8 are white), exposed image, restored image, bright image."""
         low = sample["low"]
         restored, stops, _ = self.net(low, training=False)
@@ -171,7 +175,7 @@ def make_stage(config: LiteConfig, groups: Sequence[str] = ()) -> LiteStage:
     """
     features = None
     if config.feature_weight:
-        from lite.features import load_features
+        from kind.lite.features import load_features
 
         features = load_features(config.feature_network)
     stage = LiteStage(lite_net(), config, features)

@@ -40,7 +40,7 @@ def area_resized(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def weighted_areas(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Averages by weights of `area_weights`: [N, H, W, C], [height, H], [width, W] → [N, height, width, C]."""
+    """Averages by weights of `area_weights`: [N, H, W, C], [h, H], [w, W] → [N, h, w, C]."""
     channels, shape = images.shape[-1], tf.shape(images)
     flat = tf.reshape(images, [shape[0], shape[1], shape[2] * channels])
     strips = tf.reshape(tf.matmul(rows, flat), [shape[0], rows.shape[0], shape[2], channels])

@@ -5,7 +5,7 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from data.dark_twins import MEASURED, PRESETS, TRAINING_SHARES, Twin, any_twin, jpeg, light_field, twin
+from kind.data.dark_twins import MEASURED, PRESETS, TRAINING_SHARES, Twin, any_twin, jpeg, light_field, twin
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,9 @@ def test_shares_name_presets_and_add_up():
 
 
 def test_identity_changes_nothing(photograph):
-    np.testing.assert_allclose(twin(photograph, tf.constant([0, 0]), MEASURED["identity"]), photograph, atol=1e-6)
+    np.testing.assert_allclose(
+        twin(photograph, tf.constant([0, 0]), MEASURED["identity"]), photograph, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name, stops", [("-1 stop", 1), ("-2 stops", 2)])
@@ -65,9 +67,7 @@ def test_every_preset_is_in_range_and_follows_the_seed(photograph, name):
 def test_jpeg_comes_last(photograph):
     kind = Twin(stops=(2, 2), jpeg=1.0, quality=(60, 60))
     plain = twin(photograph, tf.constant([0, 0]), MEASURED["-2 stops"])
-    np.testing.assert_allclose(
-        twin(photograph, tf.constant([0, 0]), kind), jpeg(plain, 60), atol=1e-6
-    )
+    np.testing.assert_allclose(twin(photograph, tf.constant([0, 0]), kind), jpeg(plain, 60), atol=1e-6)
 
 
 def test_any_twin_is_the_same_inside_tf_data(photograph):

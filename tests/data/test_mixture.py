@@ -5,7 +5,8 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from data.mixture import (
+from kind.data.augmentation import turned
+from kind.data.mixture import (
     _turned_place,
     chosen_part,
     fitting,
@@ -14,10 +15,9 @@ from data.mixture import (
     sample_maker,
     validation_samples,
 )
-from data.augmentation import turned
-from data.photographs import Part
+from kind.data.photographs import Part
 from kind.errors import UserError
-from kind.image import write_photo
+from kind.images.photo import write_photo
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +27,14 @@ def parts(tmp_path_factory):
     for side, gain in (("low", 0.25), ("high", 1.0)):
         (folder / "pairs" / side).mkdir(parents=True)
         for number in range(12):
-            write_photo(folder / "pairs" / side / f"{number:02d}.png", gain * np.roll(photograph, 9 * number, 1))
+            write_photo(
+                folder / "pairs" / side / f"{number:02d}.png", gain * np.roll(photograph, 9 * number, 1)
+            )
     (folder / "bright").mkdir()
     for number in range(16):
-        write_photo(folder / "bright" / f"{number:02d}.png", np.roll(photograph, 9 * number, 0)[: 100 + 4 * number])
+        write_photo(
+            folder / "bright" / f"{number:02d}.png", np.roll(photograph, 9 * number, 0)[: 100 + 4 * number]
+        )
     given = [Part("pairs", folder / "pairs", 3.0), Part("bright", folder / "bright", 1.0)]
     return [open_part(part, folder / "cache") for part in given]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.pairs import Pair
-from data.photographs import (
+from kind.data.pairs import Pair
+from kind.data.photographs import (
     Photograph,
     find_bright_photographs,
     is_pairs,
@@ -16,7 +16,7 @@ from data.photographs import (
     split_scenes,
 )
 from kind.errors import UserError
-from kind.image import write_photo
+from kind.images.photo import write_photo
 
 
 def test_parts_are_read():
@@ -44,7 +44,7 @@ def test_all_exposures_of_a_scene_are_on_one_side():
 
 def test_stems_without_a_number_are_split_as_before():
     pairs = [Pair(str(name), Path("low"), Path("high")) for name in range(240)]
-    from data.pairs import split_pairs
+    from kind.data.pairs import split_pairs
 
     assert split_scenes(pairs) == split_pairs(pairs)
 

@@ -52,7 +52,11 @@ def test_auto_exposure_reaches_the_mean_whatever_the_exposure(photograph, stops)
 
 
 def test_scores_are_means_by_group_and_method(photograph):
-    cases = [("a", photograph, photograph), ("a", 0.5 * photograph, photograph), ("b", photograph, photograph)]
+    cases = [
+        ("a", photograph, photograph),
+        ("a", 0.5 * photograph, photograph),
+        ("b", photograph, photograph),
+    ]
     found = score(cases, {"input": lambda image: image})
     assert found["b"]["input"].psnr == 60
     half = exposure_figures(np.rint(0.5 * photograph * 255).astype(np.float32) / 255, photograph)

@@ -40,6 +40,8 @@ def test_parts_add_up_to_the_whole():
 
 
 def test_sizes_may_be_unknown():
-    graph = tf.function(lambda x: area_resized(x, 6, 7), input_signature=[tf.TensorSpec([None, None, None, 3])])
+    graph = tf.function(
+        lambda x: area_resized(x, 6, 7), input_signature=[tf.TensorSpec([None, None, None, 3])]
+    )
     image = np.random.default_rng(2).random((1, 31, 18, 3), np.float32)
     np.testing.assert_allclose(graph(image), area_resized(image, 6, 7), atol=1e-6)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from data.mixture import chosen_part, fitting, mixture_batches, open_part, validation_samples
-from data.photographs import Part
-from kind.training.loop import Feed
-from lite.config import LiteConfig
+from kind.data.mixture import chosen_part, fitting, mixture_batches, open_part, validation_samples
+from kind.data.photographs import Part
+from kind.lite.config import LiteConfig
+from kind.training.loop import Datasets
 
 _PREVIEWS_APART = 3  # validation samples from one preview to the next
 
@@ -19,7 +19,7 @@ def mixture_feed(
     replicas: int,
     cache: Path,
     progress: Callable[[str, int, int], None] | None = None,
-) -> tuple[Feed, dict[str, dict[str, str]], list[str]]:
+) -> tuple[Datasets, dict[str, dict[str, str]], list[str]]:
     """Opens a mixture.
 
     Args:
@@ -41,7 +41,7 @@ def mixture_feed(
         positions = range(step * config.batch, (step + 1) * config.batch)
         return [chosen_part(trained, config.seed, epoch, position)[1] for position in positions]
 
-    feed = Feed(
+    feed = Datasets(
         batches=lambda epoch, processes, process: mixture_batches(
             opened,
             batch=config.batch,
