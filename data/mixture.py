@@ -30,7 +30,7 @@ from kind.data.photographs import (
 from kind.data.sources import Source
 from kind.errors import UserError
 from kind.images.photo import read_photo
-from kind.ops.area import area_resized
+from kind.ops.area import area_resized, area_resized_array
 from kind.ops.light import linear_to_srgb, srgb_to_linear, stops_to_gain
 
 THUMBNAIL = 128  # side in pixels
@@ -65,20 +65,24 @@ class MixturePart:
     thumbnails: Source | None
 
 
-def open_part(part: Part, cache: Path, progress: Progress | None = None) -> MixturePart:
+def open_part(
+    part: Part, cache: Path, progress: Progress | None = None, side: int | None = None
+) -> MixturePart:
     """Decodes a part, each file once for all time; nothing is stretched.
 
     Args:
         part: as the user gave it.
         cache: folder for the decoded arrays.
         progress: called with what is done, how many are done and how many there are.
+        side: training photographs are averaged down to a shorter side of so many pixels where they have
+            more. Validation photographs never are.
 
     Raises:
         UserError: when files are missing or unreadable.
     """
     if not is_pairs(part.folder):
         split = split_photographs(find_bright_photographs(part.folder))
-        training = _source({"high": split.training}, cache, progress)
+        training = _source({"high": split.training}, cache, progress, side)
         validation = split.validation if part.held_out else []
         held_out = _source({"high": validation}, cache, progress) if validation else None
         return MixturePart(part.name, part.weight, training, held_out, None)
@@ -87,9 +91,10 @@ def open_part(part: Part, cache: Path, progress: Progress | None = None) -> Mixt
         sides = {
             side: [Photograph(pair.name, getattr(pair, side)) for pair in pairs] for side in ("low", "high")
         }
-        sources.append(_source(sides, cache, progress) if pairs else None)
-        if len(sources) == 1:
-            thumbnails = _source({"low": sides["low"]}, cache, progress, THUMBNAIL)
+        is_training = not sources
+        sources.append(_source(sides, cache, progress, side if is_training else None) if pairs else None)
+        if is_training:
+            thumbnails = _source({"low": sides["low"]}, cache, progress, THUMBNAIL, square=True)
     return MixturePart(part.name, part.weight, *sources, thumbnails)
 
 
@@ -373,18 +378,24 @@ def _integer(draw: tf.Tensor, count) -> tf.Tensor:
 
 
 def _source(
-    sides: dict[str, Sequence[Photograph]], cache: Path, progress: Progress | None, side: int | None = None
+    sides: dict[str, Sequence[Photograph]],
+    cache: Path,
+    progress: Progress | None,
+    side: int | None = None,
+    square: bool = False,
 ) -> Source:
-    """Decoded photographs, by key; with `side`, averaged down to squares."""
+    """Decoded photographs, by key, averaged down to a shorter side, or to squares."""
     paths = sorted({one.path for many in sides.values() for one in many})
     with ThreadPoolExecutor() as pool:
         digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
         contents = {path: digest[:_DIGEST_LENGTH] for path, digest in zip(paths, digests)}
-    folder = cache / ("photographs" if side is None else f"thumbnails-{side}")
+    folder = cache / f"photographs{'-square' if square else ''}{'' if side is None else f'-{side}'}"
     files = {path: folder / f"{content}.u16" for path, content in contents.items()}
     missing = [path for path in paths if not files[path].is_file()]
     with ThreadPoolExecutor() as pool:
-        for done, _ in enumerate(pool.map(lambda path: _decode(path, files[path], side), missing), start=1):
+        for done, _ in enumerate(
+            pool.map(lambda path: _decode(path, files[path], side, square), missing), start=1
+        ):
             if progress:
                 progress("decoding images", done, len(missing))
     first = next(iter(sides.values()))
@@ -396,8 +407,12 @@ def _source(
     )
 
 
-def _decode(image: Path, file: Path, side: int | None) -> None:
+def _decode(image: Path, file: Path, side: int | None, square: bool) -> None:
     pixels = read_photo(image).pixels
-    if side is not None:
-        pixels = area_resized(tf.constant(pixels[np.newaxis]), side, side)[0].numpy()
+    height, width = pixels.shape[:2]
+    if square:
+        pixels = area_resized_array(pixels, side, side)
+    elif side is not None and min(height, width) > side:
+        scale = side / min(height, width)
+        pixels = area_resized_array(pixels, round(height * scale), round(width * scale))
     write_array(file, pixels)

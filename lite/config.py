@@ -30,6 +30,8 @@ class LiteConfig(TrainingConfig):
     exposure_weight: float = option(1.0, "weight of the exposed image's error at low resolution")
     feature_weight: float = option(0.0, "weight of the error of a frozen detector's features; 0 needs none")
     feature_network: str = option("", "file with that detector, .keras")
+    only_exposure: bool = option(False, "train the exposure branch alone, which takes a tenth of the time")
+    decode_side: int = option(400, "decode photographs with a shorter side of at most so many pixels")
     loader_threads: int = option(2, "training samples that are made side by side")
 
     def __post_init__(self) -> None:

@@ -33,7 +33,7 @@ def mixture_feed(
         The feed; digests of all samples, by part and name, for the run folder; the names of the
         validation groups.
     """
-    opened = [open_part(part, cache, progress) for part in parts]
+    opened = [open_part(part, cache, progress, config.decode_side) for part in parts]
     validation, groups = validation_samples(opened)
     trained = [fitting(part, config.patch) for part in opened]
 

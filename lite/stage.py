@@ -62,6 +62,12 @@ class LiteStage(Stage):
         stops = parts.stops([low, grid, sample["place"]], training=training)
         coarse = [_coarse(values) for values in (low, stops, high)]
         exposure = tf.reduce_mean(tf.abs(parts.exposed([*coarse[:2], colour]) - coarse[2]))
+        if self.config.only_exposure:
+            return {
+                **dict.fromkeys(self.loss_names, tf.constant(0.0)),
+                "loss": exposure,
+                "exposure": exposure,
+            }
         more = matching_stops(*coarse[:2], tf.reduce_mean(coarse[2], axis=[1, 2, 3])) * sample["matched"]
         shown = stops + more[:, tf.newaxis, tf.newaxis, tf.newaxis]
         restored = parts.restoration([low, shown, colour, summary], training=training)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -46,3 +47,19 @@ def weighted_areas(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf
     strips = tf.reshape(tf.matmul(rows, flat), [shape[0], rows.shape[0], shape[2], channels])
     result = tf.matmul(columns, strips)  # [N, height, width, C]: broadcast over the rows
     return tf.ensure_shape(result, [images.shape[0], rows.shape[0], columns.shape[0], channels])
+
+
+def area_resized_array(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """What `area_resized` gives for one array, without making a tensor of what may be large.
+
+    Args:
+        image: float32 [H, W, C].
+        height: of the result.
+        width: of the result.
+
+    Returns:
+        float32 [height, width, C].
+    """
+    rows, columns = (area_weights(*sides).numpy() for sides in zip(image.shape[:2], (height, width)))
+    strips = (rows @ image.reshape(image.shape[0], -1)).reshape(height, *image.shape[1:])
+    return columns @ strips

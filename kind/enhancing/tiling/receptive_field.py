@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tensorflow import keras
 
+from kind.nn.exposure_layers import Exposed, SlicedStops
 from kind.nn.layers import After, CropLike, JoinConvolution
 from kind.nn.subpixel import DepthToSpace, FoldedBilinearUpsampling, SpaceToDepth
 
@@ -28,6 +29,7 @@ _POINTWISE = (
     keras.layers.Subtract,
     After,
     CropLike,
+    Exposed,
     JoinConvolution,
 )
 
@@ -202,7 +204,7 @@ def _needed(layer: keras.layers.Layer, wanted: Span) -> Span:
     elif isinstance(layer, keras.layers.UpSampling2D):
         if layer.size == (2, 2) and layer.interpolation == "bilinear":
             return Span((wanted.first - 1) // 2, (wanted.last + 1) // 2)
-    elif isinstance(layer, FoldedBilinearUpsampling):
+    elif isinstance(layer, (FoldedBilinearUpsampling, SlicedStops)):
         return wanted.wider(1, 1)
     elif isinstance(layer, SpaceToDepth):
         return Span(layer.side * wanted.first, layer.side * wanted.last + layer.side - 1)
