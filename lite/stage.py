@@ -184,6 +184,11 @@ def make_stage(config: LiteConfig, groups: Sequence[str] = ()) -> LiteStage:
         from kind.lite.features import load_features
 
         features = load_features(config.feature_network)
-    stage = LiteStage(lite_net(), config, features)
+    net = lite_net()
+    if config.only_exposure:
+        learning = branches(net).exposure.layers
+        for layer in net.layers:
+            layer.trainable = layer in learning
+    stage = LiteStage(net, config, features)
     stage.groups = tuple(groups)
     return stage
