@@ -17,7 +17,7 @@ from kind.nn.saving import find_weights, load_net
 from kind.ops.area import area_resized_array
 from kind.ops.colour import gray
 from kind.ops.fusion import MASK_REACH
-from kind.ops.light import stops_to_gain
+from kind.ops.light import expose, stops_to_gain
 
 STAGE = "lite"
 
@@ -58,13 +58,12 @@ class LiteEnhancer(Enhancer):
         super().__init__({STAGE: lite}, precision)
         net = self.networks[STAGE]
         try:
-            names = ("thumbnail", "grid", "colour", "summary_2", "place", "stops", "exposed", "restored")
+            names = ("thumbnail", "grid", "colour", "summary_2", "place", "stops", "restored")
             named = {name: net.get_layer(name).output for name in names}
             image, thumbnail, stops = net.input, named["thumbnail"], named["stops"]
             suggested = [named[name] for name in ("grid", "colour", "summary_2")]
             self._exposure = keras.Model(thumbnail, [*suggested, net.get_layer("log_alpha").output])
             self._stops = keras.Model([image, named["grid"], named["place"]], stops)
-            self._exposed = keras.Model([image, stops, named["colour"]], named["exposed"])
             inputs = [image, stops, named["colour"], named["summary_2"]]
             self._restoration = keras.Model(inputs, named["restored"])
             self._thumbnail = keras.Model(image, thumbnail)
@@ -102,11 +101,13 @@ class LiteEnhancer(Enhancer):
         stops = self._stops([tile, grid, tf.concat([corner, size], axis=1)])
         shown, more = _stops_for(alpha, log_suggested, stops)
         restored = self._restoration([tile, stops + more, colour, summary], training=False)
-        suggested, bright, wanted = (
-            self._exposed([tile, light, tf.zeros_like(colour)]) for light in (stops, stops + more, shown)
-        )
+        suggested = expose(tile, stops)
         light = _luma_ratio(tile, suggested, -stops)
-        adjusted = _luma_ratio(wanted, bright, shown - stops - more)
+        adjusted = tf.cond(
+            tf.reduce_any(stops + more - shown > _SMALLEST),
+            lambda: _luma_ratio(expose(tile, shown), expose(tile, stops + more), shown - stops - more),
+            lambda: tf.ones_like(stops),
+        )
         return Enhanced(tile, suggested, light, restored, adjusted, alpha=alpha)
 
     def collect_statistics(self, images, square):

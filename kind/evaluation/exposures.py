@@ -106,7 +106,8 @@ def score(
         methods: by name, from an image to an image of its shape; outputs are rounded to 8 bits first.
 
     Returns:
-        For each group, for each method, means over its images; infinite PSNR counts as 60 dB.
+        For each group, for each method, means over its images (of chroma the median); infinite PSNR counts
+        as 60 dB.
     """
     found: dict[str, dict[str, list[ExposureFigures]]] = {}
     for group, image, truth in cases:
@@ -120,9 +121,14 @@ def score(
 
 
 def _means(rows: list[ExposureFigures]) -> ExposureFigures:
-    columns = np.array([[min(value, 60.0) for value in row] for row in rows], np.float64)
-    defined = [column[~np.isnan(column)] for column in columns.T]
-    return ExposureFigures(*(float(column.mean()) if column.size else math.nan for column in defined))
+    columns = np.array([[min(value, 60.0) for value in row] for row in rows], np.float64).T
+    found = {}
+    for name, column in zip(ExposureFigures._fields, columns):
+        defined = column[~np.isnan(column)]
+        # The ratio of a nearly grey photograph may be anything: one must not decide the mean.
+        middle = np.median if name == "chroma" else np.mean
+        found[name] = float(middle(defined)) if defined.size else math.nan
+    return ExposureFigures(**found)
 
 
 def _hue_shift(lab: np.ndarray, true_lab: np.ndarray, colourful: np.ndarray) -> float:

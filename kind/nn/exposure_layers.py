@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.ops.area import area_resized
-from kind.ops.light import linear_to_srgb, soft_shoulder, srgb_to_linear, stops_to_gain
+from kind.ops.light import expose_trainably, linear_to_srgb, srgb_to_linear
 
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -174,9 +174,7 @@ class Exposed(_Float32Layer):
     def call(self, inputs):
         """Exposes `inputs[0]`."""
         image, stops, colour = inputs
-        gain = stops_to_gain(stops + faded(stops) * colour[:, tf.newaxis, tf.newaxis])
-        light = soft_shoulder(srgb_to_linear(image) * gain, gain)
-        return linear_to_srgb(tf.clip_by_value(light, 0.0, 1.0))
+        return expose_trainably(image, stops + faded(stops) * colour[:, tf.newaxis, tf.newaxis])
 
     def compute_output_shape(self, input_shape):
         """[N, H, W, 3]."""
@@ -193,14 +191,14 @@ def _spline(length, nodes: int, start, whole):
     """Weights of a uniform cubic B-spline's nodes at pixel centres: float32 [N, length, nodes]."""
     centre = start[:, tf.newaxis] + tf.range(tf.cast(length, tf.float32)) + 0.5  # [N, length]
     position = centre / whole[:, tf.newaxis] * nodes - 0.5
-    distance = tf.abs(position[..., tf.newaxis] - tf.range(-1.0, nodes + 1.0))  # [N, length, nodes + 2]
+    distance = tf.abs(position[..., tf.newaxis] - tf.range(-2.0, nodes + 2.0))  # [N, length, nodes + 4]
     near = 2.0 / 3.0 - distance**2 + distance**3 / 2.0
     far = tf.nn.relu(2.0 - distance) ** 3 / 6.0
     weights = tf.where(distance < 1.0, near, far)
     # Nodes past the ends repeat the last ones.
-    first = weights[..., :1] + weights[..., 1:2]
-    last = weights[..., -2:-1] + weights[..., -1:]
-    return tf.concat([first, weights[..., 2:-2], last], axis=-1)
+    first = tf.reduce_sum(weights[..., :3], axis=-1, keepdims=True)
+    last = tf.reduce_sum(weights[..., -3:], axis=-1, keepdims=True)
+    return tf.concat([first, weights[..., 3:-3], last], axis=-1)
 
 
 def _smoothed(values):

@@ -102,6 +102,17 @@ def test_the_term_on_features_is_zero_for_equal_images_and_reaches_the_network(s
     )
 
 
+def test_the_exposure_branch_may_be_trained_alone(sample):
+    stage = make_stage(LiteConfig(only_exposure=True))
+    with tf.GradientTape() as tape:
+        terms = stage.losses(sample, training=True)
+    gradients = tape.gradient(terms["loss"], stage.net.trainable_variables)
+    assert all(gradient is not None for gradient in gradients)
+    assert terms["loss"] is terms["exposure"] and float(terms["absolute_error"]) == 0
+    learning = {variable.name.split("/")[0] for variable in stage.net.trainable_variables}
+    assert "grid_near" in learning and "detail_folded" not in learning
+
+
 def test_a_feature_weight_needs_a_network():
     with pytest.raises(UserError, match="--feature-network"):
         LiteConfig(feature_weight=0.2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.ops.light import KNEE, expose, linear_to_srgb, soft_shoulder, srgb_to_linear
+from kind.ops.light import KNEE, expose, expose_trainably, linear_to_srgb, soft_shoulder, srgb_to_linear
 
 
 def test_the_transfer_function_is_the_standards_and_its_own_inverse():
@@ -22,6 +22,22 @@ def test_gradients_are_finite_at_the_ends(function):
         tape.watch(values)
         total = tf.reduce_sum(function(values))
     assert np.isfinite(tape.gradient(total, values)).all()
+
+
+def test_the_gradient_by_hand_is_that_of_small_differences():
+    image = tf.constant(np.linspace(0.001, 0.95, 48, dtype=np.float32).reshape(1, 4, 4, 3))
+    for stops in (0.3, 1.0, 3.0):
+        planes = tf.fill([1, 4, 4, 3], stops)
+        with tf.GradientTape() as tape:
+            tape.watch(planes)
+            shown = expose_trainably(image, planes)
+        np.testing.assert_array_equal(shown, expose(image, planes))
+        slope = (expose(image, planes + 0.01) - expose(image, planes - 0.01)) / 0.02
+        linear = srgb_to_linear(image).numpy() * 2**stops
+        below = linear < KNEE - 0.02  # above, small differences move the shoulder's end as well
+        gradient = tape.gradient(shown, planes)
+        np.testing.assert_allclose(gradient[below], slope[below], rtol=0.02, atol=2e-3)
+        assert np.isfinite(gradient).all() and (gradient.numpy() >= 0).all()
 
 
 @pytest.mark.parametrize("stops", [0.0, 0.5, 2.0, 8.0])
