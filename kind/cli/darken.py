@@ -1,4 +1,4 @@
-"""Makes the dark twins of photographs that a detector is trained on, to look at them."""
+"""Makes the dark twins of photographs that networks are trained on, to look at them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from kind.cli.jobs import FORMATS, plan
 from kind.errors import UserError
 from kind.images.photo import read_photo, write_photo
 
-_PRESETS = ("dusk", "moderate", "published")
+_ISP_PRESETS = ("dusk", "moderate", "published")
+_TWIN_PRESETS = ("none", "slight", "under", "deep", "backlit", "lamps")
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -22,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, help="a folder; or for a single photograph also a file"
     )
     parser.add_argument(
-        "--preset", choices=_PRESETS, default="moderate", help="how dark and noisy (default: moderate)"
+        "--preset",
+        choices=(*_ISP_PRESETS, *_TWIN_PRESETS),
+        default="moderate",
+        help="how dark and noisy: the dark ISP that detectors are trained with (dusk, moderate, published), "
+        "or one of the distributions that the light variant is trained with (default: moderate)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="photograph number i is darkened with (SEED, i) (default: 0)"
@@ -44,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--seed expects a number from 0 to {_LARGEST_SEED}, received {arguments.seed}")
     jobs = plan(arguments.inputs, arguments.out, arguments.format)
 
+    if arguments.preset in _TWIN_PRESETS:
+        return _make_twins(arguments, jobs)
+
     import tensorflow as tf
 
     from kind.data.darkening import PRESETS, darken_with_parameters
@@ -60,4 +68,22 @@ def run(arguments: argparse.Namespace) -> int:
             f"{job.target}",
             flush=True,
         )
+    return 0
+
+
+def _make_twins(arguments: argparse.Namespace, jobs: list) -> int:
+    """The same with the presets of `kind.data.dark_twins`."""
+    import tensorflow as tf
+
+    from kind.data.dark_twins import PRESETS, twin
+
+    width = max(len("photograph"), *(len(job.source.name) for job in jobs))
+    print(f"{'photograph':{width}}  mean  of its twin  written to", flush=True)
+    for number, job in enumerate(jobs):
+        photo = read_photo(job.source)
+        seed = tf.constant([arguments.seed, number])
+        dark = twin(tf.constant(photo.pixels), seed, PRESETS[arguments.preset]).numpy()
+        write_photo(job.target, dark, like=photo)
+        means = f"{photo.pixels.mean():4.2f}  {dark.mean():11.2f}"
+        print(f"{job.source.name:{width}}  {means}  {job.target}", flush=True)
     return 0

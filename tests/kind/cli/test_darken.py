@@ -80,3 +80,14 @@ def test_the_presets_are_those_of_the_data():
     darken.add_arguments(parser)
     action = next(action for action in parser._actions if action.dest == "preset")
     assert set(action.choices) == set(PRESETS) and action.default == DEFAULT_PRESET
+
+
+def test_the_presets_of_the_light_variants_training(run, bright, tmp_path, capsys):
+    from kind.data.dark_twins import PRESETS
+
+    assert set(darken._TWIN_PRESETS) | {f"isp-{name}" for name in darken._ISP_PRESETS} == set(PRESETS)
+    for seed in (3, 3, 4):
+        assert run(bright, "--preset", "backlit", "--seed", seed, "--out", tmp_path / "out") == 0
+    assert "of its twin" in capsys.readouterr().out
+    dark, photograph = (read_photo(folder / "cat.png").pixels for folder in (tmp_path / "out", bright))
+    assert dark.shape == photograph.shape and dark.mean() < photograph.mean()
