@@ -208,9 +208,15 @@ def _prepare_lite(
         [parse_part(text) for text in texts], config, replicas, cache, _show_progress
     )
 
+    features = None
+    if config.feature_weight:
+        from kind.detection.features import frozen_features
+
+        features = frozen_features(config.feature_detector or None)
+
     def make():
         with precision(config.precision):
-            return make_stage(config, groups)
+            return make_stage(config, groups, features)
 
     # The weights of the parts decide what is drawn, so a resumed run must have the same.
     return Prepared(make, datasets, digests), _description(flags, config, LiteStage, {"mixture": texts})

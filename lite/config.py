@@ -29,7 +29,7 @@ class LiteConfig(TrainingConfig):
     ssim_weight: float = option(0.4, "weight of 1 - SSIM of the restored image")
     exposure_weight: float = option(1.0, "weight of the exposed image's error at low resolution")
     feature_weight: float = option(0.0, "weight of the error of a frozen detector's features; 0 needs none")
-    feature_network: str = option("", "file with that detector, .keras")
+    feature_detector: str = option("", "run folder or .keras of that detector (default: the one that ships)")
     only_exposure: bool = option(False, "train the exposure branch alone, which takes a tenth of the time")
     decode_side: int = option(400, "decode photographs with a shorter side of at most so many pixels")
     loader_threads: int = option(2, "training samples that are made side by side")
@@ -39,8 +39,8 @@ class LiteConfig(TrainingConfig):
         super().__post_init__()
         if self.steps < 1:
             raise UserError(f"--steps expects at least 1, received {self.steps}")
-        if self.feature_weight and not self.feature_network:
-            raise UserError("--feature-weight expects --feature-network FILE; received none")
+        if self.feature_weight and self.patch % 32:
+            raise UserError(f"--feature-weight expects --patch to be a multiple of 32, received {self.patch}")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.

@@ -46,7 +46,7 @@ class LiteStage(Stage):
         Args:
             net: what `lite.model.lite_net` builds.
             config: the run's settings.
-            features: frozen; from images to a list of feature maps, see `lite.features`.
+            features: a frozen detector's, from images to a list of feature maps; None leaves the term out.
         """
         super().__init__(net, config)
         self._branches = branches(net)
@@ -172,18 +172,16 @@ def _coarse(images: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(images[:, : size[0], : size[1]], _COARSER, _COARSER, "SAME")
 
 
-def make_stage(config: LiteConfig, groups: Sequence[str] = ()) -> LiteStage:
+def make_stage(
+    config: LiteConfig, groups: Sequence[str] = (), features: keras.Model | None = None
+) -> LiteStage:
     """A stage with new weights.
 
     Args:
         config: the run's settings.
         groups: names of the validation groups, in the order of their numbers.
+        features: see `LiteStage`.
     """
-    features = None
-    if config.feature_weight:
-        from kind.lite.features import load_features
-
-        features = load_features(config.feature_network)
     net = lite_net()
     if config.only_exposure:
         learning = branches(net).exposure.layers

@@ -91,8 +91,7 @@ def test_the_term_on_features_is_zero_for_equal_images_and_reaches_the_network(s
     image = tf.keras.Input((None, None, 3))
     levels = [tf.keras.layers.Conv2D(4, 3, name=f"level_{n}")(image) for n in (1, 2)]
     features = tf.keras.Model(image, levels)
-    stage = make_stage(LiteConfig())
-    stage._features = features
+    stage = make_stage(LiteConfig(), features=features)
     assert float(stage._feature_error(sample["high"], sample["high"])) == 0
     with tf.GradientTape() as tape:
         error = stage.losses(sample, training=True)["features"]
@@ -113,9 +112,9 @@ def test_the_exposure_branch_may_be_trained_alone(sample):
     assert "grid_near" in learning and "detail_folded" not in learning
 
 
-def test_a_feature_weight_needs_a_network():
-    with pytest.raises(UserError, match="--feature-network"):
-        LiteConfig(feature_weight=0.2)
+def test_a_feature_weight_needs_whole_strides():
+    with pytest.raises(UserError, match="multiple of 32"):
+        LiteConfig(feature_weight=0.2, patch=200)
 
 
 def test_pictures(stage, sample):
