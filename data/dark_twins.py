@@ -74,12 +74,12 @@ PRESETS = {
 """Named distributions; those of the dark ISP are named "isp-…"."""
 
 TRAINING_SHARES = {
-    "none": 0.16,
-    "slight": 0.14,
-    "under": 0.16,
+    "none": 0.10,
+    "slight": 0.10,
+    "under": 0.14,
     "deep": 0.10,
-    "backlit": 0.17,
-    "lamps": 0.07,
+    "backlit": 0.28,
+    "lamps": 0.08,
     "isp-dusk": 0.04,
     "isp-moderate": 0.08,
     "isp-published": 0.08,

@@ -6,6 +6,8 @@ the precision policy.
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 from tensorflow import keras
 
@@ -13,6 +15,7 @@ from kind.ops.area import area_resized
 from kind.ops.light import expose_trainably, linear_to_srgb, srgb_to_linear
 
 _LUMA = (0.299, 0.587, 0.114)
+_FLOOR = 0.02  # 5 of 255
 
 
 class _Float32Layer(keras.layers.Layer):
@@ -134,8 +137,8 @@ class WholePlace(_Float32Layer):
 class SlicedStops(_Float32Layer):
     """A map of stops at full resolution out of a coarse bilateral grid (Gharbi et al., "HDRNet", 2017).
 
-    Paper: trilinear slicing by a learned guide. Here: the guide is √luma of the 3×3 binomially smoothed
-    image, so that noise hardly moves it; along the height and width the grid is a cubic B-spline, which
+    Paper: trilinear slicing by a learned guide. Here: the guide is √(luma + 0.02), scaled to [0, 1], of the
+    5×5 binomially smoothed image, so that noise near black hardly moves it; along the height and width the grid is a cubic B-spline, which
     has no creases at its nodes. A softplus and a limit of 8 come last: no pixel is made darker.
 
     Input: [image float [N, H, W, 3] in [0, 1], grid float [N, G, G, bins], place float [N, 4]].
@@ -153,7 +156,8 @@ class SlicedStops(_Float32Layer):
         strips = tf.reshape(tf.matmul(rows, flat), [shape[0], shape[1], grid.shape[2], bins])
         planes = tf.matmul(columns[:, tf.newaxis], strips)  # [N, H, W, bins]
         luma = tf.reduce_sum(image * tf.constant(_LUMA), axis=-1, keepdims=True)
-        position = tf.sqrt(_smoothed(luma)) * (bins - 1)  # [N, H, W, 1]
+        guide = tf.sqrt(_smoothed(_smoothed(luma)) + _FLOOR) - math.sqrt(_FLOOR)
+        position = guide / (math.sqrt(1.0 + _FLOOR) - math.sqrt(_FLOOR)) * (bins - 1)  # [N, H, W, 1]
         hats = tf.nn.relu(1.0 - tf.abs(position - tf.range(float(bins))))
         logits = tf.reduce_sum(planes * hats, axis=-1, keepdims=True)
         return tf.minimum(tf.nn.softplus(2.0 * logits) / 2.0, 8.0)

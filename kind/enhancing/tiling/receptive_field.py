@@ -204,8 +204,10 @@ def _needed(layer: keras.layers.Layer, wanted: Span) -> Span:
     elif isinstance(layer, keras.layers.UpSampling2D):
         if layer.size == (2, 2) and layer.interpolation == "bilinear":
             return Span((wanted.first - 1) // 2, (wanted.last + 1) // 2)
-    elif isinstance(layer, (FoldedBilinearUpsampling, SlicedStops)):
+    elif isinstance(layer, FoldedBilinearUpsampling):
         return wanted.wider(1, 1)
+    elif isinstance(layer, SlicedStops):
+        return wanted.wider(2, 2)
     elif isinstance(layer, SpaceToDepth):
         return Span(layer.side * wanted.first, layer.side * wanted.last + layer.side - 1)
     elif isinstance(layer, DepthToSpace):
