@@ -34,6 +34,7 @@ from kind.ops.area import area_resized, area_resized_array
 from kind.ops.light import linear_to_srgb, srgb_to_linear, stops_to_gain
 
 THUMBNAIL = 128  # side in pixels
+_FLAT = 0.02  # share of twins that are one constant colour, which is to stay as it is
 _NATIVE = 0.6  # share of crops at full resolution among samples of pairs …
 _TWIN_OF_HIGH = 0.15  # … and of twins of their bright images
 _MATCHED = 0.5
@@ -269,11 +270,13 @@ def _pair_maker(part: MixturePart, patch: int):
 
 
 def _twin_sample(high: tf.Tensor, patch: int, seed: tf.Tensor) -> Sample:
-    """A frame of a bright photograph and its dark twin."""
-    seeds = tf.random.split(seed, 3, alg="philox")
+    """A frame of a bright photograph and its dark twin; sometimes one colour, which has no twin."""
+    seeds = tf.random.split(seed, 4, alg="philox")
     frame = _framed({"high": high}, patch, seeds[0])["high"]
-    low = any_twin(frame, seeds[1])
-    return _whole_sample(low, frame, seeds[2])
+    is_flat = tf.random.stateless_uniform([], seeds[2], alg="philox") < _FLAT
+    frame = tf.where(is_flat, frame[:1, :1] + tf.zeros_like(frame), frame)
+    low = tf.where(is_flat, frame, any_twin(frame, seeds[1]))
+    return _whole_sample(low, frame, seeds[3])
 
 
 def _framed_sample(arrays: Sample, patch: int, seed: tf.Tensor) -> Sample:

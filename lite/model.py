@@ -9,6 +9,7 @@ from tensorflow import keras
 from kind.nn.exposure_layers import (
     BrighterViews,
     Exposed,
+    MeanStops,
     SlicedStops,
     SoftHistogram,
     Thumbnail,
@@ -43,7 +44,7 @@ def lite_net() -> keras.Model:
     Returns:
         A model named "lite" from an image S, sRGB float32 [N, H, W, 3] in [0, 1], any size from 1×1, to
         [restored reflectance R̂, float32 [N, H, W, 3] in [0, 1]; stops E, float32 [N, H, W, 1] in
-        [0, 8]; log α, float32 [N, 1], the mean of E over the photograph times ln 2].
+        [0, 8]; log α, float32 [N, 1], the mean of E over the mid-tones times ln 2].
         `lite.branches` cuts it into its parts.
     """
     image = keras.Input((None, None, 3), name="image")
@@ -56,7 +57,7 @@ def lite_net() -> keras.Model:
 
     small_place = WholePlace(name="small_place")(thumbnail)
     small_stops = SlicedStops(name="small_stops")([thumbnail, grid, small_place])
-    mean = keras.layers.GlobalAveragePooling2D(dtype="float32", name="mean_stops")(small_stops)
+    mean = MeanStops(name="mean_stops")([thumbnail, small_stops])
     log_alpha = keras.layers.Rescaling(math.log(2.0), dtype="float32", name="log_alpha")(mean)
     return keras.Model(image, [restored, stops, log_alpha], name="lite")
 

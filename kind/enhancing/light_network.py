@@ -13,15 +13,16 @@ from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.errors import UserError
+from kind.nn.exposure_layers import faded
 from kind.nn.saving import find_weights, load_net
 from kind.ops.area import area_resized_array
-from kind.ops.colour import gray
 from kind.ops.fusion import MASK_REACH
 from kind.ops.light import expose, stops_to_gain
 
 STAGE = "lite"
 
 _SMALLEST = 1e-4
+_TINY = 1e-20
 _FEWEST_STOPS = -30.0  # α = 0
 
 
@@ -29,7 +30,7 @@ class LiteEnhancer(Enhancer):
     """The pipeline of one network that sees each tile, and a thumbnail of the whole image.
 
     The network's map of stops E, in linear light, is the illumination that is missing. What the parts of
-    the result are, with Y the luma of sRGB values and X(E) the input under E more stops:
+    the result are, with Y the largest of R, G and B and X(E) the input under E more stops:
 
     - `stretched` is the input S itself;
     - `reflectance` R is X(E), `illumination` L is Y(S) / Y(X(E)) ≤ 1: R ∘ L is S but for small errors in
@@ -37,8 +38,9 @@ class LiteEnhancer(Enhancer):
     - α is how many times the light, the suggested one 2^mean(E): E' is E · log α / log α_suggested
       from α = 1 (no stops) to the suggested one; above and below that range, the rest of log₂ α is the
       same everywhere;
-    - `restored` R̂ is the network's restoration of X(max(E, E')), so up to the suggested α it does not
-      depend on α; `adjusted` L̂ is Y(X(E')) / Y(X(max(E, E'))) ≤ 1, and 1 from the suggested α on;
+    - `restored` R̂ is the network's restoration of X(max(E, E')); from the suggested α down to 1 the
+      restoration is blended out, so that α = 1 gives the photograph itself; `adjusted` L̂ is
+      Y(X(E')) / Y(X(max(E, E'))) ≤ 1, and 1 from the suggested α on;
     - `relit` is R̂ ∘ L̂.
     """
 
@@ -102,12 +104,19 @@ class LiteEnhancer(Enhancer):
         shown, more = _stops_for(alpha, log_suggested, stops)
         restored = self._restoration([tile, stops + more, colour, summary], training=False)
         suggested = expose(tile, stops)
-        light = _luma_ratio(tile, suggested, -stops)
-        adjusted = tf.cond(
-            tf.reduce_any(stops + more - shown > _SMALLEST),
-            lambda: _luma_ratio(expose(tile, shown), expose(tile, stops + more), shown - stops - more),
-            lambda: tf.ones_like(stops),
-        )
+        light = _ratio(tile, suggested, -stops)
+
+        def dimmed():
+            """R̂ with less of what was restored, and L̂, for an α below the suggested one."""
+            bright, dim = expose(tile, stops + more), expose(tile, shown)
+            ratio = _ratio(dim, bright, shown - stops - more)
+            share = tf.math.divide_no_nan(faded(shown), faded(stops + more))
+            # dim / ratio is `bright` but for small errors in its colours, which so stay out of R̂ ∘ L̂.
+            less = dim / tf.maximum(ratio, _TINY) + share * (restored - bright)
+            return tf.clip_by_value(less, 0.0, 1.0), ratio
+
+        is_less = tf.reduce_any(stops + more - shown > _SMALLEST)
+        restored, adjusted = tf.cond(is_less, dimmed, lambda: (restored, tf.ones_like(stops)))
         return Enhanced(tile, suggested, light, restored, adjusted, alpha=alpha)
 
     def collect_statistics(self, images, square):
@@ -141,7 +150,12 @@ def _stops_for(alpha, log_suggested, stops):
     return share * stops + rest, more
 
 
-def _luma_ratio(darker, brighter, stops):
+def _ratio(darker, brighter, stops):
     """Y(darker) / Y(brighter), at most 1; towards black the factor of so many stops: float32 [N, H, W, 1]."""
     least = _SMALLEST * stops_to_gain(stops)
-    return tf.minimum((gray(darker) + least) / (gray(brighter) + _SMALLEST), 1.0)
+    return tf.minimum((_largest(darker) + least) / (_largest(brighter) + _SMALLEST), 1.0)
+
+
+def _largest(image):
+    """The largest of R, G and B: float32 [N, H, W, 1]."""
+    return tf.reduce_max(image, axis=-1, keepdims=True)

@@ -138,8 +138,9 @@ class SlicedStops(_Float32Layer):
     """A map of stops at full resolution out of a coarse bilateral grid (Gharbi et al., "HDRNet", 2017).
 
     Paper: trilinear slicing by a learned guide. Here: the guide is √(luma + 0.02), scaled to [0, 1], of the
-    5×5 binomially smoothed image, so that noise near black hardly moves it; along the height and width the grid is a cubic B-spline, which
-    has no creases at its nodes. A softplus and a limit of 8 come last: no pixel is made darker.
+    5×5 binomially smoothed image, so that noise near black hardly moves it; along the height and width
+    the grid is a cubic B-spline, which has no creases at its nodes. A softplus and a limit of 8 come last:
+    no pixel is made darker.
 
     Input: [image float [N, H, W, 3] in [0, 1], grid float [N, G, G, bins], place float [N, 4]].
     Output: stops, float32 [N, H, W, 1] in [0, 8].
@@ -165,6 +166,29 @@ class SlicedStops(_Float32Layer):
     def compute_output_shape(self, input_shape):
         """[N, H, W, 1]."""
         return (*input_shape[0][:3], 1)
+
+
+@keras.utils.register_keras_serializable("kind")
+class MeanStops(_Float32Layer):
+    """The mean of a map of stops over what it makes neither black nor white.
+
+    A pixel counts by Y·(1 - Y) + 0.01, Y the luma of the exposed image: how many stops a black sky gets
+    changes nothing, so neither should it change the suggestion.
+
+    Input: [image float [N, H, W, 3], sRGB in [0, 1]; stops float [N, H, W, 1]]. Output: float32 [N, 1].
+    """
+
+    def call(self, inputs):
+        """Averages `inputs[1]`."""
+        image, stops = inputs
+        shown = expose_trainably(image, stops + tf.zeros([3]))
+        luma = tf.reduce_sum(shown * tf.constant(_LUMA), axis=-1, keepdims=True)
+        weights = luma * (1.0 - luma) + 0.01
+        return tf.reduce_sum(weights * stops, axis=[1, 2]) / tf.reduce_sum(weights, axis=[1, 2])
+
+    def compute_output_shape(self, input_shape):
+        """[N, 1]."""
+        return (input_shape[0][0], 1)
 
 
 @keras.utils.register_keras_serializable("kind")

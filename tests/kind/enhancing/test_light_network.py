@@ -44,8 +44,7 @@ def test_reflectance_times_illumination_is_the_output(enhancer, size):
     np.testing.assert_array_equal(enhanced.stretched, image)
     np.testing.assert_allclose(enhanced.relit, enhanced.restored * enhanced.adjusted, atol=1e-6)
     rebuilt = (enhanced.reflectance * enhanced.illumination).numpy()
-    weights = np.array([0.2989, 0.5870, 0.1140])
-    np.testing.assert_allclose(rebuilt @ weights, image @ weights, atol=1e-3)
+    np.testing.assert_allclose(rebuilt.max(axis=-1), image.max(axis=-1), atol=1e-3)
     np.testing.assert_allclose(enhanced.adjusted, 1, atol=1e-5)
 
 
@@ -56,7 +55,6 @@ def test_alpha_is_the_networks_own_unless_it_is_given(enhancer, net):
     mixed = enhancer(images, alpha=[NAN, 1.3])
     np.testing.assert_allclose(mixed.alpha, [suggested[0], 1.3], rtol=1e-4)
     np.testing.assert_allclose(mixed.relit[0], enhancer(images).relit[0], atol=1e-5)
-    np.testing.assert_allclose(mixed.restored, enhancer(images).restored, atol=1e-5)
     assert np.max(mixed.adjusted[1]) < 1
 
 
@@ -68,6 +66,7 @@ def test_alpha_1_gives_the_light_of_the_input_and_0_is_darkness(enhancer):
     image = photograph(30, 20)
     kept = enhancer(image, alpha=1.0)
     np.testing.assert_allclose(kept.adjusted, kept.illumination, atol=1e-5)
+    assert np.mean((kept.relit - image) ** 2) < 10**-3.5  # 35 dB
     assert np.max(enhancer(image, alpha=0.0).relit) < 1e-6
     brightness = [enhancer(image, alpha=alpha).relit.numpy().mean() for alpha in (0.5, 1, 3, 10, 100)]
     assert (np.diff(brightness) > 0).all()
