@@ -37,3 +37,6 @@ DARKENING_PRESETS = ("dusk", "moderate", "published")
 """Names of `kind.data.darkening.PRESETS`."""
 
 DEFAULT_DARKENING = "moderate"
+
+TWIN_PRESETS = ("none", "slight", "under", "deep", "backlit", "lamps")
+"""Names of `kind.data.dark_twins.PRESETS`, besides those of the dark ISP."""

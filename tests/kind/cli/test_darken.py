@@ -74,9 +74,19 @@ def test_mistakes_are_named(run, bright, tmp_path):
 
 
 def test_the_presets_are_those_of_the_data():
+    from kind.data.dark_twins import PRESETS as TWIN_PRESETS
     from kind.data.darkening import DEFAULT_PRESET, PRESETS
 
     parser = argparse.ArgumentParser()
     darken.add_arguments(parser)
     action = next(action for action in parser._actions if action.dest == "preset")
-    assert set(action.choices) == set(PRESETS) and action.default == DEFAULT_PRESET
+    twins = {name for name in TWIN_PRESETS if not name.startswith("isp-")}
+    assert set(action.choices) == set(PRESETS) | twins and action.default == DEFAULT_PRESET
+
+
+def test_underexposed_twins(run, bright, tmp_path, capsys):
+    for seed in (3, 3, 4):
+        assert run(bright, "--preset", "backlit", "--seed", seed, "--out", tmp_path / "out") == 0
+    assert "of its twin" in capsys.readouterr().out
+    dark, photograph = (read_photo(folder / "cat.png").pixels for folder in (tmp_path / "out", bright))
+    assert dark.shape == photograph.shape and dark.mean() < photograph.mean()

@@ -1,0 +1,62 @@
+"""Exposure in linear light, against the standard's formulas in NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kind.ops.light import KNEE, expose, expose_trainably, linear_to_srgb, soft_shoulder, srgb_to_linear
+
+
+def test_the_transfer_function_is_the_standards_and_its_own_inverse():
+    levels = np.arange(256, dtype=np.float64) / 255
+    light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    np.testing.assert_allclose(srgb_to_linear(tf.constant(levels, tf.float32)), light, atol=1e-6)
+    back = linear_to_srgb(srgb_to_linear(tf.constant(levels, tf.float32)))
+    np.testing.assert_allclose(back, levels, atol=1e-6)
+
+
+@pytest.mark.parametrize("function", [srgb_to_linear, linear_to_srgb, lambda x: expose(x, 3.0 * x)])
+def test_gradients_are_finite_at_the_ends(function):
+    values = tf.constant([[[[0.0, 1e-8, 1.0]]]])
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        total = tf.reduce_sum(function(values))
+    assert np.isfinite(tape.gradient(total, values)).all()
+
+
+def test_the_gradient_by_hand_is_that_of_small_differences():
+    image = tf.constant(np.linspace(0.001, 0.95, 48, dtype=np.float32).reshape(1, 4, 4, 3))
+    for stops in (0.3, 1.0, 3.0):
+        planes = tf.fill([1, 4, 4, 3], stops)
+        with tf.GradientTape() as tape:
+            tape.watch(planes)
+            shown = expose_trainably(image, planes)
+        np.testing.assert_array_equal(shown, expose(image, planes))
+        slope = (expose(image, planes + 0.01) - expose(image, planes - 0.01)) / 0.02
+        linear = srgb_to_linear(image).numpy() * 2**stops
+        below = linear < KNEE - 0.02  # above, small differences move the shoulder's end as well
+        gradient = tape.gradient(shown, planes)
+        np.testing.assert_allclose(gradient[below], slope[below], rtol=0.02, atol=2e-3)
+        assert np.isfinite(gradient).all() and (gradient.numpy() >= 0).all()
+
+
+@pytest.mark.parametrize("stops", [0.0, 0.5, 2.0, 8.0])
+def test_black_stays_black_and_white_stays_white(stops):
+    image = tf.constant([[[[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]]])
+    np.testing.assert_allclose(expose(image, stops), image, atol=1e-5)
+
+
+def test_no_stops_change_nothing_and_fewer_darken_by_that_much():
+    image = tf.random.stateless_uniform([1, 5, 7, 3], [0, 1])
+    np.testing.assert_allclose(expose(image, 0.0), image, atol=1e-5)
+    darker = srgb_to_linear(expose(image, -2.0)).numpy()
+    np.testing.assert_allclose(darker, srgb_to_linear(image).numpy() / 4, atol=1e-5)
+
+
+def test_the_shoulder_is_smooth_and_rising():
+    light = np.linspace(0, 4, 4001, dtype=np.float32)
+    shown = soft_shoulder(tf.constant(light), tf.constant(4.0)).numpy()
+    np.testing.assert_array_equal(shown[light <= KNEE], light[light <= KNEE])
+    slopes = np.diff(shown) / np.diff(light)
+    assert (slopes > 0).all() and np.abs(np.diff(slopes)).max() < 0.02
+    assert shown[-1] == pytest.approx(1.0, abs=1e-5)
