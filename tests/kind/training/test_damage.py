@@ -24,7 +24,7 @@ QUICK = {
     ("best.keras", "missing"), ("best.keras", "foreign"), ("backup/checkpoint", "empty"),
     ("backup/ckpt-3.index", "missing"), ("backup/ckpt-3.data-00000-of-00001", "flipped"),
     ("backup/ckpt-3.json", "cut"), ("backup/ckpt-2.index", "other kind"), ("backup", "missing"),
-    ("backup/BEST", "empty"), ("config.json", "empty"),
+    ("backup/BEST", "empty"), ("config.json", "empty"), ("backup", "foreign"),
 }  # fmt: skip
 
 
