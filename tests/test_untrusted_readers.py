@@ -46,7 +46,6 @@ ALLOWED = {
     ("kind/nn/bfloat16.py", "from_config"): "of a layer in memory",
     ("kind/training/precision.py", "from_config"): "of a network in memory",
     ("kind/training/stage.py", "compile"): "Keras's, of a stage with its optimizer",
-    ("detection/joint.py", "from_config"): "of a network in memory",
     ("detection/model.py", "from_config"): "of a backbone in memory",
     ("detection/model.py", "deserialize_keras_object"): "of a detector in memory",
     ("detection/published.py", "from_preset"): "by the name of a KerasCV preset, which Keras downloads",

@@ -121,7 +121,8 @@ class TrainingCheckpoint:
         self._keep_networks()
         files = {path.name: file_digest(path) for path in sorted(backup.glob(f"{name}.*"))}
         history = self._run.read_metrics()
-        write_manifest(backup, Manifest(epoch, files, self._networks, self._digests, history))
+        run = file_digest(self._run.config_file)
+        write_manifest(backup, Manifest(epoch, run, files, self._networks, self._digests, history))
         self._remove_old(epoch)
 
     def _keep_networks(self) -> None:

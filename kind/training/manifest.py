@@ -19,6 +19,7 @@ class Manifest(NamedTuple):
 
     Attributes:
         epoch: number of finished epochs.
+        run: SHA-256 of the run's `config.json`, which never changes; None where there is none.
         files: SHA-256 of each of the checkpoint's files, by name.
         networks: for each network of the run folder, such as "best.keras", the file that keeps it here.
         digests: SHA-256 of each of `networks`, and of "last.keras" when there is one.
@@ -26,6 +27,7 @@ class Manifest(NamedTuple):
     """
 
     epoch: int
+    run: str | None
     files: dict[str, str]
     networks: dict[str, str]
     digests: dict[str, str | None]
@@ -77,6 +79,8 @@ def damage(manifest: Manifest, folder: Path, run_folder: Path) -> str | None:
 
     A network that is whole in either place, the checkpoint's or the run's own, will do.
     """
+    if manifest.run != file_digest(run_folder / "config.json"):
+        return "it belongs to another run"
     for name, digest in manifest.files.items():
         if file_digest(folder / name) != digest:
             return f"{name} is missing or damaged"

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+import tensorflow as tf
 
 from kind.errors import UserError
 from kind.training.checkpoint import TrainingCheckpoint
@@ -24,7 +25,7 @@ QUICK = {
     ("best.keras", "missing"), ("best.keras", "foreign"), ("backup/checkpoint", "empty"),
     ("backup/ckpt-3.index", "missing"), ("backup/ckpt-3.data-00000-of-00001", "flipped"),
     ("backup/ckpt-3.json", "cut"), ("backup/ckpt-2.index", "other kind"), ("backup", "missing"),
-    ("backup/BEST", "empty"), ("config.json", "empty"),
+    ("backup/BEST", "empty"), ("config.json", "empty"), ("backup", "foreign"),
 }  # fmt: skip
 
 
@@ -161,8 +162,13 @@ def test_without_any_whole_checkpoint_nothing_is_begun_anew(tiny, runs, tmp_path
 def test_a_folder_of_before_there_were_manifests_goes_on(tiny, runs, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(runs / "killed", folder)
-    for path in [*(folder / "backup").glob("*.json"), *(folder / "backup").glob("*.keras")]:
-        path.unlink()
+    stage = tiny.stage(tiny.net(), tiny.config(epochs=EPOCHS, validate_epochs=1))
+    stage.set_up(tiny.steps)
+    epoch = tf.Variable(KILLED_AFTER, dtype=tf.int64)
+    state_of = tf.train.Checkpoint(**stage.state(), epoch=epoch)
+    state_of.read(str(folder / "backup" / "ckpt-3")).assert_existing_objects_matched()
+    shutil.rmtree(folder / "backup")
+    tf.train.CheckpointManager(state_of, str(folder / "backup"), 2).save(checkpoint_number=KILLED_AFTER)
     run(tiny, folder)
     assert f"{folder}: resuming after epoch 3\n" in capsys.readouterr().err
     ours, its = tiny.contents(folder), tiny.contents(runs / "whole")
