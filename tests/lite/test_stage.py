@@ -108,5 +108,5 @@ def test_a_black_image_is_finite():
 
 def test_pictures():
     sample = {key: np.random.default_rng(0).random((1, 20, 28, 3), np.float32) for key in ("low", "high")}
-    shapes = [picture.shape for picture in LiteStage(lite_net(), LiteConfig()).pictures(sample)]
+    shapes = [picture.shape for picture in LiteStage(lite_net(), LiteConfig()).visualisations(sample)]
     assert shapes == [(1, 20, 28, channels) for channels in (3, 3, 1, 1, 3, 3)]
