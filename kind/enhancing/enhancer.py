@@ -209,8 +209,8 @@ class Enhancer(abc.ABC):
             seen = self.collect_statistics(images, square)
             chosen = self.chosen_alpha(alpha, seen)
 
-            def make(window):
-                return _wanted(self.make(window, chosen, seen), "plain", parts)
+            def make(window, origin):
+                return _wanted(self.make(window, chosen, seen, origin), "plain", parts)
 
             channels = {name: CHANNELS[name] for name in parts}
             return {**in_tiles(make, images, channels, square), "alpha": chosen}
@@ -231,8 +231,8 @@ class Enhancer(abc.ABC):
         """All but the relit image from whole images, in a graph; α float32 [N] may be NaN."""
 
     @abc.abstractmethod
-    def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics) -> Enhanced:
-        """As `make_whole`, for one tile; needs the image's global statistics and a resolved α."""
+    def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics, origin: tf.Tensor) -> Enhanced:
+        """As `make_whole`, for a tile whose first pixel is at `origin`, int32 [2]; with a resolved α."""
 
     @abc.abstractmethod
     def collect_statistics(self, images: tf.Tensor, square: TileSpec) -> GlobalStatistics:
@@ -277,7 +277,8 @@ class Enhancer(abc.ABC):
         graph = self._tile_graph(fusion, parts, seen)
         for done, (some, row, column) in enumerate(windows, start=1):
             window = images[some, row.start : row.stop, column.start : column.stop]
-            made = graph(window, alpha[some], *(each[some] for each in seen))
+            origin = tf.constant([row.start, column.start])
+            made = graph(window, alpha[some], origin, *(each[some] for each in seen))
             for name, whole in wholes.items():
                 kept = made[name][:, row.kept, column.kept]
                 whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
@@ -296,11 +297,11 @@ class Enhancer(abc.ABC):
     def _tile_graph(self, fusion: str, parts: tuple[str, ...], seen: GlobalStatistics) -> Callable:
         """Tiles, α and what is known of the whole → the wanted parts."""
 
-        def enhance(images, alpha, *seen):
-            return _wanted(self.make(images, alpha, seen), fusion, parts)
+        def enhance(images, alpha, origin, *seen):
+            return _wanted(self.make(images, alpha, seen, origin), fusion, parts)
 
         known = [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
-        return self._graph((fusion, parts, "tile"), enhance, _IMAGES, _NUMBERS, *known)
+        return self._graph((fusion, parts, "tile"), enhance, _IMAGES, _NUMBERS, _ORIGIN, *known)
 
     def _graph(self, key: tuple, function: Callable, *signature: tf.TensorSpec) -> Callable:
         """`function` as one graph for all sizes, made once for each key."""
@@ -311,6 +312,7 @@ class Enhancer(abc.ABC):
 
 _IMAGES = tf.TensorSpec([None, None, None, 3])
 _NUMBERS = tf.TensorSpec([None])
+_ORIGIN = tf.TensorSpec([2], tf.int32)
 
 
 def _wanted(made: Enhanced, fusion: str, parts: tuple[str, ...]) -> dict[str, tf.Tensor]:

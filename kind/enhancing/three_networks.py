@@ -73,9 +73,9 @@ class KindEnhancer(Enhancer):
     def make_whole(self, images, alpha):
         """See `Enhancer`."""
         seen = value_range(images)
-        return self.make(images, self.chosen_alpha(alpha, seen), seen)
+        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.zeros([2], tf.int32))
 
-    def make(self, tile, alpha, seen):
+    def make(self, tile, alpha, seen, origin):
         """See `Enhancer`; what must be known is the smallest and the largest value."""
         decom, restoration, illumination = self.networks.values()
         stretched = stretched_by(tile, *seen)
