@@ -69,7 +69,9 @@ class LiteEnhancer(Enhancer):
             self._restoration = keras.Model(inputs, named["restored"])
             self._thumbnail = keras.Model(image, thumbnail)
         except ValueError as error:
-            raise ValueError(f"expected what train_stage.py lite makes, found {lite.name!r}") from error
+            raise ValueError(
+                f"holds {lite.name!r}, but not of this version: {error}; train it anew with kind train lite"
+            ) from error
 
     @classmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> LiteEnhancer:

@@ -24,6 +24,9 @@ _MOST_STOPS = 10.0
 
 Enhance = Callable[[np.ndarray], np.ndarray]
 
+Case = tuple[str, np.ndarray, np.ndarray]
+"""(group, image, truth); images are float32 [H, W, 3], sRGB in [0, 1]."""
+
 
 class ExposureFigures(NamedTuple):
     """Figures of one output against the truth.
@@ -97,24 +100,29 @@ def auto_exposure(image: np.ndarray, mean: float = AUTO_MEAN) -> np.ndarray:
 
 
 def score(
-    cases: Iterable[tuple[str, np.ndarray, np.ndarray]], methods: dict[str, Enhance]
+    cases: Iterable[Case],
+    methods: dict[str, Enhance],
+    progress: Callable[[int], None] | None = None,
 ) -> dict[str, dict[str, ExposureFigures]]:
     """Scores methods on images with truth.
 
     Args:
-        cases: (group, image, truth); images are float32 [H, W, 3], sRGB in [0, 1].
+        cases: in any order.
         methods: by name, from an image to an image of its shape; outputs are rounded to 8 bits first.
+        progress: called with the number of cases that are done.
 
     Returns:
         For each group, for each method, means over its images (of chroma the median); infinite PSNR counts
         as 60 dB.
     """
     found: dict[str, dict[str, list[ExposureFigures]]] = {}
-    for group, image, truth in cases:
+    for done, (group, image, truth) in enumerate(cases, start=1):
         for name, enhance in methods.items():
             output = np.rint(np.clip(enhance(image), 0, 1) * 255).astype(np.float32) / 255
             figures = exposure_figures(output, truth)
             found.setdefault(group, {}).setdefault(name, []).append(figures)
+        if progress:
+            progress(done)
     return {
         group: {name: _means(rows) for name, rows in by_method.items()} for group, by_method in found.items()
     }
