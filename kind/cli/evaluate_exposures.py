@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.markdown:
         arguments.markdown.check()
 
-    from kind.evaluation.exposure_cases import case_count, cases_of, chosen_images
+    from kind.data.exposure_cases import case_count, cases_of, chosen_images
     from kind.evaluation.exposure_tables import facts, figures_table, lines_of
     from kind.evaluation.exposures import ExposureFigures, score
     from kind.reports.progress import Progress

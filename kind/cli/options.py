@@ -136,6 +136,20 @@ def add_alpha_argument(
     )
 
 
+def add_strength_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --strength."""
+    parser.add_argument(
+        "--strength",
+        action=Checked,
+        type=float,
+        accepts=_is_fraction,
+        expected="a number from 0 to 1",
+        default=1.0,
+        metavar="SHARE",
+        help="share of the enhanced image in the result, 0 to 1; the rest is the photograph (default: 1)",
+    )
+
+
 def add_fusion_argument(parser: argparse.ArgumentParser) -> None:
     """Declares --fusion."""
     parser.add_argument(

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.constants import FUSIONS
+from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.given_images import Picture, as_floats
 from kind.enhancing.precision import chosen_precision
@@ -25,7 +26,6 @@ from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 from kind.errors import UserError
 from kind.nn.bfloat16 import in_bfloat16
 from kind.nn.saving import find_weights, weights_digest
-from kind.ops.fusion import published_fusion
 
 #: Global statistics of whole images, which tiles of them are enhanced with: float32 [N, …] each.
 GlobalStatistics = tuple[tf.Tensor, ...]
@@ -132,6 +132,7 @@ class Enhancer(abc.ABC):
         fusion: str = "plain",
         parts: Collection[str] = PARTS,
         progress: Callable[[int, int], None] | None = None,
+        strength: float | tf.Tensor = 1.0,
     ) -> Enhanced:
         """Enhances a batch, or a single image.
 
@@ -150,6 +151,7 @@ class Enhancer(abc.ABC):
                 evaluation script.
             parts: names of what is wanted, of `PARTS`; nothing else is kept, or computed without need.
             progress: called after each tile with the number of tiles that are done and that there are.
+            strength: share of the relit image in `relit`, 0 to 1; the rest is the input.
 
         Returns:
             The wanted parts, see `Enhanced`.
@@ -162,6 +164,8 @@ class Enhancer(abc.ABC):
             raise ValueError(f"fusion expects one of {', '.join(FUSIONS)}; received {fusion!r}")
         if not parts or not set(parts) <= set(PARTS):
             raise ValueError(f"parts expects some of {', '.join(PARTS)}; received {list(parts)}")
+        if not tf.is_tensor(strength) and not 0 <= strength <= 1:
+            raise ValueError(f"strength expects a number from 0 to 1; received {strength!r}")
         images = as_floats(images)
         single = len(images.shape) == 3
         if single:
@@ -171,11 +175,11 @@ class Enhancer(abc.ABC):
         alpha = _alphas(alpha, count)
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
         if tf.executing_eagerly() and not self.windows.holds_whole(*images.shape[:3]):
-            enhanced = self._tiled(images, alpha, fusion, parts, progress)
+            enhanced = self._tiled(images, alpha, fusion, parts, progress, strength)
         else:
-            graph = self._whole_graph(fusion, parts)
+            graph, shares = self._whole_graph(fusion, parts, strength)
             compute = graph if tf.executing_eagerly() else graph.python_function
-            enhanced = Enhanced(**compute(images, alpha))
+            enhanced = Enhanced(**compute(images, alpha, *shares))
         if single:  # not `part[0]`, which copies
             return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in enhanced))
         return enhanced
@@ -185,6 +189,7 @@ class Enhancer(abc.ABC):
         images: tf.Tensor,
         alpha: float | tf.Tensor | None = None,
         parts: Collection[str] = PARTS,
+        strength: float | tf.Tensor = 1.0,
     ) -> Enhanced:
         """Enhances one image inside a graph that knows no sizes; a large one goes through in tiles.
 
@@ -192,25 +197,26 @@ class Enhancer(abc.ABC):
             images: float32 [1, H, W, 3], RGB in [0, 1].
             alpha: as for a call.
             parts: names of what is wanted, of `PARTS`.
+            strength: as for a call.
 
         Returns:
             The wanted parts, see `Enhanced`.
         """
         square = self.windows.square()
         if square is None:
-            return self(images, alpha, parts=parts)
+            return self(images, alpha, parts=parts, strength=strength)
         parts = tuple(name for name in PARTS if name in parts)
-        alpha = _alphas(alpha, [1])
+        alpha, shares = _alphas(alpha, [1]), shares_of(strength)
 
         def whole():
-            return _wanted(self.make_whole(images, alpha), "plain", parts)
+            return composed(self.make_whole(images, alpha), "plain", parts, images, *shares)
 
         def tiled():
             seen = self.collect_statistics(images, square)
             chosen = self.chosen_alpha(alpha, seen)
 
             def make(window, origin):
-                return _wanted(self.make(window, chosen, seen, origin), "plain", parts)
+                return composed(self.make(window, chosen, seen, origin), "plain", parts, window, *shares)
 
             channels = {name: CHANNELS[name] for name in parts}
             return {**in_tiles(make, images, channels, square), "alpha": chosen}
@@ -267,18 +273,20 @@ class Enhancer(abc.ABC):
         """How large images are cut."""
         return Windows(self.tile_plan)
 
-    def _tiled(self, images, alpha: tf.Tensor, fusion: str, parts: Sequence[str], progress) -> Enhanced:
+    def _tiled(
+        self, images, alpha: tf.Tensor, fusion: str, parts: tuple[str, ...], progress, strength: float
+    ) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
         images = np.asarray(images)
         windows = self.windows.of(*images.shape[:3])
         seen = self.collect_statistics_tiled(images, windows)
         alpha = self.chosen_alpha(alpha, seen)
         wholes = {name: shareable((*images.shape[:3], CHANNELS[name])) for name in parts}
-        graph = self._tile_graph(fusion, parts, seen)
+        graph, shares = self._tile_graph(fusion, parts, seen, strength)
         for done, (some, row, column) in enumerate(windows, start=1):
             window = images[some, row.start : row.stop, column.start : column.stop]
             origin = tf.constant([row.start, column.start])
-            made = graph(window, alpha[some], origin, *(each[some] for each in seen))
+            made = graph(window, alpha[some], origin, *shares, *(each[some] for each in seen))
             for name, whole in wholes.items():
                 kept = made[name][:, row.kept, column.kept]
                 whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
@@ -286,22 +294,33 @@ class Enhancer(abc.ABC):
                 progress(done, len(windows))
         return Enhanced(**{name: shared(whole) for name, whole in wholes.items()}, alpha=alpha)
 
-    def _whole_graph(self, fusion: str, parts: tuple[str, ...]) -> Callable:
-        """Whole images of any size and α → the wanted parts."""
+    def _whole_graph(
+        self, fusion: str, parts: tuple[str, ...], strength: float | tf.Tensor
+    ) -> tuple[Callable, list[tf.Tensor]]:
+        """Whole images of any size, α (and strength unless it is 1) → the wanted parts; and that strength."""
+        shares = shares_of(strength)
 
-        def enhance(images, alpha):
-            return _wanted(self.make_whole(images, alpha), fusion, parts)
+        def enhance(images, alpha, *shares):
+            return composed(self.make_whole(images, alpha), fusion, parts, images, *shares)
 
-        return self._graph((fusion, parts, "whole"), enhance, _IMAGES, _NUMBERS)
+        key = (fusion, parts, "whole", len(shares))
+        return self._graph(key, enhance, _IMAGES, _NUMBERS, *[_NUMBER] * len(shares)), shares
 
-    def _tile_graph(self, fusion: str, parts: tuple[str, ...], seen: GlobalStatistics) -> Callable:
-        """Tiles, α and what is known of the whole → the wanted parts."""
+    def _tile_graph(
+        self, fusion: str, parts: tuple[str, ...], seen: GlobalStatistics, strength: float | tf.Tensor
+    ) -> tuple[Callable, list[tf.Tensor]]:
+        """The same for tiles, from their places and what is known of the whole images besides."""
+        shares = shares_of(strength)
 
-        def enhance(images, alpha, origin, *seen):
-            return _wanted(self.make(images, alpha, seen, origin), fusion, parts)
+        def enhance(images, alpha, origin, *others):
+            shares, seen = others[:count], others[count:]
+            return composed(self.make(images, alpha, seen, origin), fusion, parts, images, *shares)
 
+        count = len(shares)
         known = [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
-        return self._graph((fusion, parts, "tile"), enhance, _IMAGES, _NUMBERS, _ORIGIN, *known)
+        key = (fusion, parts, "tile", count)
+        signature = _IMAGES, _NUMBERS, _ORIGIN, *[_NUMBER] * count, *known
+        return self._graph(key, enhance, *signature), shares
 
     def _graph(self, key: tuple, function: Callable, *signature: tf.TensorSpec) -> Callable:
         """`function` as one graph for all sizes, made once for each key."""
@@ -312,17 +331,8 @@ class Enhancer(abc.ABC):
 
 _IMAGES = tf.TensorSpec([None, None, None, 3])
 _NUMBERS = tf.TensorSpec([None])
+_NUMBER = tf.TensorSpec([])
 _ORIGIN = tf.TensorSpec([2], tf.int32)
-
-
-def _wanted(made: Enhanced, fusion: str, parts: tuple[str, ...]) -> dict[str, tf.Tensor]:
-    """The wanted parts by name, and α; the relit image is made here."""
-    if fusion == "published":
-        relit = published_fusion(*made[:5])
-    else:
-        relit = made.restored * made.adjusted
-    made = made._replace(relit=relit)
-    return {name: getattr(made, name) for name in (*parts, "alpha")}
 
 
 def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:

@@ -69,9 +69,8 @@ class LiteEnhancer(Enhancer):
             self._restoration = keras.Model(inputs, named["restored"])
             self._thumbnail = keras.Model(image, thumbnail)
         except ValueError as error:
-            raise ValueError(
-                f"holds {lite.name!r}, but not of this version: {error}; train it anew with kind train lite"
-            ) from error
+            text = f"holds {lite.name!r}, but not the network that kind train lite makes in this version"
+            raise ValueError(f"{text}; train it anew") from error
 
     @classmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> LiteEnhancer:

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from kind.cli.evaluate import main
+from kind.data.exposure_cases import case_count, cases_of, chosen_images
 from kind.data.pairs import Pair
 from kind.data.samples import write_pairs
 from kind.errors import UserError
-from kind.evaluation.exposure_cases import case_count, cases_of, chosen_images
 from kind.evaluation.exposure_tables import figures_table
 from kind.evaluation.exposures import score
 from kind.images.photo import read_photo, write_photo
