@@ -10,6 +10,7 @@ from kind.nn.exposure_layers import (
     BrighterViews,
     Exposed,
     MeanStops,
+    SeenContrast,
     SlicedStops,
     SoftHistogram,
     Thumbnail,
@@ -86,7 +87,8 @@ def _exposure(thumbnail):
         _BINS, kernel_initializer=_small(), bias_initializer=bias, dtype="float32", name="grid_everywhere"
     )(summary)
     everywhere = keras.layers.Reshape((1, 1, _BINS), dtype="float32", name="grid_plane")(everywhere)
-    grid = keras.layers.Add(dtype="float32", name="grid")([near, everywhere])
+    grid = keras.layers.Add(dtype="float32", name="grid_sum")([near, everywhere])
+    grid = SeenContrast(name="grid")([thumbnail, grid])
     colour = keras.layers.Dense(
         3, activation="tanh", kernel_initializer=_small(), dtype="float32", name="colour_share"
     )(summary)

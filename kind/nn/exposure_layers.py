@@ -19,6 +19,7 @@ from kind.ops.area import area_resized
 from kind.ops.light import expose_trainably, linear_to_srgb, srgb_to_linear
 
 _FLOOR = 0.02  # 5 of 255
+_NO_STOPS = 16.0  # below the largest of a grid's logits, after which the softplus is 0
 
 
 class _Float32Layer(keras.layers.Layer):
@@ -114,6 +115,30 @@ class SoftHistogram(_Float32Layer):
     def get_config(self):
         """What `__init__` takes."""
         return {**super().get_config(), "bins": self.bins}
+
+
+@saved_layer("kind")
+class SeenContrast(_Float32Layer):
+    """Takes all stops out of a grid where an image holds nothing but one colour.
+
+    How many stops a constant image is under cannot be told. Below a range of 1 of 255 in the thumbnail
+    nothing is seen; from 3 of 255 on the grid stays as it is.
+
+    Input: [thumbnail float [N, H, W, 3] in [0, 1], grid float [N, G, G, bins]].
+    Output: float32 [N, G, G, bins].
+    """
+
+    def call(self, inputs):
+        """Lowers `inputs[1]`."""
+        thumbnail, grid = inputs
+        axes = [1, 2]
+        spread = tf.reduce_max(thumbnail, axes) - tf.reduce_min(thumbnail, axes)  # [N, 3]
+        seen = tf.clip_by_value((255.0 * tf.reduce_max(spread, axis=-1) - 1.0) / 2.0, 0.0, 1.0)
+        return grid - _NO_STOPS * (1.0 - seen)[:, tf.newaxis, tf.newaxis, tf.newaxis]
+
+    def compute_output_shape(self, input_shape):
+        """The grid's."""
+        return input_shape[1]
 
 
 @saved_layer("kind")

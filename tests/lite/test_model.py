@@ -84,3 +84,18 @@ def test_it_is_saved_and_read_without_lambdas(net, tmp_path):
     image = random_images(1, 20, 36)
     for saved, now in zip(load_net(tmp_path / "lite.keras")(image), net(image)):
         np.testing.assert_allclose(saved, now, atol=1e-6)
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (2, 2, 2), (20, 30, 90), (128, 128, 128), (255, 255, 255)])
+def test_constant_images_come_back_whatever_the_weights(net, colour):
+    image = np.full((1, 40, 56, 3), colour, np.float32) / 255
+    restored, stops, log_alpha = net(image, training=False)
+    np.testing.assert_allclose(restored, image, atol=0.5 / 255)
+    assert np.max(stops) < 1e-3 and np.max(np.abs(log_alpha)) < 1e-3
+
+
+def test_a_dark_photograph_keeps_its_stops(net):
+    image = np.zeros((1, 40, 56, 3), np.float32)
+    image[:, :, 28:] = 4 / 255
+    _, stops, _ = net(image, training=False)
+    assert np.min(stops) > 0.5
