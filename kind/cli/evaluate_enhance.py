@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
 from kind.constants import DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA
 from kind.enhancing.precision import PRECISIONS
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS, variant_of
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -106,14 +105,14 @@ def _add_network_settings(parser: argparse.ArgumentParser) -> None:
         "--variant",
         choices=VARIANTS,
         action="append",
-        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT})",
+        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT}, or those in --weights)",
     )
     parser.add_argument(
         "--alpha",
         type=_alpha,
         metavar="α",
         help="brightening under the raw and GT-mean protocols (default: "
-        f"{DEFAULT_ALPHA}; lite: suggested by the network)",
+        f"suggested by the network; kind: {DEFAULT_ALPHA:g})",
     )
     parser.add_argument(
         "--fusion",
@@ -247,10 +246,10 @@ def _networks(arguments: argparse.Namespace) -> list[_Scored]:
     """Every variant with every folder of weights; none when only other programs' images are scored."""
     if arguments.pred and not arguments.weights and not arguments.variant:
         return []
-    variants = dict.fromkeys(arguments.variant or [DEFAULT_VARIANT])
     return [
         _network(weights, variant, arguments.alpha, arguments.fusion, arguments.precision)
-        for weights, variant in itertools.product(arguments.weights or [None], variants)
+        for weights in arguments.weights or [None]
+        for variant in dict.fromkeys(arguments.variant or [variant_of(weights and weights.path)])
     ]
 
 
@@ -263,8 +262,7 @@ def _network(
     from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
 
     name, folder = weights or ("shipped weights", None)
-    if variant != DEFAULT_VARIANT:
-        name = f"{name}, {variant}"
+    name = f"{name}, {variant}"
     enhancer = Enhancer.load(folder, precision, variant)
     files = find_weights(enhancer.originals, folder)
     network = Network(enhancer, alpha, fusion, name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_precision_argument, add_seed_argument
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS, variant_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--variant",
         choices=VARIANTS,
         action="append",
-        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT})",
+        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT}, or those in --weights)",
     )
     add_alpha_argument(parser, "brightening factor", "chosen by the variant")
     add_precision_argument(parser, "float32")
@@ -112,9 +112,12 @@ def _enhancers(arguments: argparse.Namespace) -> dict[str, Enhancer]:
     from kind.enhancing.enhancer import Enhancer
 
     found = {}
-    for weights, variant in itertools.product(
-        arguments.weights or [None], dict.fromkeys(arguments.variant or [DEFAULT_VARIANT])
-    ):
+    choices = [
+        (weights, variant)
+        for weights in arguments.weights or [None]
+        for variant in arguments.variant or [variant_of(weights and weights.path)]
+    ]
+    for weights, variant in choices:
         folder, name = (weights.path, f"{weights.name}, {variant}") if weights else (None, variant)
         found[name] = Enhancer.load(folder, arguments.precision, variant)
     return found

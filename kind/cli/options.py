@@ -122,7 +122,7 @@ def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
 def add_alpha_argument(
     parser: argparse.ArgumentParser,
     text: str,
-    default: str = f"{DEFAULT_ALPHA}; with --variant lite, the network's suggestion for each photograph",
+    default: str = f"the network's suggestion for each photograph; with --variant kind, {DEFAULT_ALPHA:g}",
 ) -> None:
     """Declares --alpha; None leaves α to the variant."""
     parser.add_argument(

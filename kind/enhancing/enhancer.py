@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import contextlib
 import functools
 import math
 import pkgutil
@@ -22,10 +21,10 @@ from kind.enhancing.precision import chosen_precision
 from kind.enhancing.tiling.graph_tiles import TileSpec, in_tiles
 from kind.enhancing.tiling.large_memory import shareable, shared
 from kind.enhancing.tiling.plan import TilePlan, Window, Windows
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 from kind.nn.bfloat16 import in_bfloat16
-from kind.nn.saving import find_weights, weights_digest
+from kind.nn.saving import weights_digest
 
 #: Global statistics of whole images, which tiles of them are enhanced with: float32 [N, …] each.
 GlobalStatistics = tuple[tf.Tensor, ...]
@@ -80,8 +79,9 @@ class Enhancer(abc.ABC):
             precision: "float32"; "bfloat16" computes everything inside the networks but their heads in
                 16 bits, about twice as fast on a CPU with bfloat16 instructions and slower on others;
                 "auto" is the faster of the two.
-            variant: a key of `kind.enhancing.variants.VARIANTS`: "kind" (default), the three networks of
-                the paper; "lite", one small network.
+            variant: a key of `kind.enhancing.variants.VARIANTS`: "lite", one small network; "kind", the
+                three networks of the paper. None is the one whose networks the folder holds, otherwise
+                "lite".
 
         Returns:
             The enhancer.
@@ -90,7 +90,7 @@ class Enhancer(abc.ABC):
             UserError: when the folder is missing, holds none of the files, or a file cannot be loaded.
             ValueError: on another precision or variant.
         """
-        variant = variant or cls.variant or DEFAULT_VARIANT
+        variant = variant or cls.variant or variant_of(weights)
         if variant not in VARIANTS:
             raise ValueError(f"variant expects one of {', '.join(VARIANTS)}; received {variant!r}")
         chosen = pkgutil.resolve_name(VARIANTS[variant].enhancer)
@@ -102,7 +102,7 @@ class Enhancer(abc.ABC):
 
         Args:
             preset: a key of `kind.enhancing.variants.VARIANTS`, or a folder as `load` takes it, whose files
-                decide the variant ("kind" when there are networks of several). For a folder that is called
+                decide the variant ("lite" when there are networks of several). For a folder that is called
                 like a variant give a path, such as "./kind".
             precision: see `load`.
 
@@ -118,7 +118,11 @@ class Enhancer(abc.ABC):
         """
         if preset in VARIANTS:
             return cls.load(precision=precision, variant=preset)
-        return cls.load(preset, precision, _variant_in(preset))
+        if not Path(preset).is_dir():
+            raise UserError(
+                f"{preset}: expected one of the presets {', '.join(VARIANTS)}, or a folder of weights"
+            )
+        return cls.load(preset, precision)
 
     @property
     def own_alpha(self) -> str:
@@ -339,16 +343,3 @@ def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:
     """One α for each image, NaN where it is left to the variant."""
     alpha = math.nan if alpha is None else alpha
     return tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), count)
-
-
-def _variant_in(folder: str | Path) -> str:
-    """The variant whose networks a folder of weights holds, the default one when it holds several."""
-    for name in (DEFAULT_VARIANT, *VARIANTS):
-        with contextlib.suppress(UserError):
-            find_weights(VARIANTS[name].stages, folder)
-            return name
-    stages = ", ".join(f"{stage}.keras" for variant in VARIANTS.values() for stage in variant.stages)
-    raise UserError(
-        f"{folder}: expected one of the presets {', '.join(VARIANTS)}, or a folder with any of {stages} "
-        "(or run folders of these names)"
-    )

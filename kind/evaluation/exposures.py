@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from kind.metrics.psnr import psnr
 from kind.metrics.ssim import ssim
+from kind.ops.light import linear_to_srgb, srgb_to_linear
 
 AUTO_MEAN = 0.42
 """Mean of sRGB values that `auto_exposure` aims at."""
@@ -88,15 +90,19 @@ def auto_exposure(image: np.ndarray, mean: float = AUTO_MEAN) -> np.ndarray:
     Returns:
         float32, the same shape; a black image stays black.
     """
-    light = _to_linear(image.astype(np.float64))
+    light = srgb_to_linear(tf.constant(image))
     low, high = -_MOST_STOPS, _MOST_STOPS
     for _ in range(_SEARCH_STEPS):
         middle = (low + high) / 2
-        if _to_srgb(np.minimum(light * 2**middle, 1)).mean() < mean:
+        if np.mean(_shown(light, middle)) < mean:
             low = middle
         else:
             high = middle
-    return _to_srgb(np.minimum(light * 2**low, 1)).astype(np.float32)
+    return _shown(light, low).numpy()
+
+
+def _shown(light: tf.Tensor, stops: float) -> tf.Tensor:
+    return linear_to_srgb(tf.minimum(light * 2**stops, 1.0))
 
 
 def score(
@@ -153,11 +159,3 @@ def _border_error(error: np.ndarray) -> float:
         return math.nan
     outer = (error.sum() - inside.sum()) / (error.size - inside.size)
     return float(outer / inside.mean())
-
-
-def _to_linear(image: np.ndarray) -> np.ndarray:
-    return np.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
-
-
-def _to_srgb(light: np.ndarray) -> np.ndarray:
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
