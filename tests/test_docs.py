@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kind.cli.stages import STAGES
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -27,6 +29,7 @@ all_names = pytest.mark.parametrize("document", [*DOCUMENTS, *ABOUT], ids=lambda
 SHORT = ["--epochs", "1", "--patch", "16", "--batch", "2", "--validate-epochs", "1"]
 
 #: The same for other commands.
+SHORT_MIXTURE = ["--steps", "2", *SHORT[:2], "--patch", "64", *SHORT[4:]]
 SHORT_DETECTION = [*SHORT[:2], *SHORT[4:], "--image-size", "64", "--mosaic", "0"]
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
@@ -142,12 +145,16 @@ def desk(tmp_path, request):
         for index, path in enumerate(sorted((pairs / side).iterdir())):
             if index >= 12:
                 path.unlink()
-    for name in ("lol_train", "LOL"):
+    for name in ("lol_train", "LOL", "lol_rest", "stacks", "sice"):
         (tmp_path / name).symlink_to(pairs)
     write_dark(tmp_path / "holiday")
     shutil.copy(next((pairs / "low").iterdir()), tmp_path / "night.png")
     (tmp_path / "night.png").rename(tmp_path / "night.jpg")  # content tells the format
-    write_photo(tmp_path / "photographs" / "noise.png", np.random.default_rng(0).random((672, 672, 3)))
+    noise = np.random.default_rng(0)
+    write_photo(tmp_path / "photographs" / "noise.png", noise.random((672, 672, 3)))
+    for number in range(16):  # as many as one period of training, validation and test
+        for name in ("coco128", "vehicles"):
+            write_photo(tmp_path / name / "images" / f"{number:02}.png", noise.random((72, 80, 3)))
     reference = Path(os.environ.get("KIND_REFERENCE", REPOSITORY.parent / "shared")) / "reference"
     for ours, published in PUBLISHED.items():
         if (reference / published).exists():
@@ -192,10 +199,15 @@ def run_commands(document, desk, environment, servers):
 def shortening(words):
     """What makes a documented command short."""
     if {"train_stage.py", "train"} & set(words[1:4]) and "--quick" not in words:
-        return SHORT_DETECTION if "detection" in words else SHORT
+        return {"detection": SHORT_DETECTION, "lite": SHORT_MIXTURE}.get(_stage_of(words), SHORT)
     if "benchmarks.detection_inputs" in words:
         return SHORT_EXPERIMENT
     return SHORT_SCENES if "scenes" in words else []
+
+
+def _stage_of(words):
+    """The stage that a documented training command trains."""
+    return next(word for word in words[1:] if word in STAGES)
 
 
 def annotated_photographs(desk):
@@ -208,6 +220,7 @@ def annotated_photographs(desk):
         pytest.skip("needs yolov8n.pt among the reference data (set KIND_REFERENCE)")
     assert main(["import", "yolov8", str(desk / "yolov8n.pt"), "--out", str(desk / "yolov8n.keras")]) == 0
     shutil.copy(SHIPPED_DETECTOR, desk / "my_detector.keras")
+    shutil.rmtree(desk / "coco128")
     for name in ("night", "day", "coco128", "photographs"):
         write_scenes(desk / name, 12, size=64)
         for labels in (desk / name / "labels").glob("0*.txt"):

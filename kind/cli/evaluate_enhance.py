@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -247,22 +247,37 @@ def _networks(arguments: argparse.Namespace) -> list[_Scored]:
     if arguments.pred and not arguments.weights and not arguments.variant:
         return []
     return [
-        _network(weights, variant, arguments.alpha, arguments.fusion, arguments.precision)
-        for weights in arguments.weights or [None]
-        for variant in dict.fromkeys(arguments.variant or [variant_of(weights and weights.path)])
+        _network(name, folder, variant, arguments.alpha, arguments.fusion, arguments.precision)
+        for name, folder, variant in named_networks(arguments.weights, arguments.variant)
     ]
 
 
+def named_networks(
+    weights: Sequence[NamedPath], variants: Sequence[str] | None
+) -> Iterator[tuple[str, Path | None, str]]:
+    """Every variant with every folder of weights.
+
+    Args:
+        weights: folders; none are the shipped weights.
+        variants: as the user named them; None leaves it to each folder.
+
+    Yields:
+        (what tables call it, folder or None, variant).
+    """
+    for name, folder in weights or [("shipped weights", None)]:
+        chosen = dict.fromkeys(variants or [variant_of(folder)])
+        for variant in chosen:
+            yield name if len(chosen) == 1 else f"{name}, {variant}", folder, variant
+
+
 def _network(
-    weights: NamedPath | None, variant: str, alpha: float | None, fusion: str, precision: str
+    name: str, folder: Path | None, variant: str, alpha: float | None, fusion: str, precision: str
 ) -> _Scored:
     from kind.enhancing.enhancer import Enhancer
     from kind.evaluation.methods import Network
     from kind.evaluation.scoring import DIGITS
     from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
 
-    name, folder = weights or ("shipped weights", None)
-    name = f"{name}, {variant}"
     enhancer = Enhancer.load(folder, precision, variant)
     files = find_weights(enhancer.originals, folder)
     network = Network(enhancer, alpha, fusion, name)

@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.evaluate_enhance import named_networks
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_precision_argument, add_seed_argument
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS, variant_of
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,16 +112,10 @@ def _enhancers(arguments: argparse.Namespace) -> dict[str, Enhancer]:
     """Every variant with every folder of weights, by the name in the table."""
     from kind.enhancing.enhancer import Enhancer
 
-    found = {}
-    choices = [
-        (weights, variant)
-        for weights in arguments.weights or [None]
-        for variant in arguments.variant or [variant_of(weights and weights.path)]
-    ]
-    for weights, variant in choices:
-        folder, name = (weights.path, f"{weights.name}, {variant}") if weights else (None, variant)
-        found[name] = Enhancer.load(folder, arguments.precision, variant)
-    return found
+    return {
+        name: Enhancer.load(folder, arguments.precision, variant)
+        for name, folder, variant in named_networks(arguments.weights, arguments.variant)
+    }
 
 
 def _relit(enhancer: Enhancer, alpha: float | None, image: np.ndarray) -> np.ndarray:

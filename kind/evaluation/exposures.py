@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from kind.metrics.fidelity import blown_share, border_error, chroma_ratio, hue_shift
 from kind.metrics.psnr import psnr
 from kind.metrics.ssim import ssim
 from kind.ops.light import linear_to_srgb, srgb_to_linear
@@ -17,10 +18,6 @@ from kind.ops.light import linear_to_srgb, srgb_to_linear
 AUTO_MEAN = 0.42
 """Mean of sRGB values that `auto_exposure` aims at."""
 
-_BLOWN = 254 / 255
-_NOT_BLOWN = 250 / 255
-_BORDER = 8  # pixels
-_COLOURFUL = 5.0  # CIELAB chroma from which a hue means something
 _SEARCH_STEPS = 24
 _MOST_STOPS = 10.0
 
@@ -64,19 +61,16 @@ def exposure_figures(output: np.ndarray, truth: np.ndarray) -> ExposureFigures:
     Returns:
         The figures; NaN where one is not defined (hue of grey images, borders of small ones).
     """
-    lab, true_lab = rgb2lab(output), rgb2lab(truth)
-    chroma, true_chroma = (np.hypot(image[..., 1], image[..., 2]) for image in (lab, true_lab))
-    blown = (output.max(axis=-1) >= _BLOWN) & (truth.max(axis=-1) <= _NOT_BLOWN)
     scaled = np.clip(output * (truth.mean() / max(float(output.mean()), 1e-6)), 0, 1)
     return ExposureFigures(
         psnr=psnr(output, truth),
         psnr_mean=psnr(scaled.astype(np.float32), truth),
         ssim=ssim(output, truth),
-        delta_e=float(deltaE_ciede2000(lab, true_lab).mean()),
-        blown=float(blown.mean()),
-        chroma=float(chroma.mean() / max(true_chroma.mean(), 1e-6)),
-        hue=_hue_shift(lab, true_lab, (chroma > _COLOURFUL) & (true_chroma > _COLOURFUL)),
-        border=_border_error(np.abs(output - truth)),
+        delta_e=float(deltaE_ciede2000(rgb2lab(output), rgb2lab(truth)).mean()),
+        blown=blown_share(output, truth),
+        chroma=chroma_ratio(output, truth),
+        hue=hue_shift(output, truth),
+        border=border_error(output, truth),
     )
 
 
@@ -143,19 +137,3 @@ def _means(rows: list[ExposureFigures]) -> ExposureFigures:
         middle = np.median if name == "chroma" else np.mean
         found[name] = float(middle(defined)) if defined.size else math.nan
     return ExposureFigures(**found)
-
-
-def _hue_shift(lab: np.ndarray, true_lab: np.ndarray, colourful: np.ndarray) -> float:
-    if not colourful.any():
-        return math.nan
-    angles = [np.arctan2(image[..., 2], image[..., 1])[colourful] for image in (lab, true_lab)]
-    difference = np.angle(np.exp(1j * (angles[0] - angles[1])))
-    return float(np.degrees(np.abs(difference)).mean())
-
-
-def _border_error(error: np.ndarray) -> float:
-    inside = error[_BORDER:-_BORDER, _BORDER:-_BORDER]
-    if not inside.size or not inside.any():
-        return math.nan
-    outer = (error.sum() - inside.sum()) / (error.size - inside.size)
-    return float(outer / inside.mean())

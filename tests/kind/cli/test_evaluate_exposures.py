@@ -83,6 +83,10 @@ def test_the_command_scores_networks_and_baselines(photographs, tmp_path, capsys
     lines = list(
         csv.DictReader((tmp_path / "out" / "exposures.csv").read_text(encoding="utf-8").splitlines())
     )
-    assert len(lines) == 5 * 5 and {line["method"] for line in lines} >= {"input", "auto-exposure", "lite"}
+    assert len(lines) == 5 * 5 and {line["method"] for line in lines} >= {"auto-exposure", "shipped weights"}
     shown = capsys.readouterr().out
-    assert "Data: photographs" in shown and "split validation: 1 images" in shown and "lite: lite " in shown
+    assert (
+        "Data: photographs" in shown
+        and "split validation: 1 images" in shown
+        and "shipped weights: lite " in shown
+    )
