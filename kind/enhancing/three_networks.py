@@ -83,6 +83,11 @@ class KindEnhancer(Enhancer):
         restored = restoration([reflectance, shading], training=False)
         planes = tf.ones_like(shading) * alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
         adjusted = illumination([shading, planes], training=False)
+        # An image of one colour has nothing to stretch, and comes back as it is.
+        low, high = seen
+        is_plain = high <= low
+        restored = tf.where(is_plain, tile, restored)
+        adjusted = tf.where(is_plain, 1.0, adjusted)
         return Enhanced(stretched, reflectance, shading, restored, adjusted, alpha=alpha)
 
     def alpha_to(self, dark, target):

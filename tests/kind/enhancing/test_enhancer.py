@@ -55,6 +55,12 @@ def test_constant_images_give_finite_parts(enhancer, value, fusion):
         assert np.isfinite(part).all()
 
 
+@pytest.mark.parametrize("value", CONSTANTS)
+def test_constant_images_come_back_as_they_are(enhancer, value):
+    image = np.full((9, 13, 3), value, np.float32)
+    np.testing.assert_array_equal(enhancer(image).relit, image)
+
+
 def test_only_what_is_asked_for_is_made(enhancer):
     image = photograph(20, 30)
     everything = enhancer(image)
