@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kind.losses.reduction import averaged
-from kind.ops.gaussian import filter_separably, repeated_border
+from kind.ops.gaussian import filter_separably
 
 _KERNEL = np.float32([1, 4, 6, 4, 1]) / 16
 
@@ -32,7 +32,7 @@ def laplacian_pyramid(
     values = output - target  # the pyramid is linear: one of the difference does
     total = 0.0
     for _ in range(levels):
-        coarse = filter_separably(repeated_border(values, 2), _KERNEL)[:, ::2, ::2]
+        coarse = filter_separably(_wider(_wider(values)), _KERNEL)[:, ::2, ::2]
         total += averaged(tf.abs(values - _expanded(coarse, tf.shape(values))), per_image)
         values = coarse
     return total + averaged(tf.abs(values), per_image)
@@ -40,9 +40,14 @@ def laplacian_pyramid(
 
 def _expanded(coarse: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     """Twice the size, cut to `shape`: zeros between the pixels, filtered with twice the kernel each way."""
-    padded = repeated_border(coarse, 1)
+    padded = _wider(coarse)
     size = tf.shape(padded)
     channels = coarse.shape[-1]
     spread = tf.pad(padded[:, :, tf.newaxis, :, tf.newaxis], [[0, 0], [0, 0], [0, 1], [0, 0], [0, 1], [0, 0]])
     spread = tf.reshape(spread, [size[0], 2 * size[1], 2 * size[2], channels])
     return filter_separably(spread, 2 * _KERNEL)[:, : shape[1], : shape[2]]
+
+
+def _wider(image: tf.Tensor) -> tf.Tensor:
+    """The image with its outermost pixels repeated once; any size from 1×1."""
+    return tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")

@@ -43,13 +43,8 @@ def gaussian_blur(image: tf.Tensor, sigma: float, truncate: float = 4.0) -> tf.T
         float32 [N, H, W, C].
     """
     radius = math.floor(truncate * sigma + 0.5)
-    return filter_separably(repeated_border(image, radius), gaussian_window(radius, sigma))
-
-
-def repeated_border(image: tf.Tensor, width: int) -> tf.Tensor:
-    """The image with its outermost pixels repeated: [N, H, W, C] → [N, H + 2·width, W + 2·width, C]."""
-    rows, columns = (
-        tf.clip_by_value(tf.range(-width, tf.shape(image)[axis] + width), 0, tf.shape(image)[axis] - 1)
-        for axis in (1, 2)
-    )
-    return tf.gather(tf.gather(image, rows, axis=1), columns, axis=2)
+    height, width = tf.shape(image)[1], tf.shape(image)[2]
+    rows = tf.clip_by_value(tf.range(-radius, height + radius), 0, height - 1)
+    columns = tf.clip_by_value(tf.range(-radius, width + radius), 0, width - 1)
+    padded = tf.gather(tf.gather(image, rows, axis=1), columns, axis=2)
+    return filter_separably(padded, gaussian_window(radius, sigma))
