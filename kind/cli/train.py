@@ -20,6 +20,7 @@ from kind.reports.progress import Progress
 from kind.training.config import OLD_NAMES, StageConfig, add_flags, config_from_flags, flag_of
 
 if TYPE_CHECKING:
+    from kind.training.added_losses import AddedLosses
     from kind.training.loop import Prepared
     from kind.training.stage import Stage
 
@@ -168,28 +169,43 @@ def _train(flags: argparse.Namespace) -> None:
     surroundings = Surroundings(
         flags.data, flags.quick, flags.cache or default_cache(), strategy.num_replicas_in_sync, _shown()
     )
+    added = _added_losses(entry, config)
     prepared = entry.prepare(flags, config, surroundings)
-    description = _description(flags, config, prepared)
+    description = _description(flags, config, prepared, added)
     folder, chief = RunFolder(flags.run_folder), is_chief(strategy)
     with contextlib.ExitStack() as stack:
         stack.enter_context(rejoining(strategy))
         if chief:
             stack.enter_context(folder.opened(description, prepared.data))
         own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
-        make_stage = partial(_initialised, prepared.make_stage, flags.init_from, flags.init_partly)
+        make_stage = partial(_initialised, prepared.make_stage, flags.init_from, flags.init_partly, added)
         train(make_stage, prepared.datasets, own, strategy=strategy, checkpoints_of=folder)
     if chief:
         verb = "is" if folder.best_file.is_file() else "is missing:"
         print(f"{folder.path}: {config.epochs} epochs done; the best network {verb} {folder.best_file}")
 
 
-def _initialised(make_stage: Callable[[], Stage], init_from: Path | None, partly: bool) -> Stage:
+def _added_losses(entry: object, config: StageConfig) -> AddedLosses | None:
+    """What `--loss` and `--loss-weight` add, checked before any data is read."""
+    if not getattr(config, "loss", ()) and not getattr(config, "loss_weight", ()):
+        return None
+    from kind.cli.feature_files import load_features
+    from kind.training.added_losses import added_losses
+
+    return added_losses(entry.spec().stage, config, load_features)
+
+
+def _initialised(
+    make_stage: Callable[[], Stage], init_from: Path | None, partly: bool, added: AddedLosses | None
+) -> Stage:
     """The stage with the weights to start from."""
     from kind.nn.saving import load_net
     from kind.training.layer_names import take_weights
     from kind.training.run_folder import best_weights
 
     stage = make_stage()
+    if added:
+        stage.add_losses(added)
     if init_from:
         file = best_weights(init_from)
         source = load_net(file)
@@ -202,7 +218,9 @@ def _initialised(make_stage: Callable[[], Stage], init_from: Path | None, partly
     return stage
 
 
-def _description(flags: argparse.Namespace, config: StageConfig, prepared: Prepared) -> dict:
+def _description(
+    flags: argparse.Namespace, config: StageConfig, prepared: Prepared, added: AddedLosses | None
+) -> dict:
     """What `config.json` records: settings, where the weights come from, what counts as best."""
     from kind.training.run_folder import describe
 
@@ -212,6 +230,7 @@ def _description(flags: argparse.Namespace, config: StageConfig, prepared: Prepa
         init_from=str(flags.init_from) if flags.init_from else None,
         init_partly=flags.init_partly,
         **prepared.given,
+        **({"loss_networks": added.digests} if added and added.digests else {}),
         monitor=prepared.stage.monitor,
         higher_is_better=prepared.stage.higher_is_better,
     )

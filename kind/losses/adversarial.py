@@ -10,7 +10,7 @@ import tensorflow as tf
 
 
 def minimax_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """-E log σ(D(real)) - E log(1 - σ(D(fake))).
+    """-E log σ(D(real)) - E log(1 - σ(D(fake))): cross-entropy of true and generated.
 
     Source: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, equation 1.
 
@@ -53,7 +53,7 @@ def non_saturating_generator(fake: tf.Tensor) -> tf.Tensor:
 
 
 def least_squares_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """½·E (D(real) - 1)² + ½·E D(fake)².
+    """½·E (D(real) - 1)² + ½·E D(fake)²: scores of 1 for true and 0 for generated images.
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017, equation 9.
 
@@ -68,7 +68,7 @@ def least_squares_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
 
 
 def least_squares_generator(fake: tf.Tensor) -> tf.Tensor:
-    """½·E (D(fake) - 1)².
+    """½·E (D(fake) - 1)²: pulls the scores of generated images to 1.
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017, equation 9.
 
@@ -82,7 +82,7 @@ def least_squares_generator(fake: tf.Tensor) -> tf.Tensor:
 
 
 def hinge_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """E max(0, 1 - D(real)) + E max(0, 1 + D(fake)).
+    """E max(0, 1 - D(real)) + E max(0, 1 + D(fake)): scores beyond ±1 teach nothing more.
 
     Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018,
     equation 16.
@@ -98,7 +98,7 @@ def hinge_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
 
 
 def hinge_generator(fake: tf.Tensor) -> tf.Tensor:
-    """-E D(fake).
+    """-E D(fake): raises the scores of generated images without end.
 
     Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018,
     equation 17.
