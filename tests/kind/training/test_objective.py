@@ -31,6 +31,7 @@ class OpenConfig(TrainingConfig):
 
 
 def open_net():
+    keras.utils.set_random_seed(0)
     image = keras.Input((None, None, 3), name="image")
     values = keras.layers.Conv2D(4, 1, name="encode")(image)
     return keras.Model(image, keras.layers.Conv2D(3, 1, name="decode")(values), name="open")
