@@ -7,8 +7,8 @@ import pytest
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
-# Two workers of pytest-xdist share the machine: TensorFlow takes all its cores in each unless it is told before
-# it is imported. What tests start as processes of their own is told as well.
+# Workers of pytest-xdist share the machine: TensorFlow takes all its cores in each unless it is told before it is
+# imported. Processes that tests start are told as well.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _pool in ("INTRAOP", "INTEROP"):
         os.environ.setdefault(f"TF_NUM_{_pool}_THREADS", "1")

@@ -5,6 +5,7 @@ for the files that the documents name.
 """
 
 import contextlib
+import dataclasses
 import os
 import re
 import shlex
@@ -16,6 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kind.cli.stages import STAGES
+from kind.training.config import flag_of
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -23,11 +27,10 @@ names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.nam
 ABOUT = [REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 all_names = pytest.mark.parametrize("document", [*DOCUMENTS, *ABOUT], ids=lambda path: path.name)
 
-#: What makes a documented training run short; the last of two equal flags counts.
-SHORT = ["--epochs", "1", "--patch", "16", "--batch", "2", "--validate-epochs", "1"]
+#: What makes a documented training run short, where the stage has the setting; the last of two equal flags counts.
+SHORT = {"epochs": 1, "patch": 16, "batch": 2, "validate_epochs": 1, "image_size": 64, "mosaic": 0}
 
 #: The same for other commands.
-SHORT_DETECTION = [*SHORT[:2], *SHORT[4:], "--image-size", "64", "--mosaic", "0"]
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
 
@@ -105,6 +108,11 @@ def test_commands_are_understood(document):
                 "docker",
                 "curl",
             ), words
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_a_documented_command(stage):
+    assert stage in {trained_stage(words) for document in DOCUMENTS for words in commands(document)}
 
 
 @names
@@ -191,8 +199,10 @@ def run_commands(document, desk, environment, servers):
 
 def shortening(words):
     """What makes a documented command short."""
-    if {"train_stage.py", "train"} & set(words[1:4]) and "--quick" not in words:
-        return SHORT_DETECTION if "detection" in words else SHORT
+    stage = trained_stage(words)
+    if stage and "--quick" not in words:
+        settings = [field.name for field in dataclasses.fields(STAGES[stage].config) if field.name in SHORT]
+        return [word for name in settings for word in (flag_of(name), str(SHORT[name]))]
     if "benchmarks.detection_inputs" in words:
         return SHORT_EXPERIMENT
     return SHORT_SCENES if "scenes" in words else []
@@ -221,6 +231,12 @@ def annotated_photographs(desk):
     shutil.copy(desk / "yolov8n.keras", desk / "runs" / "detection" / "best.keras")
     old = ["--out", str(desk / "old.keras"), "--classes", "person", "bicycle"]
     assert main(["import", "yolov8", str(desk / "yolov8n.pt"), *old]) == 0
+
+
+def trained_stage(words):
+    """The stage that a command trains; None of other commands."""
+    before = next((word for word in words[:4] if word in ("train_stage.py", "train")), None)
+    return words[words.index(before) + 1] if before else None
 
 
 @contextlib.contextmanager
