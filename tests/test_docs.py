@@ -27,7 +27,7 @@ names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.nam
 ABOUT = [REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 all_names = pytest.mark.parametrize("document", [*DOCUMENTS, *ABOUT], ids=lambda path: path.name)
 
-#: What makes a documented training run short, where its stage has the setting; the last of equal flags counts.
+#: What makes a documented training run short, where its stage has the setting; the last of two flags counts.
 SHORT = {"epochs": 1, "patch": 16, "batch": 2, "validate_epochs": 1, "image_size": 64, "mosaic": 0}
 
 #: The same for other commands.
