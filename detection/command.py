@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from kind.data.annotations.annotated import AnnotatedImage, Annotations
     from kind.data.sources import Progress
-    from kind.detection.model import Detector, Proportions
+    from kind.detection.model import Detector
+    from kind.detection.sizes import Proportions
     from kind.detection.sources import Making
     from kind.enhancing.enhancer import Enhancer
     from kind.training.loop import Prepared
@@ -170,7 +171,8 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
     """The stage, under the strategy in force; nothing that was given is trained itself."""
     from kind.detection.distillation import DistillingStage, extended
     from kind.detection.joint import joint_net
-    from kind.detection.model import Proportions, build_detector
+    from kind.detection.model import build_detector
+    from kind.detection.sizes import Proportions
     from kind.detection.stage import DetectionStage, preprocessing
     from kind.training.given import trainable_copy
     from kind.training.precision import precision
@@ -217,8 +219,8 @@ def _parts(
 ) -> Parts:
     """The networks; the class names come with the data set."""
     from kind.detection.inputs import needs_enhancer
-    from kind.detection.model import SIZES, Proportions
     from kind.detection.predictor import load_detector
+    from kind.detection.sizes import SIZES, Proportions
     from kind.enhancing.enhancer import Enhancer
 
     sizes = {"tiny": Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}

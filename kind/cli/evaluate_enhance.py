@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
     networks = _networks(arguments)
     samples, data_facts, notes = _images(arguments, networks)
     methods, method_facts = _methods(arguments, networks, samples)
-    results = kept_figures(arguments.out / "results.jsonl", arguments.fresh)
+    results = kept_figures(arguments.out / "results.jsonl", fresh=arguments.fresh)
     rows, failures = evaluate(samples, methods, metrics, results)
     for failure in failures:
         print(f"{arguments.program}: left out: {failure.reason}", file=sys.stderr)

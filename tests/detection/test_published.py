@@ -10,8 +10,8 @@ from keras_cv.src.utils.preset_utils import save_to_preset
 
 from kind.data.annotations.class_names import PASCAL_VOC
 from kind.detection import published
-from kind.detection.model import SIZES
 from kind.detection.predictor import load_detector
+from kind.detection.sizes import SIZES
 from kind.errors import UserError
 
 IMAGE = tf.constant(np.random.default_rng(0).random((1, 64, 64, 3), np.float32))

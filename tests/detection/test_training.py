@@ -16,7 +16,8 @@ from kind.decom.model import decomposition_net
 from kind.detection.command import Parts, prepared
 from kind.detection.config import DetectionConfig
 from kind.detection.joint import parts_of
-from kind.detection.model import Detector, Proportions
+from kind.detection.model import Detector
+from kind.detection.sizes import Proportions
 from kind.detection.stage import DetectionStage
 from kind.enhancing.three_networks import KindEnhancer
 from kind.illumination.model import adjustment_net

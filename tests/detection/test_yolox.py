@@ -7,8 +7,10 @@ from keras_cv.models import CSPDarkNetBackbone
 
 from kind.detection.decoding import decode_boxes, detect
 from kind.detection.loss import detection_loss
-from kind.detection.model import Proportions, build_detector, feature_network, proportions_of, with_classes
+from kind.detection.model import build_detector, proportions_of
 from kind.detection.normalisation import measure_statistics
+from kind.detection.reuse import feature_network, with_classes
+from kind.detection.sizes import Proportions
 from kind.detection.stage import backbone_and_head
 from kind.nn.saving import load_net, save_net
 

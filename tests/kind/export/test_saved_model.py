@@ -13,8 +13,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from kind.cli.export import served_detector
 from kind.detection.decoding import detect
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
 from kind.detection.predictor import Thresholds
+from kind.detection.sizes import Proportions
 from kind.enhancing.enhancer import Enhancer
 from kind.export.contract import WARMUP_FILE
 from kind.export.operations import foreign_operations, operations, read_graph
