@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.options import Checked, add_old_name
+from kind.cli.options import Checked, add_old_name, is_fraction
 from kind.constants import CONFIDENCE, DETECTOR_MULTIPLE, IOU, MAX_DETECTIONS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_confidence_argument(parser: argparse.ArgumentParser, default: float = CO
         "--confidence",
         action=Checked,
         type=float,
-        accepts=_is_fraction,
+        accepts=is_fraction,
         expected="a number from 0 to 1",
         default=default,
         metavar="SCORE",
@@ -58,7 +58,7 @@ def add_threshold_arguments(
         "--iou",
         action=Checked,
         type=float,
-        accepts=_is_fraction,
+        accepts=is_fraction,
         expected="a number from 0 to 1",
         default=IOU,
         metavar="OVERLAP",
@@ -92,7 +92,3 @@ def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
     return Thresholds(
         arguments.detector_image_size, arguments.confidence, arguments.iou, arguments.max_detections
     )
-
-
-def _is_fraction(value: float) -> bool:
-    return 0 <= value <= 1

@@ -196,6 +196,11 @@ def add_cache_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def is_fraction(value: float) -> bool:
+    """Whether a value is in [0, 1]; for `Checked`."""
+    return 0 <= value <= 1
+
+
 class _Renamed(argparse.Action):
     """Stores the value under the new name, and says once that the old name is deprecated."""
 
