@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kind.detection.config import DetectionConfig
-from kind.enhancing.variants import DEFAULT_VARIANT
+from kind.enhancing.variants import variant_of
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def prepare(
     detector: str | Path | None = None,
     teacher: str | Path | None = None,
     enhancer: Path | None = None,
-    variant: str = DEFAULT_VARIANT,
+    variant: str | None = None,
     replicas: int = 1,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -66,7 +66,7 @@ def prepare(
         detector: to start from, a `.keras` file or run folder, or the size of a new one.
         teacher: file or run folder of a detector whose classes are kept; None without one.
         enhancer: folder of weights; None takes those that ship.
-        variant: of the enhancer.
+        variant: of the enhancer; None is what `kind.enhancing.variants.variant_of` says.
         replicas: how many share each batch.
         progress: see `data.sources`.
 
@@ -215,7 +215,7 @@ def _parts(
     detector: str | Path | None,
     teacher: str | Path | None,
     enhancer: Path | None,
-    variant: str,
+    variant: str | None,
 ) -> Parts:
     """The networks; the class names come with the data set."""
     from kind.detection.inputs import needs_enhancer
@@ -226,11 +226,12 @@ def _parts(
     sizes = {"tiny": Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
     if detector is None:
         raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
-    if config.joint and variant != DEFAULT_VARIANT:
-        raise UserError(f"--joint trains the networks of --variant {DEFAULT_VARIANT}; received {variant}")
-    if config.input == "relit" and variant != DEFAULT_VARIANT:
+    variant = variant or variant_of(enhancer)
+    if config.joint and variant != "kind":
+        raise UserError(f"--joint trains the networks of --variant kind; received {variant}")
+    if config.input == "relit" and variant != "kind":
         raise UserError(
-            f"--input relit expects --variant {DEFAULT_VARIANT}: the light network chooses α image by "
+            "--input relit expects --variant kind: the light network chooses α image by "
             "image; train on its --input reflectance"
         )
     return Parts(

@@ -28,7 +28,10 @@ ABOUT = [REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECU
 all_names = pytest.mark.parametrize("document", [*DOCUMENTS, *ABOUT], ids=lambda path: path.name)
 
 #: What makes a documented training run short, where its stage has the setting; the last of two flags counts.
-SHORT = {"epochs": 1, "patch": 16, "batch": 2, "validate_epochs": 1, "image_size": 64, "mosaic": 0}
+SHORT = {
+    **{"epochs": 1, "steps": 2, "batch": 2, "validate_epochs": 1},
+    **{"patch": 64, "image_size": 64, "mosaic": 0},
+}
 
 #: The same for other commands.
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
@@ -150,12 +153,16 @@ def desk(tmp_path, request):
         for index, path in enumerate(sorted((pairs / side).iterdir())):
             if index >= 12:
                 path.unlink()
-    for name in ("lol_train", "LOL"):
+    for name in ("lol_train", "LOL", "lol_rest", "stacks", "sice"):
         (tmp_path / name).symlink_to(pairs)
     write_dark(tmp_path / "holiday")
     shutil.copy(next((pairs / "low").iterdir()), tmp_path / "night.png")
     (tmp_path / "night.png").rename(tmp_path / "night.jpg")  # content tells the format
-    write_photo(tmp_path / "photographs" / "noise.png", np.random.default_rng(0).random((672, 672, 3)))
+    noise = np.random.default_rng(0)
+    write_photo(tmp_path / "photographs" / "noise.png", noise.random((672, 672, 3)))
+    for number in range(16):  # as many as one period of training, validation and test
+        for name in ("coco128", "vehicles"):
+            write_photo(tmp_path / name / "images" / f"{number:02}.png", noise.random((72, 80, 3)))
     reference = Path(os.environ.get("KIND_REFERENCE", REPOSITORY.parent / "shared")) / "reference"
     for ours, published in PUBLISHED.items():
         if (reference / published).exists():
@@ -218,6 +225,7 @@ def annotated_photographs(desk):
         pytest.skip("needs yolov8n.pt among the reference data (set KIND_REFERENCE)")
     assert main(["import", "yolov8", str(desk / "yolov8n.pt"), "--out", str(desk / "yolov8n.keras")]) == 0
     shutil.copy(SHIPPED_DETECTOR, desk / "my_detector.keras")
+    shutil.rmtree(desk / "coco128")
     for name in ("night", "day", "coco128", "photographs"):
         write_scenes(desk / name, 12, size=64)
         for labels in (desk / name / "labels").glob("0*.txt"):

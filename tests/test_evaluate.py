@@ -243,7 +243,8 @@ def test_photographs_without_targets(run, weights, tmp_path):
     assert code == 0 and "NIQE model: clean (1 photographs" in printed
     assert "NIQE: over 1 of 2 images" in printed
     figures = table(tmp_path / "out")["weights", "raw"]["figures"]
-    assert list(figures) == ["loe", "niqe", "seconds"] and figures["seconds"]["mean"] > 0
+    assert list(figures) == ["loe", "blown", "hue", "noise", "halo", "niqe", "seconds"]
+    assert figures["seconds"]["mean"] > 0
     assert "target" not in (tmp_path / "out/report.html").read_text(encoding="utf-8").split("<h2>")[1]
 
 

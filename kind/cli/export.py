@@ -133,7 +133,7 @@ def _export_saved_model(
     load_detector: Callable[[], ServedDetector | None],
     *,
     weights: Path | None,
-    variant: str,
+    variant: str | None,
     precision: str,
     max_pixels: int,
 ) -> None:
@@ -241,7 +241,7 @@ def _export_tflite(
     _print_written(written)
 
 
-def _export_onnx(out: Path, *, weights: Path | None, variant: str) -> None:
+def _export_onnx(out: Path, *, weights: Path | None, variant: str | None) -> None:
     from kind.enhancing.enhancer import Enhancer
     from kind.export.onnx_file import check_onnx_is_installed, write_onnx
     from kind.export.portable import make_portable

@@ -112,7 +112,7 @@ def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
 def add_alpha_argument(
     parser: argparse.ArgumentParser,
     text: str,
-    default: str = f"{DEFAULT_ALPHA}; with --variant lite, the network's suggestion for each photograph",
+    default: str = f"the network's suggestion for each photograph; with --variant kind, {DEFAULT_ALPHA:g}",
 ) -> None:
     """Declares --alpha; None leaves α to the variant."""
     parser.add_argument(
@@ -123,6 +123,20 @@ def add_alpha_argument(
         expected="a number from 0 on",
         metavar="α",
         help=f"{text} (default: {default})",
+    )
+
+
+def add_strength_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --strength."""
+    parser.add_argument(
+        "--strength",
+        action=Checked,
+        type=float,
+        accepts=lambda share: 0 <= share <= 1,
+        expected="a number from 0 to 1",
+        default=1.0,
+        metavar="SHARE",
+        help="share of the enhanced image in the result, 0 to 1; the rest is the photograph (default: 1)",
     )
 
 

@@ -111,12 +111,6 @@ def _terminable() -> Iterator[None]:
 
 def _add_run_arguments(stage: argparse.ArgumentParser) -> None:
     stage.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="data set: low/ and high/, or LOL's our485/ and eval15/; detection: images/ and labels/",
-    )
-    stage.add_argument(
         "--run",
         type=Path,
         required=True,

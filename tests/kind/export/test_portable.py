@@ -14,7 +14,7 @@ from kind.export.tflite import write_tflite
 
 @pytest.fixture(scope="module")
 def enhancer(untrained_weights):
-    return Enhancer.load(untrained_weights)
+    return Enhancer.load(untrained_weights, variant="kind")
 
 
 def photographs(count, height=30, width=50):
