@@ -132,7 +132,7 @@ def add_strength_argument(parser: argparse.ArgumentParser) -> None:
         "--strength",
         action=Checked,
         type=float,
-        accepts=lambda share: 0 <= share <= 1,
+        accepts=is_fraction,
         expected="a number from 0 to 1",
         default=1.0,
         metavar="SHARE",
