@@ -77,8 +77,8 @@ def _features(config: LiteConfig) -> keras.Model | None:
     """The frozen network whose features the restored image should keep, when its weight is not 0."""
     if not config.feature_weight:
         return None
-    from kind.detection.model import feature_network
     from kind.detection.predictor import load_detector
+    from kind.detection.reuse import feature_network
 
     return feature_network(load_detector(config.feature_detector or None))
 
