@@ -111,7 +111,7 @@ def test_the_images_of_a_batch_are_named(source):
 
 
 def test_a_patch_larger_than_an_image_says_what_fits(source):
-    with pytest.raises(UserError, match=r"--patch 9 is more than .* use at most 8"):
+    with pytest.raises(UserError, match=r"--patch 9 is more than .*images/0\.png; use at most 8"):
         training_batches(source, batch=1, patch=9, seed=0)
 
 
