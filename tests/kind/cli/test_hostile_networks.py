@@ -13,7 +13,7 @@ import pytest
 from kind.cli.main import main
 from kind.data.generated_scenes import write_scenes
 from kind.images.photo import write_photo
-from kind.nn.saving import SHIPPED_WEIGHTS
+from kind.nn.saving import SHIPPED_WEIGHTS, load_net
 
 ATTACKS = ("code", "bomb", "nan", "swapped", "garbled", "cut", "list")
 EXECUTED = "EXECUTED"
@@ -119,10 +119,18 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def warmed_up(places):
-    """What commands import and trace once is not a file's doing."""
-    words = COMMANDS["evaluate detect"] + " --fresh"
-    assert main(filled(words, places, "list", places / "warm")) == 2
+def loading(places):
+    """Seconds that it takes to load a good network, once all is imported."""
+    from kind.detection.predictor import load_detector
+
+    main(filled(COMMANDS["evaluate detect"], places, "list", places / "warm"))
+    seconds = {}
+    for name, load in (("detector", load_detector), ("other", load_net)):
+        for _ in range(2):
+            start = time.process_time()
+            load(SHIPPED_WEIGHTS / ("detector.keras" if name == "detector" else "restoration.keras"))
+            seconds[name] = time.process_time() - start
+    return seconds
 
 
 def filled(words, places, attack, out):
@@ -132,9 +140,12 @@ def filled(words, places, attack, out):
     return [word.format(out=out, **names) for word in words.split()]
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(
+    "attack", [pytest.param(name, marks=() if name == "code" else pytest.mark.slow) for name in ATTACKS]
+)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_hostile_networks_end_in_one_line(places, warmed_up, tmp_path, capsys, command, attack):
+def test_hostile_networks_end_in_one_line(places, loading, tmp_path, capsys, command, attack):
+    """Within a second after what a good network takes: some faults show only when the network is built."""
     out = tmp_path / "out"
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     code = main(filled(COMMANDS[command], places, attack, out))
@@ -144,4 +155,4 @@ def test_hostile_networks_end_in_one_line(places, warmed_up, tmp_path, capsys, c
     assert code == 2 and len(lines) == 1 and lines[0].isprintable(), lines
     assert lines[0].startswith("kind: ") and f"/{attack}/" in lines[0]
     assert not (places / EXECUTED).exists() and not [path for path in out.rglob("*") if path.is_file()]
-    assert took < 1, took
+    assert took < 1 + loading["detector" if "{detector}" in COMMANDS[command] else "other"]
