@@ -107,7 +107,7 @@ def _state(path: str, channels: int) -> str:
     """Whether an array is whole, missing or damaged, by its size and its digest."""
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _MISSING
     except OSError:
         return _DAMAGED

@@ -15,6 +15,7 @@ from tensorflow import keras
 
 from kind.errors import UserError
 from kind.files import DISK_FULL
+from kind.images.photo import ImageError
 from kind.nn.saving import save_net
 from kind.training.callbacks import Record, Validate
 from kind.training.checkpoint import Restored, TrainingCheckpoint, put_back
@@ -164,6 +165,10 @@ def _saving(folder: RunFolder):
         yield
     except OSError as error:
         raise _unwritable(error.filename or folder.path, error.strerror or error) from error
+    except ImageError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise _unwritable(folder.samples, error.__cause__.strerror or error.__cause__) from error
     except tf.errors.OpError as error:  # TensorBoard's files are TensorFlow's to write
         if not DISK_FULL.search(error.message):
             raise

@@ -172,10 +172,10 @@ def test_a_cache_that_cannot_be_written_is_named_with_its_flag(tmp_path, monkeyp
         assert str(caught.value).endswith("or give another --cache") and not list(tmp_path.iterdir())
 
 
-def test_a_file_in_the_caches_way_is_one_line(tmp_path):
+def test_a_file_in_the_caches_way_is_one_line(tmp_path, capsys):
     (tmp_path / "cache").write_text("")
     path = tmp_path / "cache" / "images" / "a.u16"
-    assert find_unusable({str(path): 3}) == {str(path)}
+    assert find_unusable({str(path): 3}) == {str(path)} and capsys.readouterr().err == ""
     with pytest.raises(UserError, match="cache/images: cannot be written .Not a directory.*--cache"):
         write_array(path, random_array(9, 7, 3))
 

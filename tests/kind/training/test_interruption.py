@@ -43,34 +43,51 @@ def test_a_second_signal_does_not_wait():
         interruption.end_if_asked()
 
 
-def run(tiny, path, interruption=None, **settings):
+def run(tiny, path, interruption=None):
     config = tiny.config(epochs=4, validate_epochs=4)
-    train(
-        lambda: tiny.stage(tiny.net(), config),
-        tiny.datasets(**settings),
-        RunFolder(path),
-        interruption=interruption,
-    )
+    make_stage = lambda: tiny.stage(tiny.net(), config)  # noqa: E731
+    train(make_stage, tiny.datasets(), RunFolder(path), interruption=interruption)
 
 
-@pytest.mark.parametrize("number, error", ERRORS.items())
-def test_a_signal_between_backups_saves_the_epoch_first(tiny, tmp_path, monkeypatch, number, error):
-    """Only the last epoch is validated, so without the signal no other would be saved."""
+@pytest.fixture(autouse=True)
+def without_curves(monkeypatch):
     monkeypatch.setattr("kind.training.callbacks.draw_curves", lambda records, path: None)
-    run(tiny, tmp_path / "whole")
-    on_epoch_begin = keras.callbacks.TensorBoard.on_epoch_begin
 
-    def signal_in_the_second_epoch(self, epoch, logs=None):
-        on_epoch_begin(self, epoch, logs)
-        if epoch == 1:
-            os.kill(os.getpid(), number)
 
-    with monkeypatch.context() as context:
-        context.setattr(keras.callbacks.TensorBoard, "on_epoch_begin", signal_in_the_second_epoch)
+@pytest.fixture
+def ended(tiny, tmp_path, monkeypatch):
+    """(signal, error) → the folder of a run that got the signal in its second epoch.
+
+    Only the last epoch is validated, so without the signal no other would be saved.
+    """
+
+    def run_until(number, error):
+        on_epoch_begin = keras.callbacks.TensorBoard.on_epoch_begin
+
+        def begin(self, epoch, logs=None):
+            on_epoch_begin(self, epoch, logs)
+            if epoch == 1:
+                os.kill(os.getpid(), number)
+
         interruption = Interruption()
-        with pytest.raises(error), interruption.caught():
-            run(tiny, tmp_path / "ended", interruption)
-    assert max(checkpoint_epochs(tmp_path / "ended" / "backup")) == 2
-    run(tiny, tmp_path / "ended")
-    ours, its = tiny.contents(tmp_path / "ended"), tiny.contents(tmp_path / "whole")
+        with monkeypatch.context() as context:
+            context.setattr(keras.callbacks.TensorBoard, "on_epoch_begin", begin)
+            with pytest.raises(error), interruption.caught():
+                run(tiny, tmp_path / "ended", interruption)
+        return tmp_path / "ended"
+
+    return run_until
+
+
+def test_a_signal_between_backups_saves_the_epoch_first(ended):
+    assert max(checkpoint_epochs(ended(signal.SIGTERM, Terminated) / "backup")) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number, error", ERRORS.items())
+def test_a_run_that_got_a_signal_ends_like_one_that_did_not(tiny, tmp_path, ended, number, error):
+    folder = ended(number, error)
+    run(tiny, folder)
+    run(tiny, tmp_path / "whole")
+    ours, its = tiny.contents(folder), tiny.contents(tmp_path / "whole")
     assert {name for name in {*ours, *its} if ours.get(name) != its.get(name)} == set()
