@@ -27,7 +27,7 @@ from kind.data.photographs import (
     split_photographs,
     training_pairs,
 )
-from kind.data.sources import Source
+from kind.data.sources import DECODING_VERSION, Source, versioned
 from kind.errors import UserError
 from kind.images.photo import read_photo
 from kind.ops.area import area_resized, area_resized_array
@@ -392,7 +392,8 @@ def _source(
     with ThreadPoolExecutor() as pool:
         digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
         contents = {path: digest[:_DIGEST_LENGTH] for path, digest in zip(paths, digests)}
-    folder = cache / f"photographs{'-square' if square else ''}{'' if side is None else f'-{side}'}"
+    name = f"photographs{'-square' if square else ''}{'' if side is None else f'-{side}'}"
+    folder = cache / versioned(name, DECODING_VERSION)
     files = {path: folder / f"{content}.u16" for path, content in contents.items()}
     unusable = find_unusable({str(file): 3 for file in files.values()})
     missing = [path for path in paths if str(files[path]) in unusable]

@@ -97,15 +97,15 @@ def places(tmp_path_factory):
 
 
 COMMANDS = {
-    "enhance": "enhance {photo} --weights {weights} --out {out}",
+    "enhance": "enhance {photo} --weights {weights} --variant kind --out {out}",
     "enhance lite": "enhance {photo} --weights {weights} --variant lite --out {out}",
     "detect": "detect {photo} --detector {detector} --out {out}",
     "pack": "pack --decom {decom} --out {out}",
     "pack detector": "pack --detector {detector} --out {out}",
-    "export": "export --weights {weights} --no-detector --out {out}",
+    "export": "export --weights {weights} --variant kind --no-detector --out {out}",
     "export lite": "export --weights {weights} --variant lite --format tflite --out {out}",
     "export detector": "export --detector {detector} --out {out}",
-    "evaluate enhance": "evaluate enhance --photos {photo} --weights {weights} --out {out}",
+    "evaluate enhance": "evaluate enhance --photos {photo} --weights {weights} --variant kind --out {out}",
     "evaluate detect": "evaluate detect --data {scenes} --detector {detector} --inputs raw --out {out}",
     "profile": "profile --weights {weights} --sizes 16x16 --rounds 1 --no-memory",
     "train --decom": "train restoration --data {pairs} --cache {out}/c --decom {decom} --run {out}",
