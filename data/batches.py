@@ -26,9 +26,22 @@ def check_shared(batch: int, replicas: int) -> None:
         raise UserError(f"--batch {batch} cannot be shared equally by {replicas} replicas; use a multiple")
 
 
-def check_patch(source: Source, patch: int) -> None:
-    """Refuses crops that are larger than an image, with a UserError that names the image."""
+def check_patch(source: Source, patch: int, least: int = 1) -> None:
+    """Refuses images that are too small, before anything is trained.
+
+    Args:
+        source: whole samples.
+        patch: side of the crops, in pixels.
+        least: side of the smallest image that the stage's losses can be computed on.
+
+    Raises:
+        UserError: naming the smallest image, when it is smaller than `least` or than the crops.
+    """
     side, image = source.smallest_side()
+    if side < least:
+        raise UserError(
+            f"{image}: its shorter side has {side} pixels; expected {least} or more: leave it out"
+        )
     if side < patch:
         raise UserError(
             f"--patch {patch} is more than the shorter side of the smallest image, {image}; "

@@ -94,7 +94,8 @@ def _make_stage(
 def _datasets(
     spec: StageSpec, config: TrainingConfig, training: Source, validation: Source, replicas: int
 ) -> Datasets:
-    batches.check_patch(training, config.patch)
+    batches.check_patch(training, config.patch, config.smallest_patch)
+    batches.check_patch(validation, 1, config.smallest_patch)  # which is not cropped
     stream = {"batch": config.batch, "patch": config.patch, "seed": config.seed}
     whole = batches.whole_images(validation, spec.prepare_validation)
     return Datasets(
