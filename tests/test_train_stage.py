@@ -205,9 +205,9 @@ def test_mistakes_are_one_line_and_exit_2(work, tmp_path, capsys):
 def test_a_refused_setting_leaves_nothing_behind(work, tmp_path, capsys):
     run = tmp_path / "run"
     command = arguments(work, "decom", run, "--epochs", "1")
-    smallest = work / "data" / "low" / "0.png"
-    message = refused(capsys, [*command, "--patch", "21"])
-    assert message.endswith(f"shorter side of the smallest image, {smallest}; use at most 20")
+    smallest = work / "data" / "low" / "1.png"  # of those that are not held out
+    message = refused(capsys, [*command, "--patch", "22"])
+    assert message.endswith(f"shorter side of the smallest image, {smallest}; use at most 21")
     assert "matches no layer" in refused(capsys, [*command, "--freeze", "nothing"])
     missing = str(tmp_path / "none.keras")
     assert "expected a .keras file or a run folder" in refused(capsys, [*command, "--init-from", missing])
