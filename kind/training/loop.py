@@ -109,6 +109,7 @@ def train(
             folder.forget_after(0)
         elif checkpoints_of in (None, folder):
             _put_back(folder, restored, stage)
+            checkpoint.renew_record(restored.epoch)
     if first_epoch >= stage.config.epochs:
         return
     validated = _validation_epochs(stage.config.epochs, stage.config.validate_epochs)

@@ -47,7 +47,7 @@ TENSORFLOWS = tf.errors.ResourceExhaustedError(None, None, "ckpt-1.data: No spac
 PLACES = [
     (tf.train.Checkpoint, "write", 2, TENSORFLOWS),
     (RunFolder, "append_metrics", 2, full()),
-    *((os, "replace", count, full(errno.EDQUOT)) for count in range(1, 17)),
+    *((os, "replace", count, full(errno.EDQUOT)) for count in range(1, 18)),
 ]
 
 
