@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from kind.cli.pipelined import Finished, Pipeline, Worked
 from kind.errors import UserError
+from kind.files import remove_leftovers
 from kind.images.finding import find_photos
 from kind.images.photo import WRITABLE_SUFFIXES, Photo, read_photo
 
@@ -89,6 +90,7 @@ def _make_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); give --out another place") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{folder}: cannot be written to; give --out another place")
+    remove_leftovers(folder)
 
 
 class PhotographTable(Pipeline):
