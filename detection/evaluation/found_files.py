@@ -14,6 +14,7 @@ import numpy as np
 
 from kind.data.annotations.annotated import AnnotatedImage
 from kind.data.annotations.class_names import COCO
+from kind.data.annotations.yolo_text import relative_box
 from kind.errors import UserError
 from kind.metrics.boxes import Predictions
 
@@ -145,27 +146,30 @@ def _table_rows(path: Path) -> Iterator[Row]:
 
 
 def _text_rows(folder: Path, sizes: dict[str, tuple[int, int]], class_names: Sequence[str]) -> Iterator[Row]:
-    list_of_names = folder / "classes.txt"
-    if list_of_names.is_file():
-        class_names = list_of_names.read_text(encoding="utf-8").split("\n")
-    for file in sorted(folder.glob("*.txt")):
-        if file == list_of_names:
-            continue
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-            words = line.split()
-            if not words:
-                continue
-            if len(words) != 6:
-                raise ValueError(f"{file.name}, line {number}: expected six columns, found {len(words)}")
-            first, second, third, fourth, fifth, last = words[0], *map(float, words[1:])
-            if not first.isdecimal():
-                yield Row(file.stem, first.replace("_", " "), second, (third, fourth, fifth, last))
-                continue
-            if file.stem not in sizes:
-                raise ValueError(f"{file.name}: no image of that name in the data set")
-            if int(first) >= len(class_names):
-                raise ValueError(f"{file.name}, line {number}: there is no class {first}")
-            height, width = sizes[file.stem]
-            left, right = (second - fourth / 2) * width, (second + fourth / 2) * width
-            top, bottom = (third - fifth / 2) * height, (third + fifth / 2) * height
-            yield Row(file.stem, class_names[int(first)], last, (left, top, right, bottom))
+    files = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".txt"}
+    if list_of_names := files.pop("classes.txt", None):
+        lines = list_of_names.read_text(encoding="utf-8-sig").splitlines()
+        class_names = [line.strip() for line in lines]
+    for file in sorted(files.values()):
+        for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+            if words := line.split():
+                yield _text_row(f"{file.name}, line {number}", file.stem, words, sizes, class_names)
+
+
+def _text_row(
+    where: str, image: str, words: list[str], sizes: dict[str, tuple[int, int]], class_names: Sequence[str]
+) -> Row:
+    """A class's name, a score and corners in pixels; or its number, a box or polygon by YOLO, and a score."""
+    first, values = words[0], [*map(float, words[1:])]
+    if not first.isdecimal():
+        if len(words) != 6:
+            raise ValueError(f"{where}: expected six columns, found {len(words)}")
+        return Row(image, first.replace("_", " "), values[0], tuple(values[1:]))
+    if image not in sizes:
+        raise ValueError(f"{where}: no image of that name in the data set")
+    if int(first) >= len(class_names):
+        raise ValueError(f"{where}: there is no class {first}")
+    box = relative_box(values[:-1], sizes[image])
+    if box is None:
+        raise ValueError(f"{where}: expected six columns, or a polygon and a score; found {len(words)}")
+    return Row(image, class_names[int(first)], values[-1], box)

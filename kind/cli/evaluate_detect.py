@@ -143,13 +143,15 @@ def run(flags: argparse.Namespace) -> int:
 
     data = read_annotations(flags)
     inputs = _make_inputs(flags)
-    held_out = _held_out(flags)
+    held_out = _held_out(flags, data)
     methods, facts = _methods(flags, data, thresholds)
     found = _searched(flags, _samples(flags.split, data, held_out.every), methods, inputs)
     notes = [] if flags.split == "all" else [*held_out.notes]
     notes += [f"annotations: {problem.replace(f'{flags.data}/', '')}" for problem in data.problems]
     counted = _counted(flags)
-    about = (flags.data.resolve().name, flags.split, held_out.fact, len(data.images), len(data.class_names))
+    if not any(sample.image.counted.any() for sample in found.samples) and data.found:
+        notes.append(f"no object counts; found {data.found}")
+    about = (flags.data.resolve().name, flags.split, held_out.fact, data)
     evaluation = summarise(
         found,
         methods,
@@ -183,12 +185,19 @@ def _checked(flags: argparse.Namespace) -> Thresholds:
     return thresholds
 
 
-def _held_out(flags: argparse.Namespace) -> HeldOut:
+def _held_out(flags: argparse.Namespace, data: Annotations) -> HeldOut:
     """Which images the detectors were not trained on."""
     from kind.data.annotations.layouts import VALIDATION_EVERY
     from kind.detection.predictor import SHIPPED_DETECTOR
-    from kind.evaluation.held_out import held_out_images
+    from kind.evaluation.held_out import HeldOut, held_out_images
 
+    if data.validation is not None:
+        notes = ["the data set says which images are held out; --validation-every is not used"]
+        return HeldOut(
+            VALIDATION_EVERY,
+            "the images that the data set itself names",
+            notes[: bool(flags.validation_every)],
+        )
     shipped = [] if flags.found else [NamedPath("shipped detector", SHIPPED_DETECTOR)]
     detectors = flags.detector or shipped
     networks = {name: path / "best.keras" if path.is_dir() else path for name, path in detectors}
@@ -210,7 +219,7 @@ def _searched(
 
 
 def _samples(split: str, data: Annotations, validation_every: int) -> list[Sample]:
-    from kind.data.annotations.layouts import split_images
+    from kind.data.annotations.layouts import split as split_images
     from kind.detection.evaluation.search import Sample
     from kind.reports.names import distinct_names
 
@@ -219,7 +228,7 @@ def _samples(split: str, data: Annotations, validation_every: int) -> list[Sampl
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, data.images))]
     if split == "all":
         return samples
-    chosen = split_images(data.images, validation_every)[split == "validation"]
+    chosen = split_images(data, validation_every)[split == "validation"]
     kept = {image.path for image in chosen}
     return [sample for sample in samples if sample.image.path in kept]
 

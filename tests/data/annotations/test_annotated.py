@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kind.data.annotations.annotated import Reading, Row
+from kind.data.annotations.reading import Reading, Row
 from kind.errors import UserError
 from kind.metrics.average_precision import average_precision
 from kind.metrics.boxes import Predictions

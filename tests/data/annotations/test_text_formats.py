@@ -51,10 +51,11 @@ def test_yolo_text_that_is_broken(data):
         "0 0.5 0.5 0 1",
         "0 0.5 0.5 -1 1",
     ]
+    expected = "expected a class number, then centre x, y, width and height, or x and y of 3 or more points"
     assert problems(read_yolo_text, data({"1.txt": "\n".join([*lines, "0 0.9 0.5 0.5 1"])})) == [
-        "labels/1.txt, line 1: expected a class number, centre x, y, width and height",
-        "labels/1.txt, line 2: expected a class number, centre x, y, width and height",
-        "labels/1.txt, line 3: expected a class number, centre x, y, width and height",
+        f"labels/1.txt, line 1: {expected}",
+        f"labels/1.txt, line 2: {expected}",
+        f"labels/1.txt, line 3: {expected}",
         "labels/1.txt, line 4: unknown class 80",
         "labels/1.txt, line 5: box 50 0 50 80 has no area",
         "labels/1.txt, line 6: box 100 0 0 80 is inverted",
