@@ -65,7 +65,8 @@ def read_data_yaml(file: Path) -> DataYaml:
     names = _class_names(file, content.get("names"))
     count = content.get("nc")
     if names and count is not None and _whole(count) != len(names):
-        raise UserError(f"{file}: nc is {ascii(count)[:40]}, but names has {len(names)} classes; mend one")
+        told = ascii(count[:40]) if isinstance(count, str) else "no number"  # never all of a nested list
+        raise UserError(f"{file}: nc is {told}, but names has {len(names)} classes; mend one")
     missing: list[str] = []
     places = [_places(file, content, key, missing) for key in ("train", "val")]
     return DataYaml(file, names, *places, tuple(missing), _keypoints(content.get("kpt_shape")))

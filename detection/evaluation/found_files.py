@@ -153,20 +153,21 @@ def _text_rows(folder: Path, sizes: dict[str, tuple[int, int]], class_names: Seq
     for file in sorted(files.values()):
         for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
             if words := line.split():
-                yield _text_row(f"{file.name}, line {number}", file.stem, words, sizes, class_names)
+                yield _text_row(file, number, words, sizes, class_names)
 
 
 def _text_row(
-    where: str, image: str, words: list[str], sizes: dict[str, tuple[int, int]], class_names: Sequence[str]
+    file: Path, number: int, words: list[str], sizes: dict[str, tuple[int, int]], class_names: Sequence[str]
 ) -> Row:
     """A class's name, a score and corners in pixels; or its number, a box or polygon by YOLO, and a score."""
+    where, image = f"{file.name}, line {number}", file.stem
     first, values = words[0], [*map(float, words[1:])]
     if not first.isdecimal():
         if len(words) != 6:
             raise ValueError(f"{where}: expected six columns, found {len(words)}")
         return Row(image, first.replace("_", " "), values[0], tuple(values[1:]))
     if image not in sizes:
-        raise ValueError(f"{where}: no image of that name in the data set")
+        raise ValueError(f"{file.name}: no image of that name in the data set")
     if int(first) >= len(class_names):
         raise ValueError(f"{where}: there is no class {first}")
     box = relative_box(values[:-1], sizes[image])

@@ -106,3 +106,29 @@ def test_joint_networks_are_copied_by_the_rule_of_the_joint_stage(folder, precis
         assert {layer.compute_dtype for layer in layers} == expected
         originals = load_net(SHIPPED_WEIGHTS / f"{given}.keras").get_weights()
         assert all(np.array_equal(ours, its) for ours, its in zip(parts[name].get_weights(), originals))
+
+
+@pytest.mark.parametrize("labels", [{"9": "0 .5 .5 .5 .5"}, {"0": "0 .5 .5", "4": "0 .5 .5"}])
+def test_training_on_nothing_is_refused_and_says_why(folder, tmp_path, labels):
+    (tmp_path / "images").symlink_to(folder / "images")
+    (tmp_path / "labels").mkdir()
+    for name, text in labels.items():
+        (tmp_path / "labels" / f"{name}.txt").write_text(text)
+    with pytest.raises(UserError) as caught:
+        prepare(tmp_path, "--detector", "tiny", "--repair")
+    for words in ("no object that counts in the training images", "8 images in", f"{len(labels)} text files"):
+        assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_validation_without_an_object_is_refused(folder, tmp_path):
+    (tmp_path / "images").symlink_to(folder / "images")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/1.txt").write_text("0 .5 .5 .5 .5")
+    with pytest.raises(UserError, match="no object that counts in the validation images: 2 images with 0"):
+        prepare(tmp_path, "--detector", "tiny")
+
+
+def test_the_classes_in_use_are_printed(folder, capsys):
+    prepare(folder, "--detector", "tiny")
+    assert f"classes: 3 classes ({folder}/labels/classes.txt): cat, dog, torch" in capsys.readouterr().err
