@@ -55,7 +55,7 @@ def read_coco_json(
     for position, annotation in enumerate(content["annotations"]):
         where = f"{file}, annotation {_name_of(annotation, position)}"
         row = _row(where, annotation, labels, reading)
-        number = _id(annotation.get("image_id")) if isinstance(annotation, dict) else None
+        number = coco_id(annotation.get("image_id")) if isinstance(annotation, dict) else None
         if isinstance(row, str):
             reading.problems.append(f"{where}: {row}")
         elif number not in rows:
@@ -115,14 +115,14 @@ def _by_id(content: dict, key: str, file: Path) -> dict[Id, dict]:
     entries = {}
     for entry in content[key]:
         given = entry.get("id") if isinstance(entry, dict) else None
-        number = _id(given)
+        number = coco_id(given)
         if number is None or number in entries:
             raise UserError(f"{file}: in {key}, an entry without an id of its own: {ascii(given)[:100]}")
         entries[number] = entry
     return entries
 
 
-def _id(value: object) -> Id | None:
+def coco_id(value: object) -> Id | None:
     """An id: a whole number however it is written, or other text; None when it is neither."""
     if isinstance(value, bool):
         return None
@@ -152,7 +152,7 @@ def _note_merged(reading: Reading, file: Path, labels: dict[Id, int]) -> None:
 
 
 def _name_of(annotation: object, position: int) -> str:
-    number = _id(annotation.get("id")) if isinstance(annotation, dict) else None
+    number = coco_id(annotation.get("id")) if isinstance(annotation, dict) else None
     return str(number)[:100] if number is not None else f"number {position + 1} in the list"
 
 
@@ -164,7 +164,7 @@ def _row(where: str, annotation: object, labels: dict[Id, int], reading: Reading
     sides = [*map(_number, box)] if isinstance(box, list) else []
     if len(sides) != 4 or None in sides:
         return "expected a bbox of left, top, width and height"
-    category = _id(annotation.get("category_id"))
+    category = coco_id(annotation.get("category_id"))
     if category not in labels:
         return f"unknown class {ascii(annotation.get('category_id'))[:100]}"
     left, top, width, height = sides
@@ -191,7 +191,7 @@ def _path(images: Path, image: dict, file: Path, number: Id, reading: Reading) -
 
 def _size(image: dict) -> tuple[int, int] | None:
     """Height and width that the file states; None when it states none that could be."""
-    height, width = _id(image.get("height")), _id(image.get("width"))
+    height, width = coco_id(image.get("height")), coco_id(image.get("width"))
     sound = all(isinstance(side, int) and side > 0 for side in (height, width))
     return (height, width) if sound else None
 

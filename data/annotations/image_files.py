@@ -32,9 +32,18 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file in a folder and its folders, those behind links too, each folder once."""
+    """Every file in a folder and its folders, those behind links too, each folder once.
+
+    Raises:
+        UserError: when one of them cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise UserError(f"{error.filename}: cannot be listed ({error.strerror}): check the permissions")
+
     seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:  # a link to a folder above would be walked for ever
             folders.clear()

@@ -217,10 +217,9 @@ def _searched(
 def _samples(split: str, data: Annotations, validation_every: int) -> list[Sample]:
     from kind.data.annotations.layouts import split as split_images
     from kind.detection.evaluation.search import Sample
-    from kind.reports.names import distinct_names
+    from kind.reports.names import distinct_paths
 
-    paths = [image.path for image in data.images]
-    names = distinct_names([path.name for path in paths], [path.parent.name for path in paths])
+    names = distinct_paths([image.path for image in data.images])
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, data.images))]
     if split == "all":
         return samples

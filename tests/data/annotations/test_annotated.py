@@ -119,3 +119,13 @@ def test_a_set_without_an_object_that_counts_says_what_was_found():
         "text files in y, 2 of them named like an image; c.txt: no image of that name in x"
     )
     assert describe_classes(found) == "1 class (the annotations): cat"
+
+
+def test_names_from_files_stay_on_one_line():
+    reading = Reading(["cat\n\x1b[2J", "dog"])
+    reading.add(Path("a\nb.png"), SIZE, [])
+    reading.problems.append("a\nb.png: broken")
+    assert describe_classes(reading.finish(repair=True)) == "2 classes (the annotations): cat\\n\\x1b[2J, dog"
+    with pytest.raises(UserError) as caught:
+        reading.finish(repair=False)
+    assert "a\\nb.png: broken" in str(caught.value) and "\n" not in str(caught.value)
