@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 class FileIndex:
-    """Files of annotations by their path below a folder, whatever the case of its letters.
+    """Files of annotations by their path below a folder, whatever the case and form of its letters.
 
     Attributes:
         paths: all files.
@@ -76,7 +77,8 @@ class FileIndex:
         return alike[0] if len(alike) == 1 else None
 
     def _simple(self, path: Path) -> str:
-        return path.relative_to(self._folder).as_posix().casefold()
+        name = unicodedata.normalize("NFC", path.relative_to(self._folder).as_posix())  # macOS splits letters
+        return name.casefold()
 
 
 def read_headers(images: Sequence[Path]) -> dict[Path, Header | UserError]:

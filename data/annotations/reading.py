@@ -157,7 +157,7 @@ class Reading:
             raise UserError(
                 f"{len(self._contradicted)} image(s) are turned by their EXIF orientation, and their "
                 f"annotations state the size of the stored pixels: {named}: say --annotations stored when "
-                "the boxes are on the stored pixels, --annotations upright when they are on the upright images"
+                "the boxes are on the stored pixels, --annotations upright when they are on upright images"
             )
         if self.problems and not repair:
             more = len(self.problems) - _MOST_NAMED

@@ -99,7 +99,8 @@ def test_mistakes_are_named(folder, words, message):
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_joint_networks_are_copied_by_the_rule_of_the_joint_stage(folder, precision):
     """A saved network's layers say float32 each; under 16 bits the copies compute in 16 bits all the same."""
-    run = prepare(folder, "--detector", "tiny", input="reflectance", joint=True, precision=precision)
+    words = ("--detector", "tiny", "--variant", "kind")
+    run = prepare(folder, *words, input="reflectance", joint=True, precision=precision)
     parts = parts_of(run.make_stage().net)
     expected = {"float32": {"float32"}, "mixed_bfloat16": {"bfloat16"}}[precision]
     for name, given in (("decom", "decom"), ("restoration", "restoration")):

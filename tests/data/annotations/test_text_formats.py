@@ -152,7 +152,10 @@ def test_a_line_that_is_there_twice_counts_once(data):
     assert named.endswith("1.txt, line 3: the same line as one before, which counts once (and 1 more alike)")
 
 
-@pytest.mark.parametrize(("image", "label"), [("a.jpg", "a.TXT"), ("A.JPG", "a.txt"), ("a.jpg", "A.txt")])
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [("a.jpg", "a.TXT"), ("A.JPG", "a.txt"), ("a.jpg", "A.txt"), ("caf\u00e9.jpg", "cafe\u0301.txt")],
+)
 def test_label_files_in_capitals_are_found(data, image, label):
     found = read_yolo_text(*data({label: "0 .5 .5 1 1"}, [image]))
     assert len(found.images[0].boxes) == 1 and found.problems == ()
