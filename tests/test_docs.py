@@ -34,6 +34,7 @@ SHORT = {
 }
 
 #: The same for other commands.
+SHORT_MIXTURE = ["--epochs", "1", "--steps", "2", "--batch", "2", "--patch", "64", "--validate-epochs", "1"]
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
 
@@ -92,6 +93,8 @@ def test_commands_are_understood(document):
     for words in commands(document):
         if words[0] == "make":
             subprocess.run(["make", "--dry-run", *words[1:]], cwd=REPOSITORY, check=True, capture_output=True)
+        elif words[0].startswith("scripts/"):
+            assert os.access(REPOSITORY / words[0], os.X_OK), words
         elif after_python(words):
             parser, arguments = parser_of(after_python(words))
             if parser:
@@ -187,6 +190,10 @@ def test_commands_run(document, desk):
 
 def run_commands(document, desk, environment, servers):
     for words in commands(document):
+        if words[0] == "scripts/train_lite.sh":
+            command = [REPOSITORY / words[0], *words[1:], *SHORT_MIXTURE]
+            subprocess.run(command, cwd=desk, env={**environment, "PYTHON": sys.executable}, check=True)
+            continue
         arguments = after_python(words)
         if not arguments or "keras-cv" in words:  # a preset is downloaded
             continue

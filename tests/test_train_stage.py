@@ -289,7 +289,7 @@ def test_joint_training_leaves_networks_that_the_enhancer_loads(work, tmp_path):
     run = tmp_path / "joint"
     settings = [
         "--epochs",
-        "2",
+        "1",
         "--freeze",
         "adjustment/*",
         "--learning-rate-multipliers",
