@@ -11,6 +11,7 @@ from kind.cli import train_detection
 from kind.detection.config import DetectionConfig
 from kind.detection.joint import parts_of
 from kind.detection.model import build_detector
+from kind.detection.reuse import with_classes
 from kind.detection.sizes import Proportions
 from kind.errors import UserError
 from kind.images.photo import write_photo
@@ -134,3 +135,10 @@ def test_validation_without_an_object_is_refused(folder, tmp_path):
 def test_the_classes_in_use_are_printed(folder, capsys):
     prepare(folder, "--detector", "tiny")
     assert f"classes: 3 classes ({folder}/labels/classes.txt): cat, dog, torch" in capsys.readouterr().err
+
+
+def test_class_names_given_twice_are_refused_before_a_detector_is_made(folder):
+    with pytest.raises(UserError, match="'face' is given twice, as class 0 and as class 1"):
+        with_classes(None, ["face", "face"])
+    with pytest.raises(UserError, match="'cat' is given twice"):
+        prepare(folder, "--detector", "tiny", "--classes", "cat", "dog", "cat")
