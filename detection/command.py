@@ -78,15 +78,20 @@ def prepare(
     Raises:
         UserError: when something is missing, broken or does not fit.
     """
-    from kind.data.annotations.layouts import split_images
+    from kind.data.annotations.annotated import describe_classes, describe_objects, require_objects
+    from kind.data.annotations.layouts import split
 
     detector = detector or (None if read else _QUICK_DETECTOR)
     parts = _parts(config, detector, teacher, enhancer, variant)
     annotations = read() if read else _generated(cache)
     for problem in annotations.problems:
         print(f"passed over: {problem}", file=sys.stderr)
+    print(f"classes: {describe_classes(annotations)}", file=sys.stderr)
     parts = parts._replace(class_names=tuple(annotations.class_names))
-    training, validation = split_images(annotations.images, config.validation_every)
+    training, validation = split(annotations, config.validation_every)
+    for images, name in ((training, "training"), (validation, "validation")):
+        require_objects(images, f"the {name} images", annotations)
+        print(f"{name}: {len(images)} images, {describe_objects(images)}", file=sys.stderr)
     return prepared(parts, config, training, validation, cache, replicas, progress, built)
 
 

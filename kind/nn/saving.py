@@ -18,6 +18,7 @@ from kind.errors import UserError
 from kind.files import atomic_write
 from kind.nn.archive import CONFIG, METADATA, WEIGHTS, Archive, UnreadableArchive
 from kind.nn.file_schema import Refused
+from kind.nn.forking import refuse_forked
 from kind.nn.graph_builder import build_network
 from kind.nn.interfaces import WrongNetwork, check_class, check_interface
 from kind.nn.network import Network
@@ -103,8 +104,10 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
 
     Raises:
         UserError: when the file is missing, is not a `.keras` file, is damaged, asks for anything but known
-            layers, holds weights that are not finite, or holds another network than the expected one.
+            layers, holds weights that are not finite, or holds another network than the expected one; and in
+            a process that was forked from one in which networks are in use.
     """
+    refuse_forked()
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{_one_line(path)}: no such weights file; expected a .keras file")

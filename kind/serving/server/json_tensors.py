@@ -64,7 +64,8 @@ def inputs_of(content: Mapping[str, Any], signature: Signature) -> tuple[str, di
     values = (_rows if formats == [ROW] else _columns)(content[formats[0]], signature)
     unknown = sorted(set(values) - set(signature.inputs))
     if unknown:
-        raise bad_request(f"JSON object: does not have named input: {unknown[0][:100]}")
+        wanted = ", ".join(sorted(signature.inputs))
+        raise bad_request(f"JSON object: does not have named input: {unknown[0][:100]}; expects {wanted}")
     missing = sorted(set(signature.inputs) - set(values))
     if missing:
         raise bad_request(f"Missing named input: {missing[0]}")
