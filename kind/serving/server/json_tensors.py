@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kind.serving.server.errors import ServingError, bad_request
+from kind.serving.server.errors import ServingError, bad_request, echoed
 from kind.serving.server.signatures import Signature, Tensor
 
 ROW, COLUMN = "instances", "inputs"
 
 _BYTES_SUFFIX = "_bytes"
 _LONGEST_INTEGER = 20
+_MOST_LISTS, _MOST_VALUES = 1 << 21, 1 << 23  # enough for the pixels of 1920×1080
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -27,11 +29,12 @@ def parse_body(body: bytes) -> dict[str, Any]:
         ServingError: when it is none.
     """
     try:
-        content = json.loads(body, parse_int=_integer)
+        _check_values(body)
+        content = json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=_no_number)
     except RecursionError as error:
         raise bad_request("JSON Parse error: nested too deeply") from error
     except ValueError as error:  # also of bytes that are no UTF-8
-        raise bad_request(f"JSON Parse error: {error}") from error
+        raise bad_request(f"JSON Parse error: {echoed(str(error))}") from error
     if not isinstance(content, dict):
         raise bad_request("JSON Value: expects an object with the key 'instances' or 'inputs'")
     return content
@@ -64,7 +67,7 @@ def inputs_of(content: Mapping[str, Any], signature: Signature) -> tuple[str, di
     values = (_rows if formats == [ROW] else _columns)(content[formats[0]], signature)
     unknown = sorted(set(values) - set(signature.inputs))
     if unknown:
-        raise bad_request(f"JSON object: does not have named input: {unknown[0][:100]}")
+        raise bad_request(f"JSON object: does not have named input: {echoed(unknown[0])}")
     missing = sorted(set(signature.inputs) - set(values))
     if missing:
         raise bad_request(f"Missing named input: {missing[0]}")
@@ -82,6 +85,9 @@ def response_of(outputs: Mapping[str, np.ndarray], format: str) -> dict[str, Any
     Raises:
         ServingError: an output cannot be written in this format.
     """
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ServingError("FAILED_PRECONDITION", f"output {name!r} holds NaN or infinity: use gRPC")
     values = {name: _json_value(name, array) for name, array in outputs.items()}
     if format == COLUMN:
         return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
@@ -91,6 +97,27 @@ def response_of(outputs: Mapping[str, np.ndarray], format: str) -> dict[str, Any
     if len(values) == 1:
         return {"predictions": next(iter(values.values()))}
     return {"predictions": [dict(zip(values, row)) for row in zip(*values.values())]}
+
+
+def _check_values(body: bytes) -> None:
+    """Raises ServingError when a text holds so many values that reading them would stop everything else."""
+    text = np.frombuffer(body, np.uint8)
+    for letters, most, what in ((b"[{", _MOST_LISTS, "lists and objects"), (b",", _MOST_VALUES, "values")):
+        count = sum(int(np.count_nonzero(text == letter)) for letter in letters)
+        if count > most:
+            raise bad_request(f"more than {most} {what} in one request: send image files, or gRPC")
+
+
+# These two are Python, so that other threads have their turn while a long text is read.
+def _decimal(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _integer(text: str) -> int:
@@ -188,7 +215,7 @@ def _number_array(value: Any, dtype: tf.DType) -> np.ndarray:
             raise bad_request(f"a number is out of {dtype.name}'s range")
     with np.errstate(over="ignore"):
         converted = array.astype(wanted)
-    if wanted.kind == "f" and np.isinf(converted).sum() != np.isinf(array.astype(np.float64)).sum():
+    if wanted.kind == "f" and not np.isfinite(converted).all():
         raise bad_request(f"a number is out of {dtype.name}'s range")
     return converted
 

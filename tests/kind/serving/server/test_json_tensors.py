@@ -64,8 +64,36 @@ def test_numbers_become_the_signatures_type():
     assert inputs["x"].dtype == np.uint8
     _, inputs = read({"inputs": [True, False]}, Signature(x="bool"))
     assert inputs["x"].tolist() == [True, False]
-    _, inputs = inputs_of(parse_body(b'{"inputs": [NaN, Infinity, -Infinity, 1e30]}'), ONE_FLOAT)
-    assert np.isnan(inputs["x"][0]) and np.isinf(inputs["x"][1:3]).all()
+    _, inputs = inputs_of(parse_body(b'{"inputs": [1e30, -1e-50]}'), ONE_FLOAT)
+    assert inputs["x"].tolist() == [np.float32(1e30), 0]
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999"])
+def test_what_is_no_number_of_json_is_refused(number):
+    with pytest.raises(ServingError, match="JSON Parse error"):
+        parse_body(b'{"inputs": [' + number + b"]}")
+
+
+def test_answers_are_always_json():
+    for value in (np.nan, np.inf):
+        with pytest.raises(ServingError, match="holds NaN or infinity: use gRPC"):
+            response_of({"x": np.array([1, value], np.float32)}, "outputs")
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b'"",', b"0,", b"[ ],"])
+def test_floods_of_values_are_refused_before_they_are_read(monkeypatch, unit):
+    def read_nothing(*_, **__):
+        raise AssertionError("the text was read")
+
+    monkeypatch.setattr(json, "loads", read_nothing)
+    with pytest.raises(ServingError, match="in one request: send image files, or gRPC"):
+        parse_body(b'{"instances": [' + unit * ((28 << 20) // len(unit)) + b"[]]}")
+
+
+def test_an_image_of_full_hd_may_be_sent_as_numbers(monkeypatch):
+    monkeypatch.setattr(json, "loads", lambda *_, **__: {})
+    row = b"[" + b"[0,0,0]," * 1919 + b"[0,0,0]],"
+    assert parse_body(b'{"instances": [[' + row * 1080 + b"[]]]}") == {}
 
 
 @pytest.mark.parametrize(
