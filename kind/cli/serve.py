@@ -32,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(default: {_HOST})",
     )
     parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name by which the server may be asked, such as that of a proxy in front of it; may be repeated "
+        "(default on a loopback address: localhost and loopback addresses; elsewhere every name)",
+    )
+    parser.add_argument(
         "--rest-port",
         type=int,
         default=REST_PORT,
@@ -50,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also run models with operations that no export of kind holds; they can read and write files "
         "and do anything else that you can do",
+    )
+    parser.add_argument(
+        "--allow-reload",
+        action="store_true",
+        help="let everybody who reaches the gRPC port choose which versions below DIR are served",
     )
     _add_file_arguments(parser)
     _add_limit_arguments(parser)
@@ -128,8 +141,9 @@ def run(arguments: argparse.Namespace) -> int:
     serve(
         Settings(
             models=(ModelConfig(arguments.model_name or folder.name, folder),),
-            root=folder.parent,
             host=arguments.host,
+            allow_hosts=tuple(arguments.allow_host),
+            allow_reload=arguments.allow_reload,
             rest_port=arguments.rest_port,
             grpc_port=arguments.grpc_port,
             batching=read_batching(batching_file) if batched else UNBATCHED,

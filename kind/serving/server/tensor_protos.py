@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from kind.serving.server.errors import bad_request
+from kind.serving.server.errors import bad_request, echoed
 
 _MOST_DIMENSIONS = 8
 _MOST_EXPANDED = 1 << 28
@@ -27,6 +27,7 @@ def array_of(name: str, proto: TensorProto) -> np.ndarray:
     Raises:
         ServingError: the message is no tensor of a known type and size.
     """
+    name = echoed(name)
     shape = [dim.size for dim in proto.tensor_shape.dim]
     if proto.tensor_shape.unknown_rank or len(shape) > _MOST_DIMENSIONS or any(size < 0 for size in shape):
         raise bad_request(f"input {name!r}: not a tensor: expects up to {_MOST_DIMENSIONS} sizes from 0 on")

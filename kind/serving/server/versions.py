@@ -10,10 +10,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Callable, Protocol
 
-from kind.serving.server.errors import ServingError, bad_request, serving_error_of
+from kind.serving.server.errors import ServingError, bad_request, echoed, serving_error_of, without_folders
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 
 _ENDED_KEPT = 20
+_LONGEST_NAME = 200
 
 
 class State(Enum):
@@ -116,7 +117,7 @@ class ModelManager:
                 available = [version for version in available if version.number == number]
             if not available:
                 which = f"Latest({name})" if number is None else f"Specific({name}, {number})"
-                raise ServingError("NOT_FOUND", f"Servable not found for request: {which}")
+                raise ServingError("NOT_FOUND", f"Servable not found for request: {echoed(which)}")
             version = max(available, key=lambda version: version.number)
             version.users += 1
             return version
@@ -142,9 +143,9 @@ class ModelManager:
             number = self._number(name, number, label)
             versions = self._versions.get(name, {})
             if number is not None and number not in versions:
-                raise ServingError("NOT_FOUND", f"Could not find version {number} of model {name}")
+                raise ServingError("NOT_FOUND", f"Could not find version {number} of model {echoed(name)}")
             if not versions:
-                raise ServingError("NOT_FOUND", f"Could not find any versions of model {name}")
+                raise ServingError("NOT_FOUND", f"Could not find any versions of model {echoed(name)}")
             numbers = [number] if number is not None else sorted(versions, reverse=True)
             return [versions[number] for number in numbers]
 
@@ -202,7 +203,7 @@ class ModelManager:
         if not available:
             errors = [version.error.message for version in loaded if version.error]
             reason = errors[-1] if errors else f"no version folder in {config.base_path}"
-            raise bad_request(f"model {config.name} cannot be served: {reason}")
+            raise bad_request(f"model {config.name} cannot be served: {without_folders(reason)}")
         for label, number in config.labels.items():
             if number not in available:
                 raise ServingError(
@@ -210,13 +211,15 @@ class ModelManager:
                 )
 
     def _number(self, name: str, number: int | None, label: str | None) -> int | None:
+        if len(name) > _LONGEST_NAME or len(label or "") > _LONGEST_NAME:
+            raise bad_request(f"a name of a model or a label has at most {_LONGEST_NAME} characters")
         if not label:
             return number
         if number is not None:
             raise bad_request("expects a version or a version label, received both")
         config = self._configs.get(name)
         if config is None or label not in config.labels:
-            raise bad_request(f"Unrecognized servable version label: {label}")
+            raise bad_request(f"Unrecognized servable version label: {echoed(label)}")
         return config.labels[label]
 
     def _poll_all(self) -> None:
