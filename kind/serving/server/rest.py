@@ -14,7 +14,8 @@ from google.protobuf.json_format import MessageToJson
 
 from kind.serving.server.errors import ServingError, bad_request, echoed, wrong_method
 from kind.serving.server.front import Handler, TooLarge
-from kind.serving.server.json_tensors import inputs_of, parse_body, response_of, signature_name
+from kind.serving.server.json_answers import json_answer
+from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
@@ -62,11 +63,12 @@ class RestApi:
         # The text goes as soon as its bytes are decoded: requests may wait for long, and many at a time.
         content, size = await self._content(request)
         with self._service.lease(spec._replace(signature=signature_name(content))) as lease:
-            form, inputs = await call_in_thread_if_large(size, inputs_of, content, lease.signature)
+            most = self._service.limits.rows
+            form, inputs = await call_in_thread_if_large(size, inputs_of, content, lease.signature, most)
             del content
             outputs = await self._service.predict(lease, inputs)
-        text = await call_in_thread_if_large(bytes_in(outputs), _json_response, outputs, form)
-        return web.Response(text=text, content_type="application/json")
+        body = await call_in_thread_if_large(bytes_in(outputs), json_answer, outputs, form)
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     async def _content(self, request: web.BaseRequest) -> tuple[dict[str, Any], int]:
         """The JSON object of a request, and the size of its text."""
@@ -129,10 +131,6 @@ def _json(text: str, status: int = 200) -> web.Response:
 
 def _proto_json(message) -> str:
     return MessageToJson(message, preserving_proto_field_name=True, including_default_value_fields=True)
-
-
-def _json_response(outputs, form: str) -> str:
-    return json.dumps(response_of(outputs, form))
 
 
 def _spec(match: re.Match) -> ModelSpec:
