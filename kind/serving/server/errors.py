@@ -26,7 +26,6 @@ HTTP_STATUS = dict(_CODES.values())
 NUMBERS = {name: number for number, (name, _) in _CODES.items()}
 
 _LONGEST_MESSAGE = 500
-_LONGEST_ECHO = 200
 _TRACES = re.compile(
     r"<stack traces unavailable>|\[\[.*?\]\]|\[Op:\S*\]|\(\d+\) \w[\w ]*:"
     r"|\d+ successful operations?\.|\d+ derived errors ignored\."
@@ -61,11 +60,6 @@ class ServingError(Exception):
 def bad_request(message: str) -> ServingError:
     """The error for a sender's mistake: INVALID_ARGUMENT, HTTP 400."""
     return ServingError("INVALID_ARGUMENT", message)
-
-
-def echoed(text: str) -> str:
-    """What a sender wrote, as a message repeats it: at most 200 characters, all of them printable ASCII."""
-    return ascii(text[:_LONGEST_ECHO])[1:-1][:_LONGEST_ECHO]
 
 
 def serving_error_of(error: BaseException) -> ServingError:

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from kind.serving.errors import echoed
 from kind.serving.server.connections import NOSNIFF, error_response
-from kind.serving.server.errors import ServingError, echoed
+from kind.serving.server.errors import ServingError
 from kind.serving.server.origins import Sites
 from kind.serving.server.signatures import UnknownSignature
 

@@ -1,34 +1,28 @@
 """Converts JSON to arrays by the rules of TensorFlow Serving's REST API.
 
-Python runs one thread at a time, so a long call into C, such as reading a text or making an array of nested
-lists, stops all others, wherever it is made. What is long is done in pieces here.
+Python runs one thread at a time, so a long call into C, such as making an array of nested lists, stops all
+others, wherever it is made. What is long is done in pieces here.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import gc
-import json
-import math
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kind.serving.errors import echoed
+from kind.serving.json_text import read_json
 from kind.serving.limits import Limits
-from kind.serving.server.errors import ServingError, bad_request, echoed
+from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, Tensor, check_rows
 
 ROW, COLUMN = "instances", "inputs"
 
-_LONGEST_INTEGER = 20
-_MOST_LISTS, _MOST_VALUES = 1 << 21, 1 << 23  # enough for the pixels of 1920×1080
-_MOST_QUOTES = 1 << 18  # enough for the rows of a request
 _MOST_PIECES = 1 << 12
-_reading = threading.Lock()
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -38,10 +32,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
         ServingError: when it is none.
     """
     try:
-        _check_values(body)
-        content = _read(body)
-    except RecursionError as error:
-        raise bad_request("JSON Parse error: nested too deeply") from error
+        content = read_json(body)
     except ValueError as error:  # also of bytes that are no UTF-8
         raise bad_request(f"JSON Parse error: {echoed(str(error))}") from error
     if not isinstance(content, dict):
@@ -87,50 +78,6 @@ def inputs_of(
         max((len(value) for value in values.values() if isinstance(value, list)), default=0), most_rows
     )
     return formats[0], {name: _array(name, value, signature.inputs[name]) for name, value in values.items()}
-
-
-def _check_values(body: bytes) -> None:
-    """Raises ServingError when a text holds so many values that reading them would stop everything else."""
-    text = np.frombuffer(body, np.uint8)
-    for letters, most, what in (
-        (b"[{", _MOST_LISTS, "lists and objects"),
-        (b",", _MOST_VALUES, "values"),
-        (b'"', _MOST_QUOTES, "quotation marks"),
-    ):
-        count = sum(int(np.count_nonzero(text == letter)) for letter in letters)
-        if count > most:
-            raise bad_request(f"more than {most} {what} in one request: send image files, or gRPC")
-
-
-def _read(body: bytes) -> Any:
-    """One text at a time, without garbage collection, which takes longer than reading millions of lists."""
-    with _reading:
-        was_on = gc.isenabled()
-        gc.disable()
-        try:
-            return json.loads(body, parse_int=_integer, parse_float=_decimal, parse_constant=_no_number)
-        finally:
-            if was_on:
-                gc.enable()
-
-
-# These two are Python, so that other threads have their turn while a long text is read.
-def _decimal(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _integer(text: str) -> int:
-    # Reading an integer of millions of digits takes minutes.
-    if len(text) > _LONGEST_INTEGER:
-        raise ValueError(f"integer of {len(text)} digits")
-    return int(text)
 
 
 def _rows(instances: Any, signature: Signature) -> dict[str, list]:

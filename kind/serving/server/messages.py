@@ -8,7 +8,8 @@ from pathlib import Path
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-from kind.serving.server.errors import NUMBERS, ServingError, bad_request, echoed, without_folders
+from kind.serving.errors import echoed
+from kind.serving.server.errors import NUMBERS, ServingError, bad_request, without_folders
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import Version
 

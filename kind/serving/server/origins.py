@@ -12,7 +12,8 @@ import re
 import socket
 from collections.abc import Collection, Sequence
 
-from kind.serving.server.errors import ServingError, echoed
+from kind.serving.errors import echoed
+from kind.serving.server.errors import ServingError
 
 _PORTS = {"http": 80, "https": 443}
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s:@/\\?#\[\]]+)(?::(?P<port>\d{1,5}))?", re.IGNORECASE)

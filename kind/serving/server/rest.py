@@ -12,7 +12,8 @@ import aiohttp
 from aiohttp import web
 from google.protobuf.json_format import MessageToJson
 
-from kind.serving.server.errors import ServingError, bad_request, echoed, wrong_method
+from kind.serving.errors import echoed
+from kind.serving.server.errors import ServingError, bad_request, wrong_method
 from kind.serving.server.front import Handler, TooLarge
 from kind.serving.server.json_answers import json_answer
 from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name

@@ -20,7 +20,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from kind.serving.server.errors import NUMBERS, ServingError, bad_request, echoed, wrong_method
+from kind.serving.errors import echoed
+from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.service import ModelSpec, Service
 from kind.serving.server.signatures import check_rows

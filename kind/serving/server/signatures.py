@@ -12,7 +12,8 @@ import tensorflow as tf
 from kind.errors import UserError
 from kind.export.contract import IMAGE_BYTES
 from kind.images.header import read_header
-from kind.serving.server.errors import ServingError, bad_request, echoed
+from kind.serving.errors import echoed
+from kind.serving.server.errors import ServingError, bad_request
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Callable, Protocol
 
-from kind.serving.server.errors import ServingError, bad_request, echoed, serving_error_of, without_folders
+from kind.serving.errors import echoed
+from kind.serving.server.errors import ServingError, bad_request, serving_error_of, without_folders
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 
 _ENDED_KEPT = 20
