@@ -6,10 +6,12 @@ all others, wherever it is made, and a text of some megabytes can stand for giga
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import math
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ import numpy as np
 _LONGEST_INTEGER = 20
 _MOST_LISTS, _MOST_VALUES = 1 << 21, 1 << 23  # enough for the pixels of 1920×1080
 _MOST_QUOTES = 1 << 18  # enough for the rows of a request
+_LARGE = 1 << 20  # bytes; smaller texts wait for no other
 _reading = threading.Lock()
 
 
@@ -40,14 +43,21 @@ def read_json(text: bytes) -> Any:
     ):
         if sum(int(np.count_nonzero(letters == letter)) for letter in which) > most:
             raise ValueError(f"more than {most} {what}: send image files, or gRPC")
-    # One text at a time, without garbage collection, which takes longer than reading millions of lists.
+    try:
+        with _without_collection() if len(text) > _LARGE else contextlib.nullcontext():
+            return json.loads(text, parse_int=_integer, parse_float=_decimal, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """One text at a time without garbage collection, which takes longer than reading millions of lists."""
     with _reading:
         was_on = gc.isenabled()
         gc.disable()
         try:
-            return json.loads(text, parse_int=_integer, parse_float=_decimal, parse_constant=_no_number)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
+            yield
         finally:
             if was_on:
                 gc.enable()

@@ -34,7 +34,7 @@ from kind.serving.server.service import Service
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import ModelManager, State
 
-_LONGEST_CLOSING, _LEAST_CLOSING = 0.7, 0.2  # seconds for connections to close once everything is answered
+_LONGEST_CLOSING, _LEAST_CLOSING = 0.7, 0.05  # seconds for connections to close once everything is answered
 _IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call
 
 
