@@ -62,8 +62,9 @@ class Signatures(NamedTuple):
     module: tf.Module
 
     def save(self, folder: str) -> None:
-        """Writes a SavedModel into a folder."""
-        tf.saved_model.save(self.module, folder, self.functions)
+        """Writes a SavedModel into a folder, without what only training would need."""
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(self.module, folder, self.functions, options)
 
 
 def make_signatures(
