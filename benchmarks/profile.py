@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.profile import add_options, measure
-from kind.enhancing.variants import DEFAULT_VARIANT
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,8 +71,8 @@ def public_graph(plan: Plan, checkout: Path | None) -> Iterator[Reference]:
     from kind.enhancing.enhancer import Enhancer
     from kind.profiling.measuring import Reference
 
-    folder = plan.weights if DEFAULT_VARIANT in plan.variants else None
-    weights = published_weights(Enhancer.load(folder, "float32", DEFAULT_VARIANT).originals)
+    folder = plan.weights if "kind" in plan.variants else None
+    weights = published_weights(Enhancer.load(folder, "float32", "kind").originals)
     with PublicProcess(weights, checkout) as process:
         subjects = partial(_subjects, process, weights, checkout)
         yield Reference(PUBLIC, "× public", process.description, subjects)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from kind.decom.config import DecompositionConfig
-from kind.decom.loss import Decomposition, decomposition_loss
+from kind.decom.loss import TERMS, Decomposition, decomposition_loss
 from kind.decom.model import decomposition_net
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
@@ -14,15 +14,7 @@ from kind.training.stage_spec import StageSpec
 class DecompositionStage(Stage):
     """Learns from samples `{low, high}`; the best net has the lowest validation loss."""
 
-    loss_names = (
-        "loss",
-        "reconstruction_low",
-        "reconstruction_high",
-        "reflectance_similarity",
-        "mutual_consistency",
-        "smoothness_low",
-        "smoothness_high",
-    )
+    loss_names = ("loss", *TERMS)
     config: DecompositionConfig
 
     def losses(self, sample, training):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kind.detection.config import DetectionConfig
-from kind.enhancing.variants import DEFAULT_VARIANT
+from kind.enhancing.variants import variant_of
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from kind.data.annotations.annotated import AnnotatedImage, Annotations
     from kind.data.sources import Progress
-    from kind.detection.model import Detector, Proportions
+    from kind.detection.model import Detector
+    from kind.detection.sizes import Proportions
     from kind.detection.sources import Making
     from kind.enhancing.enhancer import Enhancer
     from kind.training.loop import Prepared
@@ -52,7 +53,7 @@ def prepare(
     detector: str | Path | None = None,
     teacher: str | Path | None = None,
     enhancer: Path | None = None,
-    variant: str = DEFAULT_VARIANT,
+    variant: str | None = None,
     replicas: int = 1,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -65,7 +66,7 @@ def prepare(
         detector: to start from, a `.keras` file or run folder, or the size of a new one.
         teacher: file or run folder of a detector whose classes are kept; None without one.
         enhancer: folder of weights; None takes those that ship.
-        variant: of the enhancer.
+        variant: of the enhancer; None is what `kind.enhancing.variants.variant_of` says.
         replicas: how many share each batch.
         progress: see `data.sources`.
 
@@ -170,7 +171,8 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
     """The stage, under the strategy in force; nothing that was given is trained itself."""
     from kind.detection.distillation import DistillingStage, extended
     from kind.detection.joint import joint_net
-    from kind.detection.model import Proportions, build_detector
+    from kind.detection.model import build_detector
+    from kind.detection.sizes import Proportions
     from kind.detection.stage import DetectionStage, preprocessing
     from kind.training.given import trainable_copy
     from kind.training.precision import precision
@@ -213,22 +215,23 @@ def _parts(
     detector: str | Path | None,
     teacher: str | Path | None,
     enhancer: Path | None,
-    variant: str,
+    variant: str | None,
 ) -> Parts:
     """The networks; the class names come with the data set."""
     from kind.detection.inputs import needs_enhancer
-    from kind.detection.model import SIZES, Proportions
     from kind.detection.predictor import load_detector
+    from kind.detection.sizes import SIZES, Proportions
     from kind.enhancing.enhancer import Enhancer
 
     sizes = {"tiny": Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
     if detector is None:
         raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
-    if config.joint and variant != DEFAULT_VARIANT:
-        raise UserError(f"--joint trains the networks of --variant {DEFAULT_VARIANT}; received {variant}")
-    if config.input == "relit" and variant != DEFAULT_VARIANT:
+    variant = variant or variant_of(enhancer)
+    if config.joint and variant != "kind":
+        raise UserError(f"--joint trains the networks of --variant kind; received {variant}")
+    if config.input == "relit" and variant != "kind":
         raise UserError(
-            f"--input relit expects --variant {DEFAULT_VARIANT}: the light network chooses α image by "
+            "--input relit expects --variant kind: the light network chooses α image by "
             "image; train on its --input reflectance"
         )
     return Parts(

@@ -14,6 +14,9 @@ from kind.ops.ssim import ssim
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
+TERMS = ("mse", "ssim_loss", "reconstruction", "reflectance_similarity")
+"""Names of the loss's terms, in the order in which they are logged."""
+
 _EPSILON = 1e-4
 _NAMES = {"decom": "decomposition", "restoration": "restoration", "illumination": "adjustment"}
 
@@ -21,7 +24,7 @@ _NAMES = {"decom": "decomposition", "restoration": "restoration", "illumination"
 class JointStage(Stage):
     """Learns from image pairs `{low, high}`; the best nets have the highest validation PSNR, relit."""
 
-    loss_names = ("loss", "mse", "ssim_loss", "reconstruction", "reflectance_similarity")
+    loss_names = ("loss", *TERMS)
     monitor = "val_psnr"
     higher_is_better = True
     config: JointConfig
@@ -29,19 +32,20 @@ class JointStage(Stage):
     def losses(self, sample, training):
         """Mean square and 1 - SSIM of the relit image, and what keeps the decomposition one."""
         dark, bright, _, _, relit = self._forward(sample, training)
-        terms = {
-            "mse": mse(relit, sample["high"]),
-            "ssim_loss": ssim_loss(relit, sample["high"]),
-            "reconstruction": reconstruction(sample["low"], *dark) + reconstruction(sample["high"], *bright),
-            "reflectance_similarity": reflectance_similarity(dark[0], bright[0]),
-        }
-        total = (
-            terms["mse"]
-            + terms["ssim_loss"]
-            + self.config.reconstruction_weight * terms["reconstruction"]
-            + self.config.similarity_weight * terms["reflectance_similarity"]
+        terms = (
+            mse(relit, sample["high"]),
+            ssim_loss(relit, sample["high"]),
+            reconstruction(sample["low"], *dark) + reconstruction(sample["high"], *bright),
+            reflectance_similarity(dark[0], bright[0]),
         )
-        return {"loss": total, **terms}
+        error, dissimilarity, reconstructed, similarity = terms
+        total = (
+            error
+            + dissimilarity
+            + self.config.reconstruction_weight * reconstructed
+            + self.config.similarity_weight * similarity
+        )
+        return {"loss": total, **dict(zip(TERMS, terms))}
 
     def image_metrics(self, sample):
         """PSNR in dB and SSIM of the relit image, with the bright image's ratio of brightness."""

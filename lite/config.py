@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from kind.errors import UserError
 from kind.training.config import TrainingConfig, option
 
 
@@ -12,25 +13,37 @@ from kind.training.config import TrainingConfig, option
 class LiteConfig(TrainingConfig):
     """One small network for the whole enhancement; our own, from no paper."""
 
-    smallest_patch = 11  # SSIM's window
+    smallest_patch = 64  # an eighth of it is what the exposure is compared on
 
-    epochs: int = option(380, "passes over the training pairs")
+    epochs: int = option(60, "passes; one is --steps batches of the mixture")
+    steps: int = option(200, "batches an epoch")
     batch: int = option(8, "samples a step, over all accelerators together")
-    patch: int = option(256, "side of the random crops, in pixels")
+    patch: int = option(256, "side of the samples, in pixels")
     learning_rate: float = option(1e-3, "at the start, after any warm-up")
     schedule: Literal["constant", "step", "cosine"] = option("cosine", "how the learning rate goes on")
-    warmup_epochs: int = option(2, "raise the learning rate linearly from 0 over so many epochs")
+    warmup_epochs: int = option(1, "raise the learning rate linearly from 0 over so many epochs")
     optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "radam is rectified Adam")
-    weight_decay: float = option(1e-2, "decoupled, for adamw (kernels only) and radam (all weights)")
+    weight_decay: float = option(1e-3, "decoupled, for adamw (kernels only) and radam (all weights)")
     clip_norm: float = option(1.0, "clip the gradients' global norm to this; 0 does not clip")
-    average_decay: float = option(0.999, "validate and keep a moving average of the weights; 0 keeps none")
-    log_error_weight: float = option(
-        0.03, "of the logarithm of each relit image's squared error, as PSNR has it"
-    )
-    ssim_weight: float = option(4.0, "of 1 - SSIM of the relit image")
-    exposure_weight: float = option(0.2, "of the error in log α")
-    reconstruction_weight: float = option(1.0, "of |R∘L - S|")
+    average_decay: float = option(0.998, "validate and keep a moving average of the weights; 0 keeps none")
+    validate_epochs: int = option(5, "validate after each so many epochs, and at the end")
+    log_error_weight: float = option(0.01, "weight of the logarithm of each image's squared error")
+    ssim_weight: float = option(0.4, "weight of 1 - SSIM of the restored image")
+    exposure_weight: float = option(1.0, "weight of the exposed image's error at low resolution")
+    feature_weight: float = option(0.0, "weight of the error of a frozen detector's features; 0 needs none")
+    feature_detector: str = option("", "run folder or .keras of that detector (default: the one that ships)")
+    only_exposure: bool = option(False, "train the exposure branch alone, which takes a tenth of the time")
+    decode_side: int = option(400, "decode photographs with a shorter side of at most so many pixels")
+    loader_threads: int = option(2, "training samples that are made side by side")
+
+    def __post_init__(self) -> None:
+        """Refuses values that cannot be trained with; see `TrainingConfig`."""
+        super().__post_init__()
+        if self.steps < 1:
+            raise UserError(f"--steps expects at least 1, received {self.steps}")
+        if self.feature_weight and self.patch % 32:
+            raise UserError(f"--feature-weight expects --patch to be a multiple of 32, received {self.patch}")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
-QUICK = {"epochs": 20, "validate_epochs": 10, "patch": 96, "average_decay": 0.9}
+QUICK = {"epochs": 4, "steps": 20, "validate_epochs": 2, "patch": 96, "average_decay": 0.9}

@@ -1,50 +1,84 @@
-"""Training of the light variant: dark image → reflectance, illumination, exposure ≈ bright image."""
+"""Training of the light variant: photographs under any exposure → restored, as bright as they should be."""
 
 from __future__ import annotations
 
-import tensorflow as tf
+from collections.abc import Sequence
 
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from kind.lite.branches import branches
 from kind.lite.config import LiteConfig
 from kind.lite.model import lite_net
-from kind.losses.reconstruction import reconstruction
 from kind.losses.ssim_loss import ssim_loss
-from kind.ops.exposure import exposed, exposure_for
+from kind.ops.area import area_resized
+from kind.ops.light import expose
 from kind.ops.ssim import ssim
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
 _SMALLEST_ERROR = 1e-4  # squared; 40 dB
-_GAINS = (0.6, 1.0)
-_GAMMAS = (0.85, 1.2)
+_COARSER = 8  # pixels of a photograph to one on which exposures are compared
+_MOST_STOPS = 2.0
+_MATCHING_STEPS = 4
+_SLOPE = np.log(2.0) / 2.4  # of log sRGB by stops, where the transfer function is a power
+_BEST_RAW = 35.0  # dB: of photographs that need nothing, more than this is not worth pictures elsewhere
 
 
 class LiteStage(Stage):
-    """Learns from image pairs `{low, high}`; the best net has the highest validation PSNR, mean matched.
+    """Learns from `{low, high, thumbnail, place, matched}`, see `data.mixture`.
 
-    The exposure of a photograph is a wish that the dark image does not tell. So the picture is compared
-    under the exposure that gives the bright image's mean, and the suggested exposure learns from that one
-    on its own: an error in brightness never blurs the picture.
+    The exposure of a photograph is a wish that the dark image does not always tell. So a part of the
+    samples is compared under the uniform stops that give the bright image's mean: an error in brightness
+    never blurs the picture. All samples train the exposure: the plainly exposed image, averaged over
+    8×8 pixels, is compared with the bright one.
     """
 
-    loss_names = ("loss", "absolute_error", "log_error", "ssim_loss", "exposure", "reconstruction")
-    monitor = "val_psnr"
+    loss_names = ("loss", "absolute_error", "log_error", "ssim_loss", "exposure", "features")
+    monitor = "val_score"
     higher_is_better = True
     config: LiteConfig
+    groups: tuple[str, ...] = ()
+
+    def __init__(self, net: keras.Model, config: LiteConfig, features: keras.Model | None = None) -> None:
+        """Wraps the network.
+
+        Args:
+            net: what `lite.model.lite_net` builds.
+            config: the run's settings.
+            features: a frozen detector's, from images to a list of feature maps; None leaves the term out.
+        """
+        super().__init__(net, config)
+        self._branches = branches(net)
+        self._features = features
 
     def losses(self, sample, training):
-        """|·|, ln (·)² and 1 - SSIM of the relit image, |·| of log α, and what makes L an illumination."""
+        """|·|, ln (·)² and 1 - SSIM of the restored image, |·| of the exposed one, |·| of features."""
         low, high = sample["low"], sample["high"]
-        reflectance, illumination, suggested = self.net(low, training=training)
-        log_alpha = exposure_for(reflectance, illumination, tf.reduce_mean(high, axis=[1, 2, 3]))
-        adjusted = exposed(illumination, log_alpha)
-        relit = reflectance * adjusted
-        squared_errors = tf.reduce_mean(tf.square(relit - high), axis=[1, 2, 3])
+        if not training:
+            sample = {**sample, **whole_sample(low)}
+        parts = self._branches
+        grid, colour, summary, _ = parts.exposure(sample["thumbnail"], training=training)
+        stops = parts.stops([low, grid, sample["place"]], training=training)
+        coarse = [_coarse(values) for values in (low, stops, high)]
+        exposure = tf.reduce_mean(tf.abs(parts.exposed([*coarse[:2], colour]) - coarse[2]))
+        if self.config.only_exposure:
+            return {
+                **dict.fromkeys(self.loss_names, tf.constant(0.0)),
+                "loss": exposure,
+                "exposure": exposure,
+            }
+        more = matching_stops(*coarse[:2], tf.reduce_mean(coarse[2], axis=[1, 2, 3])) * sample["matched"]
+        shown = stops + more[:, tf.newaxis, tf.newaxis, tf.newaxis]
+        restored = parts.restoration([low, shown, colour, summary], training=training)
+        squared_errors = tf.reduce_mean(tf.square(restored - high), axis=[1, 2, 3])
         terms = {
-            "absolute_error": tf.reduce_mean(tf.abs(relit - high)),
+            "absolute_error": tf.reduce_mean(tf.abs(restored - high)),
             "log_error": tf.reduce_mean(tf.math.log(squared_errors + _SMALLEST_ERROR)),
-            "ssim_loss": ssim_loss(relit, high),
-            "exposure": tf.reduce_mean(tf.abs(suggested - log_alpha)),
-            "reconstruction": reconstruction(low, reflectance, illumination),
+            "ssim_loss": ssim_loss(restored, high),
+            "exposure": exposure,
+            "features": self._feature_error(restored, high) if training else tf.constant(0.0),
         }
         config = self.config
         total = (
@@ -52,52 +86,111 @@ class LiteStage(Stage):
             + config.log_error_weight * terms["log_error"]
             + config.ssim_weight * terms["ssim_loss"]
             + config.exposure_weight * terms["exposure"]
-            + config.reconstruction_weight * terms["reconstruction"]
+            + config.feature_weight * terms["features"]
         )
         return {"loss": total, **terms}
 
+    def _feature_error(self, restored, high):
+        """Mean over the levels of |φ(R̂) - φ(S_high)| / mean |φ(S_high)|, φ the frozen detector's features."""
+        if self._features is None:
+            return tf.constant(0.0)
+        errors = []
+        # The bright image teaches, so nothing is learnt through it.
+        wanted = [tf.stop_gradient(level) for level in self._features(high, training=False)]
+        for now, then in zip(self._features(restored, training=False), wanted):
+            errors.append(tf.reduce_mean(tf.abs(now - then)) / (tf.reduce_mean(tf.abs(then)) + 1e-6))
+        return tf.add_n(errors) / len(errors)
+
     def image_metrics(self, sample):
-        """PSNR in dB: scaled to the bright image's mean, and as it is; SSIM as it is."""
-        reflectance, illumination, log_alpha = self.net(sample["low"], training=False)
-        relit, high = reflectance * exposed(illumination, log_alpha), sample["high"]
-        scale = tf.reduce_mean(high) / tf.maximum(tf.reduce_mean(relit), 1e-6)
-        matched = tf.clip_by_value(relit * scale, 0.0, 1.0)
+        """PSNR in dB as it is and scaled to the bright image's mean, SSIM, and the sample's group."""
+        restored, _, _ = self.net(sample["low"], training=False)
+        high = sample["high"]
+        scale = tf.reduce_mean(high) / tf.maximum(tf.reduce_mean(restored), 1e-6)
+        matched = tf.clip_by_value(restored * scale, 0.0, 1.0)
         return {
             "psnr": tf.reduce_mean(tf.image.psnr(matched, high, 1.0)),
-            "psnr_raw": tf.reduce_mean(tf.image.psnr(relit, high, 1.0)),
-            "ssim": tf.reduce_mean(ssim(relit, high)),
+            "psnr_raw": tf.reduce_mean(tf.image.psnr(restored, high, 1.0)),
+            "ssim": tf.reduce_mean(ssim(restored, high)),
+            "group": tf.cast(sample["group"][0], tf.float32),
         }
 
+    def validation_metrics(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
+        """Means over each group, and the score: the mean over the groups of raw and matched PSNR."""
+        by_group: dict[int, list] = {}
+        for value in values:
+            by_group.setdefault(int(value["group"]), []).append(value)
+        plain = [{key: one for key, one in value.items() if key != "group"} for value in values]
+        figures = super().validation_metrics(plain)
+        scores = []
+        for group, members in sorted(by_group.items()):
+            name = self.groups[group] if self.groups else str(group)
+            means = {
+                key: float(np.mean([float(one[key]) for one in members]))
+                for key in ("psnr", "psnr_raw", "ssim")
+            }
+            figures.update({f"{key}_{name.replace(' ', '_')}": value for key, value in means.items()})
+            raw = np.mean([min(float(one["psnr_raw"]), _BEST_RAW) for one in members])
+            scores.append(0.7 * raw + 0.3 * min(means["psnr"], _BEST_RAW))
+        return {**figures, "score": float(np.mean(scores))}
+
     def visualisations(self, sample):
-        """Dark image, reflectance, illumination, adjusted illumination, relit image, bright image."""
-        reflectance, illumination, log_alpha = self.net(sample["low"], training=False)
-        adjusted = exposed(illumination, log_alpha)
-        return [
-            sample["low"],
-            reflectance,
-            illumination,
-            adjusted,
-            reflectance * adjusted,
-            sample["high"],
-        ]
+        """Dark image, stops as grey (8 are white), exposed image, restored image, bright image."""
+        low = sample["low"]
+        restored, stops, _ = self.net(low, training=False)
+        return [low, stops / 8.0, expose(low, stops), restored, sample["high"]]
 
 
-def darker(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The dark image under another exposure and tone curve: gain · Sᵞ, the same for all pixels.
+def whole_sample(low: tf.Tensor) -> dict[str, tf.Tensor]:
+    """What the mixture gives beside a crop, for images that are whole: thumbnail, place, matched (never)."""
+    shape = tf.shape(low)
+    size = tf.cast(shape[1:3], tf.float32)
+    place = tf.ones([shape[0], 1]) * tf.concat([[0.0, 0.0], size], 0)
+    return {"thumbnail": area_resized(low, 128, 128), "place": place, "matched": tf.zeros([shape[0]])}
+
+
+def matching_stops(low: tf.Tensor, stops: tf.Tensor, mean: tf.Tensor) -> tf.Tensor:
+    """How many more stops everywhere give an exposed image a mean: Newton's method, not differentiated.
 
     Args:
-        sample: one pair, `low` and `high` float32 [H, W, 3] in [0, 1].
-        seed: int32 [2]; the same seed gives the same gain and γ.
+        low: float32 [N, H, W, 3], sRGB in [0, 1].
+        stops: float32 [N, H, W, 1].
+        mean: float32 [N], of sRGB values.
 
     Returns:
-        The same pair with another `low`.
+        float32 [N], from -2 to 2.
     """
-    draws = tf.random.stateless_uniform([2], seed + 1)  # not what the crop drew
-    gain = _GAINS[0] + (_GAINS[1] - _GAINS[0]) * draws[0]
-    gamma = _GAMMAS[0] + (_GAMMAS[1] - _GAMMAS[0]) * draws[1]
-    return {**sample, "low": gain * sample["low"] ** gamma}
+    low, stops = tf.stop_gradient(low), tf.stop_gradient(stops)
+    more = tf.zeros_like(mean)
+    for _ in range(_MATCHING_STEPS):
+        now = tf.reduce_mean(expose(low, stops + more[:, tf.newaxis, tf.newaxis, tf.newaxis]), axis=[1, 2, 3])
+        more = tf.clip_by_value(more + (mean - now) / (now * _SLOPE + 1e-3), -_MOST_STOPS, _MOST_STOPS)
+    return tf.stop_gradient(more)
 
 
-SPEC = StageSpec(
-    LiteStage, lambda config: lite_net(), needs_decom=False, prepare=darker, networks={"lite": lite_net}
-)
+def _coarse(images: tf.Tensor) -> tf.Tensor:
+    """Averages over 8×8 pixels; what is left over at the end is dropped."""
+    size = tf.maximum(tf.shape(images)[1:3] // _COARSER, 1) * _COARSER
+    return tf.nn.avg_pool2d(images[:, : size[0], : size[1]], _COARSER, _COARSER, "SAME")
+
+
+def make_stage(
+    config: LiteConfig, groups: Sequence[str] = (), features: keras.Model | None = None
+) -> LiteStage:
+    """A stage with new weights.
+
+    Args:
+        config: the run's settings.
+        groups: names of the validation groups, in the order of their numbers.
+        features: see `LiteStage`.
+    """
+    net = lite_net()
+    if config.only_exposure:
+        learning = branches(net).exposure.layers
+        for layer in net.layers:
+            layer.trainable = layer in learning
+    stage = LiteStage(net, config, features)
+    stage.groups = tuple(groups)
+    return stage
+
+
+SPEC = StageSpec(LiteStage, lambda config: lite_net(), needs_decom=False, networks={"lite": lite_net})

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kind.ops.ssim import ssim
 from kind.restoration.config import RestorationConfig
-from kind.restoration.loss import restoration_loss, restoration_target
+from kind.restoration.loss import TERMS, restoration_loss, restoration_target
 from kind.restoration.msia import msia
 from kind.restoration.unet import unet
 from kind.training.stage import Stage
@@ -23,7 +23,7 @@ class RestorationStage(Stage):
     @property
     def loss_names(self):
         """Names of the loss's terms."""
-        return ("loss", "mse", "ssim_loss") + ("gradient",) * self.config.gradient_term
+        return ("loss", *(TERMS if self.config.gradient_term else TERMS[:-1]))
 
     def losses(self, sample, training):
         """KinD's or KinD++'s restoration loss, see `restoration.loss`."""

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import kind.cli.stages
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-STAGES = ("decom", "restoration", "illumination", "joint", "lite")
+STAGES = tuple(name for name in kind.cli.stages.STAGES if name != "detection")
 #: Each line may import the lines above it, and its own rooms one another only where they are the same room.
 FLOORS = (
     ("kind.errors", "kind.files", "kind.constants"),

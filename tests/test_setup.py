@@ -302,3 +302,9 @@ def test_make_run_hands_the_input_over_as_it_is(machine, name):
     command = ["make", "run", f"INPUT={name}"]
     output = subprocess.check_output(command, cwd=machine.root, env={"PATH": os.environ["PATH"]}, text=True)
     assert output.splitlines() == ["-m", "kind", "demo", "--out", "out", *([name] if name else [])]
+
+
+@pytest.mark.parametrize("target", ["test", "test-all"])
+def test_two_processes_share_the_tests(target):
+    printed = subprocess.check_output(["make", "--dry-run", target], cwd=ROOT, text=True)
+    assert "-m pytest -n 2 --dist worksteal" in printed

@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         load_enhancer(arguments),
         alpha=arguments.alpha,
         fusion=arguments.fusion,
+        strength=arguments.strength,
         quality=arguments.quality,
         workers=arguments.workers,
         parts=parts,

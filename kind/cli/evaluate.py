@@ -6,12 +6,13 @@ import argparse
 import io
 import sys
 
-from kind.cli import evaluate_detect, evaluate_enhance, evaluate_fit_niqe
+from kind.cli import evaluate_detect, evaluate_enhance, evaluate_exposures, evaluate_fit_niqe
 from kind.cli.options import Parser
 from kind.errors import UserError
 
 _EVALUATIONS = {
     "enhance": (evaluate_enhance, "score enhancement on image pairs or on photographs without targets"),
+    "exposures": (evaluate_exposures, "score enhancement on photographs made dark, whose truth is known"),
     "fit-niqe": (evaluate_fit_niqe, "fit NIQE's pristine model to clean photographs"),
     "detect": (evaluate_detect, "score detectors on annotated photographs, on several kinds of input"),
 }

@@ -7,19 +7,16 @@ rests on: the protocol, the definition, the weights and the images.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
-from kind.constants import DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA
-from kind.enhancing.precision import PRECISIONS
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.cli.options import add_alpha_argument, add_fusion_argument, add_precision_argument
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS, variant_of
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -106,35 +103,11 @@ def _add_network_settings(parser: argparse.ArgumentParser) -> None:
         "--variant",
         choices=VARIANTS,
         action="append",
-        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT})",
+        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT}, or those in --weights)",
     )
-    parser.add_argument(
-        "--alpha",
-        type=_alpha,
-        metavar="α",
-        help="brightening under the raw and GT-mean protocols (default: "
-        f"{DEFAULT_ALPHA}; lite: suggested by the network)",
-    )
-    parser.add_argument(
-        "--fusion",
-        choices=FUSIONS,
-        default=FUSIONS[0],
-        help="reflectance times illumination, or masked and blended as KinD's script does (default: plain)",
-    )
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="float32",
-        help="number format that the networks compute in (default: float32)",
-    )
-
-
-def _alpha(text: str) -> float:
-    """A brightening factor: finite, 0 or more."""
-    with contextlib.suppress(ValueError):
-        if 0 <= (alpha := float(text)) <= LARGEST_ALPHA:
-            return alpha
-    raise argparse.ArgumentTypeError(f"expects a number from 0 on, received {text!r}")
+    add_alpha_argument(parser, "brightening factor of the illumination under the raw and GT-mean protocols")
+    add_fusion_argument(parser)
+    add_precision_argument(parser, "float32")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -159,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
     networks = _networks(arguments)
     samples, data_facts, notes = _images(arguments, networks)
     methods, method_facts = _methods(arguments, networks, samples)
-    results = kept_figures(arguments.out / "results.jsonl", arguments.fresh)
+    results = kept_figures(arguments.out / "results.jsonl", fresh=arguments.fresh)
     rows, failures = evaluate(samples, methods, metrics, results)
     for failure in failures:
         print(f"{arguments.program}: left out: {failure.reason}", file=sys.stderr)
@@ -247,24 +220,38 @@ def _networks(arguments: argparse.Namespace) -> list[_Scored]:
     """Every variant with every folder of weights; none when only other programs' images are scored."""
     if arguments.pred and not arguments.weights and not arguments.variant:
         return []
-    variants = dict.fromkeys(arguments.variant or [DEFAULT_VARIANT])
     return [
-        _network(weights, variant, arguments.alpha, arguments.fusion, arguments.precision)
-        for weights, variant in itertools.product(arguments.weights or [None], variants)
+        _network(name, folder, variant, arguments.alpha, arguments.fusion, arguments.precision)
+        for name, folder, variant in named_networks(arguments.weights, arguments.variant)
     ]
 
 
+def named_networks(
+    weights: Sequence[NamedPath], variants: Sequence[str] | None
+) -> Iterator[tuple[str, Path | None, str]]:
+    """Every variant with every folder of weights.
+
+    Args:
+        weights: folders; none are the shipped weights.
+        variants: as the user named them; None leaves it to each folder.
+
+    Yields:
+        (what tables call it, folder or None, variant).
+    """
+    for name, folder in weights or [("shipped weights", None)]:
+        chosen = dict.fromkeys(variants or [variant_of(folder)])
+        for variant in chosen:
+            yield name if len(chosen) == 1 else f"{name}, {variant}", folder, variant
+
+
 def _network(
-    weights: NamedPath | None, variant: str, alpha: float | None, fusion: str, precision: str
+    name: str, folder: Path | None, variant: str, alpha: float | None, fusion: str, precision: str
 ) -> _Scored:
     from kind.enhancing.enhancer import Enhancer
     from kind.evaluation.methods import Network
     from kind.evaluation.scoring import DIGITS
     from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
 
-    name, folder = weights or ("shipped weights", None)
-    if variant != DEFAULT_VARIANT:
-        name = f"{name}, {variant}"
     enhancer = Enhancer.load(folder, precision, variant)
     files = find_weights(enhancer.originals, folder)
     network = Network(enhancer, alpha, fusion, name)

@@ -8,12 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.options import (
-    add_detector_argument,
-    add_enhancer_arguments,
-    add_threshold_arguments,
-    thresholds_of,
-)
+from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
+from kind.cli.options import add_enhancer_arguments
 from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.errors import UserError
@@ -137,7 +133,7 @@ def _export_saved_model(
     load_detector: Callable[[], ServedDetector | None],
     *,
     weights: Path | None,
-    variant: str,
+    variant: str | None,
     precision: str,
     max_pixels: int,
 ) -> None:
@@ -230,7 +226,8 @@ def _export_tflite(
     from kind.enhancing.enhancer import Enhancer
     from kind.export.portable import make_portable
     from kind.export.tflite import write_tflite
-    from kind.images.photo import find_photos, read_photo
+    from kind.images.finding import find_photos
+    from kind.images.photo import read_photo
 
     calibration = []
     if calibrate:
@@ -244,7 +241,7 @@ def _export_tflite(
     _print_written(written)
 
 
-def _export_onnx(out: Path, *, weights: Path | None, variant: str) -> None:
+def _export_onnx(out: Path, *, weights: Path | None, variant: str | None) -> None:
     from kind.enhancing.enhancer import Enhancer
     from kind.export.onnx_file import check_onnx_is_installed, write_onnx
     from kind.export.portable import make_portable

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from kind.cli.pipelined import Finished, Pipeline, Worked
 from kind.errors import UserError
-from kind.images.photo import WRITABLE_SUFFIXES, Photo, find_photos, read_photo
+from kind.images.finding import find_photos
+from kind.images.photo import WRITABLE_SUFFIXES, Photo, read_photo
 
 _COLUMN_WIDTH = 4
 _TOO_LARGE = "does not fit into memory: make the image smaller first"

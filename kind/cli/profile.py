@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.options import add_weights_argument
 from kind.enhancing.precision import PRECISIONS, chosen_precision
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--variant",
         choices=VARIANTS,
         action="append",
-        help=f"repeatable (default: {' and '.join(VARIANTS)}, or with --weights {DEFAULT_VARIANT})",
+        help=f"repeatable (default: {' and '.join(VARIANTS)}, or those in --weights)",
     )
     add_weights_argument(parser)
     parser.add_argument(
@@ -108,10 +108,11 @@ def measure(
     from kind.profiling.report import as_json, markdown, notes, text_table
     from kind.reports.writing import write_text
 
+    all_or_given = [variant_of(arguments.weights)] if arguments.weights else VARIANTS
     plan = Plan(
         arguments.sizes,
         list(dict.fromkeys(map(chosen_precision, arguments.precision or ["float32", "auto"]))),
-        list(dict.fromkeys(arguments.variant or ([DEFAULT_VARIANT] if arguments.weights else VARIANTS))),
+        list(dict.fromkeys(arguments.variant or all_or_given)),
         arguments.weights,
         arguments.rounds,
         with_memory=not arguments.no_memory,

@@ -14,6 +14,7 @@ from kind.cli.options import (
     add_alpha_argument,
     add_enhancer_arguments,
     add_fusion_argument,
+    add_strength_argument,
     add_workers_argument,
     add_writing_arguments,
 )
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares how photographs are relit and written."""
     add_alpha_argument(parser, "brightening factor of the illumination; 1 keeps it")
+    add_strength_argument(parser)
     add_fusion_argument(parser)
     add_enhancer_arguments(parser)
     add_writing_arguments(parser)
@@ -40,6 +42,7 @@ def relight(
     *,
     alpha: float | None = None,
     fusion: str = "plain",
+    strength: float = 1.0,
     quality: int = 95,
     workers: int = 1,
     parts: Collection[str] = (),
@@ -53,6 +56,7 @@ def relight(
         enhancer: the networks.
         alpha: see `Enhancer.__call__`.
         fusion: see `Enhancer.__call__`.
+        strength: see `Enhancer.__call__`.
         quality: of JPEG and WebP, 1 to 100.
         workers: see `kind.cli.pipelined.Pipeline`.
         parts: names of parts, beside the relit photograph, that `write_more` needs.
@@ -66,7 +70,12 @@ def relight(
         for task in table:
             with task, TileProgress(task.job.source.name) as progress:
                 enhanced = enhancer(
-                    task.read.pixels, alpha, fusion, parts={"relit", *parts}, progress=progress
+                    task.read.pixels,
+                    alpha,
+                    fusion,
+                    parts={"relit", *parts},
+                    progress=progress,
+                    strength=strength,
                 )
                 cell = f"{float(enhanced.alpha):.3g}"
                 task.worked = Worked(

@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kind.cli.detector_options import add_confidence_argument
 from kind.cli.jobs import Job, plan, work_through
-from kind.cli.options import (
-    add_alpha_argument,
-    add_confidence_argument,
-    add_inputs_argument,
-    add_writing_arguments,
-)
+from kind.cli.options import add_alpha_argument, add_inputs_argument, add_writing_arguments
 from kind.cli.pipelined import Worked
 from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kind.cli import train_detection
+from kind.cli import train_detection, train_mixture
 from kind.decom import config as decom
 from kind.detection import config as detection
 from kind.illumination import config as illumination
@@ -32,18 +32,22 @@ class Surroundings(NamedTuple):
     """What a run is prepared in.
 
     Attributes:
-        data: folder of the data set; None with `quick`.
+        data: folder of the data set, or a mixture's parts as the user typed them; None with `quick`.
         quick: train on built-in samples.
         cache: folder for decoded and prepared images.
         replicas: how many share each batch.
         progress: see `kind.data.sources`.
     """
 
-    data: Path | None
+    data: Path | list[str] | None
     quick: bool
     cache: Path
     replicas: int = 1
     progress: Progress | None = None
+
+
+def _add_data_folder(parser: argparse.ArgumentParser, content: str) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help=f"folder of the data set: {content}")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ class PairStage:
         return pkgutil.resolve_name(self.where)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declares the flags that the stage has besides its settings: one for each given network."""
+        """Declares the flags besides the stage's settings: the data set and each given network."""
+        _add_data_folder(parser, "low/ and high/, or LOL's our485/ and eval15/")
         for stage in self.given:
             text = f"run folder or .keras file of the trained stage {stage}"
             parser.add_argument(f"--{stage}", type=Path, required=True, metavar="RUN", help=text)
@@ -101,6 +106,34 @@ class PairStage:
 
 
 @dataclass(frozen=True)
+class MixtureStage:
+    """The stage of the light variant, which learns from a mixture of sets; attributes as of `PairStage`."""
+
+    config: type[StageConfig]
+    quick: dict[str, Any]
+    where: str
+    packed: str | None = None
+
+    def spec(self) -> StageSpec:
+        """Network and losses of the stage; imports TensorFlow."""
+        return pkgutil.resolve_name(self.where)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the flags that the stage has besides its settings."""
+        train_mixture.add_arguments(parser)
+
+    def prepare(self, flags: argparse.Namespace, config: StageConfig, surroundings: Surroundings) -> Prepared:
+        """Reads the parts of the mixture; see `kind.cli.train_mixture.prepare`."""
+        return train_mixture.prepare(config, **surroundings._asdict())
+
+    def read(self, run_or_file: Path) -> keras.Model:
+        """Reads a network that this stage has trained; see `PairStage.read`."""
+        from kind.training.given import load_given
+
+        return load_given(run_or_file, self.packed, self.spec().networks)
+
+
+@dataclass(frozen=True)
 class DetectionStage:
     """The detector's stage, which learns from annotated photographs; attributes as of `PairStage`."""
 
@@ -110,6 +143,7 @@ class DetectionStage:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declares the flags that the stage has besides its settings."""
+        _add_data_folder(parser, "images/ and labels/")
         train_detection.add_arguments(parser)
 
     def prepare(self, flags: argparse.Namespace, config: StageConfig, surroundings: Surroundings) -> Prepared:
@@ -142,6 +176,6 @@ STAGES = {
         "illumination",
     ),
     "joint": PairStage(joint.JointConfig, joint.QUICK, "kind.joint.stage:SPEC", _ALL),
-    "lite": PairStage(lite.LiteConfig, lite.QUICK, "kind.lite.stage:SPEC", packed="lite"),
+    "lite": MixtureStage(lite.LiteConfig, lite.QUICK, "kind.lite.stage:SPEC", packed="lite"),
     "detection": DetectionStage(detection.DetectionConfig, detection.QUICK, "detector"),
 }

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.options import add_old_name
+from kind.cli.options import add_cache_argument, add_old_name
 from kind.cli.stages import STAGES, Surroundings
 from kind.errors import UserError
 from kind.reports.progress import Progress
@@ -111,12 +111,6 @@ def _terminable() -> Iterator[None]:
 
 def _add_run_arguments(stage: argparse.ArgumentParser) -> None:
     stage.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="data set: low/ and high/, or LOL's our485/ and eval15/; detection: images/ and labels/",
-    )
-    stage.add_argument(
         "--run",
         type=Path,
         required=True,
@@ -124,9 +118,7 @@ def _add_run_arguments(stage: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="run folder; the same command resumes the run in it",
     )
-    stage.add_argument(
-        "--cache", type=Path, metavar="DIR", help="folder for decoded images (default: ~/.cache/kind)"
-    )
+    add_cache_argument(stage)
     stage.add_argument("--quick", action="store_true", help="train for about a minute on built-in samples")
     stage.add_argument(
         "--init-from", type=Path, metavar="RUN", help="run folder or .keras file with the initial weights"

@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "l, x, yolox-nano … yolox-x",
     )
     parser.add_argument(
-        "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"
+        "--enhancer",
+        type=Path,
+        metavar="DIR",
+        help="folder of weights of the enhancer (default: the shipped weights)",
     )
     add_variant_argument(parser)
     parser.add_argument(

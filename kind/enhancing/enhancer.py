@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import contextlib
 import functools
 import math
 import pkgutil
@@ -15,17 +14,17 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.constants import FUSIONS
+from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.given_images import Picture, as_floats
 from kind.enhancing.precision import chosen_precision
 from kind.enhancing.tiling.graph_tiles import TileSpec, in_tiles
 from kind.enhancing.tiling.large_memory import shareable, shared
 from kind.enhancing.tiling.plan import TilePlan, Window, Windows
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 from kind.nn.bfloat16 import in_bfloat16
-from kind.nn.saving import find_weights, weights_digest
-from kind.ops.fusion import published_fusion
+from kind.nn.saving import weights_digest
 
 #: Global statistics of whole images, which tiles of them are enhanced with: float32 [N, …] each.
 GlobalStatistics = tuple[tf.Tensor, ...]
@@ -80,8 +79,9 @@ class Enhancer(abc.ABC):
             precision: "float32"; "bfloat16" computes everything inside the networks but their heads in
                 16 bits, about twice as fast on a CPU with bfloat16 instructions and slower on others;
                 "auto" is the faster of the two.
-            variant: a key of `kind.enhancing.variants.VARIANTS`: "kind" (default), the three networks of
-                the paper; "lite", one small network.
+            variant: a key of `kind.enhancing.variants.VARIANTS`: "lite", one small network; "kind", the
+                three networks of the paper. None is the one whose networks the folder holds, otherwise
+                "lite".
 
         Returns:
             The enhancer.
@@ -90,7 +90,7 @@ class Enhancer(abc.ABC):
             UserError: when the folder is missing, holds none of the files, or a file cannot be loaded.
             ValueError: on another precision or variant.
         """
-        variant = variant or cls.variant or DEFAULT_VARIANT
+        variant = variant or cls.variant or variant_of(weights)
         if variant not in VARIANTS:
             raise ValueError(f"variant expects one of {', '.join(VARIANTS)}; received {variant!r}")
         chosen = pkgutil.resolve_name(VARIANTS[variant].enhancer)
@@ -102,7 +102,7 @@ class Enhancer(abc.ABC):
 
         Args:
             preset: a key of `kind.enhancing.variants.VARIANTS`, or a folder as `load` takes it, whose files
-                decide the variant ("kind" when there are networks of several). For a folder that is called
+                decide the variant ("lite" when there are networks of several). For a folder that is called
                 like a variant give a path, such as "./kind".
             precision: see `load`.
 
@@ -118,7 +118,11 @@ class Enhancer(abc.ABC):
         """
         if preset in VARIANTS:
             return cls.load(precision=precision, variant=preset)
-        return cls.load(preset, precision, _variant_in(preset))
+        if not Path(preset).is_dir():
+            raise UserError(
+                f"{preset}: expected one of the presets {', '.join(VARIANTS)}, or a folder of weights"
+            )
+        return cls.load(preset, precision)
 
     @property
     def own_alpha(self) -> str:
@@ -132,6 +136,7 @@ class Enhancer(abc.ABC):
         fusion: str = "plain",
         parts: Collection[str] = PARTS,
         progress: Callable[[int, int], None] | None = None,
+        strength: float | tf.Tensor = 1.0,
     ) -> Enhanced:
         """Enhances a batch, or a single image.
 
@@ -150,6 +155,7 @@ class Enhancer(abc.ABC):
                 evaluation script.
             parts: names of what is wanted, of `PARTS`; nothing else is kept, or computed without need.
             progress: called after each tile with the number of tiles that are done and that there are.
+            strength: share of the relit image in `relit`, 0 to 1; the rest is the input.
 
         Returns:
             The wanted parts, see `Enhanced`.
@@ -162,6 +168,8 @@ class Enhancer(abc.ABC):
             raise ValueError(f"fusion expects one of {', '.join(FUSIONS)}; received {fusion!r}")
         if not parts or not set(parts) <= set(PARTS):
             raise ValueError(f"parts expects some of {', '.join(PARTS)}; received {list(parts)}")
+        if not tf.is_tensor(strength) and not 0 <= strength <= 1:
+            raise ValueError(f"strength expects a number from 0 to 1; received {strength!r}")
         images = as_floats(images)
         single = len(images.shape) == 3
         if single:
@@ -171,11 +179,11 @@ class Enhancer(abc.ABC):
         alpha = _alphas(alpha, count)
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
         if tf.executing_eagerly() and not self.windows.holds_whole(*images.shape[:3]):
-            enhanced = self._tiled(images, alpha, fusion, parts, progress)
+            enhanced = self._tiled(images, alpha, fusion, parts, progress, strength)
         else:
-            graph = self._whole_graph(fusion, parts)
+            graph, shares = self._whole_graph(fusion, parts, strength)
             compute = graph if tf.executing_eagerly() else graph.python_function
-            enhanced = Enhanced(**compute(images, alpha))
+            enhanced = Enhanced(**compute(images, alpha, *shares))
         if single:  # not `part[0]`, which copies
             return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in enhanced))
         return enhanced
@@ -185,6 +193,7 @@ class Enhancer(abc.ABC):
         images: tf.Tensor,
         alpha: float | tf.Tensor | None = None,
         parts: Collection[str] = PARTS,
+        strength: float | tf.Tensor = 1.0,
     ) -> Enhanced:
         """Enhances one image inside a graph that knows no sizes; a large one goes through in tiles.
 
@@ -192,25 +201,26 @@ class Enhancer(abc.ABC):
             images: float32 [1, H, W, 3], RGB in [0, 1].
             alpha: as for a call.
             parts: names of what is wanted, of `PARTS`.
+            strength: as for a call.
 
         Returns:
             The wanted parts, see `Enhanced`.
         """
         square = self.windows.square()
         if square is None:
-            return self(images, alpha, parts=parts)
+            return self(images, alpha, parts=parts, strength=strength)
         parts = tuple(name for name in PARTS if name in parts)
-        alpha = _alphas(alpha, [1])
+        alpha, shares = _alphas(alpha, [1]), shares_of(strength)
 
         def whole():
-            return _wanted(self.make_whole(images, alpha), "plain", parts)
+            return composed(self.make_whole(images, alpha), "plain", parts, images, *shares)
 
         def tiled():
             seen = self.collect_statistics(images, square)
             chosen = self.chosen_alpha(alpha, seen)
 
-            def make(window):
-                return _wanted(self.make(window, chosen, seen), "plain", parts)
+            def make(window, origin):
+                return composed(self.make(window, chosen, seen, origin), "plain", parts, window, *shares)
 
             channels = {name: CHANNELS[name] for name in parts}
             return {**in_tiles(make, images, channels, square), "alpha": chosen}
@@ -231,8 +241,8 @@ class Enhancer(abc.ABC):
         """All but the relit image from whole images, in a graph; α float32 [N] may be NaN."""
 
     @abc.abstractmethod
-    def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics) -> Enhanced:
-        """As `make_whole`, for one tile; needs the image's global statistics and a resolved α."""
+    def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics, origin: tf.Tensor) -> Enhanced:
+        """As `make_whole`, for a tile whose first pixel is at `origin`, int32 [2]; with a resolved α."""
 
     @abc.abstractmethod
     def collect_statistics(self, images: tf.Tensor, square: TileSpec) -> GlobalStatistics:
@@ -267,17 +277,20 @@ class Enhancer(abc.ABC):
         """How large images are cut."""
         return Windows(self.tile_plan)
 
-    def _tiled(self, images, alpha: tf.Tensor, fusion: str, parts: Sequence[str], progress) -> Enhanced:
+    def _tiled(
+        self, images, alpha: tf.Tensor, fusion: str, parts: tuple[str, ...], progress, strength: float
+    ) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
         images = np.asarray(images)
         windows = self.windows.of(*images.shape[:3])
         seen = self.collect_statistics_tiled(images, windows)
         alpha = self.chosen_alpha(alpha, seen)
         wholes = {name: shareable((*images.shape[:3], CHANNELS[name])) for name in parts}
-        graph = self._tile_graph(fusion, parts, seen)
+        graph, shares = self._tile_graph(fusion, parts, seen, strength)
         for done, (some, row, column) in enumerate(windows, start=1):
             window = images[some, row.start : row.stop, column.start : column.stop]
-            made = graph(window, alpha[some], *(each[some] for each in seen))
+            origin = tf.constant([row.start, column.start])
+            made = graph(window, alpha[some], origin, *shares, *(each[some] for each in seen))
             for name, whole in wholes.items():
                 kept = made[name][:, row.kept, column.kept]
                 whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
@@ -285,22 +298,33 @@ class Enhancer(abc.ABC):
                 progress(done, len(windows))
         return Enhanced(**{name: shared(whole) for name, whole in wholes.items()}, alpha=alpha)
 
-    def _whole_graph(self, fusion: str, parts: tuple[str, ...]) -> Callable:
-        """Whole images of any size and α → the wanted parts."""
+    def _whole_graph(
+        self, fusion: str, parts: tuple[str, ...], strength: float | tf.Tensor
+    ) -> tuple[Callable, list[tf.Tensor]]:
+        """Whole images of any size, α (and strength unless it is 1) → the wanted parts; and that strength."""
+        shares = shares_of(strength)
 
-        def enhance(images, alpha):
-            return _wanted(self.make_whole(images, alpha), fusion, parts)
+        def enhance(images, alpha, *shares):
+            return composed(self.make_whole(images, alpha), fusion, parts, images, *shares)
 
-        return self._graph((fusion, parts, "whole"), enhance, _IMAGES, _NUMBERS)
+        key = (fusion, parts, "whole", len(shares))
+        return self._graph(key, enhance, _IMAGES, _NUMBERS, *[_NUMBER] * len(shares)), shares
 
-    def _tile_graph(self, fusion: str, parts: tuple[str, ...], seen: GlobalStatistics) -> Callable:
-        """Tiles, α and what is known of the whole → the wanted parts."""
+    def _tile_graph(
+        self, fusion: str, parts: tuple[str, ...], seen: GlobalStatistics, strength: float | tf.Tensor
+    ) -> tuple[Callable, list[tf.Tensor]]:
+        """The same for tiles, from their places and what is known of the whole images besides."""
+        shares = shares_of(strength)
 
-        def enhance(images, alpha, *seen):
-            return _wanted(self.make(images, alpha, seen), fusion, parts)
+        def enhance(images, alpha, origin, *others):
+            shares, seen = others[:count], others[count:]
+            return composed(self.make(images, alpha, seen, origin), fusion, parts, images, *shares)
 
+        count = len(shares)
         known = [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
-        return self._graph((fusion, parts, "tile"), enhance, _IMAGES, _NUMBERS, *known)
+        key = (fusion, parts, "tile", count)
+        signature = _IMAGES, _NUMBERS, _ORIGIN, *[_NUMBER] * count, *known
+        return self._graph(key, enhance, *signature), shares
 
     def _graph(self, key: tuple, function: Callable, *signature: tf.TensorSpec) -> Callable:
         """`function` as one graph for all sizes, made once for each key."""
@@ -311,32 +335,11 @@ class Enhancer(abc.ABC):
 
 _IMAGES = tf.TensorSpec([None, None, None, 3])
 _NUMBERS = tf.TensorSpec([None])
-
-
-def _wanted(made: Enhanced, fusion: str, parts: tuple[str, ...]) -> dict[str, tf.Tensor]:
-    """The wanted parts by name, and α; the relit image is made here."""
-    if fusion == "published":
-        relit = published_fusion(*made[:5])
-    else:
-        relit = made.restored * made.adjusted
-    made = made._replace(relit=relit)
-    return {name: getattr(made, name) for name in (*parts, "alpha")}
+_NUMBER = tf.TensorSpec([])
+_ORIGIN = tf.TensorSpec([2], tf.int32)
 
 
 def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:
     """One α for each image, NaN where it is left to the variant."""
     alpha = math.nan if alpha is None else alpha
     return tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), count)
-
-
-def _variant_in(folder: str | Path) -> str:
-    """The variant whose networks a folder of weights holds, the default one when it holds several."""
-    for name in (DEFAULT_VARIANT, *VARIANTS):
-        with contextlib.suppress(UserError):
-            find_weights(VARIANTS[name].stages, folder)
-            return name
-    stages = ", ".join(f"{stage}.keras" for variant in VARIANTS.values() for stage in variant.stages)
-    raise UserError(
-        f"{folder}: expected one of the presets {', '.join(VARIANTS)}, or a folder with any of {stages} "
-        "(or run folders of these names)"
-    )

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
 from kind.enhancing.enhancer import Enhanced, Enhancer
-from kind.enhancing.tiling.graph_tiles import over_tiles
 from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.errors import UserError
+from kind.nn.exposure_layers import faded
 from kind.nn.saving import find_weights, load_net
-from kind.ops.exposure import exposed
+from kind.ops.area import area_resized_array
 from kind.ops.fusion import MASK_REACH
-from kind.ops.stretch import range_of_array, stretched_by, value_range
+from kind.ops.light import expose, stops_to_gain
 
 STAGE = "lite"
 
-_SMALLEST_LIGHT = 1e-4
+_SMALLEST = 1e-4
+_TINY = 1e-20
+_FEWEST_STOPS = -30.0  # α = 0
 
 
 class LiteEnhancer(Enhancer):
-    """The pipeline of one network that sees each tile, and something of the whole image.
+    """The pipeline of one network that sees each tile, and a thumbnail of the whole image.
 
-    What it sees of the whole are means and maxima of its own coarsest values, the overview. Large images
-    are therefore looked at twice, tile by tile: for the overview, and for the result.
+    The network's map of stops E, in linear light, is the illumination that is missing. What the parts of
+    the result are, with Y the largest of R, G and B and X(E) the input under E more stops:
+
+    - `stretched` is the input S itself;
+    - `reflectance` R is X(E), `illumination` L is Y(S) / Y(X(E)) ≤ 1: R ∘ L is S but for small errors in
+      its colours;
+    - α is how many times the light, the suggested one 2^mean(E): E' is E · log α / log α_suggested
+      from α = 1 (no stops) to the suggested one; above and below that range, the rest of log₂ α is the
+      same everywhere;
+    - `restored` R̂ is the network's restoration of X(max(E, E')); from the suggested α down to 1 the
+      restoration is blended out, so that α = 1 gives the photograph itself; `adjusted` L̂ is
+      Y(X(E')) / Y(X(max(E, E'))) ≤ 1, and 1 from the suggested α on;
+    - `relit` is R̂ ∘ L̂.
     """
 
     variant = "lite"
@@ -42,18 +57,20 @@ class LiteEnhancer(Enhancer):
             ValueError: on another precision, or when the network is another one.
         """
         super().__init__({STAGE: lite}, precision)
-        self._net = self.networks[STAGE]
+        net = self.networks[STAGE]
         try:
-            seen = [self._net.get_layer(name).output for name in ("down_3", "square_root")]
-            overview = self._net.get_layer("overview_join").output
-            *picture, log_alpha = self._net.outputs
-            self._glance = keras.Model(self._net.input, seen)
-            self._cell = stride(self._glance)  # a square of so many pixels is one coarsest value
+            names = ("thumbnail", "grid", "colour", "summary_2", "place", "stops", "restored")
+            named = {name: net.get_layer(name).output for name in names}
+            image, thumbnail, stops = net.input, named["thumbnail"], named["stops"]
+            suggested = [named[name] for name in ("grid", "colour", "summary_2")]
+            self._exposure = keras.Model(thumbnail, [*suggested, net.get_layer("log_alpha").output])
+            self._stops = keras.Model([image, named["grid"], named["place"]], stops)
+            inputs = [image, stops, named["colour"], named["summary_2"]]
+            self._restoration = keras.Model(inputs, named["restored"])
+            self._thumbnail = keras.Model(image, thumbnail)
         except ValueError as error:
-            raise ValueError(f"expected what train_stage.py lite makes, found {lite.name!r}") from error
-        self._picture = keras.Model([self._net.input, overview], picture)
-        self._suggestion = keras.Model(overview, log_alpha)
-        self._fold = self._net.get_layer("fold").side
+            text = f"holds {lite.name!r}, but not the network that kind train lite makes in this version"
+            raise ValueError(f"{text}; train it anew") from error
 
     @classmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> LiteEnhancer:
@@ -66,93 +83,80 @@ class LiteEnhancer(Enhancer):
             raise UserError(f"{path}: {error}") from error
 
     def tile_plan(self) -> TilePlan:
-        """What tiles are planned by."""
-        coarsest = max(stride(self._glance), stride(self._picture))
+        """See `Enhancer`."""
+        coarsest = stride(self._restoration)
         tile = Span(0, 64 * coarsest - 1)
         fused = tile.wider(MASK_REACH, MASK_REACH)
-        seen, _ = needed_spans(self._picture, [fused, fused])
-        cells = [Span(0, 64 * coarsest // side - 1) for side in (self._cell, self._fold)]
-        (glanced,) = needed_spans(self._glance, cells)
-        seen = seen.joined(glanced)
+        image, stops, *_ = needed_spans(self._restoration, [fused])
+        seen = image.joined(needed_spans(self._stops, [stops])[0])
         halo = max(tile.first - seen.first, seen.last - tile.last)
-        return TilePlan(halo, coarsest, values_per_pixel(self._picture), self.precision == "bfloat16")
+        return TilePlan(halo, coarsest, values_per_pixel(self._restoration), self.precision == "bfloat16")
 
     def make_whole(self, images, alpha):
         """See `Enhancer`."""
-        stretched = stretched_by(images, *value_range(images))
-        restored, light, suggested = self._net(stretched, training=False)
-        return _enhanced(stretched, restored, light, _chosen(alpha, suggested))
+        seen = self._statistics(self._thumbnail(images), tf.shape(images))
+        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.zeros([2], tf.int32))
 
-    def make(self, tile, alpha, seen):
-        """See `Enhancer`; what must be known is the smallest and largest value, and the overview."""
-        *limits, overview = seen
-        stretched = stretched_by(tile, *limits)
-        restored, light = self._picture([stretched, overview], training=False)
-        return _enhanced(stretched, restored, light, alpha)
+    def make(self, tile, alpha, seen, origin):
+        """See `Enhancer`; the statistics are grid, colour, summary, log α and size of the whole image."""
+        grid, colour, summary, log_suggested, size = seen
+        corner = tf.zeros_like(size) + tf.cast(origin, tf.float32)
+        stops = self._stops([tile, grid, tf.concat([corner, size], axis=1)])
+        shown, more = _stops_for(alpha, log_suggested, stops)
+        restored = self._restoration([tile, stops + more, colour, summary], training=False)
+        suggested = expose(tile, stops)
+        light = _ratio(tile, suggested, -stops)
+
+        def dimmed():
+            """R̂ with less of what was restored, and L̂, for an α below the suggested one."""
+            bright, dim = expose(tile, stops + more), expose(tile, shown)
+            ratio = _ratio(dim, bright, shown - stops - more)
+            share = tf.math.divide_no_nan(faded(shown), faded(stops + more))
+            # dim / ratio is `bright` but for small errors in its colours, which so stay out of R̂ ∘ L̂.
+            less = dim / tf.maximum(ratio, _TINY) + share * (restored - bright)
+            return tf.clip_by_value(less, 0.0, 1.0), ratio
+
+        is_less = tf.reduce_any(stops + more - shown > _SMALLEST)
+        restored, adjusted = tf.cond(is_less, dimmed, lambda: (restored, tf.ones_like(stops)))
+        return Enhanced(tile, suggested, light, restored, adjusted, alpha=alpha)
 
     def collect_statistics(self, images, square):
-        """See `Enhancer`."""
-        limits = value_range(images)
-
-        def look(tile, rows, columns):
-            return self._totals(tile, *limits, rows.start, rows.stop, columns.start, columns.stop)
-
-        return *limits, self._overview(over_tiles(look, _added, images, square), tf.shape(images))
+        """See `Enhancer`; a thumbnail of a large image needs no tiles."""
+        return self._statistics(self._thumbnail(images), tf.shape(images))
 
     def collect_statistics_tiled(self, images, windows):
         """See `Enhancer`."""
-        limits = range_of_array(images)
-        graph = self._graph(("totals",), self._totals, *self._TOTALS)
-        found: dict[int, tuple] = {}
-        for some, row, column in windows:
-            tile = images[some, row.start : row.stop, column.start : column.stop]
-            smallest, largest = (limit[some] for limit in limits)
-            sides = row.kept.start, row.kept.stop, column.kept.start, column.kept.stop
-            totals = graph(tile, smallest, largest, *map(tf.constant, sides))
-            found[some.start] = _added(found[some.start], totals) if some.start in found else totals
-        totals = [tf.concat(parts, axis=0) for parts in zip(*found.values())]
-        return *map(tf.constant, limits), self._overview(totals, images.shape)
+        side = self._thumbnail.output_shape[1]
+        thumbnails = np.stack([area_resized_array(image, side, side) for image in images])
+        return self._statistics(tf.constant(thumbnails), tf.constant(images.shape))
 
     def chosen_alpha(self, alpha, seen):
         """See `Enhancer`: what the network suggests."""
-        return _chosen(alpha, self._suggestion(seen[-1], training=False))
+        return tf.where(tf.math.is_nan(alpha), tf.exp(seen[3][:, 0]), alpha)
 
-    _LIMIT, _SIDE = tf.TensorSpec([None, 1, 1, 1]), tf.TensorSpec([], tf.int32)
-    _TOTALS = (tf.TensorSpec([None, None, None, 3]), _LIMIT, _LIMIT, *[_SIDE] * 4)
-
-    def _totals(self, tile, smallest, largest, top, bottom, left, right):
-        """Of a tile's delivered part: sums of coarsest values and of folded ones, largest coarsest ones."""
-        coarse, folded = self._glance(stretched_by(tile, smallest, largest), training=False)
-        top, left = top // self._cell, left // self._cell
-        bottom, right = -(-bottom // self._cell), -(-right // self._cell)
-        finer = self._cell // self._fold
-        coarse = coarse[:, top:bottom, left:right]
-        folded = folded[:, finer * top : finer * bottom, finer * left : finer * right]
-        coarse, folded = tf.cast(coarse, tf.float32), tf.cast(folded, tf.float32)
-        sums = [tf.reduce_sum(values, axis=[1, 2]) for values in (coarse, folded)]
-        return *sums, tf.reduce_max(coarse, axis=[1, 2])
-
-    def _overview(self, totals, shape):
-        """What the network's own layers make of whole images of this shape."""
-        coarse, folded, largest = totals
-        count = tf.cast(-(-shape[1] // self._cell) * (-(-shape[2] // self._cell)), tf.float32)
-        finer_count = count * (self._cell // self._fold) ** 2
-        overview = tf.concat([coarse / count, largest, folded / finer_count], axis=-1)
-        return tf.ensure_shape(overview, self._suggestion.input_shape)
+    def _statistics(self, thumbnails, shape):
+        """What the network's exposure branch says of whole images of this shape, and their sizes."""
+        size = tf.ones([shape[0], 1]) * tf.cast(shape[1:3], tf.float32)
+        return *self._exposure(thumbnails, training=False), size
 
 
-def _added(before, now):
-    """Totals of two parts of an image together."""
-    return before[0] + now[0], before[1] + now[1], tf.maximum(before[2], now[2])
+def _stops_for(alpha, log_suggested, stops):
+    """Stops E' that an α asks for, [N, H, W, 1], and those above the suggested α, [N, 1, 1, 1]."""
+    wanted = tf.maximum(tf.math.log(alpha) / math.log(2.0), _FEWEST_STOPS)[:, tf.newaxis]
+    suggested = log_suggested / math.log(2.0)  # never below 0
+    share = tf.clip_by_value(wanted / tf.maximum(suggested, _SMALLEST), 0.0, 1.0)
+    more = tf.maximum(wanted - suggested, 0.0)
+    rest = more + tf.minimum(wanted, 0.0)
+    share, more, rest = (values[:, tf.newaxis, tf.newaxis] for values in (share, more, rest))
+    return share * stops + rest, more
 
 
-def _chosen(alpha, suggested):
-    """α, with the suggested one where it is NaN: float32 [N] both, from log α [N, 1]."""
-    return tf.where(tf.math.is_nan(alpha), tf.exp(suggested[:, 0]), alpha)
+def _ratio(darker, brighter, stops):
+    """Y(darker) / Y(brighter), at most 1; towards black the factor of so many stops: float32 [N, H, W, 1]."""
+    least = _SMALLEST * stops_to_gain(stops)
+    return tf.minimum((_largest(darker) + least) / (_largest(brighter) + _SMALLEST), 1.0)
 
 
-def _enhanced(stretched, restored, light, alpha):
-    """All parts but the relit image."""
-    reflectance = tf.minimum(stretched / tf.maximum(light, _SMALLEST_LIGHT), 1.0)
-    adjusted = exposed(light, tf.math.log(alpha)[:, tf.newaxis])
-    return Enhanced(stretched, reflectance, light, restored, adjusted, alpha=alpha)
+def _largest(image):
+    """The largest of R, G and B: float32 [N, H, W, 1]."""
+    return tf.reduce_max(image, axis=-1, keepdims=True)

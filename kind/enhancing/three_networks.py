@@ -73,9 +73,9 @@ class KindEnhancer(Enhancer):
     def make_whole(self, images, alpha):
         """See `Enhancer`."""
         seen = value_range(images)
-        return self.make(images, self.chosen_alpha(alpha, seen), seen)
+        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.zeros([2], tf.int32))
 
-    def make(self, tile, alpha, seen):
+    def make(self, tile, alpha, seen, origin):
         """See `Enhancer`; what must be known is the smallest and the largest value."""
         decom, restoration, illumination = self.networks.values()
         stretched = stretched_by(tile, *seen)
@@ -83,6 +83,11 @@ class KindEnhancer(Enhancer):
         restored = restoration([reflectance, shading], training=False)
         planes = tf.ones_like(shading) * alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
         adjusted = illumination([shading, planes], training=False)
+        # An image of one colour has nothing to stretch, and comes back as it is.
+        low, high = seen
+        is_plain = high <= low
+        restored = tf.where(is_plain, tile, restored)
+        adjusted = tf.where(is_plain, 1.0, adjusted)
         return Enhanced(stretched, reflectance, shading, restored, adjusted, alpha=alpha)
 
     def alpha_to(self, dark, target):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import NamedTuple
 
 from kind.constants import DEFAULT_ALPHA
@@ -25,31 +26,51 @@ class Variant(NamedTuple):
 
 
 VARIANTS = {
-    "kind": Variant(
-        "kind.enhancing.three_networks:KindEnhancer",
-        stages=("decom", "restoration", "illumination"),
-        own_alpha=f"{DEFAULT_ALPHA:g}",
-        description="the three networks of the paper",
-    ),
     "lite": Variant(
         "kind.enhancing.light_network:LiteEnhancer",
         stages=("lite",),
         own_alpha="suggested by the network",
-        description="one small network, in a fraction of the time",
+        description="one small network, for photographs of all kinds",
+    ),
+    "kind": Variant(
+        "kind.enhancing.three_networks:KindEnhancer",
+        stages=("decom", "restoration", "illumination"),
+        own_alpha=f"{DEFAULT_ALPHA:g}",
+        description="the three networks of the paper, for very dark ones",
     ),
 }
 """By the name that `--variant` takes. A new variant is a module with its class, and an entry here."""
 
-DEFAULT_VARIANT = "kind"
+DEFAULT_VARIANT = "lite"
+"""Of shipped weights: the better one on photographs of all kinds, see docs/lite.md."""
+
+
+def variant_of(weights: str | Path | None) -> str:
+    """The variant that enhances when the user names none.
+
+    Args:
+        weights: folder of `STAGE.keras` files or run folders; None for the shipped weights.
+
+    Returns:
+        The default variant; of a folder the one whose networks it holds, and the default when it holds
+        several or none.
+    """
+    if weights is not None:
+        for name in (DEFAULT_VARIANT, *VARIANTS):
+            for stage in VARIANTS[name].stages:
+                if any(
+                    (Path(weights) / file).is_file() for file in (f"{stage}.keras", f"{stage}/best.keras")
+                ):
+                    return name
+    return DEFAULT_VARIANT
 
 
 def add_variant_argument(parser: argparse.ArgumentParser) -> None:
-    """Declares --variant: which networks enhance."""
+    """Declares --variant: which networks enhance; None is what `variant_of` says."""
     parser.add_argument(
         "--variant",
         choices=tuple(VARIANTS),
-        default=DEFAULT_VARIANT,
         help="enhancement network: "
         + "; ".join(f"{name}, {variant.description}" for name, variant in VARIANTS.items())
-        + f" (default: {DEFAULT_VARIANT})",
+        + f" (default: {DEFAULT_VARIANT}, or those in the folder of weights)",
     )

@@ -7,22 +7,24 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from kind.metrics.fidelity import blown_share, border_error, chroma_ratio, hue_shift
 from kind.metrics.psnr import psnr
 from kind.metrics.ssim import ssim
+from kind.ops.light import linear_to_srgb, srgb_to_linear
 
 AUTO_MEAN = 0.42
 """Mean of sRGB values that `auto_exposure` aims at."""
 
-_BLOWN = 254 / 255
-_NOT_BLOWN = 250 / 255
-_BORDER = 8  # pixels
-_COLOURFUL = 5.0  # CIELAB chroma from which a hue means something
 _SEARCH_STEPS = 24
 _MOST_STOPS = 10.0
 
 Enhance = Callable[[np.ndarray], np.ndarray]
+
+Case = tuple[str, np.ndarray, np.ndarray]
+"""(group, image, truth); images are float32 [H, W, 3], sRGB in [0, 1]."""
 
 
 class ExposureFigures(NamedTuple):
@@ -59,19 +61,16 @@ def exposure_figures(output: np.ndarray, truth: np.ndarray) -> ExposureFigures:
     Returns:
         The figures; NaN where one is not defined (hue of grey images, borders of small ones).
     """
-    lab, true_lab = rgb2lab(output), rgb2lab(truth)
-    chroma, true_chroma = (np.hypot(image[..., 1], image[..., 2]) for image in (lab, true_lab))
-    blown = (output.max(axis=-1) >= _BLOWN) & (truth.max(axis=-1) <= _NOT_BLOWN)
     scaled = np.clip(output * (truth.mean() / max(float(output.mean()), 1e-6)), 0, 1)
     return ExposureFigures(
         psnr=psnr(output, truth),
         psnr_mean=psnr(scaled.astype(np.float32), truth),
         ssim=ssim(output, truth),
-        delta_e=float(deltaE_ciede2000(lab, true_lab).mean()),
-        blown=float(blown.mean()),
-        chroma=float(chroma.mean() / max(true_chroma.mean(), 1e-6)),
-        hue=_hue_shift(lab, true_lab, (chroma > _COLOURFUL) & (true_chroma > _COLOURFUL)),
-        border=_border_error(np.abs(output - truth)),
+        delta_e=float(deltaE_ciede2000(rgb2lab(output), rgb2lab(truth)).mean()),
+        blown=blown_share(output, truth),
+        chroma=chroma_ratio(output, truth),
+        hue=hue_shift(output, truth),
+        border=border_error(output, truth),
     )
 
 
@@ -85,36 +84,45 @@ def auto_exposure(image: np.ndarray, mean: float = AUTO_MEAN) -> np.ndarray:
     Returns:
         float32, the same shape; a black image stays black.
     """
-    light = _to_linear(image.astype(np.float64))
+    light = srgb_to_linear(tf.constant(image))
     low, high = -_MOST_STOPS, _MOST_STOPS
     for _ in range(_SEARCH_STEPS):
         middle = (low + high) / 2
-        if _to_srgb(np.minimum(light * 2**middle, 1)).mean() < mean:
+        if np.mean(_shown(light, middle)) < mean:
             low = middle
         else:
             high = middle
-    return _to_srgb(np.minimum(light * 2**low, 1)).astype(np.float32)
+    return _shown(light, low).numpy()
+
+
+def _shown(light: tf.Tensor, stops: float) -> tf.Tensor:
+    return linear_to_srgb(tf.minimum(light * 2**stops, 1.0))
 
 
 def score(
-    cases: Iterable[tuple[str, np.ndarray, np.ndarray]], methods: dict[str, Enhance]
+    cases: Iterable[Case],
+    methods: dict[str, Enhance],
+    progress: Callable[[int], None] | None = None,
 ) -> dict[str, dict[str, ExposureFigures]]:
     """Scores methods on images with truth.
 
     Args:
-        cases: (group, image, truth); images are float32 [H, W, 3], sRGB in [0, 1].
+        cases: in any order.
         methods: by name, from an image to an image of its shape; outputs are rounded to 8 bits first.
+        progress: called with the number of cases that are done.
 
     Returns:
         For each group, for each method, means over its images (of chroma the median); infinite PSNR counts
         as 60 dB.
     """
     found: dict[str, dict[str, list[ExposureFigures]]] = {}
-    for group, image, truth in cases:
+    for done, (group, image, truth) in enumerate(cases, start=1):
         for name, enhance in methods.items():
             output = np.rint(np.clip(enhance(image), 0, 1) * 255).astype(np.float32) / 255
             figures = exposure_figures(output, truth)
             found.setdefault(group, {}).setdefault(name, []).append(figures)
+        if progress:
+            progress(done)
     return {
         group: {name: _means(rows) for name, rows in by_method.items()} for group, by_method in found.items()
     }
@@ -129,27 +137,3 @@ def _means(rows: list[ExposureFigures]) -> ExposureFigures:
         middle = np.median if name == "chroma" else np.mean
         found[name] = float(middle(defined)) if defined.size else math.nan
     return ExposureFigures(**found)
-
-
-def _hue_shift(lab: np.ndarray, true_lab: np.ndarray, colourful: np.ndarray) -> float:
-    if not colourful.any():
-        return math.nan
-    angles = [np.arctan2(image[..., 2], image[..., 1])[colourful] for image in (lab, true_lab)]
-    difference = np.angle(np.exp(1j * (angles[0] - angles[1])))
-    return float(np.degrees(np.abs(difference)).mean())
-
-
-def _border_error(error: np.ndarray) -> float:
-    inside = error[_BORDER:-_BORDER, _BORDER:-_BORDER]
-    if not inside.size or not inside.any():
-        return math.nan
-    outer = (error.sum() - inside.sum()) / (error.size - inside.size)
-    return float(outer / inside.mean())
-
-
-def _to_linear(image: np.ndarray) -> np.ndarray:
-    return np.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
-
-
-def _to_srgb(light: np.ndarray) -> np.ndarray:
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
@@ -11,6 +12,8 @@ import numpy as np
 from kind.errors import UserError
 from kind.evaluation.methods import Method, Output, Sample
 from kind.images.photo import read_photo
+from kind.metrics.artefacts import flat_noise, halo_strength
+from kind.metrics.fidelity import blown_share, hue_shift
 from kind.metrics.loe import loe
 from kind.metrics.lpips import Lpips
 from kind.metrics.mae import mae
@@ -23,6 +26,14 @@ from kind.ops.ssim import WINDOW
 
 Figures = dict[str, Optional[float]]
 
+PHOTOGRAPH_METRICS = {
+    "blown": blown_share,
+    "hue": hue_shift,
+    "noise": flat_noise,
+    "halo": halo_strength,
+}
+"""Of an output and its input, where there is no target."""
+
 DIGITS = 12
 """How much of a digest is shown."""
 
@@ -31,7 +42,11 @@ _WITH_TARGET = (
     "fits, by channel; SSIM-gray the same on BT.601 luma"
 )
 _LOE = "LOE of max(R, G, B) against the input, shorter side 50"
-_VERSION = 1  # raise it when a definition changes: kept results of another version are not used
+_WITHOUT_TARGET = (
+    "against the input: blown, pixels clipped in the output only; hue, mean shift; noise, standard "
+    "deviation of luma in flat dark regions, of 255; halo, change of the gain beside strong edges, in log₂"
+)
+_VERSION = 2  # raise it when a definition changes: kept results of another version are not used
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ class Metrics:
     def columns(self, with_target: bool) -> list[str]:
         """The figures' keys in the order of the table."""
         columns = ["psnr", "ssim", "ssim_gray", "mae"] if with_target else []
-        columns.append("loe")
+        columns += ["loe"] if with_target else ["loe", *PHOTOGRAPH_METRICS]
         columns += ["niqe"] if self.niqe_model else []
         columns += ["lpips"] if self.lpips and with_target else []
         return columns if with_target else [*columns, "seconds"]
@@ -68,7 +83,7 @@ class Metrics:
             else "none given, so no NIQE; give --niqe-model FILE, or make one: kind evaluate fit-niqe DIR"
         )
         if not with_target:
-            return [("Figures", _LOE), ("NIQE model", niqe_model)]
+            return [("Figures", f"{_LOE}; {_WITHOUT_TARGET}"), ("NIQE model", niqe_model)]
         lpips = (
             f"AlexNet v0.1, {self.lpips.name}, digest {self.lpips.digest[:DIGITS]}"
             if self.lpips
@@ -145,6 +160,9 @@ def figures_of(output: Output, dark: np.ndarray, target: np.ndarray | None, metr
         for metric in (psnr, ssim, ssim_gray, mae):
             figures[metric.__name__] = metric(output.image, target)
     figures["loe"] = loe(output.image, dark)
+    if target is None:
+        for name, metric in PHOTOGRAPH_METRICS.items():
+            figures[name] = _number(metric(output.image, dark))
     if metrics.niqe_model:
         figures["niqe"] = _where_defined(lambda: niqe(output.image, metrics.niqe_model))
     if metrics.lpips and target is not None:
@@ -158,6 +176,10 @@ def _rounded(method: Method, sample: Sample, output: Output) -> Output:
         raise UserError(f"{sample.low}: {method.name} made NaN or infinity of it; have its weights diverged?")
     levels = np.rint(np.clip(output.image, 0, 1) * 255)
     return output._replace(image=(levels / 255).astype(np.float32))
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _where_defined(metric: Callable[[], float]) -> float | None:

@@ -41,7 +41,7 @@ def trainable_copy(net: keras.Model, builders: Builders) -> keras.Model:
     """A copy of a network to train, under the precision policy and the strategy in force.
 
     It is built anew rather than from the network's config, in which every layer of a saved network says
-    float32, also those that compute in 16 bits under `--precision mixed_bfloat16`.
+    float32, also those that compute in 16 bits under `--precision bfloat16`.
 
     Args:
         net: stays as it is.

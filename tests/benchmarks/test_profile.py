@@ -59,7 +59,7 @@ def random(*shape):
 
 @pytest.mark.parametrize("size", [(16, 32), (17, 23)])
 def test_the_graph_built_here_computes_what_ours_does(untrained_weights, size):
-    enhancer = Enhancer.load(untrained_weights)
+    enhancer = Enhancer.load(untrained_weights, variant="kind")
     with PublicProcess(published_weights(enhancer.originals)) as graph:
         assert graph.description.endswith("built here")
         check(graph, enhancer, size)
@@ -83,7 +83,7 @@ def test_the_published_code_computes_what_ours_does(untrained_weights):
     checkout = os.environ.get("KIND_CHECKOUT")
     if not checkout:
         pytest.skip("no checkout of KinD's public code (set KIND_CHECKOUT)")
-    enhancer = Enhancer.load(untrained_weights)
+    enhancer = Enhancer.load(untrained_weights, variant="kind")
     with PublicProcess(published_weights(enhancer.originals), Path(checkout)) as graph:
         check(graph, enhancer, (16, 32))
 
@@ -91,7 +91,7 @@ def test_the_published_code_computes_what_ours_does(untrained_weights):
 def test_a_checkouts_own_code_builds_the_graph(untrained_weights, checkout):
     import tensorflow
 
-    enhancer = Enhancer.load(untrained_weights)
+    enhancer = Enhancer.load(untrained_weights, variant="kind")
     weights = published_weights(enhancer.originals)
     for more in ("", ", training=True"):
         graph = PublicGraph(networks_of_checkout(checkout(more=more)), weights)
@@ -112,13 +112,13 @@ def test_a_checkouts_own_code_builds_the_graph(untrained_weights, checkout):
 def test_code_that_turns_tensorflow_2_off_leaves_this_process_alone(untrained_weights, checkout):
     import tensorflow
 
-    weights = published_weights(Enhancer.load(untrained_weights).originals)
+    weights = published_weights(Enhancer.load(untrained_weights, variant="kind").originals)
     code = checkout(first='tf.disable_v2_behavior(); print("hello")')
     with PublicProcess(weights, code) as graph:
         assert graph.run("whole", random(1, 9, 11, 3), random(1, 9, 11, 1)).shape == (1, 9, 11, 3)
         assert graph.seconds("whole", 16, 16) > 0
     assert tensorflow.executing_eagerly()
-    Enhancer.load(untrained_weights)
+    Enhancer.load(untrained_weights, variant="kind")
 
 
 def profile(*arguments):

@@ -10,7 +10,8 @@ from tensorflow import keras
 from kind.cli import train_detection
 from kind.detection.config import DetectionConfig
 from kind.detection.joint import parts_of
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
+from kind.detection.sizes import Proportions
 from kind.errors import UserError
 from kind.images.photo import write_photo
 from kind.nn.saving import SHIPPED_WEIGHTS, load_net, save_net, weights_digest

@@ -1,112 +1,122 @@
+"""Losses and metrics of the light variant's training."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from skimage.metrics import peak_signal_noise_ratio
 
+from kind.errors import UserError
 from kind.lite.config import LiteConfig
-from kind.lite.model import lite_net
-from kind.lite.stage import SPEC, LiteStage, darker
-from kind.ops.exposure import exposed
-
-
-class Known(tf.keras.Model):
-    """Stands in for the network: reflectance and illumination that the test knows, an exposure of 1."""
-
-    def __init__(self, reflectance, illumination):
-        super().__init__(name="known")
-        self.parts = tf.constant(reflectance), tf.constant(illumination)
-
-    def call(self, images, training=False):
-        return *self.parts, tf.zeros([tf.shape(images)[0], 1])
+from kind.lite.stage import make_stage, matching_stops, whole_sample
+from kind.ops.light import expose
 
 
 @pytest.fixture(scope="module")
-def scene():
-    """Reflectance, illumination and the dark image that they make."""
-    generator = np.random.default_rng(0)
-    reflectance = generator.uniform(0.1, 0.9, (2, 32, 48, 3)).astype(np.float32)
-    illumination = generator.uniform(0.02, 0.1, (2, 32, 48, 1)).astype(np.float32)
-    return reflectance, illumination, reflectance * illumination
-
-
-def lit(illumination, alpha):
-    return alpha * illumination / (1 + (alpha - 1) * illumination)
-
-
-def test_a_scene_in_more_light_costs_nothing_but_the_exposure(scene):
-    reflectance, illumination, low = scene
-    high = reflectance * lit(illumination, 7.0)
-    stage = LiteStage(Known(reflectance, illumination), LiteConfig())
-    terms = {
-        name: float(value) for name, value in stage.losses({"low": low, "high": high}, training=True).items()
-    }
-    for name in ("absolute_error", "ssim_loss", "reconstruction"):
-        assert terms[name] == pytest.approx(0, abs=2e-5), name
-    assert terms["exposure"] == pytest.approx(np.log(7.0), rel=1e-4)
-    assert list(terms) == list(stage.loss_names)
-    assert terms["log_error"] == pytest.approx(np.log(1e-4), abs=1e-3)  # 40 dB, and no more is asked for
-    weighted = 0.2 * terms["exposure"] + 0.03 * terms["log_error"]
-    assert terms["loss"] == pytest.approx(weighted, abs=2e-3)
-
-
-def test_the_darker_image_is_a_gain_and_a_gamma_of_the_same_image():
-    low = np.random.default_rng(0).uniform(0.05, 1, (6, 8, 3)).astype(np.float32)
-    seen = set()
-    for seed in range(20):
-        sample = darker({"low": tf.constant(low), "high": tf.ones([6, 8, 3])}, tf.constant([seed, 3]))
-        slope, offset = np.polyfit(np.log(low).ravel(), np.log(sample["low"]).ravel(), 1)
-        assert 0.85 <= slope <= 1.2 and 0.6 <= np.exp(offset) <= 1
-        np.testing.assert_allclose(sample["low"], np.exp(offset) * low**slope, rtol=1e-3)
-        np.testing.assert_array_equal(sample["high"], 1)
-        seen.add(round(float(slope), 3))
-    assert len(seen) > 15
-
-
-def test_scores_are_psnr_with_and_without_the_bright_images_mean(scene):
-    reflectance, illumination, low = scene
-    high = np.clip(3 * low + np.random.default_rng(1).normal(0, 0.02, low.shape), 0, 1).astype(np.float32)
-    stage = LiteStage(Known(reflectance[:1], illumination[:1]), LiteConfig())
-    scores = stage.image_metrics({"low": low[:1], "high": high[:1]})
-    dark, bright = low[0].astype(np.float64), high[0].astype(np.float64)
-    assert float(scores["psnr_raw"]) == pytest.approx(
-        peak_signal_noise_ratio(bright, dark, data_range=1), rel=1e-4
-    )
-    matched = np.clip(dark * bright.mean() / dark.mean(), 0, 1)
-    assert float(scores["psnr"]) == pytest.approx(
-        peak_signal_noise_ratio(bright, matched, data_range=1), rel=1e-4
-    )
-
-
-def test_the_network_takes_any_size_and_learns_from_every_term():
+def stage():
     tf.keras.utils.set_random_seed(0)
-    net = SPEC.make_net(LiteConfig())
-    assert net.count_params() <= 400_000
-    for height, width in ((1, 1), (37, 51), (64, 16)):
-        low = np.random.default_rng(0).random((2, height, width, 3), np.float32)
-        reflectance, illumination, log_alpha = net(low)
-        assert reflectance.shape == (2, height, width, 3) and illumination.shape == (2, height, width, 1)
-        assert log_alpha.shape == (2, 1)
-        relit = (reflectance * exposed(illumination, log_alpha)).numpy()
-        assert np.isfinite(relit).all() and (relit >= 0).all() and (relit <= 1).all()
-    stage = LiteStage(net, LiteConfig())
-    sample = {"low": low[:1], "high": np.sqrt(low[:1])}  # one: signs of several errors may cancel
+    return make_stage(LiteConfig(), ["pairs", "bright -1 stop"])
+
+
+@pytest.fixture(scope="module")
+def sample():
+    low = tf.random.stateless_uniform([2, 64, 72, 3], [0, 1]) * 0.5
+    return {"low": low, "high": expose(low, 1.5), **whole_sample(low)}
+
+
+@pytest.mark.parametrize("stops", [-1.0, 0.0, 0.7, 1.8])
+def test_matching_stops_find_the_exposure(stops):
+    low = 0.1 + 0.3 * tf.random.stateless_uniform([1, 16, 16, 3], [2, 3])
+    wanted = tf.reduce_mean(expose(low, stops), axis=[1, 2, 3])
+    found = matching_stops(low, tf.zeros([1, 16, 16, 1]), wanted)
+    assert float(found[0]) == pytest.approx(stops, abs=0.05)
+
+
+def test_every_weight_learns(stage, sample):
     with tf.GradientTape() as tape:
-        loss = stage.losses(sample, training=True)["loss"]
-    for variable, gradient in zip(net.trainable_variables, tape.gradient(loss, net.trainable_variables)):
+        terms = stage.losses(sample, training=True)
+    assert tuple(terms) == stage.loss_names
+    for variable, gradient in zip(
+        stage.net.trainable_variables, tape.gradient(terms["loss"], stage.net.trainable_variables)
+    ):
         assert gradient is not None and np.abs(gradient.numpy()).max() > 0, variable.name
 
 
-def test_a_black_image_is_finite():
-    net, black = lite_net(), np.zeros((1, 24, 24, 3), np.float32)
-    stage = LiteStage(net, LiteConfig())
+def test_the_total_is_the_weighted_sum(stage, sample):
+    terms = {name: float(value) for name, value in stage.losses(sample, training=True).items()}
+    expected = terms["absolute_error"] + 0.01 * terms["log_error"] + 0.4 * terms["ssim_loss"]
+    assert terms["loss"] == pytest.approx(expected + terms["exposure"], rel=1e-4)
+
+
+def test_a_matched_sample_does_not_feel_the_exposure(stage, sample):
+    matched = {**sample, "matched": tf.ones([2])}
+    brighter = {**matched, "high": expose(sample["high"], 0.3)}
+    plain = [
+        float(stage.losses({**one, "matched": tf.zeros([2])}, True)["absolute_error"])
+        for one in (sample, brighter)
+    ]
+    freed = [float(stage.losses(one, True)["absolute_error"]) for one in (matched, brighter)]
+    assert abs(freed[1] - freed[0]) < 0.4 * abs(plain[1] - plain[0])
+
+
+def test_black_images_have_finite_losses_and_gradients(stage):
+    black = tf.zeros([1, 64, 64, 3])
     with tf.GradientTape() as tape:
-        terms = stage.losses({"low": black, "high": black}, training=True)
+        terms = stage.losses({"low": black, "high": black, **whole_sample(black)}, training=True)
+    gradients = tape.gradient(terms["loss"], stage.net.trainable_variables)
+    assert all(np.isfinite(gradient).all() for gradient in gradients if gradient is not None)
     assert all(np.isfinite(float(value)) for value in terms.values())
-    gradients = tape.gradient(terms["loss"], net.trainable_variables)
-    assert all(np.isfinite(gradient.numpy()).all() for gradient in gradients)
 
 
-def test_pictures():
-    sample = {key: np.random.default_rng(0).random((1, 20, 28, 3), np.float32) for key in ("low", "high")}
-    shapes = [picture.shape for picture in LiteStage(lite_net(), LiteConfig()).visualisations(sample)]
-    assert shapes == [(1, 20, 28, channels) for channels in (3, 3, 1, 1, 3, 3)]
+def test_metrics_are_psnr_with_and_without_the_mean(stage, sample):
+    one = {key: sample[key][:1] for key in ("low", "high")}
+    metrics = stage.image_metrics({**one, "group": tf.constant([1])})
+    output, high = (image[0].numpy().astype(np.float64) for image in (stage.net(one["low"])[0], one["high"]))
+    raw = peak_signal_noise_ratio(high, output, data_range=1)
+    assert float(metrics["psnr_raw"]) == pytest.approx(raw, rel=1e-4)
+    scaled = np.clip(output * high.mean() / output.mean(), 0, 1)
+    assert float(metrics["psnr"]) == pytest.approx(
+        peak_signal_noise_ratio(high, scaled, data_range=1), rel=1e-4
+    )
+
+
+def test_validation_is_reported_by_group(stage):
+    rows = [{"psnr": 30.0, "psnr_raw": 20.0 + n, "ssim": 0.8, "group": float(n // 2)} for n in range(4)]
+    figures = stage.validation_metrics(rows)
+    assert figures["psnr_raw_pairs"] == pytest.approx(20.5)
+    assert figures["psnr_raw_bright_-1_stop"] == pytest.approx(22.5)
+    assert figures["score"] == pytest.approx(0.7 * 21.5 + 0.3 * 30)
+
+
+def test_the_term_on_features_is_zero_for_equal_images_and_reaches_the_network(sample):
+    image = tf.keras.Input((None, None, 3))
+    levels = [tf.keras.layers.Conv2D(4, 3, name=f"level_{n}")(image) for n in (1, 2)]
+    features = tf.keras.Model(image, levels)
+    stage = make_stage(LiteConfig(), features=features)
+    assert float(stage._feature_error(sample["high"], sample["high"])) == 0
+    with tf.GradientTape() as tape:
+        error = stage.losses(sample, training=True)["features"]
+    gradients = tape.gradient(error, stage.net.trainable_variables)
+    assert float(error) > 0 and any(
+        np.abs(gradient).max() > 0 for gradient in gradients if gradient is not None
+    )
+
+
+def test_the_exposure_branch_may_be_trained_alone(sample):
+    stage = make_stage(LiteConfig(only_exposure=True))
+    with tf.GradientTape() as tape:
+        terms = stage.losses(sample, training=True)
+    gradients = tape.gradient(terms["loss"], stage.net.trainable_variables)
+    assert all(gradient is not None for gradient in gradients)
+    assert terms["loss"] is terms["exposure"] and float(terms["absolute_error"]) == 0
+    learning = {variable.name.split("/")[0] for variable in stage.net.trainable_variables}
+    assert "grid_near" in learning and "detail_folded" not in learning
+
+
+def test_a_feature_weight_needs_whole_strides():
+    with pytest.raises(UserError, match="multiple of 32"):
+        LiteConfig(feature_weight=0.2, patch=200)
+
+
+def test_pictures(stage, sample):
+    shapes = [picture.shape for picture in stage.visualisations(sample)]
+    assert shapes == [(2, 64, 72, channels) for channels in (3, 1, 3, 3, 3)]

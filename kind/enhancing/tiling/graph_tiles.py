@@ -30,12 +30,16 @@ class TileSpec(NamedTuple):
 
 
 def in_tiles(
-    make: Callable[[tf.Tensor], Parts], images: tf.Tensor, channels: Mapping[str, int], square: TileSpec
+    make: Callable[[tf.Tensor, tf.Tensor], Parts],
+    images: tf.Tensor,
+    channels: Mapping[str, int],
+    square: TileSpec,
 ) -> Parts:
     """Runs a function on overlapping tiles and puts what it makes together.
 
     Args:
-        make: from a window of the image, float32 [1, h, w, 3], to parts, float32 [1, h, w, C] by name.
+        make: from a window of the image, float32 [1, h, w, 3], and the row and column of its first pixel,
+            int32 [2], to parts, float32 [1, h, w, C] by name.
         images: one image, float32 [1, H, W, 3].
         channels: C of each part.
         square: how to cut.
@@ -50,8 +54,9 @@ def in_tiles(
         strip = images[:, window]
 
         def piece(number: tf.Tensor) -> Parts:
-            window, kept = columns.cut(number)
-            made = make(strip[:, :, window])
+            columns_window, kept = columns.cut(number)
+            origin = tf.stack([window.start, columns_window.start])
+            made = make(strip[:, :, columns_window], origin)
             # Arrays are joined along their first axis, which is the width's for now.
             return {name: tf.transpose(made[name][0, kept_rows, kept], [1, 0, 2]) for name in channels}
 

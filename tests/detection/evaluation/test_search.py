@@ -26,7 +26,7 @@ def test_identities_change_with_what_the_input_depends_on(sample, bright_network
         made = Inputs(enhancer or base, alpha, darkening).identities(other_sample, KINDS)
         return {kind for kind in KINDS if made[kind] != first[kind]}
 
-    base = Enhancer.load(bright_networks)
+    base = Enhancer.load(bright_networks, variant="kind")
     first = Inputs(base, 5.0, None).identities(sample, KINDS)
     assert len(set(first.values())) == 4 and changed() == set()
     assert changed(alpha=4.0) == {"relit"}

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from kind.cli.runs import add_arguments, find_runs, run
+from kind.cli.stages import STAGES
 from kind.errors import UserError
 from kind.training.run_folder import RunFolder
 
@@ -47,6 +48,12 @@ def test_runs_are_listed_with_their_best_figure(runs, capsys):
         ["new", "decom", "0/9", "-", "-", "-"],
         ["deep/b", "restoration", "3/9", "val_psnr", "20.5", "2", str(runs / "deep" / "b" / "best.keras")],
     ]
+
+
+def test_stages_come_in_the_tables_order_and_unknown_ones_last(tmp_path):
+    for number, stage in enumerate(["vignetting", *reversed(STAGES)]):
+        make_run(tmp_path / str(number), stage, "val_loss", False, [0.5])
+    assert [found.stage for found in find_runs(tmp_path)] == [*STAGES, "vignetting"]
 
 
 def test_json_and_a_run_folder_itself(runs, capsys):

@@ -16,7 +16,7 @@ CONSTANTS = (0.0, 0.5, 1.0)
 
 @pytest.fixture(scope="module")
 def enhancer(untrained_weights):
-    return Enhancer.load(untrained_weights)
+    return Enhancer.load(untrained_weights, variant="kind")
 
 
 def photograph(height, width, seed=0):
@@ -53,6 +53,12 @@ def test_each_image_of_a_batch_has_its_own_alpha(enhancer):
 def test_constant_images_give_finite_parts(enhancer, value, fusion):
     for part in enhancer(np.full((9, 13, 3), value, np.float32), fusion=fusion):
         assert np.isfinite(part).all()
+
+
+@pytest.mark.parametrize("value", CONSTANTS)
+def test_constant_images_come_back_as_they_are(enhancer, value):
+    image = np.full((9, 13, 3), value, np.float32)
+    np.testing.assert_array_equal(enhancer(image).relit, image)
 
 
 def test_only_what_is_asked_for_is_made(enhancer):
@@ -95,10 +101,10 @@ def test_batches_too_large_for_one_pass_give_the_same(enhancer, monkeypatch):
 @pytest.mark.parametrize("size", [(48, 470), (470, 48)])
 def test_tiles_give_what_the_whole_image_gives(enhancer, monkeypatch, size):
     image = photograph(*size)
-    whole = enhancer(image, fusion="published")
+    whole = enhancer(image, fusion="published", strength=0.7)
     monkeypatch.setattr(windows, "WORKING_MEMORY", enhancer.windows._bytes_per_pixel * 48 * 400)
     counts = []
-    tiled = enhancer(image, fusion="published", progress=lambda *count: counts.append(count))
+    tiled = enhancer(image, fusion="published", progress=lambda *count: counts.append(count), strength=0.7)
     assert len(counts) > 1 and counts[-1] == (len(counts), len(counts))
     for one, other in zip(whole, tiled):
         np.testing.assert_allclose(one, other, atol=1e-5)
@@ -132,3 +138,20 @@ def test_weights_are_found_in_files_and_run_folders_and_the_rest_ships(tmp_path)
         "restoration": SHIPPED_WEIGHTS / "restoration.keras",
         "illumination": tmp_path / "illumination.keras",
     }
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3])
+def test_strength_blends_the_relit_image_with_the_input(enhancer, strength):
+    image = photograph(40, 64)
+    full, some = enhancer(image), enhancer(image, strength=strength)
+    expected = strength * full.relit.numpy() + (1 - strength) * image
+    np.testing.assert_allclose(some.relit, expected, atol=1e-6)
+    np.testing.assert_array_equal(some.restored, full.restored)
+    in_graph = enhancer.in_graph(tf_constant(image[np.newaxis]), strength=tf_constant(strength))
+    np.testing.assert_allclose(in_graph.relit[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan")])
+def test_other_strengths_are_refused(enhancer, strength):
+    with pytest.raises(ValueError, match="strength expects a number from 0 to 1"):
+        enhancer(photograph(4, 4), strength=strength)

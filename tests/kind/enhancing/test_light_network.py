@@ -5,12 +5,11 @@ import pytest
 import tensorflow as tf
 
 from kind.enhancing.enhancer import PARTS, Enhancer
-from kind.enhancing.light_network import LiteEnhancer
+from kind.enhancing.light_network import LiteEnhancer, _stops_for
 from kind.enhancing.tiling import plan as windows
 from kind.errors import UserError
 from kind.lite.model import lite_net
 from kind.nn.saving import save_net
-from kind.ops.exposure import exposed
 
 NAN = float("nan")
 
@@ -37,35 +36,59 @@ def photograph(height, width, seed=0):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 23), (48, 64)])
 def test_reflectance_times_illumination_is_the_output(enhancer, size):
-    enhanced = enhancer(photograph(*size))
+    image = photograph(*size)
+    enhanced = enhancer(image)
     for name in ("stretched", "reflectance", "restored", "relit"):
         assert getattr(enhanced, name).shape == (*size, 3)
     assert enhanced.illumination.shape == enhanced.adjusted.shape == (*size, 1)
+    np.testing.assert_array_equal(enhanced.stretched, image)
     np.testing.assert_allclose(enhanced.relit, enhanced.restored * enhanced.adjusted, atol=1e-6)
-    rebuilt = enhanced.reflectance * enhanced.illumination
-    inside = enhanced.reflectance < 1
-    np.testing.assert_allclose(rebuilt[inside], enhanced.stretched[inside], atol=1e-5)
+    rebuilt = (enhanced.reflectance * enhanced.illumination).numpy()
+    np.testing.assert_allclose(rebuilt.max(axis=-1), image.max(axis=-1), atol=1e-3)
+    np.testing.assert_allclose(enhanced.adjusted, 1, atol=1e-5)
 
 
 def test_alpha_is_the_networks_own_unless_it_is_given(enhancer, net):
     images = np.stack([photograph(40, 48), photograph(40, 48, seed=1) / 4])
-    stretched = (images - images.min((1, 2, 3), keepdims=True)) / np.ptp(images, (1, 2, 3), keepdims=True)
-    suggested = np.exp(net(stretched)[2][:, 0])
+    suggested = np.exp(net(images)[2][:, 0])
     np.testing.assert_allclose(enhancer(images).alpha, suggested, rtol=1e-4)
-    mixed = enhancer(images, alpha=[NAN, 3.0])
-    np.testing.assert_allclose(mixed.alpha, [suggested[0], 3.0], rtol=1e-4)
+    mixed = enhancer(images, alpha=[NAN, 1.3])
+    np.testing.assert_allclose(mixed.alpha, [suggested[0], 1.3], rtol=1e-4)
     np.testing.assert_allclose(mixed.relit[0], enhancer(images).relit[0], atol=1e-5)
-    light = mixed.illumination[1:]
-    np.testing.assert_allclose(mixed.adjusted[1:], exposed(light, tf.math.log([[3.0]])), atol=1e-6)
+    assert np.max(mixed.adjusted[1]) < 1
 
 
-def test_alpha_1_keeps_the_illumination_and_0_is_darkness(enhancer):
+def to_linear(image):
+    return np.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
+
+
+def test_alpha_1_gives_the_light_of_the_input_and_0_is_darkness(enhancer):
     image = photograph(30, 20)
     kept = enhancer(image, alpha=1.0)
-    np.testing.assert_allclose(kept.adjusted, kept.illumination, atol=1e-6)
-    assert np.max(enhancer(image, alpha=0.0).relit) == 0
+    np.testing.assert_allclose(kept.adjusted, kept.illumination, atol=1e-5)
+    assert np.mean((kept.relit - image) ** 2) < 10**-3.5  # 35 dB
+    assert np.max(enhancer(image, alpha=0.0).relit) < 1e-6
     brightness = [enhancer(image, alpha=alpha).relit.numpy().mean() for alpha in (0.5, 1, 3, 10, 100)]
     assert (np.diff(brightness) > 0).all()
+
+
+def test_doubling_alpha_is_one_stop(enhancer, net):
+    """In the adjusted illumination of the exposed image; what the untrained network adds is left out."""
+    image = photograph(40, 60) * 0.05
+    suggested = float(enhancer(image).alpha)
+    assert suggested > 1.2
+    lights = []
+    for alpha in (suggested, 2 * suggested, 4 * suggested):
+        stops, more = _stops_for(
+            tf.constant([alpha]), tf.math.log([[suggested]]), tf.fill([1, 1, 1, 1], float(np.log2(suggested)))
+        )
+        lights.append(float(stops[0, 0, 0, 0]))
+        assert float(more[0, 0, 0, 0]) == pytest.approx(np.log2(alpha / suggested), abs=1e-4)
+    np.testing.assert_allclose(np.diff(lights), 1, atol=1e-4)
+    half = enhancer(image, alpha=np.sqrt(suggested))
+    light = to_linear(half.reflectance.numpy() * half.adjusted.numpy()).mean()
+    both = to_linear(image).mean(), to_linear(half.reflectance.numpy()).mean()
+    assert light == pytest.approx(np.sqrt(both[0] * both[1]), rel=0.1)
 
 
 @pytest.mark.parametrize("value", (0.0, 0.5, 1.0))
@@ -135,7 +158,7 @@ def test_the_network_comes_from_a_folder_or_a_run(net, tmp_path):
         Enhancer.load(tmp_path, "half", "lite")
     with pytest.raises(ValueError, match="variant expects one of kind, lite; received 'heavy'"):
         Enhancer.load(variant="heavy")
-    with pytest.raises(UserError, match="lite.keras: expected what train_stage.py lite makes, found 'other'"):
+    with pytest.raises(UserError, match="lite.keras: holds 'other', but not the network"):
         image = tf.keras.Input((None, None, 3))
         save_net(tf.keras.Model(image, image, name="other"), tmp_path / "lite.keras")
         Enhancer.load(tmp_path, variant="lite")

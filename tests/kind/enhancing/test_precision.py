@@ -34,7 +34,7 @@ def test_auto_is_float32_where_nothing_tells(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def enhancers(untrained_weights):
-    return {name: Enhancer.load(untrained_weights, name) for name in ("float32", "bfloat16")}
+    return {name: Enhancer.load(untrained_weights, name, "kind") for name in ("float32", "bfloat16")}
 
 
 def photograph(height, width):

@@ -54,13 +54,17 @@ def test_without_a_ratio_to_set_there_is_no_gt_ratio(make_samples, multiplied):
 
 def test_a_photograph_without_target_has_the_raw_protocol_alone(make_samples, multiplied):
     figures = scored(multiplied(2.0, ratio=3.0), make_samples(1)[0]._replace(high=None))
-    assert list(figures) == ["raw"] and set(figures["raw"]) == {"loe", "seconds", "alpha"}
+    assert list(figures) == ["raw"] and set(figures["raw"]) == {
+        *("loe", "blown", "hue", "noise", "halo", "seconds", "alpha")
+    }
 
 
 def test_columns_follow_what_was_brought():
     assert Metrics().columns(True) == ["psnr", "ssim", "ssim_gray", "mae", "loe"]
     assert Metrics(NIQE_MODEL, object()).columns(True)[-2:] == ["niqe", "lpips"]
-    assert Metrics(NIQE_MODEL, object()).columns(False) == ["loe", "niqe", "seconds"]
+    assert Metrics(NIQE_MODEL, object()).columns(False) == [
+        *("loe", "blown", "hue", "noise", "halo", "niqe", "seconds")
+    ]
 
 
 def test_the_header_names_what_the_figures_rest_on():

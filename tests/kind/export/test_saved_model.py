@@ -14,8 +14,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from kind.cli.export import served_detector
 from kind.detection.decoding import detect
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
 from kind.detection.predictor import Thresholds
+from kind.detection.sizes import Proportions
 from kind.enhancing.enhancer import Enhancer
 from kind.export.contract import WARMUP_FILE
 from kind.export.operations import foreign_operations, operations, read_graph
@@ -32,7 +33,7 @@ THRESHOLDS = Thresholds(size=64, confidence=0.25, max_detections=ROWS)
 @pytest.fixture(scope="module")
 def enhancer(bright_networks):
     """R = R̂ = S, L = mean(S), L̂ = α·L."""
-    return Enhancer.load(bright_networks)
+    return Enhancer.load(bright_networks, variant="kind")
 
 
 @pytest.fixture(scope="module")
@@ -342,7 +343,7 @@ def test_the_trained_architecture_is_the_pipeline(untrained_weights, tmp_path):
     """The three real networks, at an odd size; every deviation within what the issue allows."""
     seen = []
     folder = tmp_path / "kind"
-    enhancer = Enhancer.load(untrained_weights)
+    enhancer = Enhancer.load(untrained_weights, variant="kind")
     version = export_saved_model(folder, enhancer, photograph=photograph(37, 53), review=seen.extend)
     assert version == folder / "1" and {entry.signature for entry in seen} == set(CONTRACT) - {"detect"}
     for entry in seen:

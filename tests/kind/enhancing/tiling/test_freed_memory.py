@@ -39,7 +39,7 @@ def test_the_command_line_sets_it_and_a_library_call_does_not(untrained_weights,
     library = Library()
     library.mallopt = lambda *setting: told.append(setting)
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-    enhancer = Enhancer.load(untrained_weights)
+    enhancer = Enhancer.load(untrained_weights, variant="kind")
     monkeypatch.setattr(Windows, "holds_whole", lambda *_: False)  # the path of large images
     enhancer(np.full((24, 32, 3), 0.1, np.float32))
     assert told == []

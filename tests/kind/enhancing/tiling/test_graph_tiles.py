@@ -23,7 +23,11 @@ def graph_of(function):
 
 @pytest.fixture(scope="module")
 def graph():
-    return graph_of(lambda images: in_tiles(blurred, images, {"blur": 3, "cells": 1}, SQUARE))
+    return graph_of(
+        lambda images: in_tiles(
+            lambda window, origin: blurred(window), images, {"blur": 3, "cells": 1}, SQUARE
+        )
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)

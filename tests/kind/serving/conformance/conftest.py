@@ -59,7 +59,9 @@ def exported(bright_networks, painted_detector, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "kind"
     detector = ServedDetector(find, ("dot", "spot"), 2)
     photograph = np.random.default_rng(0).random((16, 24, 3), np.float32)
-    export_saved_model(folder, Enhancer.load(bright_networks), detector, photograph=photograph)
+    export_saved_model(
+        folder, Enhancer.load(bright_networks, variant="kind"), detector, photograph=photograph
+    )
     (folder / "batching_params.pbtxt").write_text(BATCHING)
     (folder / "monitoring.config").write_text("prometheus_config { enable: true }")
     return folder

@@ -1,0 +1,122 @@
+"""Scores enhancement on photographs whose right exposure is known: good ones, and the same ones made dark.
+
+Bright photographs become the truth of five cases: as they are, 1, 2 and 4 stops under (the last with noise),
+and backlit. Pairs of a dark and a bright image are scored as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.cli.evaluate_enhance import named_networks
+from kind.cli.markdown_option import add_markdown_argument
+from kind.cli.named_path import NamedPath
+from kind.cli.options import add_alpha_argument, add_precision_argument, add_seed_argument
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kind.enhancing.enhancer import Enhancer
+    from kind.evaluation.exposures import Enhance
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="DIR",
+        help="folder of well exposed photographs, or of pairs in low/ and high/; repeatable",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--split",
+        choices=("test", "validation", "training", "all"),
+        default="all",
+        help="part of each folder, by the rule that training the light variant holds images out by; pairs "
+        "have no test split (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--weights",
+        type=NamedPath.parse,
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="folder of weights, repeatable (default: the weights that ship)",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        action="append",
+        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT}, or those in --weights)",
+    )
+    add_alpha_argument(parser, "brightening factor", "chosen by the variant")
+    add_precision_argument(parser, "float32")
+    add_seed_argument(parser, "photograph number i is made dark with (SEED, i)")
+    add_markdown_argument(parser, "exposures")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Scores networks and baselines, writes the tables and prints them.
+
+    Returns:
+        0.
+
+    Raises:
+        UserError: when nothing can be scored.
+    """
+    if arguments.markdown:
+        arguments.markdown.check()
+
+    from kind.data.exposure_cases import case_count, cases_of, chosen_images
+    from kind.evaluation.exposure_tables import facts, figures_table, lines_of
+    from kind.evaluation.exposures import ExposureFigures, score
+    from kind.reports.progress import Progress
+    from kind.reports.table import markdown_list, markdown_table, text_table
+    from kind.reports.writing import write_csv
+
+    enhancers = _enhancers(arguments)
+    networks = {name: partial(_relit, net, arguments.alpha) for name, net in enhancers.items()}
+    chosen = [(folder, chosen_images(folder, arguments.split)) for folder in arguments.data]
+    cases = itertools.chain.from_iterable(
+        cases_of(images, folder.resolve().name, arguments.seed) for folder, images in chosen
+    )
+    bar, total = Progress("scored"), sum(case_count(images) for _, images in chosen)
+    found = score(cases, {**_baselines(), **networks}, lambda done: bar(done, total))
+    about = facts(chosen, arguments.split, arguments.seed, enhancers, arguments.alpha)
+    table = figures_table(found)
+    write_csv(arguments.out / "exposures.csv", ["case", "method", *ExposureFigures._fields], lines_of(found))
+    if arguments.markdown:
+        arguments.markdown.write(f"{markdown_list(about)}\n\n{markdown_table(table)}")
+    for name, value in about:
+        print(f"{name}: {value}")
+    print(f"\n{text_table(table)}\n\nwritten: {arguments.out / 'exposures.csv'}")
+    return 0
+
+
+def _baselines() -> dict[str, Enhance]:
+    from kind.evaluation.baselines import GAMMA, clahe, gamma, unchanged
+    from kind.evaluation.exposures import auto_exposure
+
+    return {"input": unchanged, f"gamma {GAMMA}": gamma, "CLAHE": clahe, "auto-exposure": auto_exposure}
+
+
+def _enhancers(arguments: argparse.Namespace) -> dict[str, Enhancer]:
+    """Every variant with every folder of weights, by the name in the table."""
+    from kind.enhancing.enhancer import Enhancer
+
+    return {
+        name: Enhancer.load(folder, arguments.precision, variant)
+        for name, folder, variant in named_networks(arguments.weights, arguments.variant)
+    }
+
+
+def _relit(enhancer: Enhancer, alpha: float | None, image: np.ndarray) -> np.ndarray:
+    return enhancer(image, alpha, parts=("relit",)).relit.numpy()

@@ -1,0 +1,92 @@
+"""The light variant's data, a mixture of sets: flags of `kind train lite` besides its settings."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.lite.config import LiteConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tensorflow import keras
+
+    from kind.data.sources import Progress
+    from kind.lite.stage import LiteStage
+    from kind.training.loop import Prepared
+
+_QUICK_TILE = 192
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flag that names the parts of the mixture."""
+    parser.add_argument(
+        "--data",
+        action="append",
+        metavar="NAME=DIR:WEIGHT",
+        help="one part of the training mixture, given once for each part: image pairs (low/ and high/), or "
+        "bright photographs that are darkened; :all after the weight holds nothing out for validation; a DIR "
+        "alone is the whole mixture",
+    )
+
+
+def prepare(
+    config: LiteConfig,
+    *,
+    data: Sequence[str] | None,
+    quick: bool,
+    cache: Path,
+    replicas: int,
+    progress: Progress | None,
+) -> Prepared:
+    """Reads the parts of the mixture, decoded unless the cache has them.
+
+    Args:
+        config: of the run.
+        data: the parts, as `kind.data.photographs.parse_part` reads them; None with `quick`.
+        quick: train on built-in pairs.
+        cache: folder for decoded images.
+        replicas: how many share each batch.
+        progress: see `kind.data.sources`.
+
+    Returns:
+        What to train.
+
+    Raises:
+        UserError: when a part is missing, broken or too small.
+    """
+    from kind.data.photographs import parse_part
+    from kind.data.samples import write_pairs
+    from kind.lite.datasets import mixture_feed
+    from kind.lite.stage import SPEC
+    from kind.training.loop import Prepared
+
+    texts = [str(write_pairs(cache / "built-in", tile=_QUICK_TILE))] if quick else list(data)
+    parts = [parse_part(text) for text in texts]
+    features = _features(config)
+    datasets, digests, groups = mixture_feed(parts, config, replicas, cache, progress)
+    # The weights of the parts decide what is drawn, so a resumed run must have the same.
+    make_stage = partial(_make_stage, config, groups, features)
+    return Prepared(SPEC.stage, make_stage, datasets, digests, {"mixture": texts})
+
+
+def _features(config: LiteConfig) -> keras.Model | None:
+    """The frozen network whose features the restored image should keep, when its weight is not 0."""
+    if not config.feature_weight:
+        return None
+    from kind.detection.model import feature_network
+    from kind.detection.predictor import load_detector
+
+    return feature_network(load_detector(config.feature_detector or None))
+
+
+def _make_stage(config: LiteConfig, groups: Sequence[str], features: keras.Model | None) -> LiteStage:
+    """The stage with new weights."""
+    from kind.lite.stage import make_stage
+    from kind.training.precision import precision
+
+    with precision(config.precision):
+        return make_stage(config, groups, features)
