@@ -37,6 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="address to listen on; with 0.0.0.0 every machine that reaches this one can send requests "
         f"(default: {_HOST})",
     )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name by which the server may be asked, such as that of a proxy in front of it; may be repeated "
+        "(default on a loopback address: localhost and loopback addresses; elsewhere every name)",
+    )
     _add_port_argument(parser, "--rest-port", REST_PORT, "port of REST and of the page")
     _add_port_argument(parser, "--grpc-port", GRPC_PORT, "port of gRPC")
     parser.add_argument(
@@ -44,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also run models with operations that no export of kind holds; they can read and write files "
         "and do anything else that you can do",
+    )
+    parser.add_argument(
+        "--allow-reload",
+        action="store_true",
+        help="let everybody who reaches the gRPC port choose which versions below DIR are served",
     )
     _add_file_arguments(parser)
     _add_limit_arguments(parser)
@@ -140,8 +153,9 @@ def run(arguments: argparse.Namespace) -> int:
     serve(
         Settings(
             models=(ModelConfig(arguments.model_name or folder.name, folder),),
-            root=folder.parent,
             host=arguments.host,
+            allow_hosts=tuple(arguments.allow_host),
+            allow_reload=arguments.allow_reload,
             rest_port=arguments.rest_port,
             grpc_port=arguments.grpc_port,
             batching=read_batching(batching_file) if batched else UNBATCHED,
