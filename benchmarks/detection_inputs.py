@@ -11,15 +11,15 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from benchmarks.fine_tuning import ARMS, Arm, fine_tune_all
 from kind.constants import DARKENING_PRESETS, DEFAULT_ALPHA
 from kind.errors import UserError
 
 if TYPE_CHECKING:
     from kind.data.annotations.annotated import AnnotatedImage, Annotations
     from kind.detection.command import Parts
-    from kind.detection.config import DetectionConfig
     from kind.detection.evaluation.figures import Line
     from kind.detection.evaluation.search import Inputs, Method, Sample
     from kind.detection.model import Detector
@@ -27,24 +27,6 @@ if TYPE_CHECKING:
 
 MARKERS = "detection_inputs"
 _LEAST_CONFIDENCE = 0.001
-
-
-class Arm(NamedTuple):
-    """One thing to compare: its name, the kind of the detector's input, and whether of dark twins."""
-
-    name: str
-    kind: str
-    is_dark: bool = True
-
-
-ARMS = (
-    Arm("dark", "raw"),
-    Arm("stretched", "stretched"),
-    Arm("relit", "relit"),
-    Arm("reflectance", "reflectance"),
-    Arm("normal", "raw", is_dark=False),
-)
-"""The first is what the others are compared with."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,9 +107,9 @@ def _run(flags: argparse.Namespace) -> None:
     tf.config.experimental.enable_op_determinism()
     training, testing, class_names = _images(flags.train, flags.test)
     parts = Parts(class_names, load_detector(flags.detector), enhancer=Enhancer.load(flags.weights))
-    trained = _fine_tune_all(flags, parts, training, testing)
-    detectors = {"as it is": dict.fromkeys(trained, parts.detector), "fine-tuned": trained}
     arms = _arms(flags)
+    trained = fine_tune_all(flags, arms, parts, training, testing)
+    detectors = {"as it is": dict.fromkeys(trained, parts.detector), "fine-tuned": trained}
     tables = [_table(arms, _measured(flags, parts, testing, detectors, arms, flags.darken), testing)]
     if flags.test_dark:
         dark = list(_read(flags.test_dark).images)
@@ -167,87 +149,6 @@ def _images(train: Path, test: Path) -> tuple[list[AnnotatedImage], list[Annotat
     if first.class_names != second.class_names:
         raise UserError(f"{train} and {test} name different classes; expected the same in both")
     return list(first.images), list(second.images), first.class_names
-
-
-def _fine_tune_all(
-    flags: argparse.Namespace,
-    parts: Parts,
-    training: Sequence[AnnotatedImage],
-    testing: Sequence[AnnotatedImage],
-) -> dict[str, Detector]:
-    """The detector fine-tuned for each arm, by the arm's name."""
-    from kind.detection.command import making_of
-    from kind.detection.inputs import needs_enhancer
-    from kind.detection.predictor import load_detector
-    from kind.detection.sources import make_sources
-
-    arms = _arms(flags)
-    configs = {arm.name: _config(flags, arm) for arm in arms}
-    making = making_of(configs["dark"], parts.enhancer)
-    kinds = [arm.kind for arm in arms if arm.is_dark]
-    cache = flags.cache or flags.out / "cache"
-    for images, twins in ((training, making.twins), (testing, 1)):
-        # All kinds now: the networks run once for all of them.
-        make_sources(images, kinds, making._replace(twins=twins), cache, _show_progress)
-    trained = {}
-    for arm in arms:
-        print(f"fine-tuning for {arm.name}", file=sys.stderr)
-        own = parts if needs_enhancer(arm.kind) else parts._replace(enhancer=None)
-        run = _fine_tune(flags.out / "runs" / arm.name, configs[arm.name], own, (training, testing), cache)
-        trained[arm.name] = load_detector(run)
-    return trained
-
-
-def _config(flags: argparse.Namespace, arm: Arm) -> DetectionConfig:
-    from kind.detection.config import DetectionConfig
-
-    return DetectionConfig(
-        input=arm.kind,
-        darken=flags.darken if arm.is_dark else "none",
-        twins=flags.twins,
-        alpha=flags.alpha,
-        seed=flags.seed,
-        epochs=flags.epochs,
-        validate_epochs=flags.epochs,
-        batch=flags.batch,
-        image_size=flags.size,
-        optimizer="adamw",
-        learning_rate=flags.learning_rate,
-        warmup_epochs=1,
-        freeze_epochs=flags.freeze_epochs,
-        average_decay=0.99,
-        mosaic=flags.mosaic,
-        freeze=tuple(flags.freeze),
-        plain_epochs=flags.epochs // 4,
-        scale=0.25,
-    )
-
-
-def _fine_tune(
-    path: Path,
-    config: DetectionConfig,
-    parts: Parts,
-    images: tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]],
-    cache: Path,
-) -> Path:
-    """Trains, or goes on where it was stopped.
-
-    Returns:
-        The last network. Not the best one: the test images would have chosen it.
-    """
-    import tensorflow as tf
-
-    from kind.detection.command import identity, prepared
-    from kind.training.loop import train
-    from kind.training.run_folder import RunFolder, describe
-
-    tf.keras.utils.set_random_seed(config.seed)
-    run, folder = prepared(parts, config, *images, cache, progress=_show_progress), RunFolder(path)
-    with folder.opened(describe("detection", config, **identity(parts)), run.data):
-        done = [record["epoch"] for record in folder.read_metrics()][-1:]
-        if done != [config.epochs] or not folder.last_file.is_file():
-            train(run.make_stage, run.datasets, folder)
-    return folder.last_file
 
 
 def _measured(
@@ -370,11 +271,6 @@ def _figure(value: float | None, sign: str = "") -> str:
 
 def _interval(ends: tuple[float, float] | None, sign: str = "") -> str:
     return "" if ends is None else " to ".join(f"{end:{sign}.3f}" for end in ends)
-
-
-def _show_progress(what: str, done: int, total: int) -> None:
-    if done == total or done % 20 == 0:
-        print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

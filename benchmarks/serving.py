@@ -14,34 +14,28 @@ of this one. The bare SavedModel is called in a third process, on the same image
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from kind.constants import DEFAULT_ALPHA
+from benchmarks.serving_processes import (
+    ALPHA,
+    SIGNATURE,
+    bare_calls,
+    batching_arguments,
+    dark_png,
+    resident,
+    serving,
+)
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-SIGNATURE = "enhance"
 CLIENTS = (1, 2, 4, 8)
-ALPHA = DEFAULT_ALPHA
-
-_BATCHING = """\
-max_batch_size {{ value: {size} }}
-batch_timeout_micros {{ value: {timeout} }}
-max_enqueued_batches {{ value: {queue} }}
-num_batch_threads {{ value: {threads} }}
-"""
 
 
 class Load(NamedTuple):
@@ -72,8 +66,6 @@ class Load(NamedTuple):
 def main() -> int:
     """Measures and prints; 0 when the server kept its promises, else 1."""
     arguments = _parse()
-    if arguments.bare:
-        return _serve_bare_calls(arguments.folder, arguments.image_size)
     body = _body(arguments.image_size)
     width, height = arguments.image_size
     print(f"{width}×{height}, signature {SIGNATURE}, {os.cpu_count()} CPUs, {arguments.seconds:g} s a line")
@@ -108,7 +100,6 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--most-overhead", type=float, default=10.0, help="percent, default 10")
     parser.add_argument("--most-growth", type=float, default=64.0, help="MiB, default 64")
-    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -123,22 +114,10 @@ def _say(is_kept: bool, text: str) -> None:
     print(f"{'yes' if is_kept else 'NO '}  {text}")
 
 
-def _image(size: tuple[int, int]) -> bytes:
-    """A dark photograph of that size, from the built-in ones."""
-    from kind.data.samples import builtin_samples
-    from kind.images.photo import encode_photo
-
-    width, height = size
-    pixels = builtin_samples()[0].low / np.float32(255)
-    rows = np.linspace(0, pixels.shape[0] - 1, height).astype(int)
-    columns = np.linspace(0, pixels.shape[1] - 1, width).astype(int)
-    return encode_photo(pixels[rows][:, columns], "png")
-
-
 def _body(size: tuple[int, int]) -> bytes:
     import base64
 
-    image = {"b64": base64.b64encode(_image(size)).decode("ascii")}
+    image = {"b64": base64.b64encode(dark_png(size)).decode("ascii")}
     content = {"signature_name": SIGNATURE, "inputs": {"image_bytes": [image], "alpha": [ALPHA]}}
     return json.dumps(content).encode()
 
@@ -146,7 +125,7 @@ def _body(size: tuple[int, int]) -> bytes:
 def _measure_overhead(arguments: argparse.Namespace, body: bytes) -> float:
     """Alternates between the bare call and one request, and prints both medians."""
     bare, asked = [], []
-    with _bare(arguments) as call, _serving(arguments) as server:
+    with bare_calls(arguments.folder, arguments.image_size) as call, serving(arguments.folder) as server:
         _ask(server.port, body)
         call()
         for _ in range(arguments.rounds):
@@ -168,9 +147,9 @@ def _measure_clients(arguments: argparse.Namespace, body: bytes) -> None:
     print("\nbatching  clients  images/s   p50 ms   p95 ms   p99 ms  refused")
     for name, more in (
         ("off", ["--no-batching"]),
-        ("on", _batching_arguments(size=4, timeout=2000, queue=100, threads=2)),
+        ("on", batching_arguments(size=4, timeout=2000, queue=100, threads=2)),
     ):
-        with _serving(arguments, *more) as server:
+        with serving(arguments.folder, *more) as server:
             _ask(server.port, body)
             for clients in CLIENTS:
                 load = _load(server.port, body, clients, arguments.seconds)
@@ -182,7 +161,7 @@ def _measure_clients(arguments: argparse.Namespace, body: bytes) -> None:
 def _measure_overload(arguments: argparse.Namespace, body: bytes) -> bool:
     """Clients that ask again at once, four times as many as can wait or be worked on."""
     places = 2 + 2  # two at work, two waiting
-    with _serving(arguments, *_batching_arguments(size=1, timeout=0, queue=2, threads=2)) as server:
+    with serving(arguments.folder, *batching_arguments(size=1, timeout=0, queue=2, threads=2)) as server:
         _ask(server.port, body)
         before = _load(server.port, body, 1, arguments.seconds / 2)
         during = _load(server.port, body, 4 * places, arguments.seconds, pause=0.05)
@@ -200,12 +179,12 @@ def _measure_overload(arguments: argparse.Namespace, body: bytes) -> bool:
 def _measure_memory(arguments: argparse.Namespace) -> float:
     """How many MiB the server holds more after the last fifth of the requests than after the first."""
     body, sizes = _body(arguments.memory_size), []
-    with _serving(arguments) as server:
+    with serving(arguments.folder) as server:
         for _ in range(5):
             for _ in range(arguments.memory_requests // 5):
                 if _ask(server.port, body) != 200:
                     raise SystemExit("a request was refused while memory was measured")
-            sizes.append(_resident(server.process.pid))
+            sizes.append(resident(server.process.pid))
     line = ", ".join(f"{size:.0f}" for size in sizes)
     width, height = arguments.memory_size
     print(
@@ -256,93 +235,6 @@ def _ask(port: int, body: bytes) -> int:
         _connections.port, _connections.pool = port, urllib3.PoolManager(retries=False)
     url = f"http://127.0.0.1:{port}/v1/models/kind:predict"
     return _connections.pool.request("POST", url, body=body, timeout=120).status
-
-
-class _Served(NamedTuple):
-    process: subprocess.Popen
-    port: int
-
-
-def _batching_arguments(**parameters: int) -> list[str]:
-    """Writes a parameter file, and names it as `kind serve` wants it."""
-    import tempfile
-
-    with tempfile.NamedTemporaryFile("w", suffix=".pbtxt", delete=False) as file:
-        file.write(_BATCHING.format(**parameters))
-    return ["--batching-parameters-file", file.name]
-
-
-@contextlib.contextmanager
-def _serving(arguments: argparse.Namespace, *more: str) -> Iterator[_Served]:
-    command = [sys.executable, "-m", "kind", "serve", str(arguments.folder), "--model-name", "kind"]
-    command += ["--rest-port", "0", "--grpc-port", "0", "--timeout", "120", *(more or ("--no-batching",))]
-    process = subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        line = process.stdout.readline()
-        found = re.search(r":(\d+)/", line)
-        if not found:
-            raise SystemExit(f"the server did not start: python -m kind serve {arguments.folder} says why")
-        yield _Served(process, int(found[1]))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(120)
-
-
-@contextlib.contextmanager
-def _bare(arguments: argparse.Namespace) -> Iterator:
-    """A process that calls the SavedModel once for each line that it is sent, and says how long it took."""
-    size = "x".join(map(str, arguments.image_size))
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.serving",
-        str(arguments.folder),
-        "--bare",
-        "--image-size",
-        size,
-    ]
-    process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-    def call() -> float:
-        process.stdin.write("\n")
-        process.stdin.flush()
-        return float(process.stdout.readline())
-
-    try:
-        yield call
-    finally:
-        process.stdin.close()
-        process.wait(60)
-
-
-def _serve_bare_calls(folder: Path, size: tuple[int, int]) -> int:
-    import kind  # noqa: F401  (sets TensorFlow's environment before it is imported)
-
-    import tensorflow as tf  # isort: skip
-
-    newest = max((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
-    enhance = tf.saved_model.load(str(newest)).signatures[SIGNATURE]
-    image = _image(size)
-    for _ in sys.stdin:
-        started = time.perf_counter()
-        enhance(image_bytes=tf.constant([image]), alpha=tf.constant([ALPHA]))["enhanced_bytes"].numpy()
-        print(time.perf_counter() - started, flush=True)
-    return 0
-
-
-def _resident(pid: int) -> float:
-    """A process's resident memory in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kind.data.arrays import to_float, write_array
+from kind.data.arrays import find_unusable, to_float, write_array
 from kind.data.augmentation import turned
 from kind.data.dark_twins import MEASURED, any_twin, twin
 from kind.data.order import sample_seed
@@ -27,7 +27,7 @@ from kind.data.photographs import (
     split_photographs,
     training_pairs,
 )
-from kind.data.sources import Source
+from kind.data.sources import DECODING_VERSION, Source, versioned
 from kind.errors import UserError
 from kind.images.photo import read_photo
 from kind.ops.area import area_resized, area_resized_array
@@ -392,9 +392,11 @@ def _source(
     with ThreadPoolExecutor() as pool:
         digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
         contents = {path: digest[:_DIGEST_LENGTH] for path, digest in zip(paths, digests)}
-    folder = cache / f"photographs{'-square' if square else ''}{'' if side is None else f'-{side}'}"
+    name = f"photographs{'-square' if square else ''}{'' if side is None else f'-{side}'}"
+    folder = cache / versioned(name, DECODING_VERSION)
     files = {path: folder / f"{content}.u16" for path, content in contents.items()}
-    missing = [path for path in paths if not files[path].is_file()]
+    unusable = find_unusable({str(file): 3 for file in files.values()})
+    missing = [path for path in paths if str(files[path]) in unusable]
     with ThreadPoolExecutor() as pool:
         for done, _ in enumerate(
             pool.map(lambda path: _decode(path, files[path], side, square), missing), start=1

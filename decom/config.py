@@ -9,7 +9,7 @@ from kind.training.config import TrainingConfig, option
 
 @dataclass(frozen=True)
 class DecompositionConfig(TrainingConfig):
-    """KinD's published schedule: Adam 1e-4, patches of 48, batches of 10, 2000 epochs."""
+    """Trains the decomposition of images into reflectance and illumination; defaults as in KinD's code."""
 
     similarity_weight: float = option(0.01, "weight of |R_low - R_high|; KinD++: 0.009")
     mutual_weight: float = option(0.2, "weight of the mutual consistency of the illuminations")

@@ -12,6 +12,16 @@ from kind.losses.mutual_consistency import mutual_consistency
 from kind.losses.reconstruction import reconstruction
 from kind.losses.reflectance_similarity import reflectance_similarity
 
+TERMS = (
+    "reconstruction_low",
+    "reconstruction_high",
+    "reflectance_similarity",
+    "mutual_consistency",
+    "smoothness_low",
+    "smoothness_high",
+)
+"""Names of the loss's terms, in the order in which they are logged."""
+
 
 @dataclass(frozen=True)
 class Decomposition:
@@ -45,21 +55,22 @@ def decomposition_loss(
         per_image: normalise gradients over each image; the published form takes the whole batch.
 
     Returns:
-        float32 scalars by name: the unweighted terms, and "loss", the weighted total.
+        float32 scalars by name: "loss", the weighted total, and the unweighted `TERMS`.
     """
-    terms = {
-        "reconstruction_low": reconstruction(image_low, low.reflectance, low.illumination),
-        "reconstruction_high": reconstruction(image_high, high.reflectance, high.illumination),
-        "reflectance_similarity": reflectance_similarity(low.reflectance, high.reflectance),
-        "mutual_consistency": mutual_consistency(low.illumination, high.illumination, per_image=per_image),
-        "smoothness_low": illumination_smoothness(low.illumination, image_low, per_image=per_image),
-        "smoothness_high": illumination_smoothness(high.illumination, image_high, per_image=per_image),
-    }
-    total = (
-        terms["reconstruction_low"]
-        + terms["reconstruction_high"]
-        + similarity_weight * terms["reflectance_similarity"]
-        + mutual_weight * terms["mutual_consistency"]
-        + smoothness_weight * (terms["smoothness_low"] + terms["smoothness_high"])
+    terms = (
+        reconstruction(image_low, low.reflectance, low.illumination),
+        reconstruction(image_high, high.reflectance, high.illumination),
+        reflectance_similarity(low.reflectance, high.reflectance),
+        mutual_consistency(low.illumination, high.illumination, per_image=per_image),
+        illumination_smoothness(low.illumination, image_low, per_image=per_image),
+        illumination_smoothness(high.illumination, image_high, per_image=per_image),
     )
-    return {"loss": total, **terms}
+    error_low, error_high, similarity, mutual, smoothness_low, smoothness_high = terms
+    total = (
+        error_low
+        + error_high
+        + similarity_weight * similarity
+        + mutual_weight * mutual
+        + smoothness_weight * (smoothness_low + smoothness_high)
+    )
+    return {"loss": total, **dict(zip(TERMS, terms))}

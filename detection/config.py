@@ -13,7 +13,7 @@ from kind.training.config import StageConfig, option
 
 @dataclass(frozen=True)
 class DetectionConfig(StageConfig):
-    """A detector for the dark: YOLOv8's published recipe, on what `--input` makes of dark photographs."""
+    """Trains an object detector on enhanced dark photographs; defaults as in YOLOv8's published recipe."""
 
     input: Literal["reflectance", "relit", "stretched", "raw"] = option(
         DEFAULT_INPUT, "image that the detector receives"

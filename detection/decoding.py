@@ -9,7 +9,7 @@ from tensorflow import keras
 
 from kind.constants import CONFIDENCE, IOU, MAX_DETECTIONS
 from kind.detection.letterbox import GREY, letterbox, to_image
-from kind.detection.model import PUBLISHED_INPUT_SIZE
+from kind.detection.sizes import PUBLISHED_INPUT_SIZE
 from kind.detection.yolov8 import BINS, STRIDES
 
 _LARGEST_LOGARITHM = 10.0  # of a box's side in strides: far beyond any image, and its exponential is finite

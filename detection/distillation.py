@@ -10,7 +10,8 @@ from tensorflow import keras
 
 from kind.detection.config import DetectionConfig
 from kind.detection.loss import TERMS, cross_entropy
-from kind.detection.model import Detector, with_classes
+from kind.detection.model import Detector
+from kind.detection.reuse import with_classes
 from kind.detection.stage import DetectionStage, Preprocess, backbone_and_head
 from kind.errors import UserError
 from kind.losses.divergence import channelwise_divergence

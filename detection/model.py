@@ -1,9 +1,9 @@
-"""The detectors: one interface, and for each architecture its graph on a KerasCV backbone and its sizes."""
+"""The detectors: one interface, and for each architecture its graph on a KerasCV backbone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from tensorflow import keras
 
@@ -12,14 +12,12 @@ from kind.detection.darknet import CSPDarkNet, saved_darknet
 from kind.detection.keras_cv_files import CHANNELS, DEPTH, saved_yolov8_backbone
 from kind.detection.keras_cv_parts import Task, YOLOV8Backbone, YOLOV8Detector, YOLOV8LabelEncoder
 from kind.detection.letterbox import GREY
+from kind.detection.sizes import PUBLISHED_INPUT_SIZE, SIZES, Proportions
 from kind.nn.file_schema import label, real, several, whole
 from kind.nn.known_layers import saved_layer
 
 BOX_FORMAT = "xyxy"
 """Left, top, right, bottom in pixels, everywhere in this repository."""
-
-PUBLISHED_INPUT_SIZE = 640
-"""Longer side, in pixels, of what YOLOv8 was trained on."""
 
 
 class Detector(Task):
@@ -184,50 +182,8 @@ class YoloX(Detector):
         return yolox.heads(features, classes, width, depthwise=depthwise)
 
 
-class Proportions(NamedTuple):
-    """What tells one size of a detector from another.
-
-    Attributes:
-        channels: of the backbone's four stacks, at strides 4, 8, 16 and 32; even.
-        depths: bottlenecks in the block of each stack.
-        fpn_depth: bottlenecks in each of the four blocks of the feature pyramid.
-        architecture: of `ARCHITECTURES`.
-        depthwise: of yolox: 3×3 convolutions are depthwise ones.
-        input_size: see `Detector`.
-    """
-
-    channels: tuple[int, ...]
-    depths: tuple[int, ...]
-    fpn_depth: int
-    architecture: str = YoloV8.architecture
-    depthwise: bool = False
-    input_size: int = PUBLISHED_INPUT_SIZE
-
-
-def _yolox(width: int, depth: int, depthwise: bool = False, input_size: int = 640) -> Proportions:
-    """YOLOX's sizes multiply widths and depths of one network."""
-    channels = (width, 2 * width, 4 * width, 8 * width)
-    depths = (depth, 3 * depth, 3 * depth, depth)
-    return Proportions(channels, depths, depth, YoloX.architecture, depthwise, input_size)
-
-
 ARCHITECTURES = {net.architecture: net for net in (YoloV8, YoloX)}
 """The architectures by name."""
-
-SIZES = {
-    "n": Proportions((32, 64, 128, 256), (1, 2, 2, 1), 1),
-    "s": Proportions((64, 128, 256, 512), (1, 2, 2, 1), 1),
-    "m": Proportions((96, 192, 384, 576), (2, 4, 4, 2), 2),
-    "l": Proportions((128, 256, 512, 512), (3, 6, 6, 3), 3),
-    "x": Proportions((160, 320, 640, 640), (3, 6, 6, 3), 3),
-    "yolox-nano": _yolox(32, 1, depthwise=True, input_size=416),
-    "yolox-tiny": _yolox(48, 1, input_size=416),
-    "yolox-s": _yolox(64, 1),
-    "yolox-m": _yolox(96, 2),
-    "yolox-l": _yolox(128, 3),
-    "yolox-x": _yolox(160, 4),
-}
-"""The published sizes; one letter: YOLOv8's."""
 
 
 def build_detector(
@@ -240,7 +196,7 @@ def build_detector(
     """Builds a detector with new weights.
 
     Args:
-        proportions: a published size, see `SIZES`, or proportions of one's own; channels are even.
+        proportions: a name in `kind.detection.sizes.SIZES`, or proportions of one's own; channels are even.
         class_names: at least one; class c is called `class_names[c]`.
         class_channels: see `Detector`; the published choice by default.
         name: of the model.
@@ -307,62 +263,3 @@ def size_name(proportions: Proportions) -> str:
     same = (name for name, size in SIZES.items() if size[:5] == proportions[:5])
     name = next(same, "of its own size").removeprefix(f"{proportions.architecture}-")
     return f"{ARCHITECTURES[proportions.architecture].title} {name}"
-
-
-def with_classes(net: Detector, class_names: Sequence[str]) -> Detector:
-    """The same detector for other classes: all weights but those of the last class layers are kept.
-
-    Args:
-        net: a trained detector; stays as it is.
-        class_names: of the new detector.
-
-    Returns:
-        A detector with the same proportions, whose last class layers are new.
-    """
-    other = build_detector(proportions_of(net), class_names, class_channels=net.class_channels, name=net.name)
-    other.canvas = net.canvas
-    copy_weights(net, other, but=other.class_layers)
-    return other
-
-
-def feature_network(net: Detector) -> keras.Model:
-    """A frozen copy of a detector's backbone that gives its features, for perceptual losses.
-
-    All normalisations use their stored statistics, also when it is called with `training=True`; gradients
-    reach the image, and no weight is trainable.
-
-    Args:
-        net: a detector of any architecture; stays as it is.
-
-    Returns:
-        A model float32 [N, H, W, 3], RGB in [0, 1], sides multiples of 32 → a list of five feature maps
-        [N, h, w, C]: of YOLOX at strides 2, 4, 8, 16 and 32, of YOLOv8 at 4, 4, 8, 16 and 32 (KerasCV's P1 is
-        the end of the stem).
-
-    Example:
-        >>> features = feature_network(load_detector())
-        >>> terms = [tf.reduce_mean(abs(a - b)) for a, b in zip(features(dark), features(bright))]
-    """
-    backbone = type(net.backbone).from_config(net.backbone.get_config())
-    backbone.set_weights(net.backbone.get_weights())
-    names = backbone.pyramid_level_inputs
-    features = [backbone.get_layer(names[f"P{level}"]).output for level in range(1, 6)]
-    frozen = keras.Model(backbone.input, features, name="detector_features")
-    frozen.trainable = False
-    return frozen
-
-
-def copy_weights(source: keras.Model, target: keras.Model, but: Sequence[str] = ()) -> None:
-    """Copies the weights of all layers that `target` has, by name.
-
-    Args:
-        source: has a layer of the same name and shapes for each layer with weights of `target`.
-        target: receives them.
-        but: names of layers to leave as they are.
-
-    Raises:
-        ValueError: when `source` lacks a layer, or one has other shapes.
-    """
-    for layer in target.layers:
-        if layer.weights and layer.name not in but:
-            layer.set_weights(source.get_layer(layer.name).get_weights())

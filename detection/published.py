@@ -15,17 +15,10 @@ from kind.data.samples import builtin_samples
 from kind.detection import yolox_checkpoint
 from kind.detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
 from kind.detection.letterbox import letterbox
-from kind.detection.model import (
-    BOX_FORMAT,
-    SIZES,
-    Detector,
-    Proportions,
-    YoloX,
-    build_detector,
-    copy_weights,
-    with_classes,
-)
+from kind.detection.model import BOX_FORMAT, Detector, YoloX, build_detector
 from kind.detection.normalisation import measure_statistics
+from kind.detection.reuse import copy_weights, with_classes
+from kind.detection.sizes import SIZES, Proportions
 from kind.detection.yolov8_checkpoint import architecture_of, load_yolov8
 from kind.errors import UserError
 from kind.nn.file_schema import Refused

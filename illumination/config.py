@@ -9,7 +9,7 @@ from kind.training.config import TrainingConfig, option
 
 @dataclass(frozen=True)
 class AdjustmentConfig(TrainingConfig):
-    """KinD's published schedule: Adam 1e-4, patches of 48, batches of 10, 2000 epochs."""
+    """Trains the adjustment of the illumination to a brightness factor; defaults as in KinD's code."""
 
     signed_gradient: bool = option(False, "compare signed gradients, as KinD++ does")
 

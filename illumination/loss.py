@@ -8,6 +8,9 @@ from kind.illumination.config import AdjustmentConfig
 from kind.losses.gradient_difference import gradient_difference
 from kind.losses.mse import mse
 
+TERMS = ("mse", "gradient")
+"""Names of the loss's terms, in the order in which they are logged."""
+
 _EPSILON = 1e-4
 
 
@@ -32,10 +35,10 @@ def adjustment_loss(
         per_image: normalise gradients over each image; the published form takes the whole batch.
 
     Returns:
-        float32 scalars by name: "mse", "gradient" and "loss".
+        float32 scalars by name: "loss", the sum, and `TERMS`.
     """
-    terms = {
-        "mse": mse(adjusted, target),
-        "gradient": gradient_difference(adjusted, target, signed=signed, per_image=per_image),
-    }
-    return {"loss": tf.add_n(list(terms.values())), **terms}
+    terms = (
+        mse(adjusted, target),
+        gradient_difference(adjusted, target, signed=signed, per_image=per_image),
+    )
+    return {"loss": tf.add_n(terms), **dict(zip(TERMS, terms))}

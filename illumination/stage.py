@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from kind.illumination.config import AdjustmentConfig
-from kind.illumination.loss import adjustment_loss, brightness_ratio
+from kind.illumination.loss import TERMS, adjustment_loss, brightness_ratio
 from kind.illumination.model import adjustment_net
 from kind.losses import catalogue
 from kind.ops.ssim import ssim
@@ -49,7 +49,7 @@ def either_way(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Te
 class AdjustmentStage(Stage):
     """Learns from `{illumination, alpha, target}`; the best net has the highest validation PSNR upward."""
 
-    loss_names = ("loss", "mse", "gradient")
+    loss_names = ("loss", *TERMS)
     monitor = "val_psnr"
     higher_is_better = True
     config: AdjustmentConfig

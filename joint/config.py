@@ -10,7 +10,7 @@ from kind.training.config import TrainingConfig, option
 
 @dataclass(frozen=True)
 class JointConfig(TrainingConfig):
-    """Fine-tunes all three networks on the relit image. Not in the papers, which train stage after stage."""
+    """Fine-tunes the three networks together on the relit image; the papers have no such stage."""
 
     smallest_patch = 11  # SSIM's window
 

@@ -16,6 +16,9 @@ from kind.training.added_losses import IMAGE_INPUTS, compared_images
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
+TERMS = ("mse", "ssim_loss", "reconstruction", "reflectance_similarity")
+"""Names of the loss's terms, in the order in which they are logged."""
+
 _EPSILON = 1e-4
 _NAMES = {"decom": "decomposition", "restoration": "restoration", "illumination": "adjustment"}
 
@@ -23,7 +26,7 @@ _NAMES = {"decom": "decomposition", "restoration": "restoration", "illumination"
 class JointStage(Stage):
     """Learns from image pairs `{low, high}`; the best nets have the highest validation PSNR, relit."""
 
-    loss_names = ("loss", "mse", "ssim_loss", "reconstruction", "reflectance_similarity")
+    loss_names = ("loss", *TERMS)
     monitor = "val_psnr"
     higher_is_better = True
     config: JointConfig
@@ -42,20 +45,21 @@ class JointStage(Stage):
     def built_in_losses(self, sample, training):
         """Mean square and 1 - SSIM of the relit image, and what keeps the decomposition one."""
         dark, bright, _, _, relit = self._forward(sample, training)
-        terms = {
-            "mse": mse(relit, sample["high"]),
-            "ssim_loss": ssim_loss(relit, sample["high"]),
-            "reconstruction": reconstruction(sample["low"], *dark) + reconstruction(sample["high"], *bright),
-            "reflectance_similarity": reflectance_similarity(dark[0], bright[0]),
-        }
+        terms = (
+            mse(relit, sample["high"]),
+            ssim_loss(relit, sample["high"]),
+            reconstruction(sample["low"], *dark) + reconstruction(sample["high"], *bright),
+            reflectance_similarity(dark[0], bright[0]),
+        )
+        error, dissimilarity, reconstructed, similarity = terms
         total = (
-            terms["mse"]
-            + terms["ssim_loss"]
-            + self.config.reconstruction_weight * terms["reconstruction"]
-            + self.config.similarity_weight * terms["reflectance_similarity"]
+            error
+            + dissimilarity
+            + self.config.reconstruction_weight * reconstructed
+            + self.config.similarity_weight * similarity
         )
         compared = {"relit": compared_images(relit, sample["high"], sample["low"])}
-        return {"loss": total, **terms}, compared
+        return {"loss": total, **dict(zip(TERMS, terms))}, compared
 
     def image_metrics(self, sample):
         """PSNR in dB and SSIM of the relit image, with the bright image's ratio of brightness."""

@@ -112,8 +112,14 @@ def _restoration(image, exposed, stops, summary):
         3 * _FINE**2, 3, padding="same", kernel_initializer=_small(), name="detail_folded"
     )(fine)
     detail = DepthToSpace(_FINE, name="detail")([detail, image])  # [N, H, W, 3]
+    # What is added can hardly cancel noise pixel by pixel: its 48 values a cell come out of 44 channels. So
+    # the exposed image can be turned down too, for each place and colour, and be painted anew.
+    gain = keras.layers.Conv2D(3 * _FINE**2, 1, kernel_initializer=_small(), name="gain_folded")(fine)
+    gain = DepthToSpace(_FINE, name="gain")([gain, image])
+    turned = keras.layers.Multiply(dtype="float32", name="turned")([gain, exposed])
+    detail = keras.layers.Add(dtype="float32", name="change")([detail, turned])
     shown = keras.layers.Activation(faded, dtype="float32", name="shown")(stops)
-    detail = keras.layers.Multiply(dtype="float32", name="shown_detail")([detail, shown])
+    detail = keras.layers.Multiply(dtype="float32", name="shown_change")([detail, shown])
     total = keras.layers.Add(dtype="float32", name="restored_total")([exposed, detail])
     return keras.layers.ReLU(max_value=1.0, dtype="float32", name="restored")(total)
 

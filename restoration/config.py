@@ -10,7 +10,7 @@ from kind.training.config import TrainingConfig, option
 
 @dataclass(frozen=True)
 class RestorationConfig(TrainingConfig):
-    """KinD's published schedule: Adam 1e-4, patches of 384, batches of 4, 1000 epochs, halved after 800."""
+    """Trains the restoration of a dark image's reflectance; defaults as in KinD's code."""
 
     smallest_patch = 11  # SSIM's window
 

@@ -10,6 +10,9 @@ from kind.losses.ssim_loss import ssim_loss
 from kind.ops.colour import gray
 from kind.restoration.config import RestorationConfig
 
+TERMS = ("mse", "ssim_loss", "gradient")
+"""Names of the loss's terms, in the order in which they are logged; KinD++ has no "gradient"."""
+
 
 def restoration_target(
     reflectance_high: tf.Tensor,
@@ -49,12 +52,9 @@ def restoration_loss(
         per_image: normalise gradients over each image; the published form takes the whole batch.
 
     Returns:
-        float32 scalars by name: "mse", "ssim_loss", "gradient" (if asked for) and "loss".
+        float32 scalars by name: "loss", the sum, and `TERMS`, the last one only `with_gradient`.
     """
-    terms = {
-        "mse": mse(restored, target),
-        "ssim_loss": ssim_loss(restored, target),
-    }
+    terms = [mse(restored, target), ssim_loss(restored, target)]
     if with_gradient:
-        terms["gradient"] = gradient_difference(gray(restored), gray(target), per_image=per_image)
-    return {"loss": tf.add_n(list(terms.values())), **terms}
+        terms.append(gradient_difference(gray(restored), gray(target), per_image=per_image))
+    return {"loss": tf.add_n(terms), **dict(zip(TERMS, terms))}

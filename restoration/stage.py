@@ -7,7 +7,7 @@ import tensorflow as tf
 from kind.losses import catalogue
 from kind.ops.ssim import ssim
 from kind.restoration.config import RestorationConfig
-from kind.restoration.loss import restoration_loss, restoration_target
+from kind.restoration.loss import TERMS, restoration_loss, restoration_target
 from kind.restoration.msia import msia
 from kind.restoration.unet import unet
 from kind.training.added_losses import IMAGE_INPUTS, compared_images
@@ -31,7 +31,7 @@ class RestorationStage(Stage):
     @classmethod
     def term_weights(cls, config):
         """1 for each term."""
-        return dict.fromkeys(("mse", "ssim_loss") + ("gradient",) * config.gradient_term, 1.0)
+        return dict.fromkeys(TERMS if config.gradient_term else TERMS[:-1], 1.0)
 
     def built_in_losses(self, sample, training):
         """KinD's or KinD++'s restoration loss, see `restoration.loss`; compared is R̂ with its target."""

@@ -7,6 +7,12 @@ import pytest
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
+# Workers of pytest-xdist share the machine; TensorFlow would take all cores in each of them. It must be told
+# before it is imported; processes that tests start are told as well.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _pool in ("INTRAOP", "INTEROP"):
+        os.environ.setdefault(f"TF_NUM_{_pool}_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -5,6 +5,7 @@ for the files that the documents name.
 """
 
 import contextlib
+import dataclasses
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from kind.cli.stages import STAGES
+from kind.training.config import flag_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -25,12 +27,14 @@ names = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.nam
 ABOUT = [REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 all_names = pytest.mark.parametrize("document", [*DOCUMENTS, *ABOUT], ids=lambda path: path.name)
 
-#: What makes a documented training run short; the last of two equal flags counts.
-SHORT = ["--epochs", "1", "--patch", "16", "--batch", "2", "--validate-epochs", "1"]
+#: What makes a documented training run short, where its stage has the setting; the last of two flags counts.
+SHORT = {
+    **{"epochs": 1, "steps": 2, "batch": 2, "validate_epochs": 1},
+    **{"patch": 64, "image_size": 64, "mosaic": 0},
+}
 
 #: The same for other commands.
-SHORT_MIXTURE = ["--steps", "2", *SHORT[:2], "--patch", "64", *SHORT[4:]]
-SHORT_DETECTION = [*SHORT[:2], *SHORT[4:], "--image-size", "64", "--mosaic", "0"]
+SHORT_MIXTURE = ["--epochs", "1", "--steps", "2", "--batch", "2", "--patch", "64", "--validate-epochs", "1"]
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
 
@@ -89,6 +93,8 @@ def test_commands_are_understood(document):
     for words in commands(document):
         if words[0] == "make":
             subprocess.run(["make", "--dry-run", *words[1:]], cwd=REPOSITORY, check=True, capture_output=True)
+        elif words[0].startswith("scripts/"):
+            assert os.access(REPOSITORY / words[0], os.X_OK), words
         elif after_python(words):
             parser, arguments = parser_of(after_python(words))
             if parser:
@@ -108,6 +114,11 @@ def test_commands_are_understood(document):
                 "docker",
                 "curl",
             ), words
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_a_documented_command(stage):
+    assert stage in {trained_stage(words) for document in DOCUMENTS for words in commands(document)}
 
 
 @names
@@ -179,6 +190,10 @@ def test_commands_run(document, desk):
 
 def run_commands(document, desk, environment, servers):
     for words in commands(document):
+        if words[0] == "scripts/train_lite.sh":
+            command = [REPOSITORY / words[0], *words[1:], *SHORT_MIXTURE]
+            subprocess.run(command, cwd=desk, env={**environment, "PYTHON": sys.executable}, check=True)
+            continue
         arguments = after_python(words)
         if not arguments or "keras-cv" in words:  # a preset is downloaded
             continue
@@ -198,16 +213,13 @@ def run_commands(document, desk, environment, servers):
 
 def shortening(words):
     """What makes a documented command short."""
-    if {"train_stage.py", "train"} & set(words[1:4]) and "--quick" not in words:
-        return {"detection": SHORT_DETECTION, "lite": SHORT_MIXTURE}.get(_stage_of(words), SHORT)
+    stage = trained_stage(words)
+    if stage and "--quick" not in words:
+        settings = [field.name for field in dataclasses.fields(STAGES[stage].config) if field.name in SHORT]
+        return [word for name in settings for word in (flag_of(name), str(SHORT[name]))]
     if "benchmarks.detection_inputs" in words:
         return SHORT_EXPERIMENT
     return SHORT_SCENES if "scenes" in words else []
-
-
-def _stage_of(words):
-    """The stage that a documented training command trains."""
-    return next(word for word in words[1:] if word in STAGES)
 
 
 def annotated_photographs(desk):
@@ -234,6 +246,12 @@ def annotated_photographs(desk):
     shutil.copy(desk / "yolov8n.keras", desk / "runs" / "detection" / "best.keras")
     old = ["--out", str(desk / "old.keras"), "--classes", "person", "bicycle"]
     assert main(["import", "yolov8", str(desk / "yolov8n.pt"), *old]) == 0
+
+
+def trained_stage(words):
+    """The stage that a command trains; None of other commands."""
+    before = next((word for word in words[:4] if word in ("train_stage.py", "train")), None)
+    return words[words.index(before) + 1] if before else None
 
 
 @contextlib.contextmanager

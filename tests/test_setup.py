@@ -111,6 +111,7 @@ def imported(folder):
 
 def test_everything_the_code_imports_is_required():
     called = {"PIL": "pillow", "skimage": "scikit-image", "google": "protobuf", "grpc": "grpcio"}
+    called["yaml"] = "pyyaml"
     called["tensorflow_serving"] = "tensorflow-serving-api"
     folders = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
     assert {folder.name for folder in folders} >= {"kind", "data", "decom", "joint", "lite", "detection"}
@@ -302,3 +303,9 @@ def test_make_run_hands_the_input_over_as_it_is(machine, name):
     command = ["make", "run", f"INPUT={name}"]
     output = subprocess.check_output(command, cwd=machine.root, env={"PATH": os.environ["PATH"]}, text=True)
     assert output.splitlines() == ["-m", "kind", "demo", "--out", "out", *([name] if name else [])]
+
+
+@pytest.mark.parametrize("target", ["test", "test-all"])
+def test_two_processes_share_the_tests(target):
+    printed = subprocess.check_output(["make", "--dry-run", target], cwd=ROOT, text=True)
+    assert "-m pytest -n 2 --dist worksteal" in printed

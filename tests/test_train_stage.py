@@ -138,8 +138,8 @@ def test_a_killed_run_ends_like_an_undisturbed_one(work, tmp_path):
     whole = start(arguments(work, "illumination", tmp_path / "whole", *settings))
     finish(whole)
     seed = random.randrange(2**32)
-    hits = kill_at_random(work, "illumination", tmp_path / "killed", settings, 2, random.Random(seed))
-    assert hits >= 1, f"seed {seed}: it was too quick to be killed"
+    hits = kill_at_random(work, "illumination", tmp_path / "killed", settings, 1, random.Random(seed))
+    assert hits == 1, f"seed {seed}: it was too quick to be killed"
     finish(start(arguments(work, "illumination", tmp_path / "killed", *settings)))
     assert differences(outcome(tmp_path / "whole"), outcome(tmp_path / "killed")) == set(), f"seed {seed}"
 
@@ -200,6 +200,30 @@ def test_mistakes_are_one_line_and_exit_2(work, tmp_path, capsys):
     assert "expected a .keras file" in refused(capsys, ["restoration", *data, "--decom", str(tmp_path)])
     assert "no such folder" in refused(capsys, ["decom", *run, "--data", str(tmp_path / "none")])
     assert not (tmp_path / "run").exists()
+
+
+def test_a_refused_setting_leaves_nothing_behind(work, tmp_path, capsys):
+    run = tmp_path / "run"
+    command = arguments(work, "decom", run, "--epochs", "1")
+    smallest = work / "data" / "low" / "1.png"  # of those that are not held out
+    message = refused(capsys, [*command, "--patch", "22"])
+    assert message.endswith(f"shorter side of the smallest image, {smallest}; use at most 21")
+    assert "matches no layer" in refused(capsys, [*command, "--freeze", "nothing"])
+    missing = str(tmp_path / "none.keras")
+    assert "expected a .keras file or a run folder" in refused(capsys, [*command, "--init-from", missing])
+    assert not run.exists()
+
+
+def test_networks_are_looked_at_before_any_data(work, tmp_path, capsys):
+    """The folder of the data is not even there."""
+    nowhere = ["--data", str(tmp_path / "none")]
+    command = [*arguments(work, "illumination", tmp_path / "run"), *nowhere]
+    assert "holds 'decomposition'; expected 'adjustment': " in refused(
+        capsys, [*command, "--init-from", str(work / "decom.keras")]
+    )
+    restoration = str(work / "restoration.keras")
+    assert "holds 'restoration_unet' (3+1" in refused(capsys, [*command, "--decom", restoration])
+    assert "no such folder" in refused(capsys, command)
 
 
 @pytest.fixture(scope="module")
@@ -289,7 +313,7 @@ def test_joint_training_leaves_networks_that_the_enhancer_loads(work, tmp_path):
     run = tmp_path / "joint"
     settings = [
         "--epochs",
-        "2",
+        "1",
         "--freeze",
         "adjustment/*",
         "--learning-rate-multipliers",

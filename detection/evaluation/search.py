@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,22 +159,6 @@ class Inputs:
         return {"relit": f"{self.digests} {self._alpha}", "reflectance": str(used)}.get(kind, "")
 
 
-def kept_predictions(path: Path, fresh: bool = False) -> Results:
-    """The file that keeps the predictions of each image and method.
-
-    Args:
-        path: made with its folder when missing.
-        fresh: forget what is there.
-
-    Returns:
-        What `search` takes.
-
-    Raises:
-        UserError: when the file cannot be read or written.
-    """
-    return Results(path, field="found", parse=parsed_predictions, fresh=fresh)
-
-
 def search(samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs, results: Results) -> Search:
     """Searches every image by every method; what is kept from an earlier run is not searched again.
 
@@ -252,3 +237,7 @@ def parsed_predictions(content: Any) -> Predictions:
     if not len(boxes) == len(scores) == len(classes):
         raise ValueError("an image's predictions expect as many boxes as scores and classes")
     return Predictions(boxes, scores, classes)
+
+
+kept_predictions = partial(Results, field="found", parse=parsed_predictions)
+"""The file (`path`, and `fresh=True` to forget what is in it) that `search` keeps its results in."""

@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         enhancer,
         alpha=arguments.alpha,
         fusion=arguments.fusion,
+        strength=arguments.strength,
         quality=arguments.quality,
         workers=arguments.workers,
         parts=SHEET_TITLES[1:],

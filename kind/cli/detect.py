@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
 from kind.cli.jobs import Job, plan, work_through
 from kind.cli.options import (
     add_alpha_argument,
-    add_detector_argument,
     add_enhancer_arguments,
     add_inputs_argument,
-    add_threshold_arguments,
     add_workers_argument,
     add_writing_arguments,
     load_enhancer,
-    thresholds_of,
 )
 from kind.cli.pipelined import Worked
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.detector_options import add_threshold_arguments, thresholds_of
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
-from kind.cli.options import (
-    add_alpha_argument,
-    add_enhancer_arguments,
-    add_seed_argument,
-    add_threshold_arguments,
-    load_enhancer,
-    thresholds_of,
-)
+from kind.cli.options import add_alpha_argument, add_enhancer_arguments, add_seed_argument, load_enhancer
+from kind.cli.scored_detectors import scored_detectors
 from kind.constants import CONFIDENCE, DARKENING_PRESETS
 from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.inputs import INPUTS, needs_enhancer
@@ -143,13 +137,17 @@ def run(flags: argparse.Namespace) -> int:
 
     data = read_annotations(flags)
     inputs = _make_inputs(flags)
-    held_out = _held_out(flags)
-    methods, facts = _methods(flags, data, thresholds)
+    held_out = _held_out(flags, data)
+    methods, facts = scored_detectors(
+        flags.detector or [], flags.found or [], inputs=flags.inputs, data=data, thresholds=thresholds
+    )
     found = _searched(flags, _samples(flags.split, data, held_out.every), methods, inputs)
     notes = [] if flags.split == "all" else [*held_out.notes]
     notes += [f"annotations: {problem.replace(f'{flags.data}/', '')}" for problem in data.problems]
     counted = _counted(flags)
-    about = (flags.data.resolve().name, flags.split, held_out.fact, len(data.images), len(data.class_names))
+    if not any(sample.image.counted.any() for sample in found.samples) and data.found:
+        notes.append(f"no object counts; found {data.found}")
+    about = (flags.data.resolve().name, flags.split, held_out.fact, data)
     evaluation = summarise(
         found,
         methods,
@@ -183,12 +181,19 @@ def _checked(flags: argparse.Namespace) -> Thresholds:
     return thresholds
 
 
-def _held_out(flags: argparse.Namespace) -> HeldOut:
+def _held_out(flags: argparse.Namespace, data: Annotations) -> HeldOut:
     """Which images the detectors were not trained on."""
     from kind.data.annotations.layouts import VALIDATION_EVERY
     from kind.detection.predictor import SHIPPED_DETECTOR
-    from kind.evaluation.held_out import held_out_images
+    from kind.evaluation.held_out import HeldOut, held_out_images
 
+    if data.validation is not None:
+        notes = ["the data set says which images are held out; --validation-every is not used"]
+        return HeldOut(
+            VALIDATION_EVERY,
+            "the images that the data set itself names",
+            notes[: bool(flags.validation_every)],
+        )
     shipped = [] if flags.found else [NamedPath("shipped detector", SHIPPED_DETECTOR)]
     detectors = flags.detector or shipped
     networks = {name: path / "best.keras" if path.is_dir() else path for name, path in detectors}
@@ -200,7 +205,7 @@ def _searched(
 ) -> Search:
     from kind.detection.evaluation.search import kept_predictions, search
 
-    results = kept_predictions(flags.out / "results.jsonl", flags.fresh)
+    results = kept_predictions(flags.out / "results.jsonl", fresh=flags.fresh)
     found = search(samples, methods, inputs, results)
     for entry in found.left_out:
         print(f"{flags.program}: left out: {entry.reason}", file=sys.stderr)
@@ -210,16 +215,15 @@ def _searched(
 
 
 def _samples(split: str, data: Annotations, validation_every: int) -> list[Sample]:
-    from kind.data.annotations.layouts import split_images
+    from kind.data.annotations.layouts import split as split_images
     from kind.detection.evaluation.search import Sample
-    from kind.reports.names import distinct_names
+    from kind.reports.names import distinct_paths
 
-    paths = [image.path for image in data.images]
-    names = distinct_names([path.name for path in paths], [path.parent.name for path in paths])
+    names = distinct_paths([image.path for image in data.images])
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, data.images))]
     if split == "all":
         return samples
-    chosen = split_images(data.images, validation_every)[split == "validation"]
+    chosen = split_images(data, validation_every)[split == "validation"]
     kept = {image.path for image in chosen}
     return [sample for sample in samples if sample.image.path in kept]
 
@@ -235,63 +239,6 @@ def _darkening(flags: argparse.Namespace) -> Darkening | None:
     from kind.detection.evaluation.search import Darkening
 
     return Darkening(flags.darken, flags.seed) if flags.darken else None
-
-
-def _methods(
-    flags: argparse.Namespace, data: Annotations, thresholds: Thresholds
-) -> tuple[list[Method], list[tuple[str, str]]]:
-    """Every detector on every input, and what the header says of the detectors."""
-    from kind.detection.evaluation.class_matching import match_classes
-    from kind.detection.evaluation.facts import DIGITS
-    from kind.detection.evaluation.search import Method
-    from kind.detection.predictor import Predictor, load_detector
-    from kind.nn.saving import weights_digest
-
-    methods, facts = [], []
-    for value in flags.detector or ([] if flags.found else [None]):
-        name, file = value or ("shipped detector", None)
-        net = load_detector(file)
-        digest = weights_digest(net)
-        classes = match_classes(net.class_names, data.class_names, name)
-        own = thresholds.of(net)
-        find, identity = Predictor(net, own), f"{digest} {net.class_names} {own}"
-        methods += [Method(name, kind, find, classes, identity) for kind in flags.inputs]
-        unknown = f"; does not know {', '.join(classes.unknown)}" if classes.unknown else ""
-        facts.append(
-            (
-                name,
-                f"{len(net.class_names)} classes, longer side {own.size}, digest {digest[:DIGITS]}{unknown}",
-            )
-        )
-    for name, file in flags.found or []:
-        method, fact = _recorded(name, file, data)
-        methods.append(method)
-        facts.append(fact)
-    names = [method.name for method in methods]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise UserError(f"two detectors are called {min(twice).rsplit(',')[0]!r}; tell them apart: NAME=FILE")
-    return methods, facts
-
-
-def _recorded(name: str, file: Path, data: Annotations) -> tuple[Method, tuple[str, str]]:
-    """Boxes that another program found, as a method, and what the header says of them."""
-    from kind.detection.evaluation.class_matching import match_classes
-    from kind.detection.evaluation.facts import DIGITS
-    from kind.detection.evaluation.found_files import read_found
-    from kind.detection.evaluation.search import RECORDED, Method
-
-    boxes = read_found(file, data.images, data.class_names)
-    classes = match_classes(boxes.class_names, data.class_names, name)
-    # Boxes, not the file: what is kept of an earlier run must be that of the same boxes.
-    digest = hashlib.sha256(repr(boxes.class_names).encode())
-    for image, found in sorted(boxes.by_image.items()):
-        digest.update(str(image).encode())
-        for values in found:
-            digest.update(values.tobytes())
-    digest = digest.hexdigest()
-    count = sum(len(found.scores) for found in boxes.by_image.values())
-    fact = f"{count} boxes in {len(boxes.by_image)} images, from {file.name}, digest {digest[:DIGITS]}"
-    return Method(name, RECORDED, None, classes, digest, boxes.by_image), (name, fact)
 
 
 def _counted(flags: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ rests on: the protocol, the definition, the weights and the images.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,8 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
-from kind.constants import DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA
-from kind.enhancing.precision import PRECISIONS
+from kind.cli.options import add_alpha_argument, add_fusion_argument, add_precision_argument
 from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS, variant_of
 from kind.errors import UserError
 
@@ -107,33 +105,9 @@ def _add_network_settings(parser: argparse.ArgumentParser) -> None:
         action="append",
         help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT}, or those in --weights)",
     )
-    parser.add_argument(
-        "--alpha",
-        type=_alpha,
-        metavar="α",
-        help="brightening under the raw and GT-mean protocols (default: "
-        f"suggested by the network; kind: {DEFAULT_ALPHA:g})",
-    )
-    parser.add_argument(
-        "--fusion",
-        choices=FUSIONS,
-        default=FUSIONS[0],
-        help="reflectance times illumination, or masked and blended as KinD's script does (default: plain)",
-    )
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="float32",
-        help="number format that the networks compute in (default: float32)",
-    )
-
-
-def _alpha(text: str) -> float:
-    """A brightening factor: finite, 0 or more."""
-    with contextlib.suppress(ValueError):
-        if 0 <= (alpha := float(text)) <= LARGEST_ALPHA:
-            return alpha
-    raise argparse.ArgumentTypeError(f"expects a number from 0 on, received {text!r}")
+    add_alpha_argument(parser, "brightening factor of the illumination under the raw and GT-mean protocols")
+    add_fusion_argument(parser)
+    add_precision_argument(parser, "float32")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -158,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
     networks = _networks(arguments)
     samples, data_facts, notes = _images(arguments, networks)
     methods, method_facts = _methods(arguments, networks, samples)
-    results = kept_figures(arguments.out / "results.jsonl", arguments.fresh)
+    results = kept_figures(arguments.out / "results.jsonl", fresh=arguments.fresh)
     rows, failures = evaluate(samples, methods, metrics, results)
     for failure in failures:
         print(f"{arguments.program}: left out: {failure.reason}", file=sys.stderr)

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from kind.evaluation.niqe_fitting import fit_to_photographs
     from kind.evaluation.scoring import DIGITS
-    from kind.images.photo import find_photos
+    from kind.images.finding import find_photos
     from kind.metrics.niqe_model import save_niqe_model
 
     if arguments.out.suffix != ".npz":

@@ -70,7 +70,7 @@ def photographs(inputs: Sequence[Path]) -> Images:
         UserError: when one is missing.
     """
     from kind.evaluation.methods import Sample
-    from kind.images.photo import find_photos
+    from kind.images.finding import find_photos
     from kind.reports.names import distinct_names
 
     paths = list(dict.fromkeys(find_photos(inputs)))

@@ -59,8 +59,9 @@ def load_features(file: str | Path | None = None, layers: Sequence[str] = ()) ->
     Raises:
         UserError: when the file cannot be read, has no such layer, or is a classifier and no layer is named.
     """
-    from kind.detection.model import Detector, feature_network
+    from kind.detection.model import Detector
     from kind.detection.predictor import load_detector
+    from kind.detection.reuse import feature_network
     from kind.training.run_folder import best_weights
 
     if file is not None and Path(file).suffix == ".h5":

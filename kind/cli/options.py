@@ -11,23 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.constants import (
-    CONFIDENCE,
-    DEFAULT_ALPHA,
-    DETECTOR_MULTIPLE,
-    FUSIONS,
-    IOU,
-    LARGEST_ALPHA,
-    MAX_DETECTIONS,
-    MAX_SEED,
-)
+from kind.constants import DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA, MAX_SEED
 from kind.enhancing.precision import PRECISIONS
 from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
 from kind.images.photo import WRITABLE_SUFFIXES
 
 if TYPE_CHECKING:
-    from kind.detection.predictor import Thresholds
     from kind.enhancing.enhancer import Enhancer
 
 FORMATS = tuple(suffix[1:] for suffix in WRITABLE_SUFFIXES)
@@ -142,7 +132,7 @@ def add_strength_argument(parser: argparse.ArgumentParser) -> None:
         "--strength",
         action=Checked,
         type=float,
-        accepts=_is_fraction,
+        accepts=is_fraction,
         expected="a number from 0 to 1",
         default=1.0,
         metavar="SHARE",
@@ -220,88 +210,8 @@ def add_cache_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_detector_argument(parser: argparse.ArgumentParser, default: str = "the shipped detector") -> None:
-    """Declares --detector, the file or run folder of one detector; None is the shipped one."""
-    parser.add_argument(
-        "--detector",
-        type=Path,
-        metavar="FILE",
-        help=".keras file, run folder, or KerasCV preset: its name, such as yolo_v8_m_pascalvoc, or a folder "
-        f"with a saved one (default: {default})",
-    )
-
-
-def add_confidence_argument(parser: argparse.ArgumentParser, default: float = CONFIDENCE) -> None:
-    """Declares --confidence."""
-    parser.add_argument(
-        "--confidence",
-        action=Checked,
-        type=float,
-        accepts=_is_fraction,
-        expected="a number from 0 to 1",
-        default=default,
-        metavar="SCORE",
-        help=f"score threshold, 0 to 1: boxes with this score or less are left out (default: {default:g})",
-    )
-
-
-def add_threshold_arguments(
-    parser: argparse.ArgumentParser,
-    *,
-    confidence: float = CONFIDENCE,
-    max_detections: int = MAX_DETECTIONS,
-    image_size: str = "--image-size",
-) -> None:
-    """Declares which detections become boxes; `thresholds_of` reads them.
-
-    Args:
-        parser: of the command.
-        confidence: default of --confidence.
-        max_detections: default of --max-detections.
-        image_size: name of the option for the size of the detector's input, also available as --size.
-    """
-    add_confidence_argument(parser, confidence)
-    parser.add_argument(
-        "--iou",
-        action=Checked,
-        type=float,
-        accepts=_is_fraction,
-        expected="a number from 0 to 1",
-        default=IOU,
-        metavar="OVERLAP",
-        help=f"IoU threshold of non-maximum suppression, per class, 0 to 1 (default: {IOU:g})",
-    )
-    parser.add_argument(
-        "--max-detections",
-        action=Checked,
-        type=int,
-        accepts=lambda count: count >= 1,
-        expected="1 or more",
-        default=max_detections,
-        metavar="N",
-        help="maximum number of boxes per photograph; crowds need thousands (default: %(default)s)",
-    )
-    parser.add_argument(
-        image_size,  # checked by `Thresholds`, as it is from Python
-        type=int,
-        dest="detector_image_size",
-        metavar="PIXELS",
-        help=f"longer side of the detector's input, a multiple of {DETECTOR_MULTIPLE}; larger finds smaller "
-        "objects (default: the size it was trained with)",
-    )
-    add_old_name(parser, "--size", image_size)
-
-
-def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
-    """The values of `add_threshold_arguments`."""
-    from kind.detection.predictor import Thresholds
-
-    return Thresholds(
-        arguments.detector_image_size, arguments.confidence, arguments.iou, arguments.max_detections
-    )
-
-
-def _is_fraction(value: float) -> bool:
+def is_fraction(value: float) -> bool:
+    """Whether a value is in [0, 1]; for `Checked`."""
     return 0 <= value <= 1
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from kind.cli.detector_options import add_confidence_argument
 from kind.cli.jobs import Job, plan, work_through
-from kind.cli.options import (
-    add_alpha_argument,
-    add_confidence_argument,
-    add_inputs_argument,
-    add_writing_arguments,
-)
+from kind.cli.options import add_alpha_argument, add_inputs_argument, add_writing_arguments
 from kind.cli.pipelined import Worked
 from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
+from kind.images.header import read_header
 from kind.images.photo import Photo, decode_photo, encode_photo, write_photo
 from kind.serving.limits import SECONDS
 
@@ -111,10 +112,12 @@ def _run_detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) 
 
 def _enhance(jobs: list[Job], client: Client, *, alpha: float | None, quality: int) -> int:
     def work(job: Job, photo: Photo) -> Worked:
-        relit = client.enhance(_as_png(photo), alpha)
+        with _naming(job):
+            relit = client.enhance(_as_png(photo), alpha)
 
         def write() -> None:
-            pixels = decode_photo(relit, _ANSWER).pixels
+            with _naming(job):
+                pixels = _pixels_of(relit, photo)
             write_photo(job.target, pixels, like=photo, quality=quality)
 
         return Worked("model's" if alpha is None else f"{alpha:g}", write)
@@ -131,13 +134,16 @@ def _detect(jobs: list[Job], client: Client, *, confidence: float, quality: int)
     searched: list[Searched] = []
 
     def work(job: Job, photo: Photo) -> Worked:
-        relit, detections = client.enhance_and_detect(_as_png(photo))
+        with _naming(job):
+            relit, detections = client.enhance_and_detect(_as_png(photo))
         names.update(zip(map(int, detections.classes), detections.names))
         found = _predictions(Predictions, detections, confidence)
         known = _class_names(names)
 
         def write() -> None:
-            drawn = draw_predictions(decode_photo(relit, _ANSWER).pixels, found, known)
+            with _naming(job):
+                pixels = _pixels_of(relit, photo)
+            drawn = draw_predictions(pixels, found, known)
             like = replace(photo, gray=False, alpha=None)
             write_photo(job.target, drawn, like=like, quality=quality)
 
@@ -157,6 +163,27 @@ def _detect(jobs: list[Job], client: Client, *, confidence: float, quality: int)
                 raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
             boxes = sum(len(entry.found.scores) for entry in searched)
             print(f"{boxes} boxes: {', '.join(map(str, files))}")
+
+
+@contextlib.contextmanager
+def _naming(job: Job) -> Iterator[None]:
+    """Puts the photograph's name before what is wrong with the answer for it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{job.source}: {error}") from error
+
+
+def _pixels_of(answer: bytes, photo: Photo) -> np.ndarray:
+    """The pixels of the image in an answer; UserError unless it is one of the photograph's size."""
+    height, width = photo.pixels.shape[:2]
+    try:
+        found = read_header(answer).upright_size
+    except UserError as error:
+        raise UserError(f"{_ANSWER}: {error}") from error
+    if found != (height, width):
+        raise UserError(f"{_ANSWER} has {found[1]}x{found[0]} pixels, the photograph {width}x{height}")
+    return decode_photo(answer, _ANSWER).pixels
 
 
 def _predictions(kind, detections: Detections, confidence: float):

@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kind.cli.stages import STAGES
 from kind.errors import UserError
 from kind.training.run_folder import RunFolder, read_json
 
-_RECORDED = ("stage", "epochs", "monitor", "higher_is_better")
+_RECORDED = {"stage": str, "epochs": int, "monitor": str, "higher_is_better": bool}
+_ORDER = {stage: place for place, stage in enumerate(STAGES)}
 _COLUMNS = ("run", "stage", "epochs", "best", "at epoch", "network")
 
 
@@ -70,7 +72,7 @@ def find_runs(folder: Path) -> list[Run]:
         folder: where to look, at any depth.
 
     Returns:
-        The runs by stage and path.
+        The runs by stage, in the order of `STAGES`, and by path; stages that are not known come last.
 
     Raises:
         UserError: when there is no such folder, no run in it, or one cannot be read.
@@ -80,15 +82,14 @@ def find_runs(folder: Path) -> list[Run]:
     configs = [path for path in sorted(folder.rglob("config.json")) if (path.parent / "data.json").is_file()]
     if not configs:
         raise UserError(f"{folder}: no run folder in it (they hold config.json and data.json)")
-    return sorted(
-        (_read(path.parent, folder) for path in configs), key=lambda found: (found.stage, found.run)
-    )
+    runs = (_read(path.parent, folder) for path in configs)
+    return sorted(runs, key=lambda found: (_ORDER.get(found.stage, len(STAGES)), found.stage, found.run))
 
 
 def _read(path: Path, above: Path) -> Run:
     folder = RunFolder(path)
     config: dict[str, Any] = read_json(folder.config_file)
-    if missing := [name for name in _RECORDED if name not in config]:
+    if missing := [name for name, form in _RECORDED.items() if not isinstance(config.get(name), form)]:
         raise UserError(f"{folder.config_file}: not a run's: it does not say {', '.join(missing)}")
     records = folder.read_metrics(strict=True)
     best = folder.best(config["monitor"], config["higher_is_better"])

@@ -87,7 +87,8 @@ def _check_range(flag: str, value: int, low: int, high: int) -> None:
 def _photographs(inputs: list[Path]) -> list[np.ndarray]:
     import numpy as np
 
-    from kind.images.photo import find_photos, read_photo
+    from kind.images.finding import find_photos
+    from kind.images.photo import read_photo
 
     return [np.rint(read_photo(path).pixels * 255).astype(np.uint8) for path in find_photos(inputs)]
 

@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from kind.cli.options import Checked
 from kind.constants import GRPC_PORT, MAX_PIXELS, REST_PORT
 from kind.errors import UserError
 from kind.serving.installed import SERVER, check_installed
@@ -15,6 +16,11 @@ BATCHING_FILE, MONITORING_FILE = "batching_params.pbtxt", "monitoring.config"
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 1.0
+_OVER_0 = {
+    "action": Checked,
+    "accepts": lambda value: 0 < value < math.inf,
+    "expected": "a number over 0",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,33 +38,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(default: {_HOST})",
     )
     parser.add_argument(
-        "--rest-port",
-        type=int,
-        default=REST_PORT,
-        metavar="PORT",
-        help=f"port of REST and of the page; 0 takes a free one (default: {REST_PORT})",
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name by which the server may be asked, such as that of a proxy in front of it; may be repeated "
+        "(default on a loopback address: localhost and loopback addresses; elsewhere every name)",
     )
-    parser.add_argument(
-        "--grpc-port",
-        type=int,
-        default=GRPC_PORT,
-        metavar="PORT",
-        help=f"port of gRPC; 0 takes a free one (default: {GRPC_PORT})",
-    )
+    _add_port_argument(parser, "--rest-port", REST_PORT, "port of REST and of the page")
+    _add_port_argument(parser, "--grpc-port", GRPC_PORT, "port of gRPC")
     parser.add_argument(
         "--trust",
         action="store_true",
         help="also run models with operations that no export of kind holds; they can read and write files "
         "and do anything else that you can do",
     )
+    parser.add_argument(
+        "--allow-reload",
+        action="store_true",
+        help="let everybody who reaches the gRPC port choose which versions below DIR are served",
+    )
     _add_file_arguments(parser)
     _add_limit_arguments(parser)
     parser.add_argument(
         "--poll-seconds",
         type=float,
+        **_OVER_0,
         default=_POLL_SECONDS,
         metavar="SECONDS",
         help=f"interval at which the folder is checked for new versions (default: {_POLL_SECONDS:g})",
+    )
+
+
+def _add_port_argument(parser: argparse.ArgumentParser, name: str, default: int, text: str) -> None:
+    parser.add_argument(
+        name,
+        action=Checked,
+        type=int,
+        accepts=lambda port: 0 <= port <= 65535,
+        expected="0 to 65535",
+        default=default,
+        metavar="PORT",
+        help=f"{text}; 0 takes a free one (default: {default})",
     )
 
 
@@ -82,6 +103,7 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-request-bytes",
         type=int,
+        **_OVER_0,
         default=REQUEST_BYTES,
         metavar="N",
         help=f"largest size of a request (default: {REQUEST_BYTES >> 20} MiB)",
@@ -89,6 +111,7 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-pixels",
         type=int,
+        **_OVER_0,
         default=MAX_PIXELS,
         metavar="N",
         help=f"largest number of pixels in all images of a request together (default: {MAX_PIXELS:,})",
@@ -96,6 +119,7 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         type=float,
+        **_OVER_0,
         default=SECONDS,
         metavar="SECONDS",
         help=f"time limit for a request, from its arrival to the answer (default: {SECONDS:g})",
@@ -103,6 +127,7 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grace",
         type=float,
+        **_OVER_0,
         default=GRACE,
         metavar="SECONDS",
         help=f"time limit after SIGTERM for requests that have arrived (default: {GRACE:g})",
@@ -128,8 +153,9 @@ def run(arguments: argparse.Namespace) -> int:
     serve(
         Settings(
             models=(ModelConfig(arguments.model_name or folder.name, folder),),
-            root=folder.parent,
             host=arguments.host,
+            allow_hosts=tuple(arguments.allow_host),
+            allow_reload=arguments.allow_reload,
             rest_port=arguments.rest_port,
             grpc_port=arguments.grpc_port,
             batching=read_batching(batching_file) if batched else UNBATCHED,
@@ -152,16 +178,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.folder}: no such folder; python -m kind export writes one")
     if arguments.no_batching and arguments.batching_parameters_file:
         raise UserError("--no-batching and --batching-parameters-file disagree; leave one of them out")
-    for name in ("rest_port", "grpc_port"):
-        if not 0 <= getattr(arguments, name) <= 65535:
-            raise UserError(
-                f"--{name.replace('_', '-')} expects 0 to 65535, received {getattr(arguments, name)}"
-            )
     if arguments.rest_port and arguments.rest_port == arguments.grpc_port:
         raise UserError("--rest-port and --grpc-port expect two different ports")
-    for name in ("max_request_bytes", "max_pixels", "timeout", "grace", "poll_seconds"):
-        value = getattr(arguments, name)
-        if not (math.isfinite(value) and value > 0):
-            raise UserError(f"--{name.replace('_', '-')} expects a number over 0, received {value}")
     if "/" in (arguments.model_name or "") or ":" in (arguments.model_name or ""):
         raise UserError(f"--model-name expects a name without / and :, received {arguments.model_name!r}")

@@ -13,7 +13,7 @@ from kind.enhancing.variants import add_variant_argument
 
 if TYPE_CHECKING:
     from kind.data.sources import Progress
-    from kind.training.loop import Prepared
+    from kind.training.loop import Building, Prepared
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "l, x, yolox-nano … yolox-x",
     )
     parser.add_argument(
-        "--enhancer", type=Path, metavar="DIR", help="weights of the enhancer (default: those that ship)"
+        "--enhancer",
+        type=Path,
+        metavar="DIR",
+        help="folder of weights of the enhancer (default: the shipped weights)",
     )
     add_variant_argument(parser)
     parser.add_argument(
@@ -42,7 +45,8 @@ def prepare(
     quick: bool,
     cache: Path,
     replicas: int,
-    progress: Progress | None,
+    progress: Progress | None = None,
+    built: Building | None = None,
 ) -> Prepared:
     """Reads the data set and the networks that the flags name; see `kind.detection.command.prepare`."""
     from kind.detection.command import prepare
@@ -57,4 +61,5 @@ def prepare(
         variant=flags.variant,
         replicas=replicas,
         progress=progress,
+        built=built,
     )

@@ -12,7 +12,8 @@ import numpy as np
 
 from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError, listed
-from kind.images.photo import find_photos, read_photo
+from kind.images.finding import find_photos
+from kind.images.photo import read_photo
 
 
 class Sample(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,22 +31,6 @@ class Failure(NamedTuple):
     image: str
     method: str
     reason: str
-
-
-def kept_figures(path: Path, fresh: bool = False) -> Results:
-    """The file that keeps the figures of each image and method, by protocol.
-
-    Args:
-        path: made with its folder when missing.
-        fresh: forget what is there.
-
-    Returns:
-        What `evaluate` takes.
-
-    Raises:
-        UserError: when the file cannot be read or written.
-    """
-    return Results(path, field="figures", parse=_figures_by_protocol, fresh=fresh)
 
 
 def evaluate(
@@ -114,6 +98,10 @@ def _figures_by_protocol(content: Any) -> dict[str, Figures]:
         protocol: {name: None if value is None else float(value) for name, value in row.items()}
         for protocol, row in content.items()
     }
+
+
+kept_figures = partial(Results, field="figures", parse=_figures_by_protocol)
+"""The file (`path`, and `fresh=True` to forget what is in it) that `evaluate` keeps its results in."""
 
 
 def _identity(method: Method, sample: Sample) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -40,14 +41,14 @@ class Photos(NamedTuple):
         return tf.cast(self.levels.read(index), tf.float32) / _LEVELS
 
 
-def decode_photos(image_bytes: tf.Tensor, max_pixels: int) -> Photos:
+def decode_photos(image_bytes: tf.Tensor, decode: Callable[[tf.Tensor], tuple[tf.Tensor, ...]]) -> Photos:
     """Decodes a batch of files as `kind.images.photo.decode_photo` does.
 
     EXIF orientation of JPEGs is applied; colour profiles and transparency are left out.
 
     Args:
         image_bytes: string [N], whole PNG, JPEG, BMP or GIF files, of which the first frame is used.
-        max_pixels: larger images are refused by their header, before they are decoded.
+        decode: `decode_in_graph` with its limit.
 
     Returns:
         The photographs.
@@ -63,7 +64,7 @@ def decode_photos(image_bytes: tf.Tensor, max_pixels: int) -> Photos:
     gray = tf.TensorArray(tf.bool, count, element_shape=[])
 
     def decode_one(index, levels, gray):
-        problem, photo, is_gray = _attempt(image_bytes[index], max_pixels)
+        problem, photo, is_gray = decode(image_bytes[index])
         named = tf.strings.join(["image_bytes[", tf.strings.as_string(index), "]: ", problem])
         with tf.control_dependencies([tf.debugging.Assert(problem == "", [named])]):
             photo = tf.identity(photo)
@@ -95,11 +96,18 @@ def encode_png(pixels: tf.Tensor, gray: tf.Tensor | None = None) -> tf.Tensor:
     return tf.io.encode_png(tf.cast(levels, tf.uint8))
 
 
-def _attempt(data: tf.Tensor, max_pixels: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """What is wrong with a file ("" when nothing is), its levels, and whether it is gray.
+def decode_in_graph(data: tf.Tensor, max_pixels: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Decodes one file, or says what is wrong with it.
 
     TensorFlow's kernels stop the whole graph at damaged bytes, in words that do not say which image it
     was. A data set of one element that ignores errors is the only place in a graph where they do not.
+
+    Args:
+        data: string scalar.
+        max_pixels: larger images are refused by their header, before they are decoded.
+
+    Returns:
+        What is wrong, string scalar, "" when nothing is; levels as in `Photos`; and whether it is gray.
     """
     decode = tf.autograph.experimental.do_not_convert(lambda data: _decoded(data, max_pixels))
     whole = tf.data.Dataset.from_tensors(data).map(decode).ignore_errors()

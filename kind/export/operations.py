@@ -25,7 +25,7 @@ OPERATIONS = frozenset(
     Fill FloorDiv FloorMod FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity IdentityN If
     IgnoreErrorsDataset IsFinite IsNan LeakyRelu Less LessEqual Log LogicalAnd LogicalNot LogicalOr
     MapDataset MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp NotEqual OnesLike OptionsDataset
-    Pack Pad PadV2 Placeholder Prod Range ReadVariableOp RealDiv Relu Reshape ResizeBilinear
+    Pack Pad PadV2 PartitionedCall Placeholder Prod Range ReadVariableOp RealDiv Relu Reshape ResizeBilinear
     ResizeNearestNeighbor Round ScaleAndTranslate Select SelectV2 Shape Sigmoid Size Softmax SpaceToDepth
     Split SplitV Sqrt Square Squeeze StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile
     StaticRegexFullMatch StridedSlice StringJoin Sub Substr Sum TakeDataset TensorDataset

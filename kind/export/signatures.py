@@ -11,7 +11,8 @@ import tensorflow as tf
 from kind.constants import MAX_PIXELS
 from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.export.contract import IMAGE_BYTES, NO_CLASS
-from kind.export.graph_images import decode_photos, encode_png
+from kind.export.graph_images import decode_in_graph, decode_photos, encode_png
+from kind.export.shared_functions import one_function, with_shared_steps
 
 
 class Found(NamedTuple):
@@ -61,8 +62,9 @@ class Signatures(NamedTuple):
     module: tf.Module
 
     def save(self, folder: str) -> None:
-        """Writes a SavedModel into a folder."""
-        tf.saved_model.save(self.module, folder, self.functions)
+        """Writes a SavedModel into a folder, without what only training would need."""
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(self.module, folder, self.functions, options)
 
 
 def make_signatures(
@@ -118,16 +120,19 @@ class _Served:
     """The signatures as methods, see `make_signatures`."""
 
     def __init__(self, enhancer: Enhancer, detector: ServedDetector | None, max_pixels: int) -> None:
-        self._enhancer, self._detector, self._max_pixels = enhancer, detector, max_pixels
+        self._enhancer, self._detector, self._max_pixels = with_shared_steps(enhancer), detector, max_pixels
+        self._decode = one_function(lambda data: decode_in_graph(data, max_pixels))
+        self._encode = one_function(encode_png)
+        self._find = one_function(self._find_in)
 
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         detector = self._detector
 
         def make(pixels, gray, _):
             enhanced = self._enhancer.in_graph(pixels, parts={"relit", *(detector.parts if detector else ())})
-            outputs = {"enhanced_bytes": encode_png(enhanced.relit[0], gray), "alpha": enhanced.alpha[0]}
+            outputs = {"enhanced_bytes": self._encode(enhanced.relit[0], gray), "alpha": enhanced.alpha[0]}
             if detector:
-                outputs.update(_boxes(detector, detector.find(pixels, lambda: enhanced)))
+                outputs.update(self._find(pixels, [getattr(enhanced, name) for name in detector.parts]))
             return outputs
 
         spec = {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([]), **_boxes_spec(detector)}
@@ -137,8 +142,8 @@ class _Served:
         checked = _checked_alpha(alpha, tf.shape(image_bytes)[0], IMAGE_BYTES)
 
         def make(pixels, gray, index):
-            relit = self._enhancer.in_graph(pixels, checked[index : index + 1], parts=("relit",)).relit
-            return {"enhanced_bytes": encode_png(relit[0], gray)}
+            relit = self._enhancer.in_graph(pixels, checked[index][tf.newaxis], parts=("relit",)).relit
+            return {"enhanced_bytes": self._encode(relit[0], gray)}
 
         return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES})
 
@@ -146,7 +151,7 @@ class _Served:
         def make(pixels, gray, _):
             enhanced = self._enhancer.in_graph(pixels, parts=("reflectance", "illumination"))
             return {
-                "reflectance_bytes": encode_png(enhanced.reflectance[0], gray),
+                "reflectance_bytes": self._encode(enhanced.reflectance[0], gray),
                 "illumination_bytes": encode_png(enhanced.illumination[0]),
             }
 
@@ -157,12 +162,18 @@ class _Served:
         detector = self._detector
 
         def make(pixels, *_):
-            def enhanced():
-                return self._enhancer.in_graph(pixels, parts=detector.parts)
-
-            return _boxes(detector, detector.find(pixels, enhanced))
+            parts = []
+            if detector.parts:
+                enhanced = self._enhancer.in_graph(pixels, parts=detector.parts)
+                parts = [getattr(enhanced, name) for name in detector.parts]
+            return self._find(pixels, parts)
 
         return self._for_each_image(make, image_bytes, _boxes_spec(detector))
+
+    def _find_in(self, pixels: tf.Tensor, parts: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+        detector = self._detector
+        enhanced = Enhanced(**dict(zip(detector.parts, parts)))
+        return _boxes(detector, detector.find(pixels, lambda: enhanced))
 
     def enhance_tensor(self, images: tf.Tensor, alpha: tf.Tensor) -> dict[str, tf.Tensor]:
         shape = tf.shape(images)
@@ -173,8 +184,8 @@ class _Served:
             checked = _checked_alpha(alpha, shape[0], "images")
 
         def make(number):
-            one = slice(number, number + 1)
-            return self._enhancer.in_graph(images[one], checked[one], parts=("relit",)).relit[0]
+            image, factor = images[number][tf.newaxis], checked[number][tf.newaxis]
+            return self._enhancer.in_graph(image, factor, parts=("relit",)).relit[0]
 
         def all_of_them():
             spec = tf.TensorSpec([None, None, 3])
@@ -192,7 +203,7 @@ class _Served:
             image_bytes: string [N].
             spec: of what `make` returns.
         """
-        photos = decode_photos(image_bytes, self._max_pixels)
+        photos = decode_photos(image_bytes, self._decode)
 
         def make_one(index):
             return make(photos.pixels(index)[tf.newaxis], photos.gray[index], index)

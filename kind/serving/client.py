@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Union
 
-import numpy as np
-
 from kind.errors import UserError
+from kind.serving.answers import Detections, detections_of, image_of
 from kind.serving.errors import ServerError
 from kind.serving.installed import GRPC_CLIENT, REST_CLIENT, check_installed
-from kind.serving.limits import SECONDS
+from kind.serving.limits import ANSWER_BYTES, SECONDS
 
 Image = Union[bytes, str, Path]
 
@@ -28,22 +27,6 @@ class Decomposed(NamedTuple):
 
     reflectance: bytes
     illumination: bytes
-
-
-class Detections(NamedTuple):
-    """The objects found in an image, highest score first.
-
-    Attributes:
-        boxes: float32 [P, 4], left, top, right, bottom in pixels of the upright image.
-        scores: float32 [P] in [0, 1].
-        classes: int32 [P].
-        names: of the classes, P strings.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray
-    names: tuple[str, ...]
 
 
 class Client:
@@ -66,6 +49,7 @@ class Client:
         version: int | None = None,
         timeout: float = SECONDS,
         retries: int = 5,
+        max_bytes: int = ANSWER_BYTES,
     ) -> None:
         """Prepares a connection; nothing is sent yet.
 
@@ -76,6 +60,7 @@ class Client:
             version: number of a version; None takes the latest.
             timeout: seconds for one call, retries included.
             retries: largest number of retries of a call.
+            max_bytes: largest size of an answer.
 
         Raises:
             ValueError: when the address or a setting makes no sense.
@@ -83,14 +68,17 @@ class Client:
         """
         if protocol not in PROTOCOLS:
             raise ValueError(f"protocol expects one of {', '.join(PROTOCOLS)}; received {protocol!r}")
-        if not timeout > 0 or retries < 0:
-            raise ValueError(f"expects timeout > 0 and retries >= 0, received {timeout} and {retries}")
+        if not timeout > 0 or retries < 0 or max_bytes < 1:
+            raise ValueError(
+                "expects timeout > 0, retries >= 0 and max_bytes >= 1, "
+                f"received {timeout}, {retries} and {max_bytes}"
+            )
         check_installed(GRPC_CLIENT if protocol == "grpc" else REST_CLIENT, f"a client of {protocol}")
         if protocol == "grpc":
             from kind.serving.transport_grpc import GrpcTransport as Transport
         else:
             from kind.serving.transport_rest import RestTransport as Transport
-        self._transport = Transport(address, model, version)
+        self._transport = Transport(address, model, version, max_bytes)
         self._timeout, self._retries = timeout, retries
 
     def enhance(self, image: Image, alpha: float | None = None) -> bytes:
@@ -109,16 +97,16 @@ class Client:
         """
         inputs: dict[str, Any] = {"image_bytes": [_bytes_of(image)]}
         if alpha is None:
-            return self._predict("serving_default", inputs, ("enhanced_bytes",))["enhanced_bytes"][0]
-        return self._predict("enhance", {**inputs, "alpha": [float(alpha)]}, ("enhanced_bytes",))[
-            "enhanced_bytes"
-        ][0]
+            outputs = self._predict("serving_default", inputs, ("enhanced_bytes",))
+        else:
+            outputs = self._predict("enhance", {**inputs, "alpha": [float(alpha)]}, ("enhanced_bytes",))
+        return image_of(outputs, "enhanced_bytes")
 
     def decompose(self, image: Image) -> Decomposed:
         """Decomposes an image into reflectance and illumination; arguments and errors as for `enhance`."""
         names = ("reflectance_bytes", "illumination_bytes")
         outputs = self._predict("decompose", {"image_bytes": [_bytes_of(image)]}, names)
-        return Decomposed(*(outputs[name][0] for name in names))
+        return Decomposed(*(image_of(outputs, name) for name in names))
 
     def detect(self, image: Image) -> Detections:
         """Finds objects in an image; arguments and errors as for `enhance`.
@@ -130,7 +118,7 @@ class Client:
     def enhance_and_detect(self, image: Image) -> tuple[bytes, Detections]:
         """Enhances and detects in one call, which is faster than two; α is the model's default."""
         found, outputs = self._detections("serving_default", image, ("enhanced_bytes",))
-        return outputs["enhanced_bytes"][0], found
+        return image_of(outputs, "enhanced_bytes"), found
 
     def status(self) -> dict[int, str]:
         """The state of each version of the model, such as {2: "AVAILABLE", 1: "END"}."""
@@ -153,14 +141,7 @@ class Client:
     ) -> tuple[Detections, Mapping[str, Any]]:
         names = ("boxes", "scores", "classes", "class_names", "number")
         outputs = self._predict(signature, {"image_bytes": [_bytes_of(image)]}, (*names, *more))
-        count = int(outputs["number"][0])
-        found = Detections(
-            boxes=np.asarray(outputs["boxes"][0], np.float32).reshape(-1, 4)[:count],
-            scores=np.asarray(outputs["scores"][0], np.float32)[:count],
-            classes=np.asarray(outputs["classes"][0], np.int32)[:count],
-            names=tuple(_text(name) for name in outputs["class_names"][0][:count]),
-        )
-        return found, outputs
+        return detections_of(outputs), outputs
 
     def _predict(self, signature: str, inputs: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
         outputs = self._retrying(lambda seconds: self._transport.predict(signature, inputs, names, seconds))
@@ -194,7 +175,3 @@ def _bytes_of(image: Image) -> bytes:
         return Path(image).read_bytes()
     except OSError as error:
         raise UserError(f"{image}: cannot be read ({error.strerror}): check the name") from error
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from kind.errors import UserError
 
+_LONGEST_ECHO = 200
+
+
+def echoed(text: str) -> str:
+    """What somebody else wrote, as a message repeats it: one line of at most 200 printable characters.
+
+    Control characters, which could rewrite a terminal, and those that turn the direction of writing are
+    escaped.
+    """
+    shown = text[:_LONGEST_ECHO]
+    if not shown.isprintable():
+        shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in shown)
+    return shown[:_LONGEST_ECHO]
+
 
 class ServerError(UserError):
     """A server that cannot be reached, or that refuses a request.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from kind.constants import MAX_PIXELS
 
 REQUEST_BYTES = 64 << 20
+ANSWER_BYTES = 320 << 20
+"""The largest answer that a client takes: reflectance and illumination of the most pixels, as base64."""
 GRACE = 8.0
 """Seconds in which requests that have arrived are answered once a server is told to stop."""
 SECONDS = 60.0
@@ -23,6 +25,9 @@ class Limits:
         seconds: from its arrival to its answer.
         in_flight: requests that may be on their way at the same time, because each takes memory.
         rows: largest batch size of a request, whatever its rows hold.
+        connections: of each of the two ports; half as many from one address.
+        silence: seconds for a whole header, between two parts of a body, and for a part of the answer to be
+            taken.
     """
 
     request_bytes: int = REQUEST_BYTES
@@ -30,3 +35,5 @@ class Limits:
     seconds: float = SECONDS
     in_flight: int = 256
     rows: int = 4096
+    connections: int = 512
+    silence: float = 15.0

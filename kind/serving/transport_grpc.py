@@ -14,20 +14,22 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from kind.serving.errors import ServerError
-
-_UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+from kind.serving.answers import status_of, wrong_answer
+from kind.serving.errors import ServerError, echoed
+from kind.serving.server.errors import ServingError
+from kind.serving.server.tensor_protos import array_of
 
 
 class GrpcTransport:
     """Speaks to one model."""
 
-    def __init__(self, address: str, model: str, version: int | None) -> None:
+    def __init__(self, address: str, model: str, version: int | None, max_bytes: int) -> None:
         """See `Client`; raises ValueError when the address makes no sense."""
         if "://" in address or ":" not in address:
             raise ValueError(f"address expects host:port, received {address!r}")
         self._address, self._model, self._version = address, model, version
-        self._channel = grpc.insecure_channel(address, _UNLIMITED)
+        options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", max_bytes)]
+        self._channel = grpc.insecure_channel(address, options)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -42,15 +44,24 @@ class GrpcTransport:
             dtype = tf.float32 if isinstance(value[0], float) else None
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value, dtype))
         response = self._call(self._predictions.Predict, request, seconds)
-        return {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
+        try:
+            return {name: array_of(name, response.outputs[name], "output") for name in response.outputs}
+        except ServingError as error:
+            raise wrong_answer(error.message) from error
 
     def status(self, seconds: float) -> dict[int, str]:
         """The state of each version by its number."""
         request = get_model_status_pb2.GetModelStatusRequest()
         self._fill(request.model_spec)
         response = self._call(self._models.GetModelStatus, request, seconds)
-        name = get_model_status_pb2.ModelVersionStatus.State.Name
-        return {entry.version: name(entry.state) for entry in response.model_version_status}
+        names = get_model_status_pb2.ModelVersionStatus.State.items()
+        states = {number: name for name, number in names}
+        return status_of(
+            [
+                {"version": entry.version, "state": states.get(entry.state)}
+                for entry in response.model_version_status
+            ]
+        )
 
     def close(self) -> None:
         """Closes the connection."""
@@ -66,5 +77,6 @@ class GrpcTransport:
             return method(request, timeout=seconds)
         except grpc.RpcError as error:
             raise ServerError(
-                f"server {self._address}: {error.details()} ({error.code().name})", error.code().name
+                f"server {self._address}: {echoed(str(error.details()))} ({error.code().name})",
+                error.code().name,
             ) from error

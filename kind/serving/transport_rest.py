@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import urllib3
 
-from kind.serving.errors import ServerError
+from kind.serving.answers import status_of, wrong_answer
+from kind.serving.deadline import Deadline, watched_pools
+from kind.serving.errors import ServerError, echoed
+from kind.serving.json_text import read_json
 
 _CODES = {
     400: "INVALID_ARGUMENT",
@@ -26,12 +30,13 @@ _CODES = {
 }
 _CONNECTIONS = 32
 _LONGEST_CONNECTING = 5.0
+_PART = 1 << 20  # bytes that are read at a time
 
 
 class RestTransport:
     """Speaks to one model."""
 
-    def __init__(self, address: str, model: str, version: int | None) -> None:
+    def __init__(self, address: str, model: str, version: int | None, max_bytes: int) -> None:
         """See `Client`; raises ValueError when the address makes no sense."""
         url = urllib3.util.parse_url(address if "://" in address else f"http://{address}")
         if url.scheme not in ("http", "https") or not url.host:
@@ -40,7 +45,8 @@ class RestTransport:
         self._url = f"{url.url.rstrip('/')}/v1/models/{quote(model, safe='')}"
         if version is not None:
             self._url += f"/versions/{version}"
-        self._pool = urllib3.PoolManager(maxsize=_CONNECTIONS, retries=False)
+        self._max_bytes = max_bytes
+        self._pool = watched_pools(_CONNECTIONS)
 
     def predict(
         self, signature: str, inputs: Mapping[str, Any], names: Sequence[str], seconds: float
@@ -67,12 +73,15 @@ class RestTransport:
         outputs = answer.get("outputs")
         if not isinstance(outputs, dict):
             outputs = {names[0]: outputs} if outputs is not None and len(names) == 1 else {}
-        return {name: _received(value) for name, value in outputs.items()}
+        try:
+            return {name: _received(value) for name, value in outputs.items()}
+        except (ValueError, RecursionError) as error:
+            raise wrong_answer("it holds damaged base64") from error
 
     def status(self, seconds: float) -> dict[int, str]:
         """The state of each version by its number; raises as `predict`."""
         answer = self._request("GET", self._url, seconds)
-        return {int(entry["version"]): entry["state"] for entry in answer.get("model_version_status", [])}
+        return status_of(answer.get("model_version_status"))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -80,30 +89,54 @@ class RestTransport:
 
     def _request(self, method: str, url: str, seconds: float, body: bytes | None = None) -> dict[str, Any]:
         timeout = urllib3.Timeout(connect=min(seconds, _LONGEST_CONNECTING), read=seconds)
-        headers = {"Content-Type": "application/json"}
-        try:
-            response = self._pool.request(method, url, body=body, headers=headers, timeout=timeout)
-        except urllib3.exceptions.ReadTimeoutError as error:
-            raise self._error(f"no answer within {seconds:.3g} s", "DEADLINE_EXCEEDED") from error
-        except urllib3.exceptions.HTTPError as error:  # not reached, or the connection broke
-            reason = str(getattr(error, "__cause__", None) or error)
-            raise self._error(f"cannot be reached ({reason})", "UNAVAILABLE") from error
-        return self._content(response)
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        with Deadline(seconds) as deadline:
+            try:
+                response = self._pool.request(
+                    method, url, body=body, headers=headers, timeout=timeout, preload_content=False
+                )
+                try:
+                    content = self._body(response)
+                except BaseException:
+                    response.close()
+                    raise
+            except (urllib3.exceptions.HTTPError, OSError) as error:  # not reached, or the connection broke
+                if deadline.is_over or isinstance(error, urllib3.exceptions.ReadTimeoutError):
+                    raise self._error(f"no answer within {seconds:.3g} s", "DEADLINE_EXCEEDED") from error
+                reason = echoed(str(getattr(error, "__cause__", None) or error))
+                raise self._error(f"cannot be reached ({reason})", "UNAVAILABLE") from error
+        if deadline.is_over:
+            response.close()
+            raise self._error(f"no answer within {seconds:.3g} s", "DEADLINE_EXCEEDED")
+        response.release_conn()
+        return self._content(response, content)
 
-    def _content(self, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        """The whole answer; what would have to be unpacked was not asked for."""
+        packed = response.headers.get("Content-Encoding", "identity")
+        if packed.lower() != "identity":
+            raise self._error(f"its answer is packed ({echoed(packed)})", "UNKNOWN")
+        body = bytearray()
+        while part := response.read(_PART, decode_content=False):
+            body += part
+            if len(body) > self._max_bytes:
+                raise self._error(f"its answer has more than {self._max_bytes} bytes", "UNKNOWN")
+        return bytes(body)
+
+    def _content(self, response: urllib3.BaseHTTPResponse, body: bytes) -> dict[str, Any]:
         try:
-            content = json.loads(response.data)
+            content = read_json(body)
         except ValueError:
             content = None
         if response.status == 200 and isinstance(content, dict):
             return content
         reason = content.get("error") if isinstance(content, dict) else None
-        code = _CODES.get(response.status, "UNKNOWN")
+        reason = reason if isinstance(reason, str) else response.reason or ""
         pause = response.headers.get("Retry-After", "")
         raise self._error(
-            f"{reason or response.reason or 'not a TensorFlow Serving server'} (HTTP {response.status})",
-            code,
-            float(pause) if pause.isdigit() else None,
+            f"{echoed(reason) or 'not a TensorFlow Serving server'} (HTTP {response.status})",
+            _CODES.get(response.status, "UNKNOWN"),
+            float(pause) if re.fullmatch(r"[0-9]{1,5}", pause) else None,
         )
 
     def _error(self, message: str, code: str, pause: float | None = None) -> ServerError:
@@ -118,5 +151,7 @@ def _sent(value: Any) -> Any:
 
 def _received(value: Any) -> Any:
     if isinstance(value, dict) and value.keys() == {"b64"}:
+        if not isinstance(value["b64"], str):
+            raise ValueError("no text")
         return base64.b64decode(value["b64"])
     return [_received(one) for one in value] if isinstance(value, list) else value

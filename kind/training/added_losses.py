@@ -135,6 +135,12 @@ def added_losses(stage: type, config: Any, load_features: FeatureLoader) -> Adde
     return added
 
 
+def smallest_side(config: Any) -> int:
+    """Least side of the images that the losses of a config, its own and added ones, can be computed on."""
+    added = (CATALOGUE[loss.name].smallest for loss in parse_losses(config.loss))
+    return max([config.smallest_patch, *added])
+
+
 def _check(loss: Added, stage: type, config: Any, own: Mapping[str, float]) -> None:
     entry = CATALOGUE.get(loss.name)
     if entry is None:

@@ -2,11 +2,13 @@
 
 import argparse
 import dataclasses
+import sys
 import typing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
 from kind.constants import MAX_SEED
+from kind.enhancing.precision import PRECISIONS, chosen_precision
 from kind.errors import UserError
 from kind.training.objective import parse_losses, parse_weights
 
@@ -21,10 +23,18 @@ OLD_NAMES = {
     "patch": "image_size",  # of a detector; other stages still have patches
 }
 
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
-def option(default: Any, text: str) -> Any:
-    """A dataclass field with a default and the sentence that `--help` shows."""
-    return field(default=default, metadata={"help": text})
+
+def option(default: Any, text: str, choices: tuple[str, ...] | None = None) -> Any:
+    """A dataclass field with a default and the sentence that `--help` shows.
+
+    Args:
+        default: of the setting.
+        text: what the setting does.
+        choices: words that the flag takes, where the setting's type does not list them.
+    """
+    return field(default=default, metadata={"help": text, "choices": choices})
 
 
 def repeated(text: str) -> Any:
@@ -59,8 +69,11 @@ class StageConfig:
     learning_rate_multipliers: tuple[str, ...] = option(
         (), "PATTERN=FACTOR: multiply the learning rate of the matching layers by FACTOR"
     )
-    precision: Literal["float32", "mixed_bfloat16"] = option(
-        "float32", "compute type of the layers; weights, losses and saved networks are always float32"
+    #: Keras's policy: "float32" or "mixed_bfloat16".
+    precision: str = option(
+        "float32",
+        "number format that the layers compute in; weights, losses and saved networks are always float32",
+        PRECISIONS,
     )
     per_image: bool = option(False, "normalise gradients in the losses over each image, not over the batch")
     validation_every: int = option(10, "hold out every Nth sample, by sorted name, for validation")
@@ -145,6 +158,8 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
                 how["action"] = "extend"
         elif typing.get_origin(kind) is Literal:
             how = {"choices": typing.get_args(kind)}
+        elif item.metadata["choices"]:
+            how = {"choices": item.metadata["choices"], "type": _present_name}
         parser.add_argument(flag_of(item.name), dest=item.name, default=None, help=text, **how)
 
 
@@ -168,7 +183,17 @@ def config_from_flags(config_class: type[Config], arguments: argparse.Namespace,
         for name, value in given.items()
         if value is not None
     }
+    if "precision" in given:
+        given["precision"] = _POLICIES[chosen_precision(given["precision"])]
     return config_class(**{**config_class.defaults(given), **replaced, **given})
+
+
+def _present_name(word: str) -> str:
+    """A precision; "mixed_bfloat16" is an earlier name of bfloat16."""
+    if word == _POLICIES["bfloat16"]:
+        print(f"--precision {word} is deprecated; use bfloat16", file=sys.stderr)
+        return "bfloat16"
+    return word
 
 
 def flag_of(name: str) -> str:

@@ -10,7 +10,8 @@ from benchmarks.detection_inputs import ARMS, main
 from kind.data.drawn_objects import CLASSES
 from kind.data.generated_scenes import write_scenes
 from kind.decom.model import decomposition_net
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
+from kind.detection.sizes import Proportions
 from kind.illumination.model import adjustment_net
 from kind.nn.saving import save_net
 from kind.restoration.unet import unet

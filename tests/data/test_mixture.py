@@ -1,5 +1,7 @@
 """A mixture of pairs and photographs: drawn by weight, without state, each sample what it says."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import skimage.data
@@ -112,3 +114,15 @@ def test_validation_has_pairs_as_they_are_and_exact_twins(parts):
     np.testing.assert_allclose(samples[2]["low"], samples[2]["high"], atol=1e-5)
     for sample in samples:
         assert sample["low"].shape == sample["high"].shape
+
+
+def test_a_damaged_file_of_the_cache_is_made_anew(tmp_path, capsys):
+    for number in range(16):
+        write_photo(tmp_path / "bright" / f"{number:02d}.png", np.full((9, 12, 3), number / 32, np.float32))
+    part = Part("bright", tmp_path / "bright", 1.0)
+    file = Path(open_part(part, tmp_path / "cache").training.files["high"][0])
+    content = file.read_bytes()
+    file.write_bytes(content[:-9])
+    open_part(part, tmp_path / "cache")
+    assert file.read_bytes() == content
+    assert file.name in capsys.readouterr().err

@@ -7,7 +7,8 @@ from scipy.special import log_softmax
 
 from kind.detection.config import DetectionConfig
 from kind.detection.distillation import DistillingStage, extended, feature_divergence, response_divergence
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
+from kind.detection.sizes import Proportions
 from kind.detection.stage import DetectionStage
 from kind.errors import UserError
 

@@ -8,7 +8,8 @@ from scipy.special import log_softmax
 from kind.detection.assignment import assign
 from kind.detection.decoding import anchor_points, decode_boxes
 from kind.detection.loss import TERMS, cross_entropy, detection_loss, distribution_focal_loss
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
+from kind.detection.sizes import Proportions
 
 SIZE = 64
 ANCHORS = SIZE * SIZE * 21 // 1024

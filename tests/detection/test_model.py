@@ -6,7 +6,9 @@ import tensorflow as tf
 from keras_cv.models import YOLOV8Backbone, YOLOV8Detector
 from tensorflow import keras
 
-from kind.detection.model import BOX_FORMAT, SIZES, Proportions, build_detector, proportions_of, with_classes
+from kind.detection.model import BOX_FORMAT, build_detector, proportions_of
+from kind.detection.reuse import with_classes
+from kind.detection.sizes import SIZES, Proportions
 from kind.nn.saving import load_net, save_net
 
 TINY = Proportions((16, 16, 32, 32), (1, 2, 1, 1), 2)

@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from kind.detection import predictor
 from kind.detection.decoding import detect
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
 from kind.detection.predictor import Predictor, Thresholds, load_detector
+from kind.detection.sizes import Proportions
 from kind.errors import UserError
 from kind.nn.saving import save_net
 

@@ -1,6 +1,7 @@
 """KerasCV's presets; without a network, so that what would be downloaded is made here."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from keras_cv.src.utils.preset_utils import save_to_preset
 
 from kind.data.annotations.class_names import PASCAL_VOC
 from kind.detection import published
-from kind.detection.model import SIZES
 from kind.detection.predictor import load_detector
+from kind.detection.sizes import SIZES
 from kind.errors import UserError
 
 IMAGE = tf.constant(np.random.default_rng(0).random((1, 64, 64, 3), np.float32))
@@ -70,15 +71,23 @@ def test_unknown_presets_and_missing_classes_are_named():
         published.detector_from_preset("yolo_v8_s_backbone")
 
 
-@pytest.fixture
-def saved_preset(tmp_path, small_sizes):
+@pytest.fixture(scope="module")
+def whole_preset(tmp_path_factory):
     """A folder as KerasCV saves its presets, and what is in it."""
     backbone = YOLOV8Backbone(
         stackwise_channels=[16, 16, 32, 32], stackwise_depth=[1, 1, 1, 1], include_rescaling=True
     )
     preset = randomised(YOLOV8Detector(backbone, 20, "xyxy", fpn_depth=2))
-    save_to_preset(preset, tmp_path / "preset")
-    return tmp_path / "preset", preset
+    folder = tmp_path_factory.mktemp("preset")
+    save_to_preset(preset, folder)
+    return folder, preset
+
+
+@pytest.fixture
+def saved_preset(whole_preset, tmp_path, small_sizes):
+    """A copy of that folder to change, and what is in it."""
+    folder, preset = whole_preset
+    return shutil.copytree(folder, tmp_path / "preset"), preset
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # saving in HDF5, KerasCV's choice

@@ -12,7 +12,9 @@ import pytest
 
 from kind.decom.model import decomposition_net
 from kind.detection.joint import NAME, detector_of, joint_net
-from kind.detection.model import Proportions, YoloV8, build_detector, feature_network
+from kind.detection.model import YoloV8, build_detector
+from kind.detection.reuse import feature_network
+from kind.detection.sizes import Proportions
 from kind.errors import UserError
 from kind.nn.saving import load_net, save_net
 from kind.restoration.unet import unet

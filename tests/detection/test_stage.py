@@ -8,7 +8,8 @@ from kind.decom.model import decomposition_net
 from kind.detection.canvas import on_grey
 from kind.detection.config import DetectionConfig
 from kind.detection.joint import detector_of, joint_net, parts_of
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
+from kind.detection.sizes import Proportions
 from kind.detection.stage import DetectionStage, backbone_and_head, preprocessing
 from kind.enhancing.three_networks import KindEnhancer
 from kind.illumination.model import adjustment_net

@@ -93,6 +93,8 @@ def over_tiles(
         )
         return look(images[:, height, width], kept_rows, kept)
 
+    at = tf.function(at, autograph=False)  # it is called twice, and holds a network
+
     def step(number, found):
         return number + 1, join(found, at(number))
 

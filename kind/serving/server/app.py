@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
+import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -15,23 +16,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-from aiohttp import web
 
 from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
 from kind.serving.limits import GRACE, Limits
 from kind.serving.server.batching import Scheduler
+from kind.serving.server.connections import Connections, connections_within_handles, report_of_loop, said
+from kind.serving.server.front import Front
 from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
-from kind.serving.server.page_files import add_page
+from kind.serving.server.origins import Sites, is_loopback
+from kind.serving.server.page_files import page_handlers
 from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
-from kind.serving.server.rest import RestApi, errors_as_json
+from kind.serving.server.rest import RestApi
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Service
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import ModelManager, State
 
-_LONGEST_CLOSING = 2.0  # seconds for connections to close once everything is answered
+_LONGEST_CLOSING, _LEAST_CLOSING = 0.7, 0.05  # seconds for connections to close once everything is answered
+_IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,9 @@ class Settings:
 
     Attributes:
         models: at least one.
-        root: models may be loaded from folders in here when a client asks for it.
         host: the address to listen on.
+        allow_hosts: further names of the server, see `Sites`.
+        allow_reload: whether clients may choose other versions, in the folders of the models.
         rest_port: 0 takes a free one.
         grpc_port: likewise.
         batching: see `Batching`.
@@ -53,8 +58,9 @@ class Settings:
     """
 
     models: tuple[ModelConfig, ...]
-    root: Path
     host: str = "127.0.0.1"
+    allow_hosts: tuple[str, ...] = ()
+    allow_reload: bool = False
     rest_port: int = REST_PORT
     grpc_port: int = GRPC_PORT
     batching: Batching = UNBATCHED
@@ -82,8 +88,7 @@ class Server:
         )
         self.rest_port = self.grpc_port = 0
         self._scheduler: Scheduler | None = None
-        self._runner: web.AppRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._connections: Connections | None = None
         self._rpc: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -105,31 +110,29 @@ class Server:
 
     async def _start_rest(self) -> None:
         settings = self.settings
-        app = web.Application(middlewares=[errors_as_json], client_max_size=settings.limits.request_bytes)
-        RestApi(self.service).add_routes(app, settings.metrics_path)
-        add_page(app, self.service)
-        # A sender who has gone away frees its place in the queue.
-        self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=_LONGEST_CLOSING
-        )
-        await self._runner.setup()
-        self._site = web.TCPSite(self._runner, settings.host, settings.rest_port)
+        api = RestApi(self.service)
+        pages = {**page_handlers(self.service), **api.pages(settings.metrics_path)}
+        sites = Sites(settings.host, settings.allow_hosts)
+        self._connections = Connections(Front(sites, api.answer, pages), settings.limits)
         try:
-            await self._site.start()
+            self.rest_port = await self._connections.listen(settings.host, settings.rest_port)
         except OSError as error:
             raise _taken(settings.host, settings.rest_port, error) from error
-        self.rest_port = self._runner.addresses[0][1]
 
     async def _start_rpc(self) -> None:
         settings = self.settings
         # Without so_reuseport: 0 a second server would share the port in silence.
+        limits = settings.limits
         options = [
             ("grpc.so_reuseport", 0),
+            ("grpc.max_allowed_incoming_connections", connections_within_handles(limits.connections)),
+            ("grpc.server_handshake_timeout_ms", int(limits.silence * 1000)),
+            ("grpc.max_connection_idle_ms", int(limits.silence * 1000 * _IDLE)),
             ("grpc.max_receive_message_length", settings.limits.request_bytes),
             ("grpc.max_send_message_length", -1),
         ]
         self._rpc = grpc.aio.server(options=options)
-        add_services(self._rpc, self.service, settings.root)
+        add_services(self._rpc, self.service, _reloadable(settings))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
             self.grpc_port = self._rpc.add_insecure_port(f"{host}:{settings.grpc_port}")
@@ -138,23 +141,24 @@ class Server:
         await self._rpc.start()
 
     async def stop(self) -> None:
-        """Refuses new requests, answers those that have arrived, then closes."""
-        if self._runner is None:
+        """Refuses new requests, answers those that have arrived, then closes; within the grace period."""
+        if self._connections is None:
             return
         self.service.stopping = True
-        grace = self.settings.grace
-        if self._site:
-            await self._site.stop()  # no new connections
-        if self._rpc:
-            await self._rpc.stop(grace)
-        deadline = asyncio.get_running_loop().time() + grace
-        while self.service.in_flight and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
-        await self._runner.cleanup()
-        self._runner = None
-        loop = asyncio.get_running_loop()
+        loop, grace = asyncio.get_running_loop(), self.settings.grace
+        end = loop.time() + grace
+        self._connections.stop_listening()  # no new connections
+        calls = [self._rpc.stop(grace)] if self._rpc else []
+        await asyncio.gather(self._until_answered(end), *calls)
+        await self._connections.close(max(end - loop.time(), _LEAST_CLOSING))
+        self._connections = None
         await loop.run_in_executor(None, self.manager.stop)
         await loop.run_in_executor(None, self._scheduler.stop)
+
+    async def _until_answered(self, end: float) -> None:
+        loop = asyncio.get_running_loop()
+        while self.service.in_flight and loop.time() < end:
+            await asyncio.sleep(0.02)
 
 
 def serve(settings: Settings) -> None:
@@ -169,19 +173,47 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     server, told = Server(settings), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(report_of_loop())
     try:
         await server.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        print(f"page    http://{host}:{server.rest_port}/")
-        for name in server.manager.names():
-            print(f"REST    http://{host}:{server.rest_port}/v1/models/{name}")
-        print(f"gRPC    {host}:{server.grpc_port}", flush=True)
+        gc.freeze()  # what is loaded stays: nobody waits for its inspection
+        _say_where(server)
         await told.wait()
-        print("kind: stopping: answering what has arrived", file=sys.stderr, flush=True)
+        said("stopping: answering what has arrived")
+        _end_after(settings.grace + _LONGEST_CLOSING, server)
     finally:
         await server.stop()
+
+
+def _say_where(server: Server) -> None:
+    host, everywhere = server.settings.host, {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+    # Nobody can open a link to the address that stands for all of them.
+    reached = everywhere.get(host, host)
+    link = f"[{reached}]" if ":" in reached else reached
+    print(f"page    http://{link}:{server.rest_port}/")
+    for name in server.manager.names():
+        print(f"REST    http://{link}:{server.rest_port}/v1/models/{name}")
+    print(f"gRPC    {link}:{server.grpc_port}", flush=True)
+    if not is_loopback(host):
+        name = socket.gethostname() if host in everywhere else link
+        said(
+            f"everybody who reaches http://{name}:{server.rest_port}/ or port {server.grpc_port} of this "
+            "machine can send requests, without a password"
+        )
+
+
+def _end_after(seconds: float, server: Server) -> None:
+    """Ends the process in some seconds: what TensorFlow is computing then cannot be stopped otherwise."""
+
+    def end() -> None:
+        said(f"ended with {server.service.in_flight} requests unanswered and others still computed")
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 @contextlib.contextmanager
@@ -225,6 +257,11 @@ def running(settings: Settings) -> Iterator[Server]:
             loop.call_soon_threadsafe(done.set)
     finally:
         thread.join()
+
+
+def _reloadable(settings: Settings) -> list[Path] | None:
+    """The folders of which clients may choose versions; None where they may not."""
+    return [config.base_path.resolve() for config in settings.models] if settings.allow_reload else None
 
 
 def _check_free(host: str, port: int) -> None:

@@ -34,6 +34,8 @@ _TRACES = re.compile(
 _WHERE = re.compile(
     r"^Graph execution error:|Detected at node .*?\n|^\d+ root error\(s\) found\.", re.MULTILINE
 )
+_ASSERTED = re.compile(r"assertion failed: \[(.*?)\](?=\s*(?:assertion failed|$))", re.DOTALL)
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,'\"()]+/)+")
 
 
 class ServingError(Exception):
@@ -67,7 +69,7 @@ def serving_error_of(error: BaseException) -> ServingError:
         error: a `ServingError` is returned unchanged; others get TensorFlow's code for them, or INTERNAL.
 
     Returns:
-        The serving error; its message has no line breaks and no names of graph nodes.
+        The serving error; its message has no line breaks, no names of graph nodes and no folders.
     """
     if isinstance(error, ServingError):
         return error
@@ -76,7 +78,12 @@ def serving_error_of(error: BaseException) -> ServingError:
     code, _ = _CODES.get(getattr(error, "error_code", None), ("INTERNAL", 500))
     text = str(getattr(error, "message", None) or error)
     text = " ".join(_TRACES.sub(" ", _WHERE.sub(" ", text)).split()) or type(error).__name__
-    return ServingError(code, text[:_LONGEST_MESSAGE])
+    return ServingError(code, without_folders(_ASSERTED.sub(r"\1", text))[:_LONGEST_MESSAGE])
+
+
+def without_folders(text: str) -> str:
+    """A message in which only the last part of each path is left: where it lies is nobody else's business."""
+    return _FOLDERS.sub("", text)
 
 
 def wrong_method(found: str, wanted: str) -> ServingError:

@@ -1,23 +1,28 @@
-"""Converts JSON to arrays and back by the rules of TensorFlow Serving's REST API."""
+"""Converts JSON to arrays by the rules of TensorFlow Serving's REST API.
+
+Python runs one thread at a time, so a long call into C, such as making an array of nested lists, stops all
+others, wherever it is made. What is long is done in pieces here.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kind.serving.errors import echoed
+from kind.serving.json_text import read_json
+from kind.serving.limits import Limits
 from kind.serving.server.errors import ServingError, bad_request
-from kind.serving.server.signatures import Signature, Tensor
+from kind.serving.server.signatures import Signature, Tensor, check_rows
 
 ROW, COLUMN = "instances", "inputs"
 
-_BYTES_SUFFIX = "_bytes"
-_LONGEST_INTEGER = 20
+_MOST_PIECES = 1 << 12
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -27,11 +32,9 @@ def parse_body(body: bytes) -> dict[str, Any]:
         ServingError: when it is none.
     """
     try:
-        content = json.loads(body, parse_int=_integer)
-    except RecursionError as error:
-        raise bad_request("JSON Parse error: nested too deeply") from error
+        content = read_json(body)
     except ValueError as error:  # also of bytes that are no UTF-8
-        raise bad_request(f"JSON Parse error: {error}") from error
+        raise bad_request(f"JSON Parse error: {echoed(str(error))}") from error
     if not isinstance(content, dict):
         raise bad_request("JSON Value: expects an object with the key 'instances' or 'inputs'")
     return content
@@ -45,12 +48,15 @@ def signature_name(content: Mapping[str, Any]) -> str:
     return name
 
 
-def inputs_of(content: Mapping[str, Any], signature: Signature) -> tuple[str, dict[str, np.ndarray]]:
+def inputs_of(
+    content: Mapping[str, Any], signature: Signature, most_rows: int = Limits.rows
+) -> tuple[str, dict[str, np.ndarray]]:
     """Reads the inputs of a predict request.
 
     Args:
         content: see `parse_body`.
         signature: what the request is for.
+        most_rows: largest batch size.
 
     Returns:
         The format, `ROW` or `COLUMN`, and the arrays by name.
@@ -64,40 +70,16 @@ def inputs_of(content: Mapping[str, Any], signature: Signature) -> tuple[str, di
     values = (_rows if formats == [ROW] else _columns)(content[formats[0]], signature)
     unknown = sorted(set(values) - set(signature.inputs))
     if unknown:
-        raise bad_request(f"JSON object: does not have named input: {unknown[0][:100]}")
+        wanted = ", ".join(sorted(signature.inputs))
+        name = echoed(unknown[0])
+        raise bad_request(f"JSON object: does not have named input: {name}; expects {wanted}")
     missing = sorted(set(signature.inputs) - set(values))
     if missing:
         raise bad_request(f"Missing named input: {missing[0]}")
+    check_rows(
+        max((len(value) for value in values.values() if isinstance(value, list)), default=0), most_rows
+    )
     return formats[0], {name: _array(name, value, signature.inputs[name]) for name, value in values.items()}
-
-
-def response_of(outputs: Mapping[str, np.ndarray], format: str) -> dict[str, Any]:
-    """Makes the JSON object that answers a predict request.
-
-    Args:
-        outputs: arrays by name; strings as bytes objects. Those whose name ends in `_bytes` become
-            `{"b64": …}`, other strings text.
-        format: of the request. Rows need the batch dimension in every output. A single output loses its name.
-
-    Raises:
-        ServingError: an output cannot be written in this format.
-    """
-    values = {name: _json_value(name, array) for name, array in outputs.items()}
-    if format == COLUMN:
-        return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
-    sizes = {array.shape[0] if array.ndim else None for array in outputs.values()}
-    if len(sizes) != 1 or None in sizes:
-        raise ServingError("FAILED_PRECONDITION", "an output has no batch dimension: send 'inputs' instead")
-    if len(values) == 1:
-        return {"predictions": next(iter(values.values()))}
-    return {"predictions": [dict(zip(values, row)) for row in zip(*values.values())]}
-
-
-def _integer(text: str) -> int:
-    # Reading an integer of millions of digits takes minutes.
-    if len(text) > _LONGEST_INTEGER:
-        raise ValueError(f"integer of {len(text)} digits")
-    return int(text)
 
 
 def _rows(instances: Any, signature: Signature) -> dict[str, list]:
@@ -175,7 +157,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def _number_array(value: Any, dtype: tf.DType) -> np.ndarray:
-    array = np.array(value)
+    array = _stacked(value)
     wanted = np.dtype(dtype.as_numpy_dtype)
     if wanted.kind not in "biuf":
         raise ServingError("UNIMPLEMENTED", f"{dtype.name} cannot be sent as JSON")
@@ -188,28 +170,20 @@ def _number_array(value: Any, dtype: tf.DType) -> np.ndarray:
             raise bad_request(f"a number is out of {dtype.name}'s range")
     with np.errstate(over="ignore"):
         converted = array.astype(wanted)
-    if wanted.kind == "f" and np.isinf(converted).sum() != np.isinf(array.astype(np.float64)).sum():
+    if wanted.kind == "f" and not np.isfinite(converted).all():
         raise bad_request(f"a number is out of {dtype.name}'s range")
     return converted
+
+
+def _stacked(value: Any) -> np.ndarray:
+    """`np.array` of nested lists, made of the arrays of their inner lists."""
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, list) and first and isinstance(first[0], list) and len(value) <= _MOST_PIECES:
+        return np.stack([_stacked(one) for one in value])
+    return np.array(value)
 
 
 def _kind_of(array: np.ndarray) -> str:
     return {"b": "bool", "i": "integers", "u": "integers", "f": "decimals", "U": "text"}.get(
         array.dtype.kind, "something else"
     )
-
-
-def _json_value(name: str, array: np.ndarray) -> Any:
-    if array.dtype != object:
-        return array.tolist()
-    as_bytes = name.endswith(_BYTES_SUFFIX)
-    return _map_nested(
-        array.tolist(),
-        (lambda data: {"b64": base64.b64encode(data).decode("ascii")})
-        if as_bytes
-        else (lambda data: data.decode("utf-8", "replace")),
-    )
-
-
-def _map_nested(value: Any, function) -> Any:
-    return [_map_nested(one, function) for one in value] if isinstance(value, list) else function(value)

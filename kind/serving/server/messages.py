@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-from kind.serving.server.errors import NUMBERS, ServingError, bad_request
+from kind.serving.errors import echoed
+from kind.serving.server.errors import NUMBERS, ServingError, bad_request, without_folders
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import Version
 
@@ -19,7 +20,7 @@ def status_message(versions: Iterable[Version]) -> get_model_status_pb2.GetModel
     for version in versions:
         entry = message.model_version_status.add(version=version.number, state=version.state.value)
         entry.status.error_code = NUMBERS[version.error.code] if version.error else 0
-        entry.status.error_message = version.error.message if version.error else ""
+        entry.status.error_message = without_folders(version.error.message) if version.error else ""
     return message
 
 
@@ -31,39 +32,47 @@ def signatures_message(definitions: Mapping) -> get_model_metadata_pb2.Signature
     return message
 
 
-def configs_of(message: model_server_config_pb2.ModelServerConfig, root: Path) -> list[ModelConfig]:
+def configs_of(
+    message: model_server_config_pb2.ModelServerConfig, roots: Sequence[Path] | None
+) -> list[ModelConfig]:
     """Reads the model configurations of a reload request.
 
     Args:
         message: with a `model_config_list`.
-        root: base paths must lie in it; a SavedModel can do anything, so not every folder of the machine may
-            be named over the network.
+        roots: base paths must be or lie in one of these folders: not every folder of the machine may be named
+            over the network. None refuses all.
 
     Raises:
-        ServingError: an entry is incomplete, twice there, or elsewhere.
+        ServingError: there is no entry, or one is incomplete, twice there, or elsewhere.
     """
+    if roots is None:
+        raise ServingError("PERMISSION_DENIED", "kind serve reloads by request only with --allow-reload")
     if message.WhichOneof("config") != "model_config_list":
         raise bad_request("expects a model_config_list")
-    configs = [_config(entry, root) for entry in message.model_config_list.config]
+    if not message.model_config_list.config:
+        raise bad_request("expects at least one model: an empty list would unload all")
+    configs = [_config(entry, roots) for entry in message.model_config_list.config]
     if len({config.name for config in configs}) != len(configs):
         raise bad_request("expects every model name once")
     return configs
 
 
-def _config(entry: model_server_config_pb2.ModelConfig, root: Path) -> ModelConfig:
+def _config(entry: model_server_config_pb2.ModelConfig, roots: Sequence[Path]) -> ModelConfig:
     if not entry.name or not entry.base_path:
         raise bad_request("a model expects name and base_path")
     if entry.model_platform not in ("", "tensorflow"):
         raise ServingError(
-            "UNIMPLEMENTED", f"model_platform expects 'tensorflow', received {entry.model_platform!r}"
+            "UNIMPLEMENTED", f"model_platform expects 'tensorflow', received {echoed(entry.model_platform)}"
         )
     try:
         base = Path(entry.base_path).resolve()
     except (OSError, ValueError) as error:
-        raise bad_request(f"base_path {entry.base_path!r} is no path") from error
-    if root != base and root not in base.parents:
+        raise bad_request(f"base_path {echoed(entry.base_path)} is no path") from error
+    if not any(root == base or root in base.parents for root in roots):
         raise ServingError(
-            "PERMISSION_DENIED", f"base_path expects a folder in {root}, received {entry.base_path}"
+            "PERMISSION_DENIED",
+            "base_path expects the folder that the server was started with; received "
+            f"{echoed(entry.base_path)}",
         )
     policy = entry.model_version_policy
     kind = policy.WhichOneof("policy_choice") or "latest"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from kind.serving.server.front import Handler
 from kind.serving.server.service import Service
 
 _FOLDER = Path(__file__).parent / "page"
@@ -21,13 +22,10 @@ _HEADERS = {
 }
 
 
-def add_page(app: web.Application, service: Service) -> None:
-    """Serves the page, its style and script, and `/page/settings.json`."""
-    for path in sorted(_FOLDER.iterdir()):
-        where = "/" if path.name == "index.html" else f"/page/{path.name}"
-        app.router.add_get(where, _file_handler(path))
+def page_handlers(service: Service) -> dict[str, Handler]:
+    """The page, its style and script, and `/page/settings.json`, by path."""
 
-    async def settings(request: web.Request) -> web.Response:
+    async def settings(request: web.BaseRequest) -> web.Response:
         content = {
             "models": service.manager.names(),
             "max_pixels": service.limits.pixels,
@@ -35,13 +33,17 @@ def add_page(app: web.Application, service: Service) -> None:
         }
         return web.json_response(content, headers=_HEADERS)
 
-    app.router.add_get("/page/settings.json", settings)
+    handlers = {
+        "/" if path.name == "index.html" else f"/page/{path.name}": _file_handler(path)
+        for path in sorted(_FOLDER.iterdir())
+    }
+    return {**handlers, "/page/settings.json": settings}
 
 
 def _file_handler(path: Path):
     body, content_type = path.read_bytes(), _TYPES[path.suffix]
 
-    async def send(request: web.Request) -> web.Response:
+    async def send(request: web.BaseRequest) -> web.Response:
         return web.Response(body=body, content_type=content_type, charset="utf-8", headers=_HEADERS)
 
     return send

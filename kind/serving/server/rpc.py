@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -19,12 +20,13 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from kind.serving.errors import echoed
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.service import ModelSpec, Service
 from kind.serving.server.signatures import check_rows
 from kind.serving.server.tensor_protos import array_of, proto_of
-from kind.serving.server.threads import call_in_thread_if_large
+from kind.serving.server.threads import bytes_in, call_in_thread_if_large
 
 _METADATA_FIELD = "signature_def"
 
@@ -47,16 +49,15 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             names = list(request.output_filter) or list(lease.signature.outputs)
             unknown = sorted(set(names) - set(lease.signature.outputs))
             if unknown or len(set(names)) != len(names):
-                raise bad_request(
-                    f"output_filter expects outputs of the signature, each once: {unknown or names}"
-                )
+                shown = echoed(", ".join(unknown or names))
+                raise bad_request(f"output_filter expects outputs of the signature, each once: {shown}")
             check_rows(_declared_rows(request), self._service.limits.rows)
             inputs = await call_in_thread_if_large(request.ByteSize(), _arrays_of, request)
             outputs = await self._service.predict(lease, inputs, seconds)
             response = predict_pb2.PredictResponse()
             _answer_spec(response.model_spec, lease.version, lease.signature.name)
-            for name in names:
-                response.outputs[name].CopyFrom(proto_of(outputs[name]))
+            wanted = {name: outputs[name] for name in names}
+            await call_in_thread_if_large(bytes_in(wanted), _fill, response, wanted)
             return response
 
     async def GetModelMetadata(self, request, context):  # noqa: N802
@@ -64,7 +65,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         async with _answering(context):
             fields = list(request.metadata_field)
             if not fields or set(fields) != {_METADATA_FIELD}:
-                raise bad_request(f"metadata_field expects {_METADATA_FIELD!r}, received {fields[:5]}")
+                raise bad_request(
+                    f"metadata_field expects {_METADATA_FIELD!r}, received {echoed(', '.join(fields))}"
+                )
             spec = _spec(request.model_spec)
             version = self._service.manager.acquire(spec.name, spec.version, spec.label)
             try:
@@ -97,9 +100,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """The state of models, and which are served."""
 
-    def __init__(self, service: Service, root: Path) -> None:
-        """Answers for this service; models may be loaded from folders in `root`."""
-        self._service, self._root = service, root
+    def __init__(self, service: Service, roots: Sequence[Path] | None) -> None:
+        """Answers for this service; versions may be chosen from `roots`, see `configs_of`."""
+        self._service, self._roots = service, roots
 
     async def GetModelStatus(self, request, context):  # noqa: N802
         """Names the versions with their states; see `get_model_status.proto`."""
@@ -112,16 +115,16 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     async def HandleReloadConfigRequest(self, request, context):  # noqa: N802
         """Serves other models, versions or labels; answers when they are loaded."""
         async with _answering(context):
-            configs = configs_of(request.config, self._root)
+            configs = configs_of(request.config, self._roots)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._service.manager.reconfigure, configs)
             return model_management_pb2.ReloadConfigResponse()
 
 
-def add_services(server: grpc.aio.Server, service: Service, root: Path) -> None:
+def add_services(server: grpc.aio.Server, service: Service, roots: Sequence[Path] | None) -> None:
     """Registers both services."""
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(service), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(service, root), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(service, roots), server)
 
 
 @contextlib.asynccontextmanager
@@ -162,6 +165,11 @@ def _declared_rows(request) -> int:
 
 def _arrays_of(request) -> dict[str, np.ndarray]:
     return {name: array_of(name, proto) for name, proto in request.inputs.items()}
+
+
+def _fill(response: predict_pb2.PredictResponse, outputs: Mapping[str, np.ndarray]) -> None:
+    for name, array in outputs.items():
+        response.outputs[name].CopyFrom(proto_of(array))
 
 
 def _answer_spec(message: Message, version, signature: str) -> None:

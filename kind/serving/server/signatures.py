@@ -12,6 +12,7 @@ import tensorflow as tf
 from kind.errors import UserError
 from kind.export.contract import IMAGE_BYTES
 from kind.images.header import read_header
+from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, bad_request
 
 
@@ -59,7 +60,7 @@ class Signature:
         if set(inputs) != set(self.inputs):
             raise bad_request(
                 f"signature {self.name!r} expects the inputs {', '.join(sorted(self.inputs))}; "
-                f"received {', '.join(sorted(inputs)) or 'none'}"
+                f"received {echoed(', '.join(sorted(inputs))) or 'none'}"
             )
         for name, array in inputs.items():
             self._check_one(name, array)
@@ -126,5 +127,5 @@ class UnknownSignature(ServingError):
         """Says which there are."""
         super().__init__(
             "FAILED_PRECONDITION",
-            f'Serving signature key "{name}" not found. The model has {", ".join(sorted(known))}',
+            f'Serving signature key "{echoed(name)}" not found. The model has {", ".join(sorted(known))}',
         )

@@ -10,10 +10,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Callable, Protocol
 
-from kind.serving.server.errors import ServingError, bad_request, serving_error_of
+from kind.serving.errors import echoed
+from kind.serving.server.errors import ServingError, bad_request, serving_error_of, without_folders
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 
 _ENDED_KEPT = 20
+_MOST_NAMED = 10
+_LONGEST_NAME = 200
 
 
 class State(Enum):
@@ -116,7 +119,10 @@ class ModelManager:
                 available = [version for version in available if version.number == number]
             if not available:
                 which = f"Latest({name})" if number is None else f"Specific({name}, {number})"
-                raise ServingError("NOT_FOUND", f"Servable not found for request: {which}")
+                which = echoed(which)
+                raise ServingError(
+                    "NOT_FOUND", f"Servable not found for request: {which}{self._offered(name)}"
+                )
             version = max(available, key=lambda version: version.number)
             version.users += 1
             return version
@@ -142,9 +148,10 @@ class ModelManager:
             number = self._number(name, number, label)
             versions = self._versions.get(name, {})
             if number is not None and number not in versions:
-                raise ServingError("NOT_FOUND", f"Could not find version {number} of model {name}")
+                which = f"version {number} of model {echoed(name)}"
+                raise ServingError("NOT_FOUND", f"Could not find {which}{self._offered(name)}")
             if not versions:
-                raise ServingError("NOT_FOUND", f"Could not find any versions of model {name}")
+                raise ServingError("NOT_FOUND", f"Could not find any versions of model {echoed(name)}")
             numbers = [number] if number is not None else sorted(versions, reverse=True)
             return [versions[number] for number in numbers]
 
@@ -202,21 +209,29 @@ class ModelManager:
         if not available:
             errors = [version.error.message for version in loaded if version.error]
             reason = errors[-1] if errors else f"no version folder in {config.base_path}"
-            raise bad_request(f"model {config.name} cannot be served: {reason}")
+            raise bad_request(f"model {config.name} cannot be served: {without_folders(reason)}")
         for label, number in config.labels.items():
             if number not in available:
                 raise ServingError(
                     "FAILED_PRECONDITION", f"label {label!r} names version {number}, which is not available"
                 )
 
+    def _offered(self, name: str) -> str:
+        """Which versions of a model could be asked for, to end a sentence with."""
+        versions = self._versions.get(name, {}).values()
+        available = sorted(version.number for version in versions if version.state is State.AVAILABLE)
+        return f"; available: {', '.join(map(str, available[-_MOST_NAMED:]))}" if available else ""
+
     def _number(self, name: str, number: int | None, label: str | None) -> int | None:
+        if len(name) > _LONGEST_NAME or len(label or "") > _LONGEST_NAME:
+            raise bad_request(f"a name of a model or a label has at most {_LONGEST_NAME} characters")
         if not label:
             return number
         if number is not None:
             raise bad_request("expects a version or a version label, received both")
         config = self._configs.get(name)
         if config is None or label not in config.labels:
-            raise bad_request(f"Unrecognized servable version label: {label}")
+            raise bad_request(f"Unrecognized servable version label: {echoed(label)}")
         return config.labels[label]
 
     def _poll_all(self) -> None:

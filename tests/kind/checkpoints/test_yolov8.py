@@ -9,8 +9,10 @@ import pytest
 from kind.checkpoints.pytorch import read_checkpoint
 from kind.cli import import_command
 from kind.detection.decoding import decode_boxes
-from kind.detection.model import Proportions, build_detector, with_classes
+from kind.detection.model import build_detector
 from kind.detection.published import detector_from_yolov8
+from kind.detection.reuse import with_classes
+from kind.detection.sizes import Proportions
 from kind.detection.yolov8_checkpoint import Architecture, architecture_of, load_yolov8, tensor_names
 from kind.errors import UserError
 from kind.nn.saving import load_net

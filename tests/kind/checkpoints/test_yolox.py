@@ -12,9 +12,10 @@ from kind.cli import import_command
 from kind.data.annotations.class_names import COCO
 from kind.detection.decoding import decode_boxes
 from kind.detection.iou import complete_iou
-from kind.detection.model import SIZES, build_detector, proportions_of
+from kind.detection.model import build_detector, proportions_of
 from kind.detection.predictor import SHIPPED_DETECTOR
 from kind.detection.published import detector_from_yolox
+from kind.detection.sizes import SIZES
 from kind.detection.yolox_checkpoint import Architecture, architecture_of, load_yolox
 from kind.errors import UserError
 from kind.nn.saving import load_net

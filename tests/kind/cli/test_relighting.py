@@ -35,7 +35,7 @@ def lines(text):
 
 def test_a_folder_in_gives_a_folder_out(photographs, untrained_weights, tmp_path, capsys):
     out = tmp_path / "deep" / "out"
-    weights = ["--weights", str(untrained_weights), "--precision", "float32"]
+    weights = ["--weights", str(untrained_weights), "--precision", "float32", "--variant", "kind"]
     assert main(["enhance", str(photographs), "--out", str(out), *weights]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.jpg", "c.bmp", "d.png"]
     for path in out.iterdir():

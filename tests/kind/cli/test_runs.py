@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from kind.cli.runs import add_arguments, find_runs, run
+from kind.cli.stages import STAGES
 from kind.errors import UserError
 from kind.training.run_folder import RunFolder
 
@@ -49,6 +50,12 @@ def test_runs_are_listed_with_their_best_figure(runs, capsys):
     ]
 
 
+def test_stages_come_in_the_tables_order_and_unknown_ones_last(tmp_path):
+    for number, stage in enumerate(["vignetting", *reversed(STAGES)]):
+        make_run(tmp_path / str(number), stage, "val_loss", False, [0.5])
+    assert [found.stage for found in find_runs(tmp_path)] == [*STAGES, "vignetting"]
+
+
 def test_json_and_a_run_folder_itself(runs, capsys):
     assert command(runs / "a", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
@@ -89,6 +96,11 @@ def test_listing_needs_no_tensorflow(runs):
         ("metrics.jsonl", '{"epoch": "x"}\n', r"a/metrics\.jsonl: line 1 is no record of an epoch"),
         ("metrics.jsonl", "\x00\n", r"a/metrics\.jsonl: line 1 is no record of an epoch"),
         ("config.json", "[]", r"a/config\.json: not a readable JSON file"),
+        (
+            "config.json",
+            '{"stage": [], "epochs": 1, "monitor": "x", "higher_is_better": 0}',
+            r"a/config\.json: not a run's: it does not say stage, higher_is_better",
+        ),
         ("config.json", "{}", r"a/config\.json: not a run's: it does not say stage, epochs, monitor"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kind.export.exif_orientation import jpeg_orientation
-from kind.export.graph_images import decode_photos, encode_png
+from kind.export.graph_images import decode_in_graph, decode_photos, encode_png
 from kind.images.photo import decode_photo, encode_photo
 
 LIMIT = 10_000
@@ -22,7 +22,7 @@ def decode():
     """image_bytes, index → pixels and gray of one photograph of the batch."""
 
     def decode(image_bytes, index):
-        photos = decode_photos(image_bytes, LIMIT)
+        photos = decode_photos(image_bytes, lambda data: decode_in_graph(data, LIMIT))
         return photos.pixels(index), photos.gray[index]
 
     return tf.function(

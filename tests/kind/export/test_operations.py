@@ -159,7 +159,8 @@ def test_the_list_holds_nothing_that_reaches_beyond_the_graph():
 @pytest.mark.filterwarnings("ignore::UserWarning")  # KerasCV asks Keras for what is deprecated
 def test_the_list_is_what_all_exports_hold(tmp_path):
     """Every kind of network, precision and detector: no operation is missing and none is too many."""
-    from kind.detection.model import Proportions, build_detector
+    from kind.detection.model import build_detector
+    from kind.detection.sizes import Proportions
     from kind.nn.saving import save_net
     from kind.restoration.msia import msia
 

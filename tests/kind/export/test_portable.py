@@ -51,7 +51,7 @@ def test_photographs_are_scaled_to_the_one_size(enhancer):
 
 @pytest.mark.slow
 def test_onnx_takes_images_of_any_size(enhancer, tmp_path):
-    pytest.importorskip("tf2onnx", reason="requirements-onnx.txt is not installed")
+    pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
     images = [*photographs(1), *photographs(1, 17, 23), *photographs(1, 1, 1)]
     written = write_onnx(tmp_path / "kind.onnx", make_portable(enhancer, None), images)
     assert written.largest < 1e-5
@@ -62,7 +62,7 @@ def test_the_light_variant_too(untrained_weights, tmp_path):
     light = Enhancer.load(untrained_weights, variant="lite")
     written = write_tflite(tmp_path / "lite.tflite", make_portable(light, (20, 36)), photographs(2))
     assert written.largest < 0.02 and written.psnr > 55
-    pytest.importorskip("tf2onnx", reason="requirements-onnx.txt is not installed")
+    pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
     images = [*photographs(1), *photographs(1, 17, 23), *photographs(1, 1, 1)]
     written = write_onnx(tmp_path / "lite.onnx", make_portable(light, None), images)
     assert written.largest < 1e-5

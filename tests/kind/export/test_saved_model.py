@@ -1,5 +1,6 @@
 """The SavedModel, asked as a server asks it, against definitions in NumPy and the pipeline in Python."""
 
+import collections
 import io
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from kind.cli.export import served_detector
 from kind.detection.decoding import detect
-from kind.detection.model import Proportions, build_detector
+from kind.detection.model import build_detector
 from kind.detection.predictor import Thresholds
+from kind.detection.sizes import Proportions
 from kind.enhancing.enhancer import Enhancer
 from kind.export.contract import WARMUP_FILE
 from kind.export.operations import foreign_operations, operations, read_graph
@@ -23,6 +25,7 @@ from kind.export.signatures import make_signatures
 from kind.images.photo import decode_photo, encode_photo
 
 ROWS = 5
+MOST_NODES = 5000  # nearly all are the detector's
 LIMIT = 20_000
 THRESHOLDS = Thresholds(size=64, confidence=0.25, max_detections=ROWS)
 
@@ -114,6 +117,26 @@ CONTRACT = {
     "detect": ({"image_bytes": BYTES}, BOXES),
     "enhance_tensor": ({"images": TENSOR, "alpha": NUMBERS}, {"relit": TENSOR}),
 }
+
+
+def test_every_network_and_decoder_is_there_once(version):
+    """However many signatures call them: copies of networks and decoders take memory, and time to load."""
+    (graph,) = read_graph(version).meta_graphs
+    nodes = [node for function in graph.graph_def.library.function for node in function.node_def]
+    counts = collections.Counter(node.op for node in nodes)
+    assert counts["DecodePng"] == counts["DecodeBmp"] == counts["ExtractJpegShape"] == 1
+    assert counts["EncodePng"] <= 2  # of RGB, and of illumination
+    assert counts["CombinedNonMaxSuppression"] == 1
+    saving = [node for node in nodes if node.op in ("DisableCopyOnRead", "AssignVariableOp")]
+    assert len(nodes) - len(saving) < MOST_NODES
+
+
+@pytest.mark.slow
+def test_an_export_of_the_light_variant_is_lean(tmp_path):
+    make_signatures(Enhancer.load(variant="lite")).save(str(tmp_path))
+    (graph,) = read_graph(tmp_path).meta_graphs
+    inside = [node for function in graph.graph_def.library.function for node in function.node_def]
+    assert len(inside) + len(graph.graph_def.node) <= 3000
 
 
 def specs(tensors):

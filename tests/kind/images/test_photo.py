@@ -10,12 +10,12 @@ import tifffile
 from PIL import Image, ImageCms
 
 from kind.images import photo as kind_image
+from kind.images.finding import find_photos
 from kind.images.photo import (
     ImageError,
     Photo,
     decode_photo,
     encode_photo,
-    find_photos,
     photo_size,
     read_photo,
     write_photo,

@@ -54,17 +54,29 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "class_weight": 0.375, "distribution_weight": 0.375, "feature_weight": 0.375,
         "response_weight": 0.375,
     }  # fmt: skip
+    words = {"precision": "bfloat16"}  # where the command line names another value
     if config_class is DetectionConfig:
         examples.update(optimizer="adamw", lookahead=False)
     arguments = []
     for field in dataclasses.fields(config_class):
-        flag, value = "--" + field.name.replace("_", "-"), examples[field.name]
+        flag, value = "--" + field.name.replace("_", "-"), {**examples, **words}[field.name]
         if isinstance(value, bool):
             arguments.append(flag if value else f"--no-{flag[2:]}")
         else:
             arguments += [flag, *map(str, value if isinstance(value, tuple) else [value])]
     config = parsed(config_class, *arguments)
     assert dataclasses.asdict(config) == {f.name: examples[f.name] for f in dataclasses.fields(config_class)}
+
+
+@pytest.mark.parametrize(("has_bfloat16", "policy"), [(True, "mixed_bfloat16"), (False, "float32")])
+def test_the_automatic_precision_is_recorded_as_what_it_is_here(monkeypatch, has_bfloat16, policy):
+    monkeypatch.setattr("kind.enhancing.precision.cpu_has_bfloat16", lambda: has_bfloat16)
+    assert parsed(TrainingConfig, "--precision", "auto").precision == policy
+
+
+def test_an_earlier_name_of_a_precision_still_works(capsys):
+    assert parsed(TrainingConfig, "--precision", "mixed_bfloat16").precision == "mixed_bfloat16"
+    assert "--precision mixed_bfloat16 is deprecated; use bfloat16" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("config_class", CONFIGS)

@@ -91,7 +91,7 @@ def embedded(folder):
 
     settings = Settings(
         models=(ModelConfig("kind", folder),),
-        root=folder.parent,
+        allow_reload=True,
         rest_port=0,
         grpc_port=0,
         batching=read_batching(folder / "batching_params.pbtxt"),

@@ -167,7 +167,6 @@ def settings_for(tmp_path):
     def settings_for(folder, **more):
         settings = {
             "models": (ModelConfig(folder.name, folder),),
-            "root": folder.parent,
             "rest_port": 0,
             "grpc_port": 0,
             "batching": read_batching(path),

@@ -69,7 +69,7 @@ def server(saved_brightener, tmp_path_factory):
     (folder / "1").symlink_to(saved_brightener)
     limits = Limits(request_bytes=1 << 20, pixels=1_000_000, seconds=20)
     configs = (ModelConfig("kind", folder),)
-    with running(Settings(configs, folder.parent, rest_port=0, grpc_port=0, limits=limits)) as started:
+    with running(Settings(configs, rest_port=0, grpc_port=0, limits=limits)) as started:
         yield started
         assert http_status(started.rest_port, "GET", "/healthz") == 200
 

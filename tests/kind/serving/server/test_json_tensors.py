@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from kind.serving.server.errors import ServingError
-from kind.serving.server.json_tensors import inputs_of, parse_body, response_of, signature_name
+from kind.serving.server.json_answers import json_answer
+from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
 from kind.serving.server.signatures import Tensor
 
 
@@ -25,6 +26,10 @@ TWO = Signature(image_bytes="string", alpha="float32")
 
 def b64(data):
     return {"b64": base64.b64encode(data).decode()}
+
+
+def response_of(outputs, form):
+    return json.loads(json_answer(outputs, form))
 
 
 def read(content, signature):
@@ -64,8 +69,67 @@ def test_numbers_become_the_signatures_type():
     assert inputs["x"].dtype == np.uint8
     _, inputs = read({"inputs": [True, False]}, Signature(x="bool"))
     assert inputs["x"].tolist() == [True, False]
-    _, inputs = inputs_of(parse_body(b'{"inputs": [NaN, Infinity, -Infinity, 1e30]}'), ONE_FLOAT)
-    assert np.isnan(inputs["x"][0]) and np.isinf(inputs["x"][1:3]).all()
+    _, inputs = inputs_of(parse_body(b'{"inputs": [1e30, -1e-50]}'), ONE_FLOAT)
+    assert inputs["x"].tolist() == [np.float32(1e30), 0]
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999"])
+def test_what_is_no_number_of_json_is_refused(number):
+    with pytest.raises(ServingError, match="JSON Parse error"):
+        parse_body(b'{"inputs": [' + number + b"]}")
+
+
+def test_answers_are_written_as_json_dumps_does():
+    images = np.random.default_rng(0).random((2, 3, 4, 3), np.float32)
+    both = {"images": images, "n": np.array([1, 2]), "ä": np.array([[b'"', b"x"]] * 2, object)}
+    names = [['"', "x"]] * 2
+    columns = {"outputs": {"images": images.tolist(), "n": [1, 2], "ä": names}}
+    assert json_answer(both, "inputs") == json.dumps(columns).encode()
+    rows = [{"images": images[i].tolist(), "n": i + 1, "ä": names[i]} for i in (0, 1)]
+    assert json_answer(both, "instances") == json.dumps({"predictions": rows}).encode()
+    assert json_answer({"x": images}, "inputs") == json.dumps({"outputs": images.tolist()}).encode()
+
+
+def test_nested_numbers_become_what_numpy_makes_of_them():
+    for value in (np.arange(24).reshape(2, 3, 4).tolist(), [[[1, 2]], [[2.5, 3]]], [[[]]], [[[[1]]]]):
+        _, inputs = read({"inputs": value}, ONE_FLOAT)
+        assert inputs["x"].tolist() == np.array(value, np.float32).tolist()
+
+
+def test_rows_are_counted_before_they_are_looked_at():
+    for content in ({"instances": ["a"] * 5000}, {"inputs": ["a"] * 5000}, {"inputs": [1] * 5000}):
+        signature = ONE_FLOAT if content == {"inputs": [1] * 5000} else ONE_TEXT
+        with pytest.raises(ServingError, match="5000 rows in one request; the limit is 4096"):
+            read(content, signature)
+
+
+def test_answers_are_always_json():
+    for value in (np.nan, np.inf):
+        with pytest.raises(ServingError, match="holds NaN or infinity: use gRPC"):
+            response_of({"x": np.array([1, value], np.float32)}, "outputs")
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b'"",', b"0,", b"[ ],"])
+def test_floods_of_values_are_refused_before_they_are_read(monkeypatch, unit):
+    def read_nothing(*_, **__):
+        raise AssertionError("the text was read")
+
+    monkeypatch.setattr(json, "loads", read_nothing)
+    with pytest.raises(ServingError, match="more than .*: send image files, or gRPC"):
+        parse_body(b'{"instances": [' + unit * ((28 << 20) // len(unit)) + b"[]]}")
+
+
+def test_small_texts_do_not_wait_for_large_ones():
+    from kind.serving import json_text
+
+    with json_text._without_collection():
+        assert parse_body(b'{"instances": [1]}') == {"instances": [1]}
+
+
+def test_an_image_of_full_hd_may_be_sent_as_numbers(monkeypatch):
+    monkeypatch.setattr(json, "loads", lambda *_, **__: {})
+    row = b"[" + b"[0,0,0]," * 1919 + b"[0,0,0]],"
+    assert parse_body(b'{"instances": [[' + row * 1080 + b"[]]]}") == {}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +141,11 @@ def test_numbers_become_the_signatures_type():
         ({"instances": {"b64": ""}}, ONE_TEXT, "expects a list"),
         ({"instances": ["a"]}, TWO, "expects objects with the inputs alpha, image_bytes"),
         ({"instances": [{"image_bytes": "a"}]}, TWO, "Missing named input: alpha"),
-        ({"instances": [{"image_bytes": "a", "x": 1}]}, ONE_TEXT, "does not have named input: x"),
+        (
+            {"instances": [{"image_bytes": "a", "x": 1}]},
+            ONE_TEXT,
+            "does not have named input: x; expects image_bytes",
+        ),
         ({"instances": [{"image_bytes": "a"}, {"x": 1}]}, ONE_TEXT, "all have the same inputs"),
         ({"instances": [{"image_bytes": "a"}, "a"]}, ONE_TEXT, "all have the same inputs"),
         ({"inputs": {"x": [1], "y": [2]}}, ONE_FLOAT, "does not have named input: y"),

@@ -120,9 +120,7 @@ def server(saved_brightener, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served") / "kind"
     folder.mkdir()
     (folder / "1").symlink_to(saved_brightener)
-    with running(
-        Settings((ModelConfig("kind", folder),), folder.parent, rest_port=0, grpc_port=0)
-    ) as started:
+    with running(Settings((ModelConfig("kind", folder),), rest_port=0, grpc_port=0)) as started:
         yield started
 
 

@@ -21,6 +21,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from kind.serving.limits import Limits
 from kind.serving.server.parameters import UNBATCHED, Batching
 
+POST = b"POST /v1/models/kind:predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 REPOSITORY = Path(__file__).resolve().parents[4]
 
 
@@ -114,7 +115,7 @@ def test_late_answers_are_504_and_late_bodies_end(serve, images, slow):
     assert status == 504 and "not answered within 0.3 s" in answer["error"]
     slow.seconds = 0
     with socket.create_connection(("127.0.0.1", rest.server.rest_port), timeout=10) as slowly:
-        slowly.sendall(b"POST /v1/models/kind:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        slowly.sendall(POST + b"Content-Length: 100\r\n\r\n{")
         assert b" 504 " in slowly.recv(1000)
     time.sleep(1)
     assert rest.enhance(images())[0] == 200
@@ -127,9 +128,9 @@ def test_who_goes_away_frees_the_place(serve, images, slow):
         first = threads.submit(rest.enhance, images())
         time.sleep(0.2)
         body = json.dumps({"instances": [{"b64": base64.b64encode(images()).decode()}]}).encode()
-        head = f"POST /v1/models/kind:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = POST + f"Content-Length: {len(body)}\r\n\r\n".encode()
         with socket.create_connection(("127.0.0.1", rest.server.rest_port)) as impatient:
-            impatient.sendall(head.encode() + body)
+            impatient.sendall(head + body)
             time.sleep(0.2)
         time.sleep(0.1)
         assert rest.enhance(images())[0] == 200  # in the place of the one who went

@@ -1,0 +1,223 @@
+"""The connections of the HTTP port: how many there may be, and how long one may do nothing.
+
+Every connection takes a file handle and some memory, whether it sends anything or not. So one on which
+nothing moves is closed, and where there are too many, the one that has waited longest without a request makes
+room for the newest: clients that only hold connections lock nobody out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from kind.serving.limits import Limits
+
+try:
+    import resource
+except ImportError:  # Windows, which has no such limit
+    resource = None
+
+_LINGERING = 5.0  # seconds in which the rest of a refused upload is read, so that its sender sees the answer
+_CLOSING = 0.2
+_ACCEPTED_AT_ONCE = 16  # before the limits are looked at
+_BACKLOG = 512
+_KEPT_HANDLES = 64  # for models, logs and libraries
+_FEWEST = 8
+_IDLE = 5  # times as long as in the middle of a request may pass between two of them
+_PAUSE_BETWEEN_LINES = 10.0
+
+NOSNIFF = {"X-Content-Type-Options": "nosniff"}
+
+
+class Connections(web.Server):
+    """Makes and watches the connections of one port."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.Response]], limits: Limits) -> None:
+        """Answers with `handler`; for the running event loop."""
+        # A sender who has gone away frees its place in the queue.
+        super().__init__(handler, handler_cancellation=True)
+        self._limits, self._most = limits, connections_within_handles(limits.connections)
+        self._open: set[Connection] = set()
+        self._listener: asyncio.Server | None = None
+        self._watcher: asyncio.Task | None = None
+
+    async def listen(self, host: str, port: int) -> int:
+        """Listens, and returns the port; raises OSError when it is taken."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self, host, port, backlog=_ACCEPTED_AT_ONCE)
+        for listening in self._listener.sockets:
+            with listening.dup() as same:
+                same.listen(_BACKLOG)
+        self._watcher = asyncio.create_task(self._watch())
+        return self._listener.sockets[0].getsockname()[1]
+
+    def stop_listening(self) -> None:
+        """Accepts no new connections."""
+        if self._listener:
+            self._listener.close()
+
+    async def close(self, seconds: float) -> None:
+        """Ends all connections, those with an unfinished answer after some seconds."""
+        if self._watcher:
+            self._watcher.cancel()
+        self.pre_shutdown()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.shutdown(seconds), seconds + _CLOSING)
+        for connection in list(self._open):
+            connection.abort()
+
+    def __call__(self) -> Connection:
+        """A connection for a client that has just been accepted."""
+        return Connection(self, loop=self._loop, access_log=None, lingering_time=_LINGERING)
+
+    def admit(self, newest: Connection) -> None:
+        """Makes room for a connection where there are too many; it may be the one that has to go."""
+        self._open.add(newest)
+        neighbours = [each for each in self._open if each.address == newest.address]
+        crowd = neighbours if len(neighbours) > max(self._most // 2, _FEWEST) else self._open
+        if crowd is self._open and len(self._open) <= self._most:
+            return
+        waiting = [each for each in crowd if each.waiting_since is not None]
+        min(waiting, key=lambda each: each.waiting_since).abort()
+
+    def forget(self, connection: Connection) -> None:
+        """Counts a connection no more."""
+        self._open.discard(connection)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(min(self._limits.silence / 4, 1.0))
+            now = time.monotonic()
+            for connection in list(self._open):
+                if connection.is_stuck(now, self._limits.silence):
+                    connection.abort()
+
+
+class Connection(web.RequestHandler):
+    """One connection.
+
+    Attributes:
+        address: its client's, without the port.
+        waiting_since: when it began to wait for a whole header, in monotonic seconds; None during a request.
+        is_kept: whether it waits for the first byte of another request, which may take longer.
+    """
+
+    def __init__(self, connections: Connections, **more: Any) -> None:
+        """A connection of `connections`."""
+        super().__init__(connections, **more)
+        self._connections = connections
+        self.address = ""
+        self.waiting_since: float | None = None
+        self.is_kept = False
+        self._unsent = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begins to wait for a request, or ends at once where there are too many."""
+        self.address = str((transport.get_extra_info("peername") or ("",))[0])
+        self.waiting_since = time.monotonic()
+        self._wire = transport
+        super().connection_made(transport)
+        self._connections.admit(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Makes room for another."""
+        self._connections.forget(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads a part of a request."""
+        if self.is_kept:
+            self.waiting_since, self.is_kept = time.monotonic(), False
+        super().data_received(data)
+
+    def begin(self) -> None:
+        """Called when the header of a request is whole."""
+        self.waiting_since = None
+
+    def end(self) -> None:
+        """Called when the answer to a request is there, before it is sent."""
+        self.waiting_since, self.is_kept = time.monotonic(), True
+
+    def abort(self) -> None:
+        """Ends it without a word."""
+        self._connections.forget(self)
+        self._wire.abort()
+
+    def is_stuck(self, now: float, silence: float) -> bool:
+        """Whether it has waited too long for a header, or for its client to take more of the answer."""
+        if self.waiting_since is None:
+            return False
+        before, self._unsent = self._unsent, self._wire.get_write_buffer_size()
+        if self._unsent != before:
+            self.waiting_since = now
+        is_idle = self.is_kept and not self._unsent
+        return now - self.waiting_since > silence * (_IDLE if is_idle else 1)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What no handler answers: a header that is none, or a client that has gone."""
+        if isinstance(exc, ConnectionError) or request.writer.output_size:
+            raise ConnectionResetError("the client has gone")
+        response = error_response(" ".join((message or "").split())[:200] or "internal error", status)
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """One line instead of a traceback."""
+        said("a connection ended: " + " ".join(str(kw.get("exc_info") or (args or ("",))[0]).split())[:200])
+
+
+def error_response(message: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    """`{"error": …}`."""
+    return web.json_response({"error": message}, status=status, headers={**NOSNIFF, **(headers or {})})
+
+
+def connections_within_handles(wanted: int) -> int:
+    """How many connections each of two ports may hold; raises a limit on file handles that is too low."""
+    if resource is None:
+        return wanted
+    handles, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * wanted + _KEPT_HANDLES + _ACCEPTED_AT_ONCE
+    if handles != resource.RLIM_INFINITY and handles < needed:
+        handles = needed if most == resource.RLIM_INFINITY else min(needed, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (handles, most))
+    if handles == resource.RLIM_INFINITY:
+        return wanted
+    return max(min(wanted, (handles - _KEPT_HANDLES - _ACCEPTED_AT_ONCE) // 2), _FEWEST)
+
+
+def report_of_loop() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """An exception handler for an event loop: one line, and never the same within ten seconds.
+
+    asyncio reports each connection that it cannot accept for want of file handles with a traceback, some
+    hundred a second.
+    """
+    last: dict[str, float] = {}
+
+    def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        line = " ".join(f"{context.get('message', '')}: {error or ''}".split())[:200]
+        kind, now = str(context.get("message", ""))[:40], time.monotonic()
+        is_repeated = now - last.get(kind, -_PAUSE_BETWEEN_LINES) < _PAUSE_BETWEEN_LINES
+        if isinstance(error, ConnectionError) or is_repeated:
+            return
+        last[kind] = now
+        said(line)
+
+    return report
+
+
+def said(line: str) -> None:
+    """Prints a line on stderr."""
+    print(f"kind: {line}", file=sys.stderr, flush=True)

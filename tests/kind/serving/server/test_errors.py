@@ -1,0 +1,84 @@
+"""Errors say what is wrong in the words of the docs, and nothing about the machine."""
+
+import pytest
+import tensorflow as tf
+from tensorflow_serving.config import model_server_config_pb2
+
+from kind.serving.errors import echoed
+from kind.serving.server.errors import ServingError, serving_error_of
+from kind.serving.server.messages import configs_of, status_message
+from kind.serving.server.version_folders import ModelConfig
+from kind.serving.server.versions import ModelManager, State, Version
+
+ASSERTED = (
+    "Graph execution error:\n\nDetected at node Assert defined at (most recent call last):\n"
+    "<stack traces unavailable>\nassertion failed: [image_bytes[3]: damaged or incomplete]\n"
+    "\t [[{{node Assert/Assert}}]] [Op:__inference_signature_wrapper_1]"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ASSERTED, "image_bytes[3]: damaged or incomplete"),
+        ("assertion failed: [alpha[0]: expects a number from 0 on; received -1]",) * 2,
+        ("cannot open /srv/exports/kind/1/variables.index today", "cannot open variables.index today"),
+    ],
+)
+def test_messages_are_bare(text, message):
+    bare = message.removeprefix("assertion failed: [").removesuffix("]") if text == message else message
+    assert serving_error_of(tf.errors.InvalidArgumentError(None, None, text)).message == bare
+
+
+def test_two_assertions_are_both_bare():
+    text = "2 root error(s) found.\n(0) INVALID_ARGUMENT: assertion failed: [a[0]: x]\n\t [[{{node A}}]]\n"
+    text += "(1) INVALID_ARGUMENT: assertion failed: [a[0]: x]\n\t [[{{node B}}]]\n0 successful operations."
+    assert serving_error_of(tf.errors.InvalidArgumentError(None, None, text)).message == "a[0]: x a[0]: x"
+
+
+def test_what_is_repeated_is_short_and_harmless():
+    assert echoed("a" * 300) == "a" * 200
+    assert echoed("\x1b[31m\n\u202e'ü\"…") == "\\x1b[31m\\n\\u202e'ü\"…"
+    assert len(echoed("\x00" * 300)) == 200
+
+
+@pytest.mark.parametrize("call", ["acquire", "status"])
+def test_long_names_are_invalid(call, tmp_path):
+    manager = ModelManager([ModelConfig("kind", tmp_path)], lambda folder: None)
+    for which in (("x" * 5000,), ("kind", None, "x" * 5000)):
+        with pytest.raises(ServingError) as caught:
+            getattr(manager, call)(*which)
+        assert caught.value.code == "INVALID_ARGUMENT" and len(caught.value.message) < 300
+
+
+def test_the_status_names_no_folders(tmp_path):
+    version = Version("kind", 1, tmp_path / "1")
+    version.state = State.END
+    version.error = ServingError("NOT_FOUND", f"{tmp_path}/1/saved_model.pb: damaged")
+    (entry,) = status_message([version]).model_version_status
+    assert entry.status.error_message == "saved_model.pb: damaged"
+
+
+def reload(*base_paths):
+    message = model_server_config_pb2.ModelServerConfig()
+    message.model_config_list.SetInParent()
+    for path in base_paths:
+        message.model_config_list.config.add(name="kind", base_path=str(path))
+    return message
+
+
+def test_a_reload_is_off_and_stays_in_the_folder(tmp_path):
+    inside = tmp_path / "kind"
+    for roots, message, code in (
+        (None, reload(inside), "PERMISSION_DENIED"),
+        ([inside], reload(tmp_path), "PERMISSION_DENIED"),
+        ([inside], reload(tmp_path / "kind2"), "PERMISSION_DENIED"),
+        ([inside], reload(inside / ".." / "other"), "PERMISSION_DENIED"),
+        ([inside], reload(), "INVALID_ARGUMENT"),
+    ):
+        with pytest.raises(ServingError) as caught:
+            configs_of(message, roots)
+        assert caught.value.code == code
+
+    for path in (inside, inside / "canary"):
+        assert configs_of(reload(path), [inside])[0].base_path == path

@@ -1,0 +1,240 @@
+"""A server that lies: every answer of it is one line of error, soon and without filling the memory."""
+
+import base64
+import contextlib
+import gzip
+import http.server
+import io
+import json
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kind.cli.main import main
+from kind.serving.answers import detections_of, image_of, status_of
+from kind.serving.client import Client
+from kind.serving.errors import ServerError
+
+OK = b"HTTP/1.1 200 OK\r\n"
+ROWS = 3
+GOOD = {
+    "boxes": [[[0, 0, 9, 6]] * ROWS],
+    "scores": [[0.9, 0.5, 0]],
+    "classes": [[1, 0, -1]],
+    "class_names": [["spot", b"\xc3\xa4\x1b[31m", ""]],
+    "number": [2],
+}
+
+
+def png(width, height):
+    file = io.BytesIO()
+    Image.new("RGB", (width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_good_boxes_are_arrays_with_harmless_names():
+    found = detections_of(GOOD)
+    assert (
+        found.boxes.shape == (2, 4) and found.boxes.dtype == np.float32 and found.classes.tolist() == [1, 0]
+    )
+    assert found.names == ("spot", "ä\\x1b[31m")
+    empty = {
+        "boxes": np.zeros((1, 0, 4)),
+        "scores": [[]],
+        "classes": [[]],
+        "class_names": [[]],
+        "number": [0],
+    }
+    assert detections_of(empty).boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[
+            ("number", value)
+            for value in ([4], [-1], [1.5], 2, [], ["2"], None, [[2]], [2**70], [True], [10**19])
+        ],
+        *[
+            ("boxes", value)
+            for value in ([[[0, 0, 9]] * 3], [[[0, 0, 9, 6]] * 2], [[["a"] * 4] * 3], None, {}, 5)
+        ],
+        ("boxes", [[[0, 0, 9, float("nan")]] * 3]),
+        ("boxes", [[[0, 0, 9, 1e300]] * 3]),
+        ("scores", [[0.5, 2, 0]]),
+        ("scores", [[0.5, -1, 0]]),
+        ("scores", [0.5, 0.5, 0]),
+        ("classes", [[1, 2**31, 0]]),
+        ("classes", [[-1, 0, 0]]),
+        ("classes", [[1.5, 0, 0]]),
+        ("class_names", [["spot"]]),
+        ("class_names", "spot"),
+        ("class_names", [[1, 2, 3]]),
+        ("class_names", [[["x"], "y", "z"]]),
+        ("class_names", 7),
+    ],
+)
+def test_boxes_of_all_kinds_are_checked(name, value):
+    with pytest.raises(ServerError, match="the server's answer is wrong"):
+        detections_of({**GOOD, name: value})
+
+
+@pytest.mark.parametrize("value", [None, [], b"x", "x", ["x"], [b""], [b"a", b"b"], [[b"x"]], {}, 5, [None]])
+def test_an_image_is_bytes(value):
+    with pytest.raises(ServerError, match="enhanced_bytes"):
+        image_of({"enhanced_bytes": value}, "enhanced_bytes")
+    assert image_of({"enhanced_bytes": [b"x"]}, "enhanced_bytes") == b"x"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, {}, [1], [{}]]
+    + [[{"version": version, "state": "END"}] for version in ("x", "-1", "9" * 5000, None, "²")]
+    + [[{"version": "1", "state": state}] for state in ("\x1b[2J", [], None)],
+)
+def test_a_status_is_checked(value):
+    with pytest.raises(ServerError, match="not the status"):
+        status_of(value)
+    assert status_of([{"version": "2", "state": "AVAILABLE"}]) == {2: "AVAILABLE"}
+
+
+@contextlib.contextmanager
+def lying(answer):
+    """(its address) of a server that calls `answer` with each connection once something has arrived."""
+    listening, threads = socket.create_server(("127.0.0.1", 0)), []
+
+    def talk(connection):
+        with connection, contextlib.suppress(OSError):
+            connection.recv(1 << 16)
+            answer(connection)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=talk, args=(listening.accept()[0],)))
+                threads[-1].start()
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    try:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        accepting.join()
+        for thread in threads:
+            thread.join()
+
+
+def dribble(start):
+    def answer(connection):
+        connection.sendall(start)
+        for _ in range(200):
+            connection.sendall(b" ")
+            time.sleep(0.05)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX:",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+    ],
+)
+def test_one_time_limit_holds_for_the_whole_answer(start):
+    with lying(dribble(start)) as address, Client(address, timeout=0.4, retries=0) as client:
+        started = time.monotonic()
+        with pytest.raises(ServerError, match="no answer within 0.4 s") as caught:
+            client.status()
+        assert time.monotonic() - started < 1.5 and caught.value.code == "DEADLINE_EXCEEDED"
+
+
+def said(body, head=b""):
+    def answer(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    return answer
+
+
+def sent(data):
+    return lambda connection: connection.sendall(data)
+
+
+def endless(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(b" " * (1 << 16))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (endless, "more than 2000000 bytes"),
+        (said(gzip.compress(b" " * 10**7), b"Content-Encoding: gzip\r\n"), r"is packed \(gzip\)"),
+        (said(b"[" * 10**5), "HTTP 200"),
+        (said(b'{"model_version_status": ' + b"[" * 10**5 + b"]" * 10**5 + b"}"), "HTTP 200"),
+        (said(b'{"model_version_status": ' + b"9" * 10**6 + b"}"), "HTTP 200"),
+        (said(b'{"error": "' + b"\\u001b[2Jx" * 10**4 + b'"}'), "not the status"),
+        (sent(b'HTTP/1.1 503 x\r\nRetry-After: \xb2\r\n\r\n{"error": "\\u001b[2J"}'), "x1b.2J .HTTP 503"),
+        (sent(b"HTTP/1.1 500 \x1b[31m\r\n\r\n{}"), "HTTP 500"),
+        (sent(b"HTTP/1.1 302 x\r\nLocation: file:///etc\r\n\r\n"), "HTTP 302"),
+        (sent(b"\x00\x1b" * 1000), "cannot be reached"),
+    ],
+)
+def test_answers_of_all_kinds_are_one_short_line(answer, message):
+    with lying(answer) as address:
+        with Client(address, timeout=5, retries=0, max_bytes=2_000_000) as client:
+            with pytest.raises(ServerError, match=message) as caught:
+                client.status()
+        assert len(str(caught.value)) < 400 and str(caught.value).isprintable()
+
+
+def test_a_folder_goes_on_after_bad_answers(tmp_path, capsys):
+    """Three photographs get a wrong size and nonsense, the fourth its own."""
+    answers = [{"outputs": [{"b64": base64.b64encode(png(4, 4)).decode()}]}, {"outputs": {"x": 1}}]
+    answers += [{"outputs": [{"b64": 5}]}, {"outputs": [{"b64": base64.b64encode(png(6, 5)).decode()}]}]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.reply({"model_version_status": []})
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.reply(answers.pop(0))
+
+        def reply(self, content):
+            body = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    for number in range(4):
+        (tmp_path / f"{number}.png").write_bytes(png(6, 5))
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        words = ["--out", str(tmp_path / "out"), "--server", f"127.0.0.1:{server.server_port}"]
+        try:
+            assert main(["remote", "enhance", str(tmp_path), *words]) == 1
+        finally:
+            server.shutdown()
+            thread.join()
+    errors = capsys.readouterr().err
+    assert (
+        "0.png: the server's answer has 4x4 pixels, the photograph 6x5" in errors
+        and "Traceback" not in errors
+    )
+    assert "1.png: " in errors and "2.png: the server's answer is wrong" in errors
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["3.png"]
