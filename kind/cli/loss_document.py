@@ -33,7 +33,8 @@ import tensorflow as tf
 import kind
 
 output, target = tf.zeros([1, 32, 32, 3]), tf.ones([1, 32, 32, 3])
-kind.losses.CATALOGUE["charbonnier"](output, target)
+charbonnier = kind.losses.CATALOGUE["charbonnier"]
+charbonnier(output, target)
 kind.losses.CharbonnierLoss(epsilon=1e-3)(target, output)
 ```
 
