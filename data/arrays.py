@@ -8,10 +8,11 @@ deleted at any time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,8 +28,37 @@ _HEAD, _MARK, _TAIL = 4, b"u16\x01", 8  # bytes, but for the mark
 
 
 def default_cache() -> Path:
-    """The user's cache folder: `$XDG_CACHE_HOME/kind`, or `~/.cache/kind`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kind"
+    """The user's cache folder: `$XDG_CACHE_HOME/kind`, or `~/.cache/kind`.
+
+    Raises:
+        UserError: when the system does not say where the user's home is.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kind"
+    except RuntimeError as error:
+        raise UserError("this user has no home folder to keep decoded images in; give --cache DIR") from error
+
+
+@contextlib.contextmanager
+def writing_to_cache(place: Path) -> Iterator[None]:
+    """Turns a failure to write, also one that `write_photo` has put in words, into one line.
+
+    Args:
+        place: named where the error names no file.
+
+    Raises:
+        UserError: naming the place and `--cache`.
+    """
+    try:
+        yield
+    except (OSError, UserError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError):
+            raise
+        raise UserError(
+            f"{cause.filename or place}: cannot be written ({cause.strerror or cause}): make room, or give "
+            "another --cache"
+        ) from error
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
@@ -39,20 +69,15 @@ def write_array(path: Path, array: np.ndarray) -> None:
         array: float32 [H, W, C] in [0, 1], sides below 65536.
 
     Raises:
-        UserError: when it cannot be written, as on a full disk.
+        UserError: when it cannot be written, as on a full disk; the message names `--cache`.
     """
     height, width = array.shape[:2]
     values = np.rint(np.clip(array, 0.0, 1.0) * _SCALE).astype("<u2")
     content = np.array([height, width], "<u2").tobytes() + values.tobytes()
     tail = _MARK + zlib.crc32(content).to_bytes(4, "little")
-    try:
-        with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            file.write(content)
-            file.write(tail)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror or error}): make room, or give another --cache"
-        ) from error
+    with writing_to_cache(path), atomic_write(path) as temporary, open(temporary, "wb") as file:
+        file.write(content)
+        file.write(tail)
 
 
 def find_unusable(files: Mapping[str, int]) -> set[str]:
@@ -82,7 +107,7 @@ def _state(path: str, channels: int) -> str:
     """Whether an array is whole, missing or damaged, by its size and its digest."""
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _MISSING
     except OSError:
         return _DAMAGED

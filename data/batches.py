@@ -20,6 +20,35 @@ def steps_per_epoch(source: Source, batch: int) -> int:
     return max(1, len(source) // batch)
 
 
+def check_shared(batch: int, replicas: int) -> None:
+    """Refuses a global batch size that replicas cannot share equally, with a UserError."""
+    if batch % replicas:
+        raise UserError(f"--batch {batch} cannot be shared equally by {replicas} replicas; use a multiple")
+
+
+def check_patch(source: Source, patch: int, least: int = 1) -> None:
+    """Refuses images that are too small, before anything is trained.
+
+    Args:
+        source: whole samples.
+        patch: side of the crops, in pixels.
+        least: side of the smallest image that the stage's losses can be computed on.
+
+    Raises:
+        UserError: naming the smallest image, when it is smaller than `least` or than the crops.
+    """
+    side, image = source.smallest_side()
+    if side < least:
+        raise UserError(
+            f"{image}: its shorter side has {side} pixels; expected {least} or more: leave it out"
+        )
+    if side < patch:
+        raise UserError(
+            f"--patch {patch} is more than the shorter side of the smallest image, {image}; "
+            f"use at most {side}"
+        )
+
+
 def training_batches(
     source: Source,
     *,
@@ -54,13 +83,8 @@ def training_batches(
     Raises:
         UserError: when an image is smaller than the patch, or the batch cannot be shared equally.
     """
-    if batch % replicas:
-        raise UserError(f"--batch {batch} cannot be shared equally by {replicas} replicas; use a multiple")
-    if source.smallest_side() < patch:
-        raise UserError(
-            f"--patch {patch} is more than the smallest image's shorter side; "
-            f"use at most {source.smallest_side()}"
-        )
+    check_shared(batch, replicas)
+    check_patch(source, patch)
     read = source.reader()
     length, share = steps_per_epoch(source, batch) * batch, batch // processes
 

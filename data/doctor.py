@@ -33,8 +33,13 @@ KINDS = {
     "unmatched": Kind(ERROR, "give the file its partner of the same stem, or remove it"),
     "same stem": Kind(ERROR, "keep one of the files"),
     "size": Kind(ERROR, "export both at one size; never scale one to fit"),
+    "too few": Kind(ERROR, "training needs two pairs at least: one of them is held out for validation"),
+    "too small": Kind(
+        ERROR, "smaller than the smallest crops that every stage can learn from: remove the pair"
+    ),
     "brighter": Kind(WARNING, "low and high may be swapped"),
     "unrelated": Kind(WARNING, "a wrong partner, or a low image that holds nothing but noise"),
+    "not compared": Kind(WARNING, "too small to tell whether it is a pair: look at it yourself"),
     "shifted": Kind(WARNING, "register the pair or remove it: its edges teach blur"),
     "constant": Kind(WARNING, "remove the pair, unless it is there on purpose (black pairs are)"),
     "clipped": Kind(WARNING, "what is clipped cannot be learned: expose again, or remove the pair"),
@@ -70,12 +75,15 @@ class Examination(NamedTuple):
         return sum(KINDS[finding.kind].severity == severity for finding in self.findings)
 
 
-def examine(folder: str | Path, show_progress: Progress = lambda done, total: None) -> Examination:
+def examine(
+    folder: str | Path, show_progress: Progress = lambda done, total: None, smallest_patch: int = 1
+) -> Examination:
     """Checks every file of a paired data set.
 
     Args:
         folder: holds `low/` and `high/`, or LOL's `our485/` and `eval15/` that hold them.
         show_progress: called with the number of pairs done and the total.
+        smallest_patch: side of the smallest crops that every stage can learn from, in pixels.
 
     Returns:
         The findings; validation is every tenth pair, as in training.
@@ -90,8 +98,15 @@ def examine(folder: str | Path, show_progress: Progress = lambda done, total: No
         raise UserError(f"{folder}: low/ and high/ hold no images ({', '.join(SUFFIXES)})")
     if len(parts.get("training", [])) > 1:
         parts["training"], parts["validation"] = split_pairs(parts["training"])
+    elif parts.get("training"):
+        (pair,) = parts["training"]
+        findings.append(Finding("too few", (pair.low, pair.high), "the only pair to train on"))
     measured = _measure([pair for pairs in parts.values() for pair in pairs], show_progress)
     findings += [finding for one in measured for finding in one.findings]
+    trained = {pair for part in ("training", "validation") for pair in parts.get(part, [])}
+    findings += [
+        _too_small(one) for one in measured if one.pair in trained and _is_below(one, smallest_patch)
+    ]
     findings += _duplicates(measured)
     findings += _seen_scenes(parts, measured)
     order = list(KINDS)
@@ -150,6 +165,16 @@ def _measure(pairs: Sequence[Pair], show_progress: Progress) -> list[Measured]:
         return [future.result() for future in futures]
     finally:
         pool.shutdown(cancel_futures=True)  # an interruption must not wait for all the others
+
+
+def _is_below(one: Measured, side: int) -> bool:
+    return one.shorter_side is not None and one.shorter_side < side
+
+
+def _too_small(one: Measured) -> Finding:
+    return Finding(
+        "too small", (one.pair.low, one.pair.high), f"its shorter side has {one.shorter_side} pixels"
+    )
 
 
 def _duplicates(measured: Iterable[Measured]) -> list[Finding]:

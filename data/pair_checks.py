@@ -57,6 +57,7 @@ class Measured:
         signature: of the high image, see `data.scenes`; None without a readable one, or when it is constant.
         means: mean values of the readable images, in [0, 1], by side.
         shift: of the high image against the low one; None where it cannot be estimated.
+        sizes: heights and widths of the readable images, by side.
     """
 
     pair: Pair
@@ -65,6 +66,12 @@ class Measured:
     signature: np.ndarray | None = None
     means: dict[str, float] = field(default_factory=dict)
     shift: Shift | None = None
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def shorter_side(self) -> int | None:
+        """The shortest side of both images, in pixels; None when none is readable."""
+        return min((min(size) for size in self.sizes.values()), default=None)
 
 
 def check_pair(pair: Pair) -> Measured:
@@ -75,7 +82,7 @@ def check_pair(pair: Pair) -> Measured:
 
     Returns:
         What was measured, and the findings of the kinds unreadable, size, constant, clipped, brighter,
-        unrelated and shifted.
+        unrelated, shifted and not compared.
     """
     findings: list[Finding] = []
     pictures = {side: _read(getattr(pair, side), findings) for side in ("low", "high")}
@@ -99,6 +106,7 @@ def check_pair(pair: Pair) -> Measured:
         scene_signature(grays["high"]) if "high" in textured else None,
         means,
         _check_shift(pair, grays, findings) if len(textured) == 2 else None,
+        {side: pixels.shape[:2] for side, pixels in pictures.items()},
     )
 
 
@@ -144,7 +152,11 @@ def _check_size(pair: Pair, pictures: dict[str, np.ndarray], findings: list[Find
 
 def _check_shift(pair: Pair, grays: dict[str, np.ndarray], findings: list[Finding]) -> Shift | None:
     low, high = grays["low"], grays["high"]
-    if low.shape != high.shape or min(low.shape) < SMALLEST_SIDE:
+    if low.shape != high.shape:
+        return None
+    if min(low.shape) < SMALLEST_SIDE:
+        detail = f"{low.shape[1]}x{low.shape[0]}: neither shift nor kinship can be told below {SMALLEST_SIDE}"
+        findings.append(Finding("not compared", (pair.low, pair.high), f"{detail} pixels"))
         return None
     shift = estimate_shift(low, high)
     files, values = (pair.low, pair.high), {**shift._asdict(), "pixels": shift.pixels}

@@ -82,10 +82,11 @@ class Source:
             key: read_array(tf.gather(table, index), self.channels[key]) for key, table in tables.items()
         }
 
-    def smallest_side(self) -> int:
-        """The shortest height or width among the samples, in pixels."""
+    def smallest_side(self) -> tuple[int, str]:
+        """The shortest height or width among the samples, in pixels, and the image file that has it."""
         first = next(iter(self.files.values()))
-        return min(int(side) for path in first for side in np.fromfile(path, "<u2", count=2))
+        sides = (int(np.fromfile(path, "<u2", count=2).min()) for path in first)
+        return min(zip(sides, self.images))
 
 
 def pair_source(pairs: Sequence[Pair], cache: Path, progress: Progress | None = None) -> Source:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from kind.data.batches import steps_per_epoch
+from kind.data.batches import check_shared, steps_per_epoch
 from kind.data.darkening import Darkness
 from kind.data.order import sample_seed, shuffled_index
 from kind.detection.canvas import Piece, fitted, mirrored, mosaic, recoloured, scattered
 from kind.detection.config import DetectionConfig
 from kind.detection.sources import AnnotatedSource, dark_twin
-from kind.errors import UserError
 
 _PADDING = {"image": 0.0, "boxes": 0.0, "classes": -1}
 
@@ -46,10 +45,7 @@ def training_batches(
     Raises:
         UserError: when the batch cannot be shared equally.
     """
-    if config.batch % replicas:
-        raise UserError(
-            f"--batch {config.batch} cannot be shared equally by {replicas} replicas; use a multiple"
-        )
+    check_shared(config.batch, replicas)
     read = source.reader()
     length, share = steps_per_epoch(source, config.batch) * config.batch, config.batch // processes
 

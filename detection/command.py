@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kind.detection.sizes import Proportions
     from kind.detection.sources import Making
     from kind.enhancing.enhancer import Enhancer
-    from kind.training.loop import Prepared
+    from kind.training.loop import Building, Prepared
     from kind.training.stage import Stage
 
 _PREVIEWS = 4
@@ -56,6 +56,7 @@ def prepare(
     variant: str | None = None,
     replicas: int = 1,
     progress: Progress | None = None,
+    built: Building | None = None,
 ) -> Prepared:
     """Reads the data set and the networks.
 
@@ -69,6 +70,7 @@ def prepare(
         variant: of the enhancer; None is what `kind.enhancing.variants.variant_of` says.
         replicas: how many share each batch.
         progress: see `data.sources`.
+        built: called with what makes the stage before any image is read; returns the same.
 
     Returns:
         What to train.
@@ -76,16 +78,21 @@ def prepare(
     Raises:
         UserError: when something is missing, broken or does not fit.
     """
-    from kind.data.annotations.layouts import split_images
+    from kind.data.annotations.annotated import describe_classes, describe_objects, require_objects
+    from kind.data.annotations.layouts import split
 
     detector = detector or (None if read else _QUICK_DETECTOR)
     parts = _parts(config, detector, teacher, enhancer, variant)
     annotations = read() if read else _generated(cache)
     for problem in annotations.problems:
         print(f"passed over: {problem}", file=sys.stderr)
+    print(f"classes: {describe_classes(annotations)}", file=sys.stderr)
     parts = parts._replace(class_names=tuple(annotations.class_names))
-    training, validation = split_images(annotations.images, config.validation_every)
-    return prepared(parts, config, training, validation, cache, replicas, progress)
+    training, validation = split(annotations, config.validation_every)
+    for images, name in ((training, "training"), (validation, "validation")):
+        require_objects(images, f"the {name} images", annotations)
+        print(f"{name}: {len(images)} images, {describe_objects(images)}", file=sys.stderr)
+    return prepared(parts, config, training, validation, cache, replicas, progress, built)
 
 
 def prepared(
@@ -96,6 +103,7 @@ def prepared(
     cache: Path,
     replicas: int = 1,
     progress: Progress | None = None,
+    built: Building | None = None,
 ) -> Prepared:
     """Makes stage and datasets of networks and images.
 
@@ -107,6 +115,7 @@ def prepared(
         cache: folder for decoded and prepared images.
         replicas: how many share each batch.
         progress: see `data.sources`.
+        built: called with what makes the stage before any image is read; returns the same.
 
     Returns:
         What to train.
@@ -118,6 +127,8 @@ def prepared(
     from kind.detection.stage import DetectionStage
     from kind.training.loop import Datasets, Prepared
 
+    make_stage = partial(_make_stage, parts, config)
+    make_stage = built(make_stage) if built else make_stage
     making = making_of(config, parts.enhancer)
     kind = config.input if config.prepared else "raw"
     darkness = None if config.prepared else PRESETS.get(config.darken)
@@ -140,7 +151,7 @@ def prepared(
         images_of=partial(images_of_batch, learn, config.batch, config.seed),
     )
     data = {"training": learn.digests(), "validation": measure.digests()}
-    return Prepared(DetectionStage, partial(_make_stage, parts, config), datasets, data, identity(parts))
+    return Prepared(DetectionStage, make_stage, datasets, data, identity(parts))
 
 
 def making_of(config: DetectionConfig, enhancer: Enhancer | None) -> Making:
@@ -203,10 +214,12 @@ def _builders() -> dict[str, Callable[[], keras.Model]]:
 def _generated(cache: Path) -> Annotations:
     """Built-in scenes, to try the stage without a data set."""
     from kind.data.annotations.layouts import read_yolo_folder
+    from kind.data.arrays import writing_to_cache
     from kind.data.generated_scenes import write_scenes
 
     folder = cache / "built-in-scenes"
-    write_scenes(folder, _QUICK_SCENES, size=_QUICK_SIDE)
+    with writing_to_cache(folder):
+        write_scenes(folder, _QUICK_SCENES, size=_QUICK_SIDE)
     return read_yolo_folder(folder)
 
 

@@ -14,6 +14,7 @@ from kind.detection.letterbox import MULTIPLE
 from kind.detection.model import Detector
 from kind.errors import UserError
 from kind.metrics.boxes import Predictions
+from kind.nn.forking import refuse_forked
 from kind.nn.saving import SHIPPED_WEIGHTS, load_net
 from kind.training.run_folder import best_weights
 
@@ -84,6 +85,7 @@ class Predictor:
             Boxes float32 [P, 4], left, top, right, bottom in pixels of the image, and inside it; scores and
             classes; best first.
         """
+        refuse_forked()
         found = self._find(image[tf.newaxis])
         count = int(found.counts[0])
         return Predictions(*(part[0, :count].numpy() for part in (found.boxes, found.scores, found.classes)))

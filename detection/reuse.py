@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tensorflow import keras
 
+from kind.data.annotations.reading import check_class_names
 from kind.detection.model import Detector, build_detector, proportions_of
 
 
@@ -18,7 +19,11 @@ def with_classes(net: Detector, class_names: Sequence[str]) -> Detector:
 
     Returns:
         A detector with the same proportions, whose last class layers are new.
+
+    Raises:
+        UserError: when a class name is given twice.
     """
+    check_class_names(class_names)
     other = build_detector(proportions_of(net), class_names, class_channels=net.class_channels, name=net.name)
     other.canvas = net.canvas
     copy_weights(net, other, but=other.class_layers)

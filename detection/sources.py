@@ -198,8 +198,7 @@ def shrunk(images: tf.Tensor, side: int | None) -> tf.Tensor:
 
 def _trained_on(item: AnnotatedImage) -> tuple[np.ndarray, np.ndarray]:
     """Boxes and classes without crowds and difficult objects, as is usual in training."""
-    plain = ~(item.crowd | item.difficult)
-    return item.boxes[plain], item.classes[plain]
+    return item.boxes[item.counted], item.classes[item.counted]
 
 
 def _folder_name(kind: str, making: Making) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from typing import Optional, Union
 #: Names of temporary files; before they told the process they lacked its number.
 _TEMPORARY = re.compile(r"\..+\.(?:(\d+)-)?[a-z0-9_]{8}(?:\.\w+)?")
 _OLD = 3600.0  # seconds
+
+#: What TensorFlow's errors say of a place that takes no more; Python's have a number for it.
+DISK_FULL = re.compile("No space left|File too large|quota exceeded", re.IGNORECASE)
 
 
 @contextlib.contextmanager
@@ -41,19 +45,26 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Union[str, Path], *, locked: bool = False) -> None:
+def remove_leftovers(
+    folder: Union[str, Path], *, locked: bool = False, folders_of: Optional[str] = None
+) -> None:
     """Removes temporary files of `atomic_write` that a process left when it was killed.
 
     Args:
         folder: the folder itself, not those in it.
         locked: nobody else writes to the folder, so every temporary file is a leftover; otherwise only those
             that are an hour old and whose process is gone (it may be one of another machine).
+        folders_of: also remove temporary folders whose names begin like that, such as ".export.".
     """
     for path in Path(folder).glob(".*"):
         found = _TEMPORARY.fullmatch(path.name)
         try:
-            if found and (locked or _is_abandoned(path, found[1])) and path.is_file():
+            if not found or not (locked or _is_abandoned(path, found[1])):
+                continue
+            if path.is_file():
                 path.unlink()
+            elif folders_of and path.name.startswith(folders_of) and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
         except OSError:  # what cannot be removed stays: it is in nobody's way
             continue
 

@@ -1,6 +1,7 @@
 """Who may import whom: kind's rooms from the ground up → data → the stages → detection → the commands."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,14 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 TOP_LEVEL = ("data", *STAGES, "detection", "train_stage", "evaluate", "setup", "tests", "benchmarks")
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path):
     """Every module that a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -64,6 +70,30 @@ def test_imports_go_one_way(path, module):
         room = room_of(name)
         if room and room != own:
             assert FLOOR[room] < FLOOR[own], f"{path} imports {name}, which stands higher or beside it"
+
+
+def bound(path):
+    """Every name that a file defines, assigns or imports."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
+
+
+def test_every_imported_name_exists():
+    """Many imports stand in functions, where only a run would miss the name."""
+    paths = {module.replace(".__init__", ""): path for path, module in modules()}
+    names = {module: set(bound(path)) for module, path in paths.items()}
+    others = [path for top in ("tests", "benchmarks") for path in sorted((REPOSITORY / top).rglob("*.py"))]
+    for path in [*paths.values(), *others]:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ImportFrom) and node.module in names and node.module != "kind":
+                for alias in node.names:
+                    is_there = alias.name in names[node.module] or f"{node.module}.{alias.name}" in paths
+                    assert is_there, f"{path}:{node.lineno}: {node.module} has no {alias.name}"
 
 
 def test_no_module_imports_itself_by_way_of_others():

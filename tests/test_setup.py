@@ -111,6 +111,7 @@ def imported(folder):
 
 def test_everything_the_code_imports_is_required():
     called = {"PIL": "pillow", "skimage": "scikit-image", "google": "protobuf", "grpc": "grpcio"}
+    called["yaml"] = "pyyaml"
     called["tensorflow_serving"] = "tensorflow-serving-api"
     folders = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
     assert {folder.name for folder in folders} >= {"kind", "data", "decom", "joint", "lite", "detection"}

@@ -202,6 +202,30 @@ def test_mistakes_are_one_line_and_exit_2(work, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_refused_setting_leaves_nothing_behind(work, tmp_path, capsys):
+    run = tmp_path / "run"
+    command = arguments(work, "decom", run, "--epochs", "1")
+    smallest = work / "data" / "low" / "1.png"  # of those that are not held out
+    message = refused(capsys, [*command, "--patch", "22"])
+    assert message.endswith(f"shorter side of the smallest image, {smallest}; use at most 21")
+    assert "matches no layer" in refused(capsys, [*command, "--freeze", "nothing"])
+    missing = str(tmp_path / "none.keras")
+    assert "expected a .keras file or a run folder" in refused(capsys, [*command, "--init-from", missing])
+    assert not run.exists()
+
+
+def test_networks_are_looked_at_before_any_data(work, tmp_path, capsys):
+    """The folder of the data is not even there."""
+    nowhere = ["--data", str(tmp_path / "none")]
+    command = [*arguments(work, "illumination", tmp_path / "run"), *nowhere]
+    assert "holds 'decomposition'; expected 'adjustment': " in refused(
+        capsys, [*command, "--init-from", str(work / "decom.keras")]
+    )
+    restoration = str(work / "restoration.keras")
+    assert "holds 'restoration_unet' (3+1" in refused(capsys, [*command, "--decom", restoration])
+    assert "no such folder" in refused(capsys, command)
+
+
 @pytest.fixture(scope="module")
 def decom_run(work):
     run = work / "decom_run"

@@ -3,57 +3,96 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from pathlib import Path, PurePosixPath
+from typing import Union
 
-from kind.data.annotations.annotated import Annotations, Reading, Row, sizes_of
+from kind.data.annotations.annotated import Annotations
+from kind.data.annotations.image_files import read_headers
+from kind.data.annotations.orientation import Frame
+from kind.data.annotations.reading import Reading, Row
+from kind.data.annotations.text_files import flag_of
 from kind.errors import UserError
+from kind.images.header import Header
 
 _LARGEST_FILE = 1 << 31
+_LONGEST_NUMBER = 18
+
+Id = Union[int, str]
 
 
-def read_coco_json(file: str | Path, images: str | Path, *, repair: bool = False) -> Annotations:
+def read_coco_json(
+    file: str | Path, images: str | Path, *, repair: bool = False, boxes_on: str | None = None
+) -> Annotations:
     """Reads a COCO file of instances.
 
-    Categories become classes in the order of their ids, which leave numbers out. Where the file states an
-    image's size it is believed: opening 118,000 images would take minutes.
+    Categories become classes in the order of their ids, which leave numbers out; categories of one name
+    become one class, and are named in `problems`. Ids may be whole numbers or text; "7" is the same as 7.
 
     Args:
         file: such as `instances_train2017.json`.
         images: folder that the file's names of images are in.
         repair: cut or leave out what is broken, and name it in `problems`, instead of refusing.
+        boxes_on: see `voc_xml.read_voc_xml`.
 
     Returns:
         The data set; an image with no annotations is part of it.
 
     Raises:
-        UserError: when the file is missing or not COCO's, or an annotation is broken: all are named by id.
+        UserError: when the file is missing or not COCO's, an annotation is broken (all are named by id), or
+            the file states another size than an image has.
     """
     file, images = Path(file), Path(images)
     content = _content(file)
     if not images.is_dir():
         raise UserError(f"{images}: no such folder of images")
-    categories = sorted(_by_id(content, "categories", file).items())
-    labels = {number: label for label, (number, _) in enumerate(categories)}
-    reading = Reading([str(category.get("name", number)) for number, category in categories])
+    names, labels = _classes(_by_id(content, "categories", file))
+    reading = Reading(names, boxes_on)
+    _note_merged(reading, file, labels)
     listed = _by_id(content, "images", file)
-    rows: dict[object, list[Row]] = {number: [] for number in listed}
+    rows: dict[Id, list[Row]] = {number: [] for number in listed}
     for position, annotation in enumerate(content["annotations"]):
         where = f"{file}, annotation {_name_of(annotation, position)}"
-        row = _row(where, annotation, labels)
+        row = _row(where, annotation, labels, reading)
+        number = coco_id(annotation.get("image_id")) if isinstance(annotation, dict) else None
         if isinstance(row, str):
             reading.problems.append(f"{where}: {row}")
-        elif not _is_in(rows, annotation.get("image_id")):
+        elif number not in rows:
             reading.problems.append(f"{where}: unknown image {ascii(annotation.get('image_id'))}")
         else:
-            rows[annotation["image_id"]].append(row)
-    paths = {number: _path(images, image, file, number, reading) for number, image in listed.items()}
-    unsized = [path for number, path in paths.items() if path and not _size(listed[number])]
-    sizes = sizes_of(unsized, reading.problems)
-    for number, path in paths.items():
-        size = _size(listed[number]) or sizes.get(path)
-        if path and size:
-            reading.add(path, size, rows[number])
+            rows[number].append(row)
+    _add_images(reading, images, file, listed, rows)
+    reading.found = (
+        f"{len(listed)} images and {len(content['annotations'])} annotations in {file}, "
+        f"{sum(map(len, rows.values()))} of them of these images"
+    )
     return reading.finish(repair)
+
+
+def _add_images(
+    reading: Reading, folder: Path, file: Path, listed: dict[Id, dict], rows: dict[Id, list[Row]]
+) -> None:
+    """Adds every image that is there; the size that is stated tells which way up its boxes are."""
+    paths: dict[Id, Path] = {}
+    numbers: dict[Path, Id] = {}
+    for number, image in listed.items():
+        path = _path(folder, image, file, number, reading)
+        if path in numbers:
+            reading.problems.append(f"{file}, image {number}: the same file as image {numbers[path]}: {path}")
+        elif path:
+            paths[number], numbers[path] = path, number
+    headers = read_headers(list(numbers))
+    for number, path in paths.items():
+        header, stated = headers[path], _size(listed[number])
+        if isinstance(header, Header):
+            frame = reading.frame(path, header, stated) if rows[number] else Frame(header.upright_size)
+            if frame:
+                reading.add(path, frame.size, rows[number], frame.orientation)
+        elif stated:  # whoever reads the pixels will say what is wrong with them
+            reading.add(path, stated, rows[number])
+        else:
+            reading.problems.append(str(header))
 
 
 def _content(file: Path) -> dict:
@@ -71,62 +110,97 @@ def _content(file: Path) -> dict:
     return content
 
 
-def _by_id(content: dict, key: str, file: Path) -> dict:
+def _by_id(content: dict, key: str, file: Path) -> dict[Id, dict]:
     """The entries of a list by id."""
     entries = {}
     for entry in content[key]:
-        number = entry.get("id") if isinstance(entry, dict) else None
-        if not isinstance(number, int) or number in entries:
-            raise UserError(f"{file}: in {key}, an entry without an id of its own: {ascii(number)}")
+        given = entry.get("id") if isinstance(entry, dict) else None
+        number = coco_id(given)
+        if number is None or number in entries:
+            raise UserError(f"{file}: in {key}, an entry without an id of its own: {ascii(given)[:100]}")
         entries[number] = entry
     return entries
 
 
+def coco_id(value: object) -> Id | None:
+    """An id: a whole number however it is written, or other text; None when it is neither."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _LONGEST_NUMBER:
+        return int(value)
+    return value if isinstance(value, (int, str)) else None
+
+
+def _classes(categories: dict[Id, dict]) -> tuple[list[str], dict[Id, int]]:
+    """The class names in the order of the ids, numbers first, and the class of each category."""
+    names: dict[str, int] = {}
+    labels = {}
+    for number in sorted(categories, key=lambda number: (isinstance(number, str), number)):
+        labels[number] = names.setdefault(str(categories[number].get("name", number)), len(names))
+    return list(names), labels
+
+
+def _note_merged(reading: Reading, file: Path, labels: dict[Id, int]) -> None:
+    for number, name in enumerate(reading.class_names):
+        alike = [str(category) for category, label in labels.items() if label == number]
+        if len(alike) > 1:
+            reading.note(
+                f"{file}, categories {', '.join(alike)}", f"one class, since all are called {name!r}"
+            )
+
+
 def _name_of(annotation: object, position: int) -> str:
-    number = annotation.get("id") if isinstance(annotation, dict) else None
-    return str(number) if isinstance(number, int) else f"number {position + 1} in the list"
+    number = coco_id(annotation.get("id")) if isinstance(annotation, dict) else None
+    return str(number)[:100] if number is not None else f"number {position + 1} in the list"
 
 
-def _row(where: str, annotation: object, labels: dict[int, int]) -> Row | str:
+def _row(where: str, annotation: object, labels: dict[Id, int], reading: Reading) -> Row | str:
     """An annotation's object, or what is wrong with it."""
     if not isinstance(annotation, dict):
         return "is not an object"
-    box, area = annotation.get("bbox"), annotation.get("area")
-    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
+    box = annotation.get("bbox")
+    sides = [*map(_number, box)] if isinstance(box, list) else []
+    if len(sides) != 4 or None in sides:
         return "expected a bbox of left, top, width and height"
-    if not _is_in(labels, annotation.get("category_id")):
-        return f"unknown class {ascii(annotation.get('category_id'))}"
-    left, top, width, height = box
+    category = coco_id(annotation.get("category_id"))
+    if category not in labels:
+        return f"unknown class {ascii(annotation.get('category_id'))[:100]}"
+    left, top, width, height = sides
     return Row(
         where,
-        labels[annotation["category_id"]],
+        labels[category],
         (left, top, left + width, top + height),
-        crowd=bool(annotation.get("iscrowd")),
-        area=area if _is_number(area) else None,
+        crowd=flag_of(annotation.get("iscrowd"), "iscrowd", where, reading),
+        area=_number(annotation.get("area")),
     )
 
 
-def _path(images: Path, image: dict, file: Path, number: int, reading: Reading) -> Path | None:
+def _path(images: Path, image: dict, file: Path, number: Id, reading: Reading) -> Path | None:
     """The image's file, when it is there."""
     name = image.get("file_name")
     if not isinstance(name, str) or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         reading.problems.append(f"{file}, image {number}: expected a file_name inside the folder of images")
         return None
-    if not (images / name).is_file():
+    if not os.path.isfile(images / name):  # False for names that no file can have
         reading.problems.append(f"{images / name}: no such image; {file} names it (image {number})")
         return None
     return images / name
 
 
 def _size(image: dict) -> tuple[int, int] | None:
-    height, width = image.get("height"), image.get("width")
+    """Height and width that the file states; None when it states none that could be."""
+    height, width = coco_id(image.get("height")), coco_id(image.get("width"))
     sound = all(isinstance(side, int) and side > 0 for side in (height, width))
     return (height, width) if sound else None
 
 
-def _is_in(table: dict, number: object) -> bool:
-    return isinstance(number, int) and number in table
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _number(value: object) -> float | None:
+    """A JSON number, infinite when it is too large; None when it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

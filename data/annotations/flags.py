@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.data.annotations.orientation import BOXES_ON
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,10 +28,17 @@ def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes",
         nargs="+",
         metavar="NAME",
-        help="of YOLO or VOC annotations (default: DIR/labels/classes.txt; else COCO's or VOC's own)",
+        help="class names of YOLO or VOC annotations (default: those of DIR/data.yaml or "
+        "DIR/labels/classes.txt; else COCO's or VOC's own)",
     )
     parser.add_argument(
         "--repair", action="store_true", help="cut or leave out broken annotations instead of refusing them"
+    )
+    parser.add_argument(
+        "--annotations",
+        choices=BOXES_ON,
+        help="whether boxes are on the pixels as stored, or on the images turned upright by their EXIF "
+        "orientation (default: upright; refused when the stated sizes are those of the stored pixels)",
     )
 
 
@@ -50,12 +58,13 @@ def read_annotations(flags: argparse.Namespace) -> Annotations:
 
     if flags.classes and (flags.coco or flags.exdark or flags.dark_face):
         raise UserError("--classes is for YOLO's and VOC's annotations; the others bring their classes")
+    rules = {"repair": flags.repair, "boxes_on": flags.annotations}
     if flags.coco:
-        return layouts.read_coco_folder(flags.data, flags.coco, repair=flags.repair)
+        return layouts.read_coco_folder(flags.data, flags.coco, **rules)
     if flags.voc:
-        return layouts.read_voc_folder(flags.data, flags.classes, repair=flags.repair)
+        return layouts.read_voc_folder(flags.data, flags.classes, **rules)
     if flags.exdark:
-        return layouts.read_exdark_folder(flags.data, repair=flags.repair)
+        return layouts.read_exdark_folder(flags.data, **rules)
     if flags.dark_face:
-        return layouts.read_dark_face_folder(flags.data, repair=flags.repair)
-    return layouts.read_yolo_folder(flags.data, flags.classes, repair=flags.repair)
+        return layouts.read_dark_face_folder(flags.data, **rules)
+    return layouts.read_yolo_folder(flags.data, flags.classes, **rules)

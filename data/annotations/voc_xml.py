@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
 
-from kind.data.annotations.annotated import Annotations, Reading, Row, images_below, sizes_of
+from kind.data.annotations.annotated import Annotations
 from kind.data.annotations.class_names import PASCAL_VOC
-from kind.data.annotations.text_files import numbers
+from kind.data.annotations.image_files import FileIndex, images_below, readable_headers
+from kind.data.annotations.reading import Reading, Row
+from kind.data.annotations.text_files import flag_of, numbers
 from kind.errors import UserError
+from kind.images.header import Header
 
 _LARGEST_FILE = 1 << 22
 _DEEPEST = 16
@@ -23,12 +26,14 @@ def read_voc_xml(
     class_names: Sequence[str] = PASCAL_VOC,
     *,
     repair: bool = False,
+    boxes_on: str | None = None,
 ) -> Annotations:
     """Reads Pascal VOC's files: `Annotations/NAME.xml` for `JPEGImages/NAME.jpg`.
 
     VOC's first pixel is 1, and a box includes its last pixel: xmin 1, xmax 500 is all of an image 500 pixels
-    wide, here 0 to 500. What the XML says about the image's name and size is not used, since copies and
-    conversions tend to leave it wrong; the image itself is asked.
+    wide, here 0 to 500. What the XML says about the image's name is not used, and its size only tells which
+    way up the image was; a size that is another one is noted, since copies and conversions tend to leave it
+    wrong.
 
     Args:
         images: folder of images.
@@ -36,6 +41,9 @@ def read_voc_xml(
             of images serves several tasks).
         class_names: of the data set.
         repair: cut or leave out what is broken, and name it in `problems`, instead of refusing.
+        boxes_on: "stored" when the boxes are on the pixels as the files store them, "upright" when they
+            are on the images as their EXIF orientation turns them; None refuses images whose annotations
+            state the size of the stored pixels, when that is not the size of the upright image.
 
     Returns:
         The data set.
@@ -45,19 +53,27 @@ def read_voc_xml(
             declares a document type, which is what entity attacks are made of, is refused.
     """
     images, annotations = Path(images), Path(annotations)
-    by_stem = {path.relative_to(images).with_suffix(""): path for path in images_below(images)}
+    found = images_below(images)
     if not annotations.is_dir():
         raise UserError(f"{annotations}: no such folder of annotations")
-    reading = Reading(class_names)
-    files = {}
-    for file in sorted(annotations.rglob("*.xml")):
-        image = by_stem.get(file.relative_to(annotations).with_suffix(""))
-        if image is None:
-            reading.problems.append(f"{file}: no image of that name in {images}")
-        else:
+    reading, index = Reading(class_names, boxes_on), FileIndex(annotations, ".xml")
+    files: dict[Path, Path] = {}
+    used: set[Path] = set()
+    for image in found:
+        file = index.find((annotations / image.relative_to(images)).with_suffix(".xml"))
+        if file in used:
+            reading.problems.append(f"{image}: another image has this name, too; {file} can be of one only")
+        elif file:
             files[image] = file
-    for image, size in sizes_of(list(files), reading.problems).items():
-        reading.add(image, size, _rows(files[image], reading.problems))
+            used.add(file)
+    alone = [file for file in index.paths if file not in used]
+    reading.problems += [f"{file}: no image of that name in {images}" for file in alone]
+    reading.found = (
+        f"{len(found)} images in {images} and {len(index.paths)} XML files in {annotations}, {len(used)} of "
+        "them named like an image"
+    )
+    for image, header in readable_headers(list(files), reading.problems).items():
+        _add(image, header, files[image], reading)
     return reading.finish(repair)
 
 
@@ -68,22 +84,38 @@ class _Element(NamedTuple):
     text: list
 
 
-def _rows(path: Path, problems: list[str]) -> Iterator[Row]:
+def _add(image: Path, header: Header, path: Path, reading: Reading) -> None:
+    """One image with the objects of its file; one whose file is broken has none."""
     try:
         root = _parsed(path)
     except (OSError, ValueError, expat.ExpatError) as error:
-        problems.append(f"{path}: not a Pascal VOC file: {error}")
-        return
-    for item in root.children:
-        if item.name == "object":
-            where = f"{path}, line {item.line}"
-            corners = numbers([_text(_child(item, "bndbox"), corner) for corner in _CORNERS])
-            if corners is None:
-                problems.append(f"{where}: expected a bndbox with {', '.join(_CORNERS)}")
-                continue
-            left, top, right, bottom = corners
-            difficult = _text(item, "difficult") not in ("", "0")
-            yield Row(where, _text(item, "name"), (left - 1, top - 1, right, bottom), difficult=difficult)
+        reading.problems.append(f"{path}: not a Pascal VOC file: {error}")
+        root = _Element("annotation", 0, [], [])
+    objects = [child for child in root.children if child.name == "object"]
+    frame = reading.frame(image, header, _size(root), binding=False) if objects else None
+    if frame:
+        reading.add(image, frame.size, _rows(path, objects, reading), frame.orientation)
+    else:
+        reading.add(image, header.upright_size, ())
+
+
+def _size(root: _Element) -> tuple[int, int] | None:
+    """Height and width that the file states; None when it states none that could be."""
+    sides = numbers([_text(_child(root, "size"), side) for side in ("height", "width")])
+    sound = sides is not None and all(side >= 1 and side.is_integer() for side in sides)
+    return (int(sides[0]), int(sides[1])) if sound else None
+
+
+def _rows(path: Path, objects: list[_Element], reading: Reading) -> Iterator[Row]:
+    for item in objects:
+        where = f"{path}, line {item.line}"
+        corners = numbers([_text(_child(item, "bndbox"), corner) for corner in _CORNERS])
+        if corners is None:
+            reading.problems.append(f"{where}: expected a bndbox with {', '.join(_CORNERS)}")
+            continue
+        left, top, right, bottom = corners
+        difficult = flag_of(_text(item, "difficult"), "difficult", where, reading)
+        yield Row(where, _text(item, "name"), (left - 1, top - 1, right, bottom), difficult=difficult)
 
 
 def _child(element: _Element | None, name: str) -> _Element | None:

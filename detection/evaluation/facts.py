@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kind.data.annotations.annotated import Annotations, describe_classes, describe_objects
 from kind.detection.evaluation.search import Darkening, Inputs, Search
 from kind.detection.inputs import INPUTS
 from kind.detection.predictor import Thresholds
@@ -15,7 +16,7 @@ Facts = list[tuple[str, str]]
 
 
 def data_facts(
-    folder: str, split: str, held_out: str, images: int, classes: int, found: Search, dark: Darkening | None
+    folder: str, split: str, held_out: str, data: Annotations, found: Search, dark: Darkening | None
 ) -> Facts:
     """What was searched.
 
@@ -23,20 +24,18 @@ def data_facts(
         folder: name of the data set.
         split: "all", "training" or "validation".
         held_out: the rule behind the split, in words.
-        images: of the data set, in all splits.
-        classes: of the data set.
+        data: the whole data set, in all splits.
         found: what was found in the images of the split.
         dark: how they were darkened, None when they were not.
 
     Returns:
         Names and values.
     """
-    objects = sum(len(entry.classes) for entry in found.objects)
+    objects = describe_objects([sample.image for sample in found.samples])
     of_split = f", split {split}" if split != "all" else ""
-    text = (
-        f"{folder}{of_split}: {len(found.samples)} of {images} images, {objects} objects, {classes} classes"
-    )
-    facts = [("Data", text)]
+    searched = f"{len(found.samples)} of {len(data.images)} images"
+    text = f"{folder}{of_split}: {searched}, {objects}, {len(data.class_names)} classes"
+    facts = [("Data", text), ("Classes", describe_classes(data))]
     if split != "all":
         facts.append(("Held out of training", held_out))
     if dark:

@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kind.data.annotations.annotated import AnnotatedImage
+from kind.data.annotations.annotated import AnnotatedImage, printable
 from kind.data.annotations.class_names import COCO
+from kind.data.annotations.coco_json import coco_id
+from kind.data.annotations.yolo_text import relative_box
 from kind.errors import UserError
 from kind.metrics.boxes import Predictions
+from kind.reports.names import distinct_paths
 
 _LARGEST_FILE = 1 << 30
+_BROKEN = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 # COCO's category ids leave these numbers out.
 _GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 _COCO_IDS = [number for number in range(1, 91) if number not in _GAPS]
@@ -81,17 +85,18 @@ def read_found(path: str | Path, images: Sequence[AnnotatedImage], class_names: 
         return _sorted_by_image(path, list(rows), images)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, csv.Error) as error:
-        if isinstance(error, UserError):
-            raise
-        reason = " ".join(str(error).split())
+    except UserError as error:
+        raise UserError(printable(str(error))) from error
+    except (*_BROKEN, csv.Error) as error:
+        reason = printable(" ".join(str(error).split()))
         raise UserError(f"{path}: not a file of boxes: {type(error).__name__}: {reason}") from error
 
 
 def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImage]) -> FoundBoxes:
     places = defaultdict(set)
-    for image in images:
-        for name in (image.path.name, image.path.stem, f"{image.path.parent.name}/{image.path.name}"):
+    for image, name_in_tables in zip(images, distinct_paths([image.path for image in images])):
+        in_folder = f"{image.path.parent.name}/{image.path.name}"
+        for name in (image.path.name, image.path.stem, in_folder, name_in_tables):
             places[name].add(image.path)
     names = tuple(sorted({row.label for row in rows}))
     numbers = {name: number for number, name in enumerate(names)}
@@ -99,6 +104,9 @@ def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImag
     for row in rows:
         if not all(map(math.isfinite, (row.score, *row.box))):
             raise UserError(f"{path}: a box of {row.image} has a side or score that is not a number")
+        if row.box[2] < row.box[0] or row.box[3] < row.box[1]:
+            sides = " ".join(f"{side:g}" for side in row.box)
+            raise UserError(f"{path}: a box of {row.image} is inverted: left, top, right, bottom are {sides}")
         known = places.get(row.image) or places.get(Path(row.image).name) or places.get(Path(row.image).stem)
         if not known:
             raise UserError(f"{path}: {row.image}: no image of that name in the data set")
@@ -117,55 +125,73 @@ def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImag
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = _json(path)
     if isinstance(content, dict):
         records, described = content["annotations"], content
     else:
         records, beside = content, path.with_name("images.json")
-        described = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else None
+        described = _json(beside) if beside.is_file() else None
     if described:
-        images = {item["id"]: str(item["file_name"]) for item in described["images"]}
-        labels = {item["id"]: str(item["name"]) for item in described["categories"]}
+        images = {coco_id(item["id"]): str(item["file_name"]) for item in described["images"]}
+        labels = {coco_id(item["id"]): str(item["name"]) for item in described["categories"]}
     else:
         images, labels = None, dict(zip(_COCO_IDS, COCO))
-    for record in records:
+    for place, record in enumerate(records, start=1):
         left, top, width, height = map(float, record["bbox"])
-        number = record["image_id"]
+        number, category = coco_id(record["image_id"]), coco_id(record["category_id"])
+        if images is not None and number not in images:
+            raise ValueError(f"box {place} in the list: unknown image {ascii(record['image_id'])[:100]}")
+        if category not in labels:
+            raise ValueError(f"box {place} in the list: unknown class {ascii(record['category_id'])[:100]}")
         image = images[number] if images is not None else f"{int(number):012d}"
-        box = (left, top, left + width, top + height)
-        yield Row(image, labels[record["category_id"]], float(record["score"]), box)
+        yield Row(image, labels[category], float(record["score"]), (left, top, left + width, top + height))
+
+
+def _json(path: Path) -> object:
+    return json.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def _table_rows(path: Path) -> Iterator[Row]:
-    with path.open(newline="", encoding="utf-8", errors="backslashreplace") as file:
-        for line in csv.DictReader(file):
+    with path.open(newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
+        table = csv.DictReader(file)
+        if missing := [name for name in _COLUMNS if name not in (table.fieldnames or ())]:
+            found = ascii(",".join(table.fieldnames or ()))[:100]
+            wanted = ",".join(_COLUMNS)
+            raise ValueError(f"expected a first line with {wanted}; {missing[0]} is missing in {found}")
+        for line in table:
             image, label, *values = (line[name] for name in _COLUMNS)
+            if None in (image, label, *values):
+                raise ValueError(f"line {table.line_num}: expected {len(_COLUMNS)} columns")
             score, *box = map(float, values)
             yield Row(image, label, score, tuple(box))
 
 
 def _text_rows(folder: Path, sizes: dict[str, tuple[int, int]], class_names: Sequence[str]) -> Iterator[Row]:
-    list_of_names = folder / "classes.txt"
-    if list_of_names.is_file():
-        class_names = list_of_names.read_text(encoding="utf-8").split("\n")
-    for file in sorted(folder.glob("*.txt")):
-        if file == list_of_names:
-            continue
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-            words = line.split()
-            if not words:
-                continue
-            if len(words) != 6:
-                raise ValueError(f"{file.name}, line {number}: expected six columns, found {len(words)}")
-            first, second, third, fourth, fifth, last = words[0], *map(float, words[1:])
-            if not first.isdecimal():
-                yield Row(file.stem, first.replace("_", " "), second, (third, fourth, fifth, last))
-                continue
-            if file.stem not in sizes:
-                raise ValueError(f"{file.name}: no image of that name in the data set")
-            if int(first) >= len(class_names):
-                raise ValueError(f"{file.name}, line {number}: there is no class {first}")
-            height, width = sizes[file.stem]
-            left, right = (second - fourth / 2) * width, (second + fourth / 2) * width
-            top, bottom = (third - fifth / 2) * height, (third + fifth / 2) * height
-            yield Row(file.stem, class_names[int(first)], last, (left, top, right, bottom))
+    files = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".txt"}
+    if list_of_names := files.pop("classes.txt", None):
+        lines = list_of_names.read_text(encoding="utf-8-sig").splitlines()
+        class_names = [line.strip() for line in lines]
+    for file in sorted(files.values()):
+        for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+            if words := line.split():
+                yield _text_row(file, number, words, sizes, class_names)
+
+
+def _text_row(
+    file: Path, number: int, words: list[str], sizes: dict[str, tuple[int, int]], class_names: Sequence[str]
+) -> Row:
+    """A class's name, a score and corners in pixels; or its number, a box or polygon by YOLO, and a score."""
+    where, image = f"{file.name}, line {number}", file.stem
+    first, values = words[0], [*map(float, words[1:])]
+    if not first.isdecimal():
+        if len(words) != 6:
+            raise ValueError(f"{where}: expected six columns, found {len(words)}")
+        return Row(image, first.replace("_", " "), values[0], tuple(values[1:]))
+    if image not in sizes:
+        raise ValueError(f"{file.name}: no image of that name in the data set")
+    if int(first) >= len(class_names):
+        raise ValueError(f"{where}: there is no class {first}")
+    box = relative_box(values[:-1], sizes[image])
+    if box is None:
+        raise ValueError(f"{where}: expected six columns, or a polygon and a score; found {len(words)}")
+    return Row(image, class_names[int(first)], values[-1], box)

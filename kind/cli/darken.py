@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: when a photograph cannot be read or its twin cannot be written; those before it are
             complete.
     """
-    jobs = plan(arguments.inputs, arguments.out, arguments.format)
+    jobs = plan(arguments.inputs, arguments.out, arguments.format, all_or_nothing=True)
     darken = _underexpose if arguments.preset in TWIN_PRESETS else _darken_by_isp
     darken(jobs, arguments.preset, arguments.seed)
     return 0

@@ -35,13 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when the folder is not one of pairs, or the report cannot be written.
     """
+    from kind.cli.stages import STAGES
     from kind.data.doctor import ERROR, WARNING, examine
     from kind.data.suspect_sheet import write_suspect_sheet
     from kind.reports.progress import Progress
 
+    configs = {
+        name: entry.config for name, entry in STAGES.items() if hasattr(entry.config, "smallest_patch")
+    }
+    smallest_patch = max(config.smallest_patch for config in configs.values())
     with Progress("pairs") as progress:
-        examination = examine(arguments.folder, progress)
+        examination = examine(arguments.folder, progress, smallest_patch)
     _print(examination)
+    _print_patches(examination, {name: config.patch for name, config in configs.items()})
     report, sheet = arguments.out / "doctor.json", arguments.out / "suspects.jpg"
     _write_report(report, examination)
     drawn = write_suspect_sheet(sheet, examination.findings)
@@ -69,6 +75,16 @@ def _print(examination: Examination) -> None:
         if len(rows) > _MOST_PRINTED:
             print(f"  … and {len(rows) - _MOST_PRINTED} more in doctor.json")
     print()
+
+
+def _print_patches(examination: Examination, patches: dict[str, int]) -> None:
+    """Names the stages that this set cannot be given to without another `--patch`, and the largest one."""
+    sides = [one.shorter_side for one in examination.measured if one.shorter_side is not None]
+    larger = [f"{name} ({patch})" for name, patch in patches.items() if sides and patch > min(sides)]
+    if larger:
+        print(
+            f"the smallest image allows --patch {min(sides)} at most; more by default: {', '.join(larger)}\n"
+        )
 
 
 def _print_line(text: str) -> None:

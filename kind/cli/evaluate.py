@@ -9,6 +9,7 @@ import sys
 from kind.cli import evaluate_detect, evaluate_enhance, evaluate_exposures, evaluate_fit_niqe
 from kind.cli.options import Parser
 from kind.errors import UserError
+from kind.files import remove_leftovers
 
 _EVALUATIONS = {
     "enhance": (evaluate_enhance, "score enhancement on image pairs or on photographs without targets"),
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ↑ must not cost the table
     try:
+        remove_leftovers(arguments.out)
         return arguments.evaluation(arguments)
     except OSError as error:  # reading is checked where it happens: this is a full disk or a read-only place
         place = error.filename2 or error.filename or arguments.out

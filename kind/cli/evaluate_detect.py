@@ -137,7 +137,7 @@ def run(flags: argparse.Namespace) -> int:
 
     data = read_annotations(flags)
     inputs = _make_inputs(flags)
-    held_out = _held_out(flags)
+    held_out = _held_out(flags, data)
     methods, facts = scored_detectors(
         flags.detector or [], flags.found or [], inputs=flags.inputs, data=data, thresholds=thresholds
     )
@@ -145,7 +145,9 @@ def run(flags: argparse.Namespace) -> int:
     notes = [] if flags.split == "all" else [*held_out.notes]
     notes += [f"annotations: {problem.replace(f'{flags.data}/', '')}" for problem in data.problems]
     counted = _counted(flags)
-    about = (flags.data.resolve().name, flags.split, held_out.fact, len(data.images), len(data.class_names))
+    if not any(sample.image.counted.any() for sample in found.samples) and data.found:
+        notes.append(f"no object counts; found {data.found}")
+    about = (flags.data.resolve().name, flags.split, held_out.fact, data)
     evaluation = summarise(
         found,
         methods,
@@ -179,12 +181,19 @@ def _checked(flags: argparse.Namespace) -> Thresholds:
     return thresholds
 
 
-def _held_out(flags: argparse.Namespace) -> HeldOut:
+def _held_out(flags: argparse.Namespace, data: Annotations) -> HeldOut:
     """Which images the detectors were not trained on."""
     from kind.data.annotations.layouts import VALIDATION_EVERY
     from kind.detection.predictor import SHIPPED_DETECTOR
-    from kind.evaluation.held_out import held_out_images
+    from kind.evaluation.held_out import HeldOut, held_out_images
 
+    if data.validation is not None:
+        notes = ["the data set says which images are held out; --validation-every is not used"]
+        return HeldOut(
+            VALIDATION_EVERY,
+            "the images that the data set itself names",
+            notes[: bool(flags.validation_every)],
+        )
     shipped = [] if flags.found else [NamedPath("shipped detector", SHIPPED_DETECTOR)]
     detectors = flags.detector or shipped
     networks = {name: path / "best.keras" if path.is_dir() else path for name, path in detectors}
@@ -206,16 +215,15 @@ def _searched(
 
 
 def _samples(split: str, data: Annotations, validation_every: int) -> list[Sample]:
-    from kind.data.annotations.layouts import split_images
+    from kind.data.annotations.layouts import split as split_images
     from kind.detection.evaluation.search import Sample
-    from kind.reports.names import distinct_names
+    from kind.reports.names import distinct_paths
 
-    paths = [image.path for image in data.images]
-    names = distinct_names([path.name for path in paths], [path.parent.name for path in paths])
+    names = distinct_paths([image.path for image in data.images])
     samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, data.images))]
     if split == "all":
         return samples
-    chosen = split_images(data.images, validation_every)[split == "validation"]
+    chosen = split_images(data, validation_every)[split == "validation"]
     kept = {image.path for image in chosen}
     return [sample for sample in samples if sample.image.path in kept]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from kind.cli.options import add_enhancer_arguments
 from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.errors import UserError
+from kind.files import DISK_FULL
 from kind.serving.installed import WARMUP_WRITER, check_installed
 
 if TYPE_CHECKING:
@@ -146,20 +148,42 @@ def _export_saved_model(
 
     check_model_folder(out)
     detector = load_detector()
-    version = export_saved_model(
-        out,
-        Enhancer.load(weights, precision, variant),
-        detector,
-        photograph=_dark_photographs()[1],
-        max_pixels=max_pixels,
-        review=_report,
-    )
+    enhancer = Enhancer.load(weights, precision, variant)
+    with _publishing(out):
+        version = export_saved_model(
+            out,
+            enhancer,
+            detector,
+            photograph=_dark_photographs()[1],
+            max_pixels=max_pixels,
+            review=_report,
+        )
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     print(f"written to {version}, {size / 1e6:.1f} MB")
     for path in write_start_files(out):
         print(f"written to {path}")
     for what, command in start_commands(out).items():
         print(f"\n{what}:\n  {command}")
+
+
+@contextlib.contextmanager
+def _publishing(out: Path) -> Iterator[None]:
+    """Turns what keeps a SavedModel from being published into one line."""
+    import tensorflow as tf
+
+    from kind.export.operations import ForeignOperations
+
+    try:
+        yield
+    except ForeignOperations as error:
+        raise UserError(
+            f"{out}: nothing was published: {error}; `kind serve` would refuse it. Export networks of the "
+            "layers that training builds"
+        ) from error
+    except tf.errors.OpError as error:  # TensorFlow writes the graph and its variables itself
+        if not DISK_FULL.search(error.message):
+            raise
+        raise OSError(None, error.message.splitlines()[0], str(out)) from error
 
 
 def _load_served_detector(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from kind.cli.pipelined import Finished, Pipeline, Worked
 from kind.errors import UserError
+from kind.files import remove_leftovers
 from kind.images.finding import find_photos
 from kind.images.photo import WRITABLE_SUFFIXES, Photo, read_photo
 
@@ -21,24 +22,35 @@ _FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such
 
 
 class Job(NamedTuple):
-    """One photograph to work on: the file to read and the file to write."""
+    """One photograph to work on: the file to read and the file to write; why neither is done, else ""."""
 
     source: Path
     target: Path
+    refusal: str = ""
 
     def beside(self, part: str) -> Path:
         """The PNG file for another image of this photograph, such as a part, next to the target."""
         return self.target.with_name(f"{self.target.stem}_{part}.png")
 
 
-def plan(inputs: Sequence[Path], out: Path, format: str | None, also: Sequence[str] = ()) -> list[Job]:
+def plan(
+    inputs: Sequence[Path],
+    out: Path,
+    format: str | None,
+    also: Sequence[str] = (),
+    all_or_nothing: bool = False,
+) -> list[Job]:
     """Plans which file each photograph is written to, and refuses collisions before any work is done.
+
+    Of two photographs in a folder that would be written to one file, the second is refused alone:
+    `Job.refusal` says why.
 
     Args:
         inputs: photographs and folders of them.
         out: a folder; a file when `inputs` is one photograph and `out` has an image's suffix.
         format: of all outputs, such as "png"; None keeps each input's.
         also: names of further images that will be written beside each target, see `Job.beside`.
+        all_or_nothing: refuse everything when one photograph is refused.
 
     Returns:
         At least one job, each photograph once.
@@ -56,7 +68,8 @@ def plan(inputs: Sequence[Path], out: Path, format: str | None, also: Sequence[s
         raise UserError(f"{out}: {len(sources)} photographs do not fit in one file; give --out a folder")
     else:
         jobs = [Job(source, out / _target_name(source, format)) for source in sources]
-    _refuse_collisions(jobs, also)
+    folders = set() if all_or_nothing else {path for path in inputs if path.is_dir()}
+    jobs = _without_collisions(jobs, also, folders)
     _make_writable(jobs[0].target.parent)
     return jobs
 
@@ -66,20 +79,28 @@ def _target_name(source: Path, format: str | None) -> str:
     return source.stem + (suffix if suffix.lower() in WRITABLE_SUFFIXES else _FORMAT_OF_THE_REST)
 
 
-def _refuse_collisions(jobs: Sequence[Job], also: Sequence[str]) -> None:
+def _without_collisions(jobs: Sequence[Job], also: Sequence[str], folders: Collection[Path]) -> list[Job]:
+    """The jobs, with a refusal for each that would write a file again and was found in one of the folders."""
     sources = {job.source.resolve() for job in jobs}
     written: dict[Path, Path] = {}
+    checked = []
     for job in jobs:
-        for target in (job.target, *map(job.beside, also)):
-            place = target.resolve()
-            if place in sources:
-                raise UserError(f"{target}: would overwrite an input; give --out another place")
-            if place in written:
-                raise UserError(
-                    f"{written[place]} and {job.source} would both be written to {target}; "
-                    "rename one, or write them into different folders"
-                )
-            written[place] = job.source
+        targets = [job.target, *map(job.beside, also)]
+        places = [target.resolve() for target in targets]
+        if taken := next((target for target, place in zip(targets, places) if place in sources), None):
+            raise UserError(f"{taken}: would overwrite an input; give --out another place")
+        if taken := next((place for place in places if place in written), None):
+            clash = (
+                f"{written[taken]} and {job.source} would both be written to {targets[places.index(taken)]}"
+            )
+            refusal = f"{clash}; rename one, or write them into different folders"
+            if job.source.parent not in folders:
+                raise UserError(refusal)
+            job = job._replace(refusal=refusal)
+        else:
+            written.update(dict.fromkeys(places, job.source))
+        checked.append(job)
+    return checked
 
 
 def _make_writable(folder: Path) -> None:
@@ -89,6 +110,7 @@ def _make_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be made ({error.strerror}); give --out another place") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{folder}: cannot be written to; give --out another place")
+    remove_leftovers(folder)
 
 
 class PhotographTable(Pipeline):
@@ -161,6 +183,8 @@ class PhotographTable(Pipeline):
 
 
 def _read(job: Job) -> Photo:
+    if job.refusal:
+        raise UserError(job.refusal)
     return read_photo(job.source)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kind.cli.stages import STAGES
 from kind.errors import UserError
+from kind.files import remove_leftovers
 from kind.training.run_folder import TRAINING_FILE, read_training_json, training_record, write_json
 
 _PACKED = {entry.packed: entry for entry in STAGES.values() if entry.packed}
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     nets = {stage: _PACKED[stage].read(path) for stage, path in given.items()}
     records = {stage: training_record(path) for stage, path in given.items()}
     kept = read_training_json(arguments.out)
+    remove_leftovers(arguments.out)
     total = 0
     for stage, net in nets.items():
         path = arguments.out / f"{stage}.keras"

@@ -11,7 +11,7 @@ from kind.cli.stages import STAGES
 from kind.errors import UserError
 from kind.training.run_folder import RunFolder, read_json
 
-_RECORDED = ("stage", "epochs", "monitor", "higher_is_better")
+_RECORDED = {"stage": str, "epochs": int, "monitor": str, "higher_is_better": bool}
 _ORDER = {stage: place for place, stage in enumerate(STAGES)}
 _COLUMNS = ("run", "stage", "epochs", "best", "at epoch", "network")
 
@@ -89,7 +89,7 @@ def find_runs(folder: Path) -> list[Run]:
 def _read(path: Path, above: Path) -> Run:
     folder = RunFolder(path)
     config: dict[str, Any] = read_json(folder.config_file)
-    if missing := [name for name in _RECORDED if name not in config]:
+    if missing := [name for name, form in _RECORDED.items() if not isinstance(config.get(name), form)]:
         raise UserError(f"{folder.config_file}: not a run's: it does not say {', '.join(missing)}")
     records = folder.read_metrics(strict=True)
     best = folder.best(config["monitor"], config["higher_is_better"])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tensorflow import keras
 
     from kind.data.sources import Progress
-    from kind.training.loop import Prepared
+    from kind.training.loop import Building, Prepared
     from kind.training.stage_spec import StageSpec
 
 
@@ -37,6 +37,8 @@ class Surroundings(NamedTuple):
         cache: folder for decoded and prepared images.
         replicas: how many share each batch.
         progress: see `kind.data.sources`.
+        built: called with what makes the stage before any image is read, see
+            `kind.training.initial.build_early`; returns the same.
     """
 
     data: Path | list[str] | None
@@ -44,6 +46,7 @@ class Surroundings(NamedTuple):
     cache: Path
     replicas: int = 1
     progress: Progress | None = None
+    built: Building | None = None
 
 
 def _add_data_folder(parser: argparse.ArgumentParser, content: str) -> None:
@@ -104,6 +107,12 @@ class PairStage:
 
         return load_given(run_or_file, self.packed, self.spec().networks if to_train else None)
 
+    def read_initial(self, run_or_file: Path) -> keras.Model:
+        """Reads the network of `--init-from`: any, because with `--init-partly` some layers may do."""
+        from kind.training.given import load_given
+
+        return load_given(run_or_file)
+
 
 @dataclass(frozen=True)
 class MixtureStage:
@@ -132,6 +141,12 @@ class MixtureStage:
 
         return load_given(run_or_file, self.packed, self.spec().networks)
 
+    def read_initial(self, run_or_file: Path) -> keras.Model:
+        """Reads the network of `--init-from`; see `PairStage.read_initial`."""
+        from kind.training.given import load_given
+
+        return load_given(run_or_file)
+
 
 @dataclass(frozen=True)
 class DetectionStage:
@@ -155,6 +170,13 @@ class DetectionStage:
         from kind.detection.predictor import load_detector
 
         return load_detector(run_or_file)
+
+    def read_initial(self, run_or_file: Path) -> keras.Model:
+        """Reads the network of `--init-from`: a detector, or one joined with the networks before it."""
+        import kind.detection.joint  # noqa: F401  (registers its layers)
+        from kind.training.given import load_given
+
+        return load_given(run_or_file)
 
 
 _ALL = ("decom", "restoration", "illumination")

@@ -7,8 +7,7 @@ import contextlib
 import signal
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,17 +17,14 @@ from kind.cli.stages import STAGES, Surroundings
 from kind.errors import UserError
 from kind.reports.progress import Progress
 from kind.training.config import OLD_NAMES, StageConfig, add_flags, config_from_flags, flag_of
+from kind.training.interruption import Interruption, Terminated
 
 if TYPE_CHECKING:
+    from kind.training.initial import InitialWeights
     from kind.training.loop import Prepared
-    from kind.training.stage import Stage
 
 _DONE, _USER_ERROR, _INTERRUPTED, _TERMINATED = 0, 2, 130, 128 + signal.SIGTERM
 _RESUME = "the same command resumes from the last checkpoint"
-
-
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end, by SIGTERM."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +52,10 @@ def run(arguments: argparse.Namespace, command: str = "kind train") -> int:
     Raises:
         UserError: when the user has to mend something.
     """
-    with _terminable():
+    interruption = Interruption()
+    with interruption.caught():
         try:
-            _train(arguments)
+            _train(arguments, interruption)
         except Terminated:
             print(f"{command}: terminated; {_RESUME}", file=sys.stderr)
             return _TERMINATED
@@ -90,23 +87,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train_stage.py", description=__doc__, allow_abbrev=False)
     add_arguments(parser)
     return parser
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Lets SIGTERM end the block as Ctrl-C does: temporary files are removed, one line is printed."""
-
-    def terminate(number: int, frame: object) -> None:
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():  # only that one may choose
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _add_run_arguments(stage: argparse.ArgumentParser) -> None:
@@ -144,7 +124,7 @@ def _add_old_names(stage: argparse.ArgumentParser, config: type[StageConfig]) ->
             add_old_name(stage, flag_of(old), flag_of(new))
 
 
-def _train(flags: argparse.Namespace) -> None:
+def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
     entry = STAGES[flags.stage]
     if (flags.data is None) != flags.quick:
         raise UserError("give --data DIR to train on, or --quick to try the built-in samples, not both")
@@ -155,49 +135,54 @@ def _train(flags: argparse.Namespace) -> None:
     import tensorflow as tf
 
     from kind.data.arrays import default_cache
+    from kind.data.batches import check_shared
     from kind.training.distribution import choose_strategy, is_chief, rejoining
+    from kind.training.initial import build_early
     from kind.training.loop import train
     from kind.training.run_folder import RunFolder
 
     strategy = choose_strategy(flags.strategy)
+    check_shared(config.batch, strategy.num_replicas_in_sync)
     tf.keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
 
     surroundings = Surroundings(
-        flags.data, flags.quick, flags.cache or default_cache(), strategy.num_replicas_in_sync, _shown()
+        flags.data,
+        flags.quick,
+        flags.cache or default_cache(),
+        strategy.num_replicas_in_sync,
+        _shown(),
+        partial(build_early, strategy=strategy, initial=_initial_weights(flags)),
     )
-    prepared = entry.prepare(flags, config, surroundings)
-    description = _description(flags, config, prepared)
     folder, chief = RunFolder(flags.run_folder), is_chief(strategy)
     with contextlib.ExitStack() as stack:
         stack.enter_context(rejoining(strategy))
+        prepared = entry.prepare(flags, config, surroundings)
         if chief:
-            stack.enter_context(folder.opened(description, prepared.data))
+            stack.enter_context(folder.opened(_description(flags, config, prepared), prepared.data))
         own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
-        make_stage = partial(_initialised, prepared.make_stage, flags.init_from, flags.init_partly)
-        train(make_stage, prepared.datasets, own, strategy=strategy, checkpoints_of=folder)
+        train(
+            prepared.make_stage,
+            prepared.datasets,
+            own,
+            strategy=strategy,
+            checkpoints_of=folder,
+            interruption=interruption,
+        )
     if chief:
         verb = "is" if folder.best_file.is_file() else "is missing:"
         print(f"{folder.path}: {config.epochs} epochs done; the best network {verb} {folder.best_file}")
 
 
-def _initialised(make_stage: Callable[[], Stage], init_from: Path | None, partly: bool) -> Stage:
-    """The stage with the weights to start from."""
-    from kind.nn.saving import load_net
-    from kind.training.layer_names import take_weights
+def _initial_weights(flags: argparse.Namespace) -> InitialWeights | None:
+    """The network of `--init-from`; None without one."""
+    from kind.training.initial import InitialWeights
     from kind.training.run_folder import best_weights
 
-    stage = make_stage()
-    if init_from:
-        file = best_weights(init_from)
-        source = load_net(file)
-        try:
-            left = take_weights(stage.net, source, partly=partly)
-        except UserError as error:
-            raise UserError(f"{file}: holds {source.name!r}; expected {stage.net.name!r}: {error}") from error
-        if left:
-            print(f"--init-partly: re-initialised: {', '.join(left)}", file=sys.stderr)
-    return stage
+    if not flags.init_from:
+        return None
+    net = STAGES[flags.stage].read_initial(flags.init_from)
+    return InitialWeights(best_weights(flags.init_from), net, flags.init_partly)
 
 
 def _description(flags: argparse.Namespace, config: StageConfig, prepared: Prepared) -> dict:

@@ -13,7 +13,7 @@ from kind.enhancing.variants import add_variant_argument
 
 if TYPE_CHECKING:
     from kind.data.sources import Progress
-    from kind.training.loop import Prepared
+    from kind.training.loop import Building, Prepared
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,8 @@ def prepare(
     quick: bool,
     cache: Path,
     replicas: int,
-    progress: Progress | None,
+    progress: Progress | None = None,
+    built: Building | None = None,
 ) -> Prepared:
     """Reads the data set and the networks that the flags name; see `kind.detection.command.prepare`."""
     from kind.detection.command import prepare
@@ -60,4 +61,5 @@ def prepare(
         variant=flags.variant,
         replicas=replicas,
         progress=progress,
+        built=built,
     )

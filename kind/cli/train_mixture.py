@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kind.data.sources import Progress
     from kind.lite.stage import LiteStage
-    from kind.training.loop import Prepared
+    from kind.training.loop import Building, Prepared
 
 _QUICK_TILE = 192
 
@@ -40,7 +40,8 @@ def prepare(
     quick: bool,
     cache: Path,
     replicas: int,
-    progress: Progress | None,
+    progress: Progress | None = None,
+    built: Building | None = None,
 ) -> Prepared:
     """Reads the parts of the mixture, decoded unless the cache has them.
 
@@ -51,6 +52,7 @@ def prepare(
         cache: folder for decoded images.
         replicas: how many share each batch.
         progress: see `kind.data.sources`.
+        built: see `kind.cli.stages.Surroundings`; called last, because the data say what is validated.
 
     Returns:
         What to train.
@@ -58,18 +60,21 @@ def prepare(
     Raises:
         UserError: when a part is missing, broken or too small.
     """
+    from kind.data.arrays import writing_to_cache
     from kind.data.photographs import parse_part
     from kind.data.samples import write_pairs
     from kind.lite.datasets import mixture_feed
     from kind.lite.stage import SPEC
     from kind.training.loop import Prepared
 
-    texts = [str(write_pairs(cache / "built-in", tile=_QUICK_TILE))] if quick else list(data)
+    with writing_to_cache(cache):
+        texts = [str(write_pairs(cache / "built-in", tile=_QUICK_TILE))] if quick else list(data)
     parts = [parse_part(text) for text in texts]
     features = _features(config)
     datasets, digests, groups = mixture_feed(parts, config, replicas, cache, progress)
     # The weights of the parts decide what is drawn, so a resumed run must have the same.
     make_stage = partial(_make_stage, config, groups, features)
+    make_stage = built(make_stage) if built else make_stage
     return Prepared(SPEC.stage, make_stage, datasets, digests, {"mixture": texts})
 
 
@@ -77,8 +82,8 @@ def _features(config: LiteConfig) -> keras.Model | None:
     """The frozen network whose features the restored image should keep, when its weight is not 0."""
     if not config.feature_weight:
         return None
-    from kind.detection.model import feature_network
     from kind.detection.predictor import load_detector
+    from kind.detection.reuse import feature_network
 
     return feature_network(load_detector(config.feature_detector or None))
 

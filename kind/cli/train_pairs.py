@@ -9,13 +9,14 @@ from pathlib import Path
 from tensorflow import keras
 
 from kind.data import batches
+from kind.data.arrays import writing_to_cache
 from kind.data.pairs import find_pairs, split_pairs
 from kind.data.samples import write_pairs
 from kind.data.sources import Progress, Source, decomposed_source, pair_source
 from kind.nn.saving import weights_digest
 from kind.training.config import TrainingConfig
 from kind.training.given import Builders, trainable_copy
-from kind.training.loop import Datasets, Prepared
+from kind.training.loop import Building, Datasets, Prepared
 from kind.training.precision import precision
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
@@ -34,7 +35,8 @@ def prepare(
     quick: bool,
     cache: Path,
     replicas: int,
-    progress: Progress | None,
+    progress: Progress | None = None,
+    built: Building | None = None,
 ) -> Prepared:
     """Reads the pairs, decoded or decomposed unless the cache has them.
 
@@ -48,14 +50,17 @@ def prepare(
         cache: folder for decoded images.
         replicas: how many share each batch.
         progress: see `kind.data.sources`.
+        built: see `kind.cli.stages.Surroundings`.
 
     Returns:
         What to train.
 
     Raises:
-        UserError: when pairs are missing, broken or too few.
+        UserError: when networks do not fit, or pairs are missing, broken, too few or too small.
     """
-    pairs = find_pairs(write_pairs(cache / "built-in", tile=_QUICK_TILE) if quick else data)
+    make_stage = partial(_make_stage, spec, config, tuple(given.values()), builders)
+    make_stage = built(make_stage) if built else make_stage
+    pairs = find_pairs(_built_in(cache) if quick else data)
     parts = split_pairs(pairs, config.validation_every)
     if spec.needs_decom:
         sources = [decomposed_source(part, given["decom"], cache, progress) for part in parts]
@@ -64,11 +69,17 @@ def prepare(
     training, validation = sources
     return Prepared(
         spec.stage,
-        partial(_make_stage, spec, config, tuple(given.values()), builders),
+        make_stage,
         _datasets(spec, config, training, validation, replicas),
         {"training": training.digests(), "validation": validation.digests()},
         {name: weights_digest(net) for name, net in given.items()},
     )
+
+
+def _built_in(cache: Path) -> Path:
+    """The built-in pairs, written to the cache."""
+    with writing_to_cache(cache):
+        return write_pairs(cache / "built-in", tile=_QUICK_TILE)
 
 
 def _make_stage(
@@ -83,6 +94,8 @@ def _make_stage(
 def _datasets(
     spec: StageSpec, config: TrainingConfig, training: Source, validation: Source, replicas: int
 ) -> Datasets:
+    batches.check_patch(training, config.patch, config.smallest_patch)
+    batches.check_patch(validation, 1, config.smallest_patch)  # which is not cropped
     stream = {"batch": config.batch, "patch": config.patch, "seed": config.seed}
     whole = batches.whole_images(validation, spec.prepare_validation)
     return Datasets(

@@ -24,6 +24,7 @@ from kind.enhancing.tiling.plan import TilePlan, Window, Windows
 from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 from kind.nn.bfloat16 import in_bfloat16
+from kind.nn.forking import refuse_forked
 from kind.nn.saving import weights_digest
 
 #: Global statistics of whole images, which tiles of them are enhanced with: float32 [N, …] each.
@@ -164,6 +165,7 @@ class Enhancer(abc.ABC):
             ValueError: on another fusion, part, shape, type or range.
             ImageError: when a file cannot be read.
         """
+        refuse_forked()
         if fusion not in FUSIONS:
             raise ValueError(f"fusion expects one of {', '.join(FUSIONS)}; received {fusion!r}")
         if not parts or not set(parts) <= set(PARTS):

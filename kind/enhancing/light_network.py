@@ -76,7 +76,7 @@ class LiteEnhancer(Enhancer):
     def from_files(cls, weights: str | Path | None, precision: str) -> LiteEnhancer:
         """Reads the network; see `Enhancer.load`."""
         path = find_weights((STAGE,), weights)[STAGE]
-        net = load_net(path)
+        net = load_net(path, STAGE)
         try:
             return cls(net, precision)
         except ValueError as error:

@@ -94,7 +94,7 @@ def recorded_split(file: Path) -> int | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: expected JSON that records how weights were trained: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a JSON object that records how weights were trained")

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from kind.errors import UserError
-from kind.export.portable import Portable, Written, compare
-from kind.files import atomic_write
+from kind.export.portable import Portable, Written, publish
 
 _PACKAGES = ("tf2onnx", "onnx", "onnxruntime")
 _PYTHON = (3, 10)
 _OPERATOR_SET = 17
+_LARGEST = 1e-3  # difference of float32 in another order of computing, with room
 
 
 def check_onnx_is_installed() -> None:
@@ -39,6 +39,9 @@ def write_onnx(path: Path, portable: Portable, photographs: Sequence[np.ndarray]
 
     Returns:
         The file and its deviation.
+
+    Raises:
+        UserError: see `kind.export.portable.publish`.
     """
     import onnxruntime
     import tf2onnx
@@ -47,13 +50,13 @@ def write_onnx(path: Path, portable: Portable, photographs: Sequence[np.ndarray]
         portable.function, portable.function.input_signature, opset=_OPERATOR_SET
     )
     content = model.SerializeToString()
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(content)
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    names = [entry.name for entry in session.get_inputs()]
+    sessions = []
 
     def run(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        if not sessions:
+            sessions.append(onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]))
+        names = [entry.name for entry in sessions[0].get_inputs()]
         values = {name: image if "image" in name else alpha for name in names}
-        return session.run(None, values)[0]
+        return sessions[0].run(None, values)[0]
 
-    return compare(path, portable, run, photographs)
+    return publish(path, content, portable, run, photographs, _LARGEST)

@@ -11,8 +11,11 @@ import tensorflow as tf
 
 from kind.constants import DEFAULT_ALPHA
 from kind.enhancing.enhancer import Enhancer
+from kind.errors import UserError
+from kind.files import atomic_write
 from kind.metrics.psnr import psnr
 
+_ODD = (37, 61)  # sides that no stride of a network divides
 _ALPHA = DEFAULT_ALPHA  # of comparisons, and all that an 8-bit model is calibrated with
 
 
@@ -77,18 +80,64 @@ def make_portable(enhancer: Enhancer, size: tuple[int, int] | None) -> Portable:
     return Portable(enhance, module, size)
 
 
+def publish(
+    path: Path,
+    content: bytes,
+    portable: Portable,
+    run: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    photographs: Sequence[np.ndarray],
+    largest: float = 1.0,
+) -> Written:
+    """Runs a converted model and the pipeline on photographs, and writes it when they agree.
+
+    Args:
+        path: the file to write.
+        content: of the file.
+        portable: what it was made of; where it takes any size, an image of one pixel and one of odd sides
+            are tried, too.
+        run: the converted model: image and alpha → relit.
+        photographs: float [H, W, 3] in [0, 1].
+        largest: the largest difference from the pipeline that is allowed, of the range 0 to 1.
+
+    Returns:
+        How far they are apart.
+
+    Raises:
+        UserError: when the converted model cannot be run or is too far from the pipeline; nothing is written.
+        OSError: when the file cannot be written.
+    """
+    if portable.size is None:
+        photographs = [*photographs, photographs[0][:1, :1], photographs[0][: _ODD[0], : _ODD[1]]]
+    try:
+        written = compare(path, portable, run, photographs)
+    except Exception as error:  # each runtime has errors of its own
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"{path}: not written: its runtime fails on it ({type(error).__name__}: {reason}); export "
+            "--format saved_model instead, and report this"
+        ) from error
+    if not written.largest <= largest:  # NaN is not
+        raise UserError(
+            f"{path}: not written: it differs from the pipeline by {written.largest:.2g} (of 0 to 1), "
+            f"more than {largest:g}; export --format saved_model instead, and report this"
+        )
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+    return written
+
+
 def compare(
     path: Path,
     portable: Portable,
     run: Callable[[np.ndarray, np.ndarray], np.ndarray],
     photographs: Sequence[np.ndarray],
 ) -> Written:
-    """Runs a written model and the pipeline on photographs.
+    """Runs a converted model and the pipeline on photographs.
 
     Args:
-        path: the written file.
+        path: of the file.
         portable: what it was made of.
-        run: the written model: image and alpha → relit.
+        run: the converted model: image and alpha → relit.
         photographs: float [H, W, 3] in [0, 1].
 
     Returns:

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kind.export.portable import Portable, Written, compare
-from kind.files import atomic_write
+from kind.export.portable import Portable, Written, publish
 
 
 def write_tflite(
@@ -29,6 +28,9 @@ def write_tflite(
 
     Returns:
         The file and its deviation.
+
+    Raises:
+        UserError: see `kind.export.portable.publish`.
     """
     function = portable.function.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], portable.module)
@@ -47,9 +49,7 @@ def write_tflite(
     else:
         converter.target_spec.supported_types = [tf.float16]
     content = converter.convert()
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(content)
-    return compare(path, portable, _runner(content), photographs)
+    return publish(path, content, portable, _runner(content), photographs)
 
 
 def _runner(content: bytes):

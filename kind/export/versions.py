@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kind.errors import UserError
+from kind.files import remove_leftovers
 
+_STAGED = ".export."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -40,7 +42,8 @@ def staging(folder: Path) -> Iterator[Path]:
         OSError: when it cannot be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".export.", dir=folder))
+    remove_leftovers(folder, folders_of=_STAGED)
+    temporary = Path(tempfile.mkdtemp(prefix=f"{_STAGED}{os.getpid()}-", dir=folder))
     try:
         os.chmod(temporary, folder.stat().st_mode & 0o777)  # mkdtemp's own mode hides it from a server's user
         yield temporary

@@ -34,6 +34,11 @@ INTERFACES = {
 """The networks of all stages that enhance, by the name of their files."""
 
 
+_PLAIN = ("Functional", "Network", "Sequential")
+_JOINED = "joint"
+"""Name of the three networks of `kind.joint` as one, which has the channels of a restoration."""
+
+
 class WrongNetwork(ValueError):
     """A network of another interface than its stage's; the message names both, but no file."""
 
@@ -49,8 +54,24 @@ def check_interface(net: keras.Model, stage: str) -> None:
         WrongNetwork: when it takes or gives other numbers of channels, or anything but lists of images.
     """
     found = interface_of(net)
-    if found != INTERFACES[stage] or any(tensor.shape.rank != 4 for tensor in net.inputs):
+    is_image = all(tensor.shape.rank == 4 for tensor in net.inputs)
+    if found != INTERFACES[stage] or not is_image or net.name == _JOINED:
         raise WrongNetwork(f"holds {shown(net.name)} ({found}); expected {stage} ({INTERFACES[stage]})")
+
+
+def check_class(config: object, stage: str) -> None:
+    """Refuses the config of a network of a class of its own, such as a detector's, in another's place.
+
+    Args:
+        config: what `config.json` holds, parsed.
+        stage: a key of `INTERFACES`, of which all are plain graphs.
+
+    Raises:
+        WrongNetwork: naming the class.
+    """
+    name = config.get("class_name") if isinstance(config, dict) else None
+    if isinstance(name, str) and name not in _PLAIN:
+        raise WrongNetwork(f"holds a {shown(name)}; expected {stage} ({INTERFACES[stage]})")
 
 
 def interface_of(net: keras.Model) -> Interface:

@@ -18,14 +18,17 @@ from kind.errors import UserError
 from kind.files import atomic_write
 from kind.nn.archive import CONFIG, METADATA, WEIGHTS, Archive, UnreadableArchive
 from kind.nn.file_schema import Refused
+from kind.nn.forking import refuse_forked
 from kind.nn.graph_builder import build_network
-from kind.nn.interfaces import WrongNetwork, check_interface
+from kind.nn.interfaces import WrongNetwork, check_class, check_interface
 from kind.nn.network import Network
 from kind.nn.weights_file import UnreadableWeights, read_arrays, write_arrays
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
 _SMALLEST_VALUE = 2  # bytes, of a float16
+_LARGEST_VALUE = 32  # bytes, of a float64, thrice more for an optimizer, which Keras keeps in the same file
+_SURPLUS = 32 << 20  # bytes, for the names of arrays; HDF5 takes some KB for each
 _UNWANTED = frozenset({"shared_object_id", "compile_config"})
 
 
@@ -101,8 +104,10 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
 
     Raises:
         UserError: when the file is missing, is not a `.keras` file, is damaged, asks for anything but known
-            layers, holds weights that are not finite, or holds another network than the expected one.
+            layers, holds weights that are not finite, or holds another network than the expected one; and in
+            a process that was forked from one in which networks are in use.
     """
+    refuse_forked()
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{_one_line(path)}: no such weights file; expected a .keras file")
@@ -121,9 +126,15 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
 
 def _read(path: Path, expected: str | None) -> keras.Model:
     with Archive(path) as archive:
-        net, class_names = build_network(_config(archive), archive.size(WEIGHTS) // _SMALLEST_VALUE)
+        config = _config(archive)
+        if expected is not None:
+            check_class(config, expected)
+        net, class_names = build_network(config, archive.size(WEIGHTS) // _SMALLEST_VALUE)
         if expected is not None:
             check_interface(net, expected)
+        size, most = archive.size(WEIGHTS), _SURPLUS + _LARGEST_VALUE * net.count_params()
+        if size > most:
+            raise UnreadableWeights(f"its {WEIGHTS} has {size:,} bytes; expected {most:,} or less")
         _fill(net, class_names, archive.read(WEIGHTS))
     return net
 

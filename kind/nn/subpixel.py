@@ -54,9 +54,10 @@ class SpaceToDepth(keras.layers.Layer):
     def _filled(self, inputs: tf.Tensor) -> tf.Tensor:
         """With the last row and column repeated until both sides are multiples."""
         shape = [known or size for known, size in zip(inputs.shape, tf.unstack(tf.shape(inputs)))]
-        rows = tf.tile(inputs[:, -1:], [1, -shape[1] % self.multiple, 1, 1])
-        taller = tf.concat([inputs, rows], axis=1)
-        return tf.concat([taller, tf.tile(taller[:, :, -1:], [1, 1, -shape[2] % self.multiple, 1])], axis=2)
+        # Not `-size % multiple`: the remainder of a negative number is negative in ONNX Runtime.
+        missing = [(self.multiple - size % self.multiple) % self.multiple for size in shape[1:3]]
+        taller = tf.concat([inputs, tf.tile(inputs[:, -1:], [1, missing[0], 1, 1])], axis=1)
+        return tf.concat([taller, tf.tile(taller[:, :, -1:], [1, 1, missing[1], 1])], axis=2)
 
     def compute_output_shape(self, input_shape):
         """[N, ⌈H/multiple⌉·multiple/side, the same of W, side²·C]."""

@@ -47,7 +47,7 @@ class Results:
             try:
                 record = json.loads(line)
                 self._kept[str(record["key"])] = parse(record[field])
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
 
     def __len__(self) -> int:

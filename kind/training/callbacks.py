@@ -14,6 +14,7 @@ from kind.images.photo import write_photo
 from kind.nn.saving import save_net
 from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.curves import draw_curves
+from kind.training.interruption import Interruption
 from kind.training.precision import Float32Copy
 from kind.training.run_folder import RunFolder
 
@@ -62,6 +63,7 @@ class Record(keras.callbacks.Callback):
         backup: TrainingCheckpoint,
         previews: Sequence[dict[str, tf.Tensor]],
         agreed: Callable[[float], float] = float,
+        interruption: Interruption | None = None,
     ) -> None:
         """Names where to write and what to show.
 
@@ -70,12 +72,14 @@ class Record(keras.callbacks.Callback):
             backup: of the stage that is trained.
             previews: batches of one whole image, shown in `samples/` at each validation.
             agreed: makes a number the same in all processes, which have to save together.
+            interruption: is told what is unsaved, and ends the training after an epoch.
         """
         super().__init__()
         self._folder = folder
         self._backup = backup
         self._previews = previews
         self._agreed = agreed
+        self._interruption = interruption or Interruption()
         self._saved = time.monotonic()
         self._draw_after = 0.0
 
@@ -87,6 +91,7 @@ class Record(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes metrics, and with a validation the nets, pictures and curves."""
         stage, number = self.model, epoch + 1
+        self._interruption.unsaved = True
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self._folder.append_metrics({"epoch": number, **logs})
         if stage.monitor in logs:
@@ -98,9 +103,11 @@ class Record(keras.callbacks.Callback):
         if stage.monitor in logs or time.monotonic() > self._draw_after:
             self._draw()
         late = time.monotonic() - self._saved > _SECONDS_BETWEEN_BACKUPS
-        if self._agreed(float(late or stage.monitor in logs)):
+        if self._agreed(float(late or self._interruption.asked or stage.monitor in logs)):
             self._backup.save(number)
             self._saved = time.monotonic()
+            self._interruption.unsaved = False
+        self._interruption.end_if_asked()
 
     def _save_nets(self, is_best: bool) -> None:
         net = self._copy.of(self.model.net)

@@ -139,6 +139,25 @@ class TrainingCheckpoint:
         self._best_epoch, self._networks = best[0], files
         self._digests.update({name: file_digest(self._run.backup / kept) for name, kept in files.items()})
 
+    def renew_record(self, newest: int) -> None:
+        """Names the checkpoint that was restored in TensorFlow's own record, where another one stands.
+
+        Raises:
+            OSError: when it cannot be written.
+        """
+        self._write_record(
+            [epoch for epoch in checkpoint_epochs(self._run.backup) if epoch <= newest][:_KEPT]
+        )
+
+    def _write_record(self, epochs: list[int]) -> None:
+        """Names checkpoints, the newest first, in the file that TensorFlow's tools look at."""
+        path = self._run.backup / "checkpoint"
+        names = "".join(f'all_model_checkpoint_paths: "ckpt-{epoch}"\n' for epoch in sorted(epochs))
+        text = f'model_checkpoint_path: "ckpt-{max(epochs)}"\n{names}'
+        if not path.is_file() or path.read_bytes() != text.encode():
+            with atomic_write(path) as temporary:
+                temporary.write_text(text)
+
     def _remove_old(self, newest: int) -> None:
         """Removes all checkpoints but the newest two, and networks that none of them names."""
         backup = self._run.backup
@@ -150,9 +169,7 @@ class TrainingCheckpoint:
         for epoch in kept:
             if epoch in whole and (manifest := _manifest(backup, epoch)):
                 networks |= set(manifest.networks.values())
-        with atomic_write(backup / "checkpoint") as temporary:  # TensorFlow's own record, for its tools
-            names = "".join(f'all_model_checkpoint_paths: "ckpt-{epoch}"\n' for epoch in sorted(kept))
-            temporary.write_text(f'model_checkpoint_path: "ckpt-{newest}"\n{names}')
+        self._write_record(kept)
         for path in backup.iterdir():
             is_old = path.name.startswith("ckpt-") and _number(path.name) not in kept
             if is_old or (path.suffix == ".keras" and path.name not in networks):

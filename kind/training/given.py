@@ -16,12 +16,14 @@ Builders = Mapping[str, Callable[[], keras.Model]]
 """Architectures by the name of the network, see `kind.training.stage_spec.StageSpec.networks`."""
 
 
-def load_given(run_or_file: str | Path, stage: str, builders: Builders | None = None) -> keras.Model:
+def load_given(
+    run_or_file: str | Path, stage: str | None = None, builders: Builders | None = None
+) -> keras.Model:
     """Reads the trained network of a stage.
 
     Args:
         run_or_file: a run folder (its `best.keras`) or a `.keras` file.
-        stage: whose network it must hold, see `kind.nn.saving.load_net`.
+        stage: whose network it must hold, see `kind.nn.saving.load_net`; None takes any.
         builders: of the architectures that can be trained on; None takes any.
 
     Returns:

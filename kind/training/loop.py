@@ -14,17 +14,19 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.errors import UserError
+from kind.files import DISK_FULL
+from kind.images.photo import ImageError
 from kind.nn.saving import save_net
 from kind.training.callbacks import Record, Validate
 from kind.training.checkpoint import Restored, TrainingCheckpoint, put_back
 from kind.training.distribution import ChiefsWord, is_chief
+from kind.training.interruption import Interruption
 from kind.training.manifest import file_digest
 from kind.training.precision import Float32Copy
 from kind.training.progress import Progress
 from kind.training.run_folder import RunFolder
 from kind.training.stage import NOT_FINITE, Stage
 
-_FULL = re.compile("No space left|File too large|quota exceeded", re.IGNORECASE)
 _SPELLING = {"nan": "NaN", "-nan": "NaN", "inf": "Inf", "-inf": "-Inf"}
 
 
@@ -46,6 +48,11 @@ class Datasets:
     validation: tf.data.Dataset
     previews: Sequence[dict[str, tf.Tensor]]
     images_of: Callable[[int, int], list[str]]
+
+
+MakeStage = Callable[[], Stage]
+Building = Callable[[MakeStage], MakeStage]
+"""Called with what makes a stage before any image is read; see `kind.training.initial.build_early`."""
 
 
 class Prepared(NamedTuple):
@@ -73,6 +80,7 @@ def train(
     *,
     strategy: tf.distribute.Strategy | None = None,
     checkpoints_of: RunFolder | None = None,
+    interruption: Interruption | None = None,
 ) -> None:
     """Trains until the config's last epoch, and leaves the run folder complete.
 
@@ -82,6 +90,7 @@ def train(
         folder: opened for this run; that of a process that is not the chief is thrown away.
         strategy: how replicas share the work; by default there is one.
         checkpoints_of: the chief's run folder, to resume from; by default `folder`.
+        interruption: see `kind.training.interruption`.
 
     Raises:
         UserError: when a loss term or a gradient is not finite, or something cannot be saved; the run
@@ -100,12 +109,13 @@ def train(
             folder.forget_after(0)
         elif checkpoints_of in (None, folder):
             _put_back(folder, restored, stage)
+            checkpoint.renew_record(restored.epoch)
     if first_epoch >= stage.config.epochs:
         return
     validated = _validation_epochs(stage.config.epochs, stage.config.validate_epochs)
     callbacks = [
         Validate(datasets.validation, validated),
-        Record(folder, checkpoint, datasets.previews, ChiefsWord(strategy)),
+        Record(folder, checkpoint, datasets.previews, ChiefsWord(strategy), interruption),
     ]
     if is_chief(strategy):
         callbacks += [
@@ -156,8 +166,12 @@ def _saving(folder: RunFolder):
         yield
     except OSError as error:
         raise _unwritable(error.filename or folder.path, error.strerror or error) from error
+    except ImageError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise _unwritable(folder.samples, error.__cause__.strerror or error.__cause__) from error
     except tf.errors.OpError as error:  # TensorBoard's files are TensorFlow's to write
-        if not _FULL.search(error.message):
+        if not DISK_FULL.search(error.message):
             raise
         raise _unwritable(folder.path, error.message.splitlines()[0]) from error
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from kind.files import atomic_write
 
 _NAME = re.compile(r"ckpt-(\d+)\.(?:index|json)")
+_FILE = re.compile(r"ckpt-\d+\.[\w-]+")
+_NETWORK = re.compile(r"\w[\w-]*\.keras", re.ASCII)
 _PIECE = 1 << 20
 
 
@@ -67,11 +69,32 @@ def read_manifest(folder: Path, epoch: int) -> Manifest | None:
         manifest = Manifest(**stored["content"])
         if stored["digest"] != _digest_of(stored["content"]) or manifest.epoch != epoch:
             raise ValueError("its digest is another")
+        _check(manifest)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path.name} is damaged") from error
     return manifest
+
+
+def _check(manifest: Manifest) -> None:
+    """Refuses what no manifest says; names of files above all, because they are read and written."""
+    names = [*manifest.networks, *manifest.networks.values(), *manifest.digests]
+    digests = [*manifest.files.values(), *(digest for digest in manifest.digests.values() if digest)]
+    if (
+        not all(_FILE.fullmatch(name) for name in manifest.files)
+        or not all(_NETWORK.fullmatch(name) for name in names)
+        or not all(isinstance(digest, str) for digest in digests)
+        or not manifest.networks.keys() <= manifest.digests.keys()
+        or not all(is_record(record) for record in manifest.history)
+    ):
+        raise ValueError("it is no manifest of a checkpoint")
+
+
+def is_record(record: object) -> bool:
+    """Whether something is a line of `metrics.jsonl`: an epoch's number and figures by name."""
+    is_of_epoch = isinstance(record, dict) and type(record.get("epoch")) is int
+    return is_of_epoch and all(isinstance(value, (int, float)) for value in record.values())
 
 
 def damage(manifest: Manifest, folder: Path, run_folder: Path) -> str | None:

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +15,7 @@ from typing import IO, Any
 from kind.errors import UserError, listed
 from kind.files import atomic_write, remove_leftovers
 from kind.training.config import OLD_NAMES
+from kind.training.manifest import checkpoint_epochs, is_record
 
 try:
     import fcntl
@@ -59,16 +61,18 @@ class RunFolder:
             Nothing; the folder is free again after the block, or when the process ends, however it ends.
 
         Raises:
-            UserError: when the folder belongs to a run of another config or other data (the message says
-                what changed), is in use, holds other files, or cannot be written to.
+            UserError: when the folder belongs to a run of another config or other data that has finished an
+                epoch (the message says what changed), is in use, holds other files, or cannot be written to.
         """
+        changed: list[str] = []
         if self.config_file.is_file():
             changed = differences(read_json(self.config_file), config)
             changed += data_differences(read_json(self.data_file), data)
-            if changed:
+            if changed and self._has_progress():
+                weights = f"--run NEW --init-from {self.path} to start anew from its weights"
                 raise UserError(
                     f"{self.path}: belongs to another run: {'; '.join(changed)}. Give the same settings and "
-                    f"data to go on, or --run NEW --init-from {self.path} to start anew from its weights"
+                    f"data to go on, or {weights if self.best_file.is_file() else '--run NEW to start anew'}"
                 )
         elif self.path.is_dir() and any(path.name != "data.json" for path in self.path.glob("[!.]*")):
             raise UserError(f"{self.path}: holds files but no config.json; give --run a new or empty folder")
@@ -82,8 +86,10 @@ class RunFolder:
             for folder in (self.path, self.samples, self.backup):
                 remove_leftovers(folder, locked=fcntl is not None)
             self.check_places()
+            if changed:
+                print(f"{self.path}: redefined, no epoch was finished: {'; '.join(changed)}", file=sys.stderr)
             try:
-                if not self.config_file.is_file():
+                if changed or not self.config_file.is_file():
                     write_json(self.data_file, data)
                     write_json(self.config_file, config)
             except OSError as error:
@@ -128,6 +134,10 @@ class RunFolder:
     def forget_after(self, epoch: int) -> None:
         """Drops the lines of epochs that will be run again."""
         self.write_metrics([record for record in self.read_metrics() if record["epoch"] <= epoch])
+
+    def _has_progress(self) -> bool:
+        """Whether there is anything to lose: a finished epoch, or a checkpoint after one."""
+        return self.has_begun() or any(checkpoint_epochs(self.backup))
 
     def has_begun(self) -> bool:
         """Whether an epoch was finished here, whatever is left of it."""
@@ -176,8 +186,7 @@ def _record(line: bytes) -> dict[str, Any] | None:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    is_record = isinstance(record, dict) and type(record.get("epoch")) is int
-    return record if is_record and all(isinstance(value, (int, float)) for value in record.values()) else None
+    return record if is_record(record) else None
 
 
 def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
@@ -202,7 +211,8 @@ def data_differences(recorded: dict[str, dict[str, str]], now: dict[str, dict[st
     """What has changed between two data sets: "training data: 2 added (a, b)"."""
     phrases = []
     for part in now:
-        before, after = recorded.get(part, {}), now[part]
+        before, after = recorded.get(part), now[part]
+        before = before if isinstance(before, dict) else {}  # what a damaged file holds is another data set
         groups = {
             "added": after.keys() - before.keys(),
             "removed": before.keys() - after.keys(),

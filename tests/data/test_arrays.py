@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +17,10 @@ from kind.data.arrays import (
     to_float,
     unpacker,
     write_array,
+    writing_to_cache,
 )
 from kind.errors import UserError
+from kind.images.photo import write_photo
 
 
 def random_array(height, width, channels, seed=0):
@@ -150,3 +154,42 @@ def test_a_full_disk_is_one_line(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_cache_that_cannot_be_written_is_named_with_its_flag(tmp_path, monkeypatch, code):
+    def fail(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("kind.files.os.replace", fail)
+    for write in (
+        lambda: write_array(tmp_path / "a.u16", random_array(9, 7, 3)),
+        lambda: write_photo(tmp_path / "a.png", random_array(9, 7, 3)),
+    ):
+        with pytest.raises(UserError) as caught, writing_to_cache(tmp_path):
+            write()
+        assert os.strerror(code) in str(caught.value) and str(caught.value).startswith(str(tmp_path))
+        assert str(caught.value).endswith("or give another --cache") and not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_caches_way_is_one_line(tmp_path, capsys):
+    (tmp_path / "cache").write_text("")
+    path = tmp_path / "cache" / "images" / "a.u16"
+    assert find_unusable({str(path): 3}) == {str(path)} and capsys.readouterr().err == ""
+    with pytest.raises(UserError, match="cache/images: cannot be written .Not a directory.*--cache"):
+        write_array(path, random_array(9, 7, 3))
+
+
+def test_other_mistakes_are_not_the_caches(tmp_path):
+    with pytest.raises(UserError, match="^other$"), writing_to_cache(tmp_path):
+        raise UserError("other")
+
+
+def test_a_user_without_a_home_gives_a_cache(monkeypatch):
+    def fail():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", fail)
+    with pytest.raises(UserError, match="give --cache DIR"):
+        default_cache()

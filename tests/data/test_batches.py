@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kind.data.arrays import to_float, write_array
 from kind.data.augmentation import crop_and_turn
-from kind.data.batches import images_of_batch, steps_per_epoch, training_batches, whole_images
+from kind.data.batches import check_patch, images_of_batch, steps_per_epoch, training_batches, whole_images
 from kind.data.order import sample_seed, shuffled_index
 from kind.data.sources import Source
 from kind.errors import UserError
@@ -111,8 +111,13 @@ def test_the_images_of_a_batch_are_named(source):
 
 
 def test_a_patch_larger_than_an_image_says_what_fits(source):
-    with pytest.raises(UserError, match=r"--patch 9 is more than .* use at most 8"):
+    with pytest.raises(UserError, match=r"--patch 9 is more than .*images/0\.png; use at most 8"):
         training_batches(source, batch=1, patch=9, seed=0)
+    with pytest.raises(
+        UserError, match=r"^images/0\.png: its shorter side has 8 pixels; expected 11 or more"
+    ):
+        check_patch(source, 1, least=11)
+    check_patch(source, 8, least=8)
 
 
 def test_a_batch_that_replicas_cannot_share_is_an_error(source):

@@ -7,7 +7,7 @@ from skimage import data
 
 from kind.data.doctor import ERROR, KINDS, WARNING, examine
 from kind.data.pair_checks import check_pair
-from kind.data.pairs import Pair
+from kind.data.pairs import Pair, find_pairs, split_pairs
 from kind.data.samples import darken
 from kind.errors import UserError
 from kind.images.photo import read_photo
@@ -216,3 +216,29 @@ def test_real_pairs_are_aligned_to_two_pixels(shared, tmp_path):
     lows, highs = (sorted((tmp_path / side).iterdir()) for side in ("low", "high"))
     for low, high in zip(lows, highs[1:]):
         assert [finding.kind for finding in check_pair(Pair("wrong", low, high)).findings] == ["unrelated"]
+
+
+def test_one_pair_is_too_few_to_train_on(put, tmp_path):
+    put("a", *SCENES[0])
+    (finding,) = examine(tmp_path).findings
+    assert (finding.kind, KINDS["too few"].severity) == ("too few", ERROR)
+    with pytest.raises(UserError, match="too few"):  # as training says
+        split_pairs(find_pairs(tmp_path))
+
+
+def test_pairs_that_are_too_small_to_be_compared_are_named(healthy, put):
+    put("b", SCENES[1][0][:127], SCENES[2][1][:127])  # not even of one scene
+    kinds = found(healthy)
+    assert "unrelated" not in kinds
+    (finding,) = kinds["not compared"]
+    assert (
+        finding.detail.startswith("200x127: neither shift nor kinship") and finding.files[0].name == "b.png"
+    )
+    assert KINDS["not compared"].severity == WARNING
+
+
+def test_images_below_every_crop_are_errors(healthy, put):
+    put("b", SCENES[1][0][:11], SCENES[1][1][:11])
+    assert "too small" not in {finding.kind for finding in examine(healthy, smallest_patch=11).findings}
+    findings = [one for one in examine(healthy, smallest_patch=12).findings if one.kind == "too small"]
+    assert [one.detail for one in findings] == ["its shorter side has 11 pixels"]

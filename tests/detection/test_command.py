@@ -11,6 +11,7 @@ from kind.cli import train_detection
 from kind.detection.config import DetectionConfig
 from kind.detection.joint import parts_of
 from kind.detection.model import build_detector
+from kind.detection.reuse import with_classes
 from kind.detection.sizes import Proportions
 from kind.errors import UserError
 from kind.images.photo import write_photo
@@ -99,7 +100,8 @@ def test_mistakes_are_named(folder, words, message):
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_joint_networks_are_copied_by_the_rule_of_the_joint_stage(folder, precision):
     """A saved network's layers say float32 each; under 16 bits the copies compute in 16 bits all the same."""
-    run = prepare(folder, "--detector", "tiny", input="reflectance", joint=True, precision=precision)
+    words = ("--detector", "tiny", "--variant", "kind")
+    run = prepare(folder, *words, input="reflectance", joint=True, precision=precision)
     parts = parts_of(run.make_stage().net)
     expected = {"float32": {"float32"}, "mixed_bfloat16": {"bfloat16"}}[precision]
     for name, given in (("decom", "decom"), ("restoration", "restoration")):
@@ -107,3 +109,36 @@ def test_joint_networks_are_copied_by_the_rule_of_the_joint_stage(folder, precis
         assert {layer.compute_dtype for layer in layers} == expected
         originals = load_net(SHIPPED_WEIGHTS / f"{given}.keras").get_weights()
         assert all(np.array_equal(ours, its) for ours, its in zip(parts[name].get_weights(), originals))
+
+
+@pytest.mark.parametrize("labels", [{"9": "0 .5 .5 .5 .5"}, {"0": "0 .5 .5", "4": "0 .5 .5"}])
+def test_training_on_nothing_is_refused_and_says_why(folder, tmp_path, labels):
+    (tmp_path / "images").symlink_to(folder / "images")
+    (tmp_path / "labels").mkdir()
+    for name, text in labels.items():
+        (tmp_path / "labels" / f"{name}.txt").write_text(text)
+    with pytest.raises(UserError) as caught:
+        prepare(tmp_path, "--detector", "tiny", "--repair")
+    for words in ("no object that counts in the training images", "8 images in", f"{len(labels)} text files"):
+        assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_validation_without_an_object_is_refused(folder, tmp_path):
+    (tmp_path / "images").symlink_to(folder / "images")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/1.txt").write_text("0 .5 .5 .5 .5")
+    with pytest.raises(UserError, match="no object that counts in the validation images: 2 images with 0"):
+        prepare(tmp_path, "--detector", "tiny")
+
+
+def test_the_classes_in_use_are_printed(folder, capsys):
+    prepare(folder, "--detector", "tiny")
+    assert f"classes: 3 classes ({folder}/labels/classes.txt): cat, dog, torch" in capsys.readouterr().err
+
+
+def test_class_names_given_twice_are_refused_before_a_detector_is_made(folder):
+    with pytest.raises(UserError, match="'face' is given twice, as class 0 and as class 1"):
+        with_classes(None, ["face", "face"])
+    with pytest.raises(UserError, match="'cat' is given twice"):
+        prepare(folder, "--detector", "tiny", "--classes", "cat", "dog", "cat")

@@ -100,13 +100,31 @@ def test_cocos_own_numbers_need_no_explanation(tmp_path):
     assert boxes.by_image[Path("000000000009.jpg")].boxes.tolist() == [[1, 2, 4, 6]]
 
 
+COLUMNS = "image,class,score,left,top,right,bottom"
+LARGE = json.dumps([{"image_id": 1, "category_id": 1, "score": 1, "bbox": [10**400, 0, 1, 1]}])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.json", "[", "not a file of boxes: JSONDecodeError"),
         ("a.json", '[{"image_id": 1}]', "KeyError: 'bbox'"),
         ("a.json", "3", "TypeError"),
-        ("a.csv", "image,class\nx,y\n", "KeyError: 'score'"),
+        ("a.json", LARGE, "OverflowError: int too large"),
+        ("a.csv", f'{COLUMNS}\n"x\ny",cat,1,0,0,1,1\n', "x\\ny: no image of that name"),
+        (
+            "a.csv",
+            "image,class\nx,y\n",
+            "with image,class,score,left,top,right,bottom; score is missing in 'image,class'",
+        ),
+        ("a.csv", "image;class;score;left\nx;y\n", "image is missing in 'image;class;score;left'"),
+        ("a.csv", f"{COLUMNS}\none.png,cat\n", "line 2: expected 7 columns"),
+        ("a.csv", f"{COLUMNS}\none.png,cat,1,9,0,1,1\n", "one.png is inverted"),
+        (
+            "d/one.txt",
+            "0 0.5 0.5 0.1 0.1 0.5 0.5\n",
+            "expected six columns, or a polygon and a score; found 7",
+        ),
         (
             "a.csv",
             "image,class,score,left,top,right,bottom\nx.png,cat,1,0,0,1,1\n",
@@ -131,3 +149,29 @@ def test_what_is_wrong_is_one_line(name, content, message, tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="none.csv: cannot be read"):
         read_found(tmp_path / "none.csv", IMAGES, NAMES)
+
+
+def test_a_spreadsheets_mark_and_capitals_are_no_obstacle(tmp_path):
+    path = tmp_path / "boxes.csv"
+    path.write_text("\ufeffimage,class,score,left,top,right,bottom\none.png,cat,1,0,0,1,1\n")
+    assert read_found(path, IMAGES, NAMES).class_names == ("cat",)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/one.TXT").write_text("1 .1 .2 .3 .2 .3 .6 .9\n")  # a polygon and its score
+    (tmp_path / "d/Classes.txt").write_text("tree\r\ndog\r\n")
+    found = read_found(tmp_path / "d", IMAGES, NAMES)
+    (boxes,) = found.by_image.values()
+    height, width = IMAGES[0].size
+    assert found.class_names == ("dog",)
+    assert boxes.boxes[0] == pytest.approx([0.1 * width, 0.2 * height, 0.3 * width, 0.6 * height])
+    assert boxes.scores.tolist() == pytest.approx([0.9])
+
+
+def test_numbers_of_images_and_classes_may_be_text(tmp_path):
+    path = tmp_path / "boxes.json"
+    box = {"image_id": "1", "category_id": "3", "bbox": [1, 2, 3, 4], "score": 0.5}
+    described = {"images": [{"id": 1, "file_name": "one.png"}], "categories": [{"id": 3, "name": "cat"}]}
+    path.write_text("\ufeff" + json.dumps({**described, "annotations": [box]}))
+    assert read_found(path, IMAGES, NAMES).class_names == ("cat",)
+    path.write_text(json.dumps({**described, "annotations": [{**box, "image_id": "x"}]}))
+    with pytest.raises(UserError, match="box 1 in the list: unknown image 'x'"):
+        read_found(path, IMAGES, NAMES)

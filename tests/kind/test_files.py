@@ -56,3 +56,15 @@ def test_who_holds_the_lock_removes_all(tmp_path, dead_process):
         (tmp_path / name).write_text("")
     remove_leftovers(tmp_path, locked=True)
     assert {path.name for path in tmp_path.iterdir()} == {".lock", ".notes.md", "a.keras"}
+
+
+def test_temporary_folders_are_removed_where_they_are_asked_for(tmp_path, dead_process):
+    long_ago = time.time() - 7200
+    names = [f".export.{process}-ab12cd_4" for process in (dead_process, os.getpid())] + [".git"]
+    for name in names:
+        (tmp_path / name / "assets").mkdir(parents=True)
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    remove_leftovers(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+    remove_leftovers(tmp_path, folders_of=".export.")
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:]}

@@ -70,7 +70,9 @@ def inputs_of(
     values = (_rows if formats == [ROW] else _columns)(content[formats[0]], signature)
     unknown = sorted(set(values) - set(signature.inputs))
     if unknown:
-        raise bad_request(f"JSON object: does not have named input: {echoed(unknown[0])}")
+        wanted = ", ".join(sorted(signature.inputs))
+        name = echoed(unknown[0])
+        raise bad_request(f"JSON object: does not have named input: {name}; expects {wanted}")
     missing = sorted(set(signature.inputs) - set(values))
     if missing:
         raise bad_request(f"Missing named input: {missing[0]}")

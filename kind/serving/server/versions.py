@@ -15,6 +15,7 @@ from kind.serving.server.errors import ServingError, bad_request, serving_error_
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 
 _ENDED_KEPT = 20
+_MOST_NAMED = 10
 _LONGEST_NAME = 200
 
 
@@ -118,7 +119,10 @@ class ModelManager:
                 available = [version for version in available if version.number == number]
             if not available:
                 which = f"Latest({name})" if number is None else f"Specific({name}, {number})"
-                raise ServingError("NOT_FOUND", f"Servable not found for request: {echoed(which)}")
+                which = echoed(which)
+                raise ServingError(
+                    "NOT_FOUND", f"Servable not found for request: {which}{self._offered(name)}"
+                )
             version = max(available, key=lambda version: version.number)
             version.users += 1
             return version
@@ -144,7 +148,8 @@ class ModelManager:
             number = self._number(name, number, label)
             versions = self._versions.get(name, {})
             if number is not None and number not in versions:
-                raise ServingError("NOT_FOUND", f"Could not find version {number} of model {echoed(name)}")
+                which = f"version {number} of model {echoed(name)}"
+                raise ServingError("NOT_FOUND", f"Could not find {which}{self._offered(name)}")
             if not versions:
                 raise ServingError("NOT_FOUND", f"Could not find any versions of model {echoed(name)}")
             numbers = [number] if number is not None else sorted(versions, reverse=True)
@@ -210,6 +215,12 @@ class ModelManager:
                 raise ServingError(
                     "FAILED_PRECONDITION", f"label {label!r} names version {number}, which is not available"
                 )
+
+    def _offered(self, name: str) -> str:
+        """Which versions of a model could be asked for, to end a sentence with."""
+        versions = self._versions.get(name, {}).values()
+        available = sorted(version.number for version in versions if version.state is State.AVAILABLE)
+        return f"; available: {', '.join(map(str, available[-_MOST_NAMED:]))}" if available else ""
 
     def _number(self, name: str, number: int | None, label: str | None) -> int | None:
         if len(name) > _LONGEST_NAME or len(label or "") > _LONGEST_NAME:

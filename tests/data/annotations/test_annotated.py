@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kind.data.annotations.annotated import Reading, Row
+from kind.data.annotations.annotated import describe_classes, require_objects
+from kind.data.annotations.reading import Reading, Row
 from kind.errors import UserError
 from kind.metrics.average_precision import average_precision
 from kind.metrics.boxes import Predictions
@@ -89,3 +90,42 @@ def test_samples_leave_crowds_and_difficult_objects_out(photo, tmp_path):
     assert image.areas.tolist() == [100, 400, 50]
     found = Predictions(image.boxes, [0.9, 0.8, 0.7], [0, 0, 0])
     assert average_precision([image.objects()], [found], 1).mean == 1
+
+
+def test_class_names_given_twice_are_refused():
+    with pytest.raises(UserError, match="'cat' is given twice, as class 0 and as class 2"):
+        Reading(["cat", "dog", "cat"])
+
+
+def test_an_object_that_is_there_twice_is_named_and_stays():
+    found = read(("cat", (0, 0, 9, 9)), (0, (0, 0, 9, 9)), ("dog", (0, 0, 9, 9)))
+    assert len(found.images[0].boxes) == 3
+    assert found.problems == ("file, line 2: the same class and box as an object before; both count",)
+
+
+def test_a_set_without_an_object_that_counts_says_what_was_found():
+    reading = Reading(["cat"])
+    reading.add(Path("a.png"), SIZE, [Row("1", 0, (0, 0, 9, 9), difficult=True)])
+    reading.add(Path("b.png"), SIZE, [Row("2", 0, (0, 0, 9, 9), crowd=True), Row("3", 0, (1, 1, 9, 9))])
+    reading.passed_over.append("c.txt: no image of that name in x")
+    reading.found = "2 images in x and 3 text files in y, 2 of them named like an image"
+    found = reading.finish(repair=False)
+    require_objects(found.images, "the training images", found)
+    with pytest.raises(UserError) as caught:
+        require_objects(found.images[:1], "the validation images", found)
+    assert str(caught.value) == (
+        "no object that counts in the validation images: 1 images with 1 objects (1 difficult do not count); "
+        "the whole data set has 3 objects (1 difficult and 1 crowd do not count); found 2 images in x and 3 "
+        "text files in y, 2 of them named like an image; c.txt: no image of that name in x"
+    )
+    assert describe_classes(found) == "1 class (the annotations): cat"
+
+
+def test_names_from_files_stay_on_one_line():
+    reading = Reading(["cat\n\x1b[2J", "dog"])
+    reading.add(Path("a\nb.png"), SIZE, [])
+    reading.problems.append("a\nb.png: broken")
+    assert describe_classes(reading.finish(repair=True)) == "2 classes (the annotations): cat\\n\\x1b[2J, dog"
+    with pytest.raises(UserError) as caught:
+        reading.finish(repair=False)
+    assert "a\\nb.png: broken" in str(caught.value) and "\n" not in str(caught.value)

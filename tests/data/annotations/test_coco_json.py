@@ -106,3 +106,51 @@ def test_missing_and_unreadable_files(read, tmp_path):
     (tmp_path / "instances.json").write_text("[" * 100_000)
     with pytest.raises(UserError, match="not a JSON file"):
         read_coco_json(tmp_path / "instances.json", tmp_path)
+
+
+def test_ids_may_be_text_or_written_as_decimals(read):
+    def change(content):
+        content["images"][0]["id"] = "7"
+        content["annotations"][0]["category_id"] = "90"
+        content["annotations"][1]["image_id"] = 7.0
+        content["categories"].append({"id": "last", "name": "bird"})
+
+    found = read(change)
+    assert found.class_names == ("cat", "dog", "bird") and found.problems == ()
+    assert found.images[1].classes.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("value", "crowd"), [("0", False), ("1", True), (0, False), (1, True), (None, False), (True, True)]
+)
+def test_iscrowd_may_be_text(read, value, crowd):
+    found = read(lambda content: content["annotations"][0].update(iscrowd=value))
+    assert found.images[1].crowd.tolist() == [crowd, True] and found.problems == ()
+
+
+def test_iscrowd_that_is_no_number_is_named(read):
+    found = read(lambda content: content["annotations"][0].update(iscrowd="no"))
+    assert found.images[1].crowd.tolist() == [False, True]
+    assert "annotation 1: iscrowd is 'no', which is no number: it counts as 0" in found.problems[0]
+
+
+def test_categories_of_one_name_become_one_class(read):
+    found = read(lambda content: content["categories"][0].update(name="cat"))
+    assert found.class_names == ("cat",) and found.images[1].classes.tolist() == [0, 0]
+    assert "categories 1, 90: one class, since all are called 'cat'" in found.problems[0]
+
+
+def test_an_image_that_is_listed_twice_is_named(read):
+    with pytest.raises(UserError, match="image 3: the same file as image 7"):
+        read(lambda content: content["images"][1].update(file_name="b.png"))
+
+
+@pytest.mark.parametrize("name", ["\0.png", "x" * 5000, ""])
+def test_file_names_that_no_file_can_have_are_named(read, name):
+    with pytest.raises(UserError, match="no such image"):
+        read(lambda content: content["images"][0].update(file_name=name))
+
+
+def test_sides_too_large_for_a_float_are_named(read):
+    with pytest.raises(UserError, match="is not finite"):
+        read(lambda content: content["annotations"][0].update(bbox=[0, 0, 10**400, 5]))

@@ -51,10 +51,11 @@ def test_yolo_text_that_is_broken(data):
         "0 0.5 0.5 0 1",
         "0 0.5 0.5 -1 1",
     ]
+    expected = "expected a class number, then centre x, y, width and height, or x and y of 3 or more points"
     assert problems(read_yolo_text, data({"1.txt": "\n".join([*lines, "0 0.9 0.5 0.5 1"])})) == [
-        "labels/1.txt, line 1: expected a class number, centre x, y, width and height",
-        "labels/1.txt, line 2: expected a class number, centre x, y, width and height",
-        "labels/1.txt, line 3: expected a class number, centre x, y, width and height",
+        f"labels/1.txt, line 1: {expected}",
+        f"labels/1.txt, line 2: {expected}",
+        f"labels/1.txt, line 3: {expected}",
         "labels/1.txt, line 4: unknown class 80",
         "labels/1.txt, line 5: box 50 0 50 80 has no area",
         "labels/1.txt, line 6: box 100 0 0 80 is inverted",
@@ -128,3 +129,60 @@ def test_files_that_cannot_be_used(data, tmp_path):
     with pytest.raises(UserError, match="broken annotations: .*2.png: "):
         read_yolo_text(images, labels)
     assert len(read_yolo_text(images, labels, repair=True).images) == 1
+
+
+def test_a_polygon_is_read_as_its_bounding_box(data):
+    lines = ["0 .2 .5 .4 .25 .3 .75", "1 .5 .5 .1 .1", "0 .1 .1 .9 .1 .9 .9 .1 .9", "0 0 0 nan 1 1 1"]
+    folders = data({"1.txt": "\n".join(lines)})
+    found = read_yolo_text(*folders, repair=True)
+    assert found.images[0].boxes.round(3).tolist() == [[20, 20, 40, 60], [45, 36, 55, 44], [10, 8, 90, 72]]
+    assert [line.replace(f"{folders[1]}/", "") for line in found.problems] == [
+        "1.txt, line 4: box nan 0 nan 80 is not finite",
+        "1.txt, line 1: a polygon, read as its bounding box (and 2 more alike)",
+    ]
+    with pytest.raises(UserError, match="line 4: box nan 0 nan 80 is not finite: mend"):
+        read_yolo_text(*folders)
+
+
+def test_a_line_that_is_there_twice_counts_once(data):
+    line = "0 .5 .5 .5 .5\n"
+    found = read_yolo_text(*data({"1.txt": line + "1 .5 .5 .5 .5\n" + line + line}))
+    assert found.images[0].classes.tolist() == [0, 1]
+    (named,) = found.problems
+    assert named.endswith("1.txt, line 3: the same line as one before, which counts once (and 1 more alike)")
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [("a.jpg", "a.TXT"), ("A.JPG", "a.txt"), ("a.jpg", "A.txt"), ("caf\u00e9.jpg", "cafe\u0301.txt")],
+)
+def test_label_files_in_capitals_are_found(data, image, label):
+    found = read_yolo_text(*data({label: "0 .5 .5 1 1"}, [image]))
+    assert len(found.images[0].boxes) == 1 and found.problems == ()
+
+
+def test_a_name_that_fits_exactly_comes_first(data):
+    found = read_yolo_text(*data({"a.txt": "0 .5 .5 1 1", "A.txt": "1 .5 .5 1 1"}, ["a.jpg"]))
+    assert found.images[0].classes.tolist() == [0] and "A.txt: no image of that name" in found.problems[0]
+
+
+def test_images_that_share_a_label_file_are_named(data):
+    found = read_yolo_text(*data({"1.txt": "0 .5 .5 1 1"}, ["1.jpg", "1.png"]))
+    assert "1.png: has the same annotations as" in found.problems[0] and len(found.images) == 2
+
+
+def test_folders_behind_links_are_searched_once(data, tmp_path):
+    images, labels = data({"1.txt": "0 .5 .5 1 1"})
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/images").symlink_to(images)
+    (images / "loop").symlink_to(images)
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all/part").symlink_to(images)
+    assert len(read_yolo_text(tmp_path / "set/images", labels).images) == 1
+    assert len(read_yolo_text(tmp_path / "all", labels).images) == 1
+
+
+def test_exdark_counts_only_a_number_as_ignored(data):
+    lines = [f"Cat 10 20 30 40 0 0 0 0 0 {ign} 0" for ign in ("0", "2", "nan")]
+    found = read_exdark_text(*data({"Cat/1.jpg.txt": "\n".join(lines)}, ["Cat/1.jpg"]))
+    assert found.images[0].difficult.tolist() == [False, True, False] and "ign is nan" in found.problems[0]

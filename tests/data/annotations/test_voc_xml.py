@@ -1,5 +1,6 @@
 import pytest
 
+from kind.data.annotations.annotated import describe_objects
 from kind.data.annotations.voc_xml import read_voc_xml
 from kind.errors import UserError
 
@@ -95,3 +96,47 @@ def test_annotations_without_an_image_are_named(read, tmp_path):
     assert "9.xml: no image of that name" in refusal(read, "<annotation/>")
     with pytest.raises(UserError, match="no such folder of annotations"):
         read_voc_xml(tmp_path / "JPEGImages", tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "difficult", "named"),
+    [
+        ("Unspecified", False, True),
+        ("true", False, True),
+        ("nan", False, True),
+        ("1e999", False, True),
+        ("", False, False),
+        ("0", False, False),
+        ("0.0", False, False),
+        (" 1 ", True, False),
+        ("2", True, False),
+    ],
+)
+def test_only_a_number_other_than_0_means_difficult(read, text, difficult, named):
+    twice = CAT + CAT.replace("cat", "dog")
+    found = read(f"<annotation>{twice.replace('<difficult>0', f'<difficult>{text}')}</annotation>")
+    assert found.images[0].difficult.tolist() == [difficult] * 2
+    objects = "2 objects (2 difficult do not count)" if difficult else "2 objects"
+    assert describe_objects(found.images) == objects
+    if named:
+        (line,) = found.problems
+        assert f"difficult is '{text}', which is no number: it counts as 0 (and 1 more alike)" in line
+    else:
+        assert found.problems == ()
+
+
+def test_file_names_in_capitals_belong_together(photo, tmp_path):
+    photo(tmp_path / "JPEGImages/A.JPG")
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations/a.XML").write_text(f"<annotation>{CAT}</annotation>")
+    found = read_voc_xml(tmp_path / "JPEGImages", tmp_path / "Annotations")
+    assert found.problems == () and len(found.images[0].boxes) == 1
+
+
+def test_two_images_of_one_name_are_named(photo, tmp_path):
+    for name in ("1.jpg", "1.png"):
+        photo(tmp_path / "JPEGImages" / name)
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations/1.xml").write_text(f"<annotation>{CAT}</annotation>")
+    with pytest.raises(UserError, match="1.png: another image has this name, too"):
+        read_voc_xml(tmp_path / "JPEGImages", tmp_path / "Annotations")

@@ -115,3 +115,10 @@ def test_a_missing_folder_and_an_unwritable_place_are_one_line(run, pairs, tmp_p
     with pytest.raises(UserError, match="doctor.json: cannot be written") as raised:
         run(pairs)
     assert "\n" not in str(raised.value)
+
+
+def test_the_largest_patch_is_named_where_a_stage_takes_more_by_default(run, pairs):
+    _, printed = run(pairs)
+    (line,) = [line for line in printed.splitlines() if "--patch" in line]
+    assert line.startswith("the smallest image allows --patch 150 at most") and "restoration (384)" in line
+    assert "decom" not in line

@@ -1,5 +1,7 @@
 """`export` as a user meets it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,36 @@ def test_what_differs_is_not_published(run, tmp_path, capsys, monkeypatch):
     assert output.err == (
         "kind: enhance/enhanced_bytes: differs too much from the pipeline; nothing was published\n"
     )
+    assert list((tmp_path / "out/night").iterdir()) == []
+
+
+@pytest.mark.parametrize("at", ["check_operations", "write_warmup_requests"])
+def test_what_cannot_be_published_is_one_line(run, tmp_path, capsys, monkeypatch, at):
+    import tensorflow as tf
+
+    from kind.export import saved_model
+    from kind.export.operations import ForeignOperations
+
+    error, message = {
+        "check_operations": (ForeignOperations({"Elu"}), "no export of kind holds: Elu"),
+        "write_warmup_requests": (
+            tf.errors.ResourceExhaustedError(None, None, "x; No space left on device\nat …"),
+            "cannot be written (x; No space left on device)",
+        ),
+    }[at]
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(saved_model, at, fail)
+    signatures = SimpleNamespace(save=lambda folder: None)
+    monkeypatch.setattr(saved_model, "make_signatures", lambda *_: signatures)
+    monkeypatch.setattr(saved_model, "read_graph", lambda folder: None)
+    if at != "check_operations":
+        monkeypatch.setattr(saved_model, "check_operations", lambda graph: None)
+    assert run("--no-detector") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and message in lines[0] and str(tmp_path / "out/night") in lines[0]
     assert list((tmp_path / "out/night").iterdir()) == []
 
 

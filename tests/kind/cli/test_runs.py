@@ -96,6 +96,11 @@ def test_listing_needs_no_tensorflow(runs):
         ("metrics.jsonl", '{"epoch": "x"}\n', r"a/metrics\.jsonl: line 1 is no record of an epoch"),
         ("metrics.jsonl", "\x00\n", r"a/metrics\.jsonl: line 1 is no record of an epoch"),
         ("config.json", "[]", r"a/config\.json: not a readable JSON file"),
+        (
+            "config.json",
+            '{"stage": [], "epochs": 1, "monitor": "x", "higher_is_better": 0}',
+            r"a/config\.json: not a run's: it does not say stage, higher_is_better",
+        ),
         ("config.json", "{}", r"a/config\.json: not a run's: it does not say stage, epochs, monitor"),
     ],
 )

@@ -158,7 +158,11 @@ def test_the_network_comes_from_a_folder_or_a_run(net, tmp_path):
         Enhancer.load(tmp_path, "half", "lite")
     with pytest.raises(ValueError, match="variant expects one of kind, lite; received 'heavy'"):
         Enhancer.load(variant="heavy")
-    with pytest.raises(UserError, match="lite.keras: holds 'other', but not the network"):
-        image = tf.keras.Input((None, None, 3))
+    image = tf.keras.Input((None, None, 3))
+    with pytest.raises(UserError, match=r"lite.keras: holds 'other' \(3 → 3 channels\); expected lite"):
         save_net(tf.keras.Model(image, image, name="other"), tmp_path / "lite.keras")
+        Enhancer.load(tmp_path, variant="lite")
+    with pytest.raises(UserError, match="lite.keras: holds 'other', but not the network"):
+        grey = tf.keras.layers.Conv2D(1, 1)(image)
+        save_net(tf.keras.Model(image, [image, grey, grey], name="other"), tmp_path / "lite.keras")
         Enhancer.load(tmp_path, variant="lite")

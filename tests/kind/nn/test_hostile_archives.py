@@ -112,6 +112,13 @@ def test_what_unpacks_to_more_than_a_network_is_refused_unread(small, refusal, t
     assert name in at_once(path, refusal)
 
 
+def test_weights_of_far_more_bytes_than_the_network_has_are_refused_unread(altered, refusal):
+    def swell(file):
+        file.create_dataset("surplus", (40 << 20,), "u1", fillvalue=1)[:] = 1
+
+    assert "expected 33,5" in at_once(altered(weights=swell), refusal)
+
+
 def test_a_zip_that_lies_about_its_sizes_is_refused(altered, refusal):
     path = altered(method=zipfile.ZIP_DEFLATED, metadata=b" " * 60_000)
     content = path.read_bytes()

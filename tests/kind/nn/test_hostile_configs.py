@@ -266,6 +266,18 @@ def test_a_network_in_anothers_place_is_named(refusal, build, tmp_path):
     assert load_net(path, "decom").name == "decomposition"
 
 
+def test_joined_networks_and_detectors_are_no_stages(refusal, altered, tmp_path):
+    image, alpha = keras.Input((None, None, 3)), keras.Input((None, None, 1))
+    joined = keras.Model([image, alpha], keras.layers.Multiply()([image, alpha]), name="joint")
+    save_net(joined, tmp_path / "joint.keras")
+    assert "holds 'joint' (3+1 → 3 channels); expected restoration" in refusal(
+        tmp_path / "joint.keras", "restoration"
+    )
+    assert load_net(tmp_path / "joint.keras").name == "joint"
+    path = altered(lambda config: config.update(class_name="YOLOV8Detector", module="kind.detection.yolov8"))
+    assert refusal(path, "decom").endswith("holds a 'YOLOV8Detector'; expected decom (3 → 3+1 channels)")
+
+
 def test_files_that_are_no_networks_are_refused(altered, refusal, tmp_path, small):
     path = tmp_path / "net.keras"
     assert "no such weights file" in refusal(path)

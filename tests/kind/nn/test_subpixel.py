@@ -58,3 +58,18 @@ def test_layers_survive_saving_and_a_graph_of_unknown_size(tmp_path):
         np.testing.assert_array_equal(before, after)
     batches = tf.data.Dataset.from_tensors(values).map(lambda batch: net(batch)[0])
     np.testing.assert_allclose(next(iter(batches)), np.sqrt(values), atol=1e-6)
+
+
+def test_no_remainder_of_a_negative_number_is_taken():
+    """It is negative in ONNX Runtime, where a count of repeated rows must not be."""
+    layer = SpaceToDepth(4, 16)
+    shape = tf.TensorSpec([None, None, None, 3])
+    graph = tf.function(layer.call, input_signature=[shape]).get_concrete_function().graph
+    graphs = [graph, *(graph._get_function(name).graph for name in _branches(graph))]  # noqa: SLF001
+    operations = {operation.type for each in graphs for operation in each.get_operations()}
+    assert "Tile" in operations and "Neg" not in operations
+
+
+def _branches(graph):
+    conditions = [one for one in graph.get_operations() if one.type in ("If", "StatelessIf")]
+    return [one.get_attr(name).name for one in conditions for name in ("then_branch", "else_branch")]

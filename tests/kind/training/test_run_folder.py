@@ -8,6 +8,7 @@ import pytest
 
 from kind.errors import UserError
 from kind.nn.saving import SHIPPED_WEIGHTS
+from kind.training.manifest import Manifest, manifest_file, read_manifest, write_manifest
 from kind.training.run_folder import (
     RunFolder,
     best_weights,
@@ -31,8 +32,9 @@ CONFIG = describe("decom", Config(), monitor="val_loss")
 
 
 def record(path):
+    """A run of one epoch."""
     with RunFolder(path).opened(CONFIG, DATA):
-        pass
+        RunFolder(path).write_metrics([{"epoch": 1, "loss": 1.0}])
 
 
 def test_a_description_is_what_json_gives_back():
@@ -60,7 +62,9 @@ def test_other_settings_are_refused_with_what_changed(tmp_path):
     record(tmp_path)
     message = refusal(tmp_path, {**CONFIG, "epochs": 4, "more": True}, DATA)
     assert f"{tmp_path}: belongs to another run: epochs was 3, now 4; more was None, now True." in message
-    assert f"--run NEW --init-from {tmp_path}" in message
+    assert message.endswith("Give the same settings and data to go on, or --run NEW to start anew")
+    (tmp_path / "best.keras").touch()
+    assert f"--run NEW --init-from {tmp_path}" in refusal(tmp_path, {**CONFIG, "epochs": 4}, DATA)
     assert json.loads((tmp_path / "config.json").read_text()) == CONFIG
 
 
@@ -69,6 +73,54 @@ def test_other_data_are_refused_with_what_changed(tmp_path):
     other = {"training": {"a": "1", "b": "9", "d": "4", "e": "5"}, "validation": {}}
     message = refusal(tmp_path, CONFIG, other)
     assert "training data: 2 added (d, e), 1 changed (b); validation data: 1 removed (c)" in message
+
+
+@pytest.mark.parametrize("epochs", [[], [0], [0, 1], [1]])
+def test_a_run_without_a_finished_epoch_may_be_redefined(tmp_path, capsys, epochs):
+    folder, other = RunFolder(tmp_path), {**CONFIG, "epochs": 4}
+    with folder.opened(CONFIG, DATA):
+        folder.write_metrics([])
+    folder.backup.mkdir()
+    for epoch in epochs:
+        (folder.backup / f"ckpt-{epoch}.index").touch()
+    if any(epochs):
+        assert "belongs to another run: epochs was 3, now 4" in refusal(tmp_path, other, DATA)
+        return
+    with folder.opened(other, {"training": {}, "validation": {}}):
+        pass
+    assert json.loads(folder.config_file.read_text()) == other
+    assert json.loads(folder.data_file.read_text()) == {"training": {}, "validation": {}}
+    told = "redefined, no epoch was finished: epochs was 3, now 4; training data: 2 removed (a, b); "
+    assert capsys.readouterr().err.startswith(f"{tmp_path}: {told}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"networks": {"../../best.keras": "best-1.keras"}},
+        {"networks": {"best.keras": "/etc/passwd.keras"}},
+        {"files": {"../ckpt-1.index": "0"}},
+        {"files": ["ckpt-1.index"]},
+        {"digests": {"best.keras": 3}},
+        {"digests": {}},
+        {"history": [{"epoch": "1"}]},
+        {"history": [1]},
+        {"epoch": 2},
+    ],
+)
+def test_a_manifest_names_files_of_its_run_only(tmp_path, change):
+    """Whoever writes the file can write its digest too; what it names is read and written."""
+    whole = Manifest(1, None, {"ckpt-1.index": "0"}, {"best.keras": "best-1.keras"}, {"best.keras": "0"}, [])
+    write_manifest(tmp_path, whole)
+    assert read_manifest(tmp_path, 1) == whole
+    write_manifest(tmp_path, whole._replace(**change))
+    manifest_file(tmp_path, whole._replace(**change).epoch).rename(manifest_file(tmp_path, 1))
+    with pytest.raises(ValueError, match=r"^ckpt-1\.json is damaged$"):
+        read_manifest(tmp_path, 1)
+
+
+def test_a_damaged_record_of_the_data_is_another_data_set():
+    assert data_differences({"training": [1]}, {"training": {"a": "1"}}) == ["training data: 1 added (a)"]
 
 
 def test_long_lists_of_changes_are_cut():
@@ -158,7 +210,7 @@ def test_old_names_of_settings_are_the_new_ones(tmp_path):
         "network": "unet", "init_from": None, "init_partly": False, "ssim_weight": 4.0,
     }  # fmt: skip
     with RunFolder(tmp_path).opened(old, DATA):
-        pass
+        RunFolder(tmp_path).write_metrics([{"epoch": 1}])
     with RunFolder(tmp_path).opened(now, DATA):
         pass
     message = refusal(tmp_path, {**now, "network": "msia"}, DATA)

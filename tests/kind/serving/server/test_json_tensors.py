@@ -141,7 +141,11 @@ def test_an_image_of_full_hd_may_be_sent_as_numbers(monkeypatch):
         ({"instances": {"b64": ""}}, ONE_TEXT, "expects a list"),
         ({"instances": ["a"]}, TWO, "expects objects with the inputs alpha, image_bytes"),
         ({"instances": [{"image_bytes": "a"}]}, TWO, "Missing named input: alpha"),
-        ({"instances": [{"image_bytes": "a", "x": 1}]}, ONE_TEXT, "does not have named input: x"),
+        (
+            {"instances": [{"image_bytes": "a", "x": 1}]},
+            ONE_TEXT,
+            "does not have named input: x; expects image_bytes",
+        ),
         ({"instances": [{"image_bytes": "a"}, {"x": 1}]}, ONE_TEXT, "all have the same inputs"),
         ({"instances": [{"image_bytes": "a"}, "a"]}, ONE_TEXT, "all have the same inputs"),
         ({"inputs": {"x": [1], "y": [2]}}, ONE_FLOAT, "does not have named input: y"),

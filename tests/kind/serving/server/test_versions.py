@@ -58,8 +58,11 @@ def test_the_highest_version_is_served(manager, add):
     assert states(manager) == {10: "AVAILABLE"} and manager.is_ready()
     version = manager.acquire("kind")
     assert version.number == 10 and version.model.warmed
-    with pytest.raises(ServingError, match=r"Specific\(kind, 9\)"):
-        manager.acquire("kind", 9)
+    for number in (0, 9):
+        with pytest.raises(ServingError, match=rf"Specific\(kind, {number}\); available: 10$"):
+            manager.acquire("kind", number)
+    with pytest.raises(ServingError, match="Could not find version 0 of model kind; available: 10$"):
+        manager.status("kind", 0)
 
 
 def test_other_folders_are_no_versions(manager, add, base):
