@@ -26,11 +26,11 @@ OPERATIONS = frozenset(
     IdentityN If IgnoreErrorsDataset IsFinite IsNan LeakyRelu Less LessEqual Log LogicalAnd LogicalNot
     LogicalOr MapDataset MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp NotEqual OnesLike
     OptionsDataset Pack Pad PadV2 PartitionedCall Placeholder Pow Prod Range ReadVariableOp RealDiv Relu
-    Reshape ResizeBilinear ResizeNearestNeighbor Round ScaleAndTranslate Select SelectV2 Shape Sigmoid
-    Size Softmax Softplus SpaceToDepth Split SplitV Sqrt Square Squeeze StatefulPartitionedCall
-    StatelessCase StatelessIf StatelessWhile StaticRegexFullMatch StridedSlice StringJoin Sub Substr Sum
-    TakeDataset Tanh TensorDataset TensorListConcatV2 TensorListFromTensor TensorListGetItem
-    TensorListReserve TensorListSetItem TensorListStack Tile Transpose Unpack VarHandleOp While
+    Reshape ResizeBilinear ResizeNearestNeighbor Round ScaleAndTranslate Select SelectV2 Shape Sigmoid Size
+    Softmax Softplus SpaceToDepth Split SplitV Sqrt Square Squeeze StatefulPartitionedCall StatelessCase
+    StatelessIf StatelessWhile StaticRegexFullMatch StridedSlice StringJoin Sub Substr Sum TakeDataset Tanh
+    TensorDataset TensorListConcatV2 TensorListFromTensor TensorListGetItem TensorListReserve
+    TensorListSetItem TensorListStack Tile Transpose Unpack VarHandleOp While
     """.split()
 )
 """What the graphs and functions of exports hold, over all variants, precisions and detectors."""
