@@ -39,10 +39,13 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from kind.serving import Client
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 _EVERY = 0.02  # seconds between two questions of an honest client
 _AFTER = 2.0  # seconds until memory counts as that after an attack
 _HTTP_TIMEOUT = 120
+_LONGEST_SWAP = 300
 
 
 class Served(NamedTuple):
@@ -63,6 +66,11 @@ class Served(NamedTuple):
             return answer.status
         finally:
             connection.close()
+
+    def has(self, version: int) -> bool:
+        """Whether a version is served."""
+        with Client(f"127.0.0.1:{self.port}", model=self.model) as client:
+            return client.status().get(version) == "AVAILABLE"
 
     def predict(self, body: bytes, headers: dict | None = None) -> int:
         """The status of a request to run the model."""
@@ -263,10 +271,10 @@ def _swap(served: Served, folder: Path) -> str:
     staged = folder / ".staged"
     shutil.copytree(folder / str(newest), staged)
     staged.rename(folder / str(newest + 1))
-    end = time.monotonic() + 60
-    while served.ask("GET", f"/v1/models/{served.model}/versions/{newest + 1}") != 200:
+    end = time.monotonic() + _LONGEST_SWAP
+    while not served.has(newest + 1):
         if time.monotonic() > end:
-            return "no new version within 60 s"
+            return f"no new version within {_LONGEST_SWAP} s"
         time.sleep(0.1)
     shutil.rmtree(folder / str(newest))
     return "the new version"

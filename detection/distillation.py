@@ -14,6 +14,7 @@ from kind.detection.model import Detector
 from kind.detection.reuse import with_classes
 from kind.detection.stage import DetectionStage, Preprocess, backbone_and_head
 from kind.errors import UserError
+from kind.losses.divergence import channelwise_divergence
 
 TEMPERATURE = 2.0
 _LEVELS = ("p3", "p4", "p5")
@@ -86,14 +87,7 @@ def feature_divergence(teacher: tf.Tensor, student: tf.Tensor, temperature: floa
     Returns:
         float32 scalar, the mean over images; 0 for equal features.
     """
-    shape = tf.shape(teacher)
-    flat = [shape[0], shape[1] * shape[2], teacher.shape[-1]]
-    known, learned = (
-        tf.nn.log_softmax(tf.cast(tf.reshape(part, flat), tf.float32) / temperature, axis=1)
-        for part in (teacher, student)
-    )
-    divergence = tf.reduce_sum(tf.exp(known) * (known - learned), axis=1)  # [N, C]
-    return temperature**2 * tf.reduce_mean(divergence)
+    return channelwise_divergence(student, teacher, temperature=temperature)
 
 
 def response_divergence(teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:

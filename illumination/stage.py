@@ -7,7 +7,9 @@ import tensorflow as tf
 from kind.illumination.config import AdjustmentConfig
 from kind.illumination.loss import TERMS, adjustment_loss, brightness_ratio
 from kind.illumination.model import adjustment_net
+from kind.losses import catalogue
 from kind.ops.ssim import ssim
+from kind.training.added_losses import IMAGE_INPUTS, compared_images
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
@@ -51,15 +53,25 @@ class AdjustmentStage(Stage):
     monitor = "val_psnr"
     higher_is_better = True
     config: AdjustmentConfig
+    compared = {"adjusted": IMAGE_INPUTS | {catalogue.SOURCE, catalogue.ILLUMINATION}}
+    channels = 1
 
-    def losses(self, sample, training):
-        """KinD's adjustment loss, see `illumination.loss`."""
-        return adjustment_loss(
-            self._adjusted(sample, training),
+    @classmethod
+    def term_weights(cls, config):
+        """1 for each term."""
+        return {"mse": 1.0, "gradient": 1.0}
+
+    def built_in_losses(self, sample, training):
+        """KinD's adjustment loss, see `illumination.loss`; compared is L̂ with its target."""
+        adjusted = self._adjusted(sample, training)
+        terms = adjustment_loss(
+            adjusted,
             sample["target"],
             signed=self.config.signed_gradient,
             per_image=self.config.per_image,
         )
+        offered = compared_images(adjusted, sample["target"], sample["illumination"])
+        return terms, {"adjusted": {**offered, catalogue.ILLUMINATION: (adjusted,)}}
 
     def image_metrics(self, sample):
         """PSNR in dB and SSIM of the adjusted illumination against the bright image's."""

@@ -6,11 +6,13 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.joint.config import JointConfig
+from kind.losses import catalogue
 from kind.losses.mse import mse
 from kind.losses.reconstruction import reconstruction
 from kind.losses.reflectance_similarity import reflectance_similarity
 from kind.losses.ssim_loss import ssim_loss
 from kind.ops.ssim import ssim
+from kind.training.added_losses import IMAGE_INPUTS, compared_images
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
@@ -28,8 +30,19 @@ class JointStage(Stage):
     monitor = "val_psnr"
     higher_is_better = True
     config: JointConfig
+    compared = {"relit": IMAGE_INPUTS | {catalogue.SOURCE}}
 
-    def losses(self, sample, training):
+    @classmethod
+    def term_weights(cls, config):
+        """1 for the terms of the relit image, and the config's weights."""
+        return {
+            "mse": 1.0,
+            "ssim_loss": 1.0,
+            "reconstruction": config.reconstruction_weight,
+            "reflectance_similarity": config.similarity_weight,
+        }
+
+    def built_in_losses(self, sample, training):
         """Mean square and 1 - SSIM of the relit image, and what keeps the decomposition one."""
         dark, bright, _, _, relit = self._forward(sample, training)
         terms = (
@@ -45,7 +58,8 @@ class JointStage(Stage):
             + self.config.reconstruction_weight * reconstructed
             + self.config.similarity_weight * similarity
         )
-        return {"loss": total, **dict(zip(TERMS, terms))}
+        compared = {"relit": compared_images(relit, sample["high"], sample["low"])}
+        return {"loss": total, **dict(zip(TERMS, terms))}, compared
 
     def image_metrics(self, sample):
         """PSNR in dB and SSIM of the relit image, with the bright image's ratio of brightness."""

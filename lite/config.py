@@ -7,6 +7,7 @@ from typing import Literal
 
 from kind.errors import UserError
 from kind.training.config import TrainingConfig, option
+from kind.training.objective import parse_weights
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class LiteConfig(TrainingConfig):
     def __post_init__(self) -> None:
         """Refuses values that cannot be trained with; see `TrainingConfig`."""
         super().__post_init__()
+        if self.only_exposure and (self.loss or self.loss_weight):
+            raise UserError("--only-exposure trains on one term; give no --loss and no --loss-weight with it")
+        if parse_weights(self.loss_weight).get("features") and not self.feature_weight:
+            raise UserError("--loss-weight features: give --feature-weight, which reads the detector")
         if self.steps < 1:
             raise UserError(f"--steps expects at least 1, received {self.steps}")
         if self.feature_weight and self.patch % 32:

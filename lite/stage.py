@@ -11,10 +11,12 @@ from tensorflow import keras
 from kind.lite.branches import branches
 from kind.lite.config import LiteConfig
 from kind.lite.model import lite_net
+from kind.losses import catalogue
 from kind.losses.ssim_loss import ssim_loss
 from kind.ops.area import area_resized
 from kind.ops.light import expose
 from kind.ops.ssim import ssim
+from kind.training.added_losses import IMAGE_INPUTS, compared_images
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
@@ -40,6 +42,18 @@ class LiteStage(Stage):
     higher_is_better = True
     config: LiteConfig
     groups: tuple[str, ...] = ()
+    compared = {"restored": IMAGE_INPUTS | {catalogue.SOURCE}}
+
+    @classmethod
+    def term_weights(cls, config):
+        """1 for the absolute error, and the config's weights."""
+        return {
+            "absolute_error": 1.0,
+            "log_error": config.log_error_weight,
+            "ssim_loss": config.ssim_weight,
+            "exposure": config.exposure_weight,
+            "features": config.feature_weight,
+        }
 
     def __init__(self, net: keras.Model, config: LiteConfig, features: keras.Model | None = None) -> None:
         """Wraps the network.
@@ -53,7 +67,7 @@ class LiteStage(Stage):
         self._branches = branches(net)
         self._features = features
 
-    def losses(self, sample, training):
+    def built_in_losses(self, sample, training):
         """|·|, ln (·)² and 1 - SSIM of the restored image, |·| of the exposed one, |·| of features."""
         low, high = sample["low"], sample["high"]
         if not training:
@@ -68,7 +82,7 @@ class LiteStage(Stage):
                 **dict.fromkeys(self.loss_names, tf.constant(0.0)),
                 "loss": exposure,
                 "exposure": exposure,
-            }
+            }, {}
         more = matching_stops(*coarse[:2], tf.reduce_mean(coarse[2], axis=[1, 2, 3])) * sample["matched"]
         shown = stops + more[:, tf.newaxis, tf.newaxis, tf.newaxis]
         restored = parts.restoration([low, shown, colour, summary], training=training)
@@ -88,7 +102,7 @@ class LiteStage(Stage):
             + config.exposure_weight * terms["exposure"]
             + config.feature_weight * terms["features"]
         )
-        return {"loss": total, **terms}
+        return {"loss": total, **terms}, {"restored": compared_images(restored, high, low)}
 
     def _feature_error(self, restored, high):
         """Mean over the levels of |φ(R̂) - φ(S_high)| / mean |φ(S_high)|, φ the frozen detector's features."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from kind.losses import catalogue
 from kind.ops.ssim import ssim
 from kind.restoration.config import RestorationConfig
 from kind.restoration.loss import TERMS, restoration_loss, restoration_target
 from kind.restoration.msia import msia
 from kind.restoration.unet import unet
+from kind.training.added_losses import IMAGE_INPUTS, compared_images
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
@@ -19,20 +21,28 @@ class RestorationStage(Stage):
     monitor = "val_psnr"
     higher_is_better = True
     config: RestorationConfig
+    compared = {"restored": IMAGE_INPUTS | {catalogue.SOURCE}}
 
     @property
     def loss_names(self):
         """Names of the loss's terms."""
-        return ("loss", *(TERMS if self.config.gradient_term else TERMS[:-1]))
+        return ("loss", *self.term_weights(self.config))
 
-    def losses(self, sample, training):
-        """KinD's or KinD++'s restoration loss, see `restoration.loss`."""
-        return restoration_loss(
-            self._restored(sample, training),
-            self._target(sample),
+    @classmethod
+    def term_weights(cls, config):
+        """1 for each term."""
+        return dict.fromkeys(TERMS if config.gradient_term else TERMS[:-1], 1.0)
+
+    def built_in_losses(self, sample, training):
+        """KinD's or KinD++'s restoration loss, see `restoration.loss`; compared is R̂ with its target."""
+        restored, target = self._restored(sample, training), self._target(sample)
+        terms = restoration_loss(
+            restored,
+            target,
             with_gradient=self.config.gradient_term,
             per_image=self.config.per_image,
         )
+        return terms, {"restored": compared_images(restored, target, sample["reflectance_low"])}
 
     def image_metrics(self, sample):
         """PSNR in dB and SSIM of the restored reflectance against its target."""

@@ -20,6 +20,7 @@ from kind.training.config import OLD_NAMES, StageConfig, add_flags, config_from_
 from kind.training.interruption import Interruption, Terminated
 
 if TYPE_CHECKING:
+    from kind.training.added_losses import AddedLosses
     from kind.training.initial import InitialWeights
     from kind.training.loop import Prepared
 
@@ -143,6 +144,7 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
 
     strategy = choose_strategy(flags.strategy)
     check_shared(config.batch, strategy.num_replicas_in_sync)
+    added = _added_losses(entry, config)  # before the seed: weights do not depend on what is read here
     tf.keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
 
@@ -152,14 +154,15 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
         flags.cache or default_cache(),
         strategy.num_replicas_in_sync,
         _shown(),
-        partial(build_early, strategy=strategy, initial=_initial_weights(flags)),
+        partial(build_early, strategy=strategy, initial=_initial_weights(flags), added=added),
     )
     folder, chief = RunFolder(flags.run_folder), is_chief(strategy)
     with contextlib.ExitStack() as stack:
         stack.enter_context(rejoining(strategy))
         prepared = entry.prepare(flags, config, surroundings)
         if chief:
-            stack.enter_context(folder.opened(_description(flags, config, prepared), prepared.data))
+            description = _description(flags, config, prepared, added)
+            stack.enter_context(folder.opened(description, prepared.data))
         own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
         train(
             prepared.make_stage,
@@ -174,6 +177,16 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
         print(f"{folder.path}: {config.epochs} epochs done; the best network {verb} {folder.best_file}")
 
 
+def _added_losses(entry: object, config: StageConfig) -> AddedLosses | None:
+    """What `--loss` and `--loss-weight` add, checked before any data is read."""
+    if not getattr(config, "loss", ()) and not getattr(config, "loss_weight", ()):
+        return None
+    from kind.cli.feature_files import load_features
+    from kind.training.added_losses import added_losses
+
+    return added_losses(entry.spec().stage, config, load_features)
+
+
 def _initial_weights(flags: argparse.Namespace) -> InitialWeights | None:
     """The network of `--init-from`; None without one."""
     from kind.training.initial import InitialWeights
@@ -185,7 +198,9 @@ def _initial_weights(flags: argparse.Namespace) -> InitialWeights | None:
     return InitialWeights(best_weights(flags.init_from), net, flags.init_partly)
 
 
-def _description(flags: argparse.Namespace, config: StageConfig, prepared: Prepared) -> dict:
+def _description(
+    flags: argparse.Namespace, config: StageConfig, prepared: Prepared, added: AddedLosses | None
+) -> dict:
     """What `config.json` records: settings, where the weights come from, what counts as best."""
     from kind.training.run_folder import describe
 
@@ -195,6 +210,7 @@ def _description(flags: argparse.Namespace, config: StageConfig, prepared: Prepa
         init_from=str(flags.init_from) if flags.init_from else None,
         init_partly=flags.init_partly,
         **prepared.given,
+        **({"loss_networks": added.digests} if added and added.digests else {}),
         monitor=prepared.stage.monitor,
         higher_is_better=prepared.stage.higher_is_better,
     )

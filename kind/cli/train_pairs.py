@@ -14,6 +14,7 @@ from kind.data.pairs import find_pairs, split_pairs
 from kind.data.samples import write_pairs
 from kind.data.sources import Progress, Source, decomposed_source, pair_source
 from kind.nn.saving import weights_digest
+from kind.training.added_losses import smallest_side
 from kind.training.config import TrainingConfig
 from kind.training.given import Builders, trainable_copy
 from kind.training.loop import Building, Datasets, Prepared
@@ -94,8 +95,9 @@ def _make_stage(
 def _datasets(
     spec: StageSpec, config: TrainingConfig, training: Source, validation: Source, replicas: int
 ) -> Datasets:
-    batches.check_patch(training, config.patch, config.smallest_patch)
-    batches.check_patch(validation, 1, config.smallest_patch)  # which is not cropped
+    smallest = smallest_side(config)
+    batches.check_patch(training, config.patch, smallest)
+    batches.check_patch(validation, 1, smallest)  # which is not cropped
     stream = {"batch": config.batch, "patch": config.patch, "seed": config.seed}
     whole = batches.whole_images(validation, spec.prepare_validation)
     return Datasets(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -12,7 +13,11 @@ from kind.constants import MAX_PIXELS
 from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.export.contract import IMAGE_BYTES, NO_CLASS
 from kind.export.graph_images import decode_in_graph, decode_photos, encode_png
+from kind.export.merged_nodes import merge_nodes
+from kind.export.operations import GRAPH_FILE, read_graph
 from kind.export.shared_functions import one_function, with_shared_steps
+
+_FINGERPRINT = "fingerprint.pb"
 
 
 class Found(NamedTuple):
@@ -65,6 +70,10 @@ class Signatures(NamedTuple):
         """Writes a SavedModel into a folder, without what only training would need."""
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(self.module, folder, self.functions, options)
+        graph = read_graph(Path(folder))
+        merge_nodes(graph)
+        Path(folder, GRAPH_FILE).write_bytes(graph.SerializeToString(deterministic=True))
+        Path(folder, _FINGERPRINT).unlink()  # of the file as it was
 
 
 def make_signatures(

@@ -1,5 +1,55 @@
-"""The loss catalogue: pure functions of tensors, one idea a file, and Keras losses over them."""
+"""The loss catalogue: pure functions of tensors, Keras losses over them, and a table of all by name."""
 
+from kind.losses.catalogue import CATALOGUE
 from kind.losses.keras_losses import GradientDifferenceLoss, MSELoss, SSIMLoss
+from kind.losses.keras_pairs import (
+    BinaryCrossEntropyLoss,
+    BlurredColourLoss,
+    ChannelwiseDivergenceLoss,
+    CharbonnierLoss,
+    ClassCrossEntropyLoss,
+    ColourAngleLoss,
+    FocalLoss,
+    HuberLoss,
+    L1Loss,
+    LaplacianPyramidLoss,
+    LogMSELoss,
+    LovaszHingeLoss,
+    LovaszSoftmaxLoss,
+    MSSSIMLoss,
+    PerceptualLoss,
+    RegionLoss,
+    SmoothL1Loss,
+    SobelLoss,
+    SpatialConsistencyLoss,
+    TemperedDivergenceLoss,
+    TextureLoss,
+)
 
-__all__ = ["GradientDifferenceLoss", "MSELoss", "SSIMLoss"]
+__all__ = [
+    "CATALOGUE",
+    "BinaryCrossEntropyLoss",
+    "BlurredColourLoss",
+    "ChannelwiseDivergenceLoss",
+    "CharbonnierLoss",
+    "ClassCrossEntropyLoss",
+    "ColourAngleLoss",
+    "FocalLoss",
+    "GradientDifferenceLoss",
+    "HuberLoss",
+    "L1Loss",
+    "LaplacianPyramidLoss",
+    "LogMSELoss",
+    "LovaszHingeLoss",
+    "LovaszSoftmaxLoss",
+    "MSELoss",
+    "MSSSIMLoss",
+    "PerceptualLoss",
+    "RegionLoss",
+    "SSIMLoss",
+    "SmoothL1Loss",
+    "SobelLoss",
+    "SpatialConsistencyLoss",
+    "TemperedDivergenceLoss",
+    "TextureLoss",
+]

@@ -10,7 +10,9 @@ from kind.ops.gradient import normalised_gradient
 def gradient_difference(
     output: tf.Tensor, target: tf.Tensor, *, signed: bool = False, per_image: bool = False
 ) -> tf.Tensor:
-    """Mean squared difference of the normalised gradients, x plus y (KinD, equations 4 and 5).
+    """Mean squared difference of the normalised gradients, x plus y.
+
+    Source: KinD, equations 4 and 5.
 
     Args:
         output: float32 [N, H, W, 1] in [0, 1].

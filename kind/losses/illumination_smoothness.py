@@ -13,7 +13,9 @@ _SMALLEST_GRADIENT = 0.01
 def illumination_smoothness(
     illumination: tf.Tensor, image: tf.Tensor, *, per_image: bool = False
 ) -> tf.Tensor:
-    """Mean |∇L / max(∇gray(S), 0.01)| over x plus y (KinD, section 3.2.1).
+    """Mean |∇L / max(∇gray(S), 0.01)| over x plus y: illumination has edges only where the image has.
+
+    Source: KinD, section 3.2.1.
 
     Args:
         illumination: L, float32 [N, H, W, 1] in [0, 1].

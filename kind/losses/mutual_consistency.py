@@ -10,7 +10,9 @@ _SHAPE = 10.0
 
 
 def mutual_consistency(low: tf.Tensor, high: tf.Tensor, *, per_image: bool = False) -> tf.Tensor:
-    """Mean M·exp(-10·M) over x plus y, with M = ∇L_low + ∇L_high (KinD, section 3.2.1).
+    """Mean M·exp(-10·M) over x plus y, with M = ∇L_low + ∇L_high: shared edges are strong or none.
+
+    Source: KinD, section 3.2.1.
 
     The penalty is highest for middling edges: it vanishes where both illuminations are flat and where
     both have the same strong edge.

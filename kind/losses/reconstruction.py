@@ -6,7 +6,9 @@ import tensorflow as tf
 
 
 def reconstruction(image: tf.Tensor, reflectance: tf.Tensor, illumination: tf.Tensor) -> tf.Tensor:
-    """Mean |R ∘ L - S| (KinD, the reconstruction term of equation 1).
+    """Mean |R ∘ L - S|: reflectance times illumination gives the image back.
+
+    Source: KinD, the reconstruction term of equation 1.
 
     Args:
         image: S, float32 [N, H, W, 3] in [0, 1].

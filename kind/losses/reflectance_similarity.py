@@ -6,7 +6,9 @@ import tensorflow as tf
 
 
 def reflectance_similarity(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
-    """Mean |R_low - R_high| (KinD, section 3.2.1; the paper prints the square, the code takes |·|).
+    """Mean |R_low - R_high|: two exposures of a scene have one reflectance.
+
+    Source: KinD, section 3.2.1. Paper: prints the square. Here: |·|, as in the published code.
 
     Args:
         low: reflectance of the dark image, float32 [N, H, W, 3].

@@ -8,7 +8,9 @@ from kind.ops.ssim import ssim
 
 
 def ssim_loss(output: tf.Tensor, target: tf.Tensor, *, per_image: bool = False) -> tf.Tensor:
-    """1 - SSIM (KinD, equation 4).
+    """1 - SSIM: structure in windows of 11×11 pixels rather than single values.
+
+    Source: Wang et al., "Image Quality Assessment", IEEE TIP 2004; as a term, KinD, equation 4.
 
     Args:
         output: float32 [N, H, W, C] in [0, 1], H and W at least 11.

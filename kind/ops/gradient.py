@@ -55,3 +55,23 @@ def normalised_gradient(
     smallest = tf.reduce_min(values, axis=axes, keepdims=True)
     largest = tf.reduce_max(values, axis=axes, keepdims=True)
     return (values - smallest) / (largest - smallest + _EPSILON)
+
+
+def forward_difference(image: tf.Tensor, axis: str) -> tf.Tensor:
+    """v[i + 1] - v[i] along one axis, 0 at the end: without the shift and the edge of `gradient`.
+
+    Args:
+        image: float [N, H, W, C].
+        axis: "x" (along the width) or "y" (along the height).
+
+    Returns:
+        Signed differences, same shape and type.
+
+    Raises:
+        ValueError: when `axis` is neither "x" nor "y".
+    """
+    if axis == "x":
+        return tf.pad(image[:, :, 1:] - image[:, :, :-1], [[0, 0], [0, 0], [0, 1], [0, 0]])
+    if axis == "y":
+        return tf.pad(image[:, 1:] - image[:, :-1], [[0, 0], [0, 1], [0, 0], [0, 0]])
+    raise ValueError(f"axis expects 'x' or 'y', received {axis!r}")

@@ -30,6 +30,16 @@ def ssim(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
         ValueError: when a statically known side is shorter than the window.
         tf.errors.InvalidArgumentError: when a side known only in the graph is.
     """
+    luminance, structure = ssim_maps(first, second)
+    return tf.reduce_mean(luminance * structure, axis=[1, 2, 3])
+
+
+def ssim_maps(first: tf.Tensor, second: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The two factors of SSIM at each place of the window; arguments and errors as of `ssim`.
+
+    Returns:
+        Luminance, and contrast times structure: float32 [N, H - 10, W - 10, C] both.
+    """
     for side in (first.shape[1], first.shape[2]):
         if side is not None and side < WINDOW:
             raise ValueError(
@@ -51,4 +61,4 @@ def ssim(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
     covariance = product - mean_first * mean_second
     luminance = (2 * mean_first * mean_second + _C1) / (mean_first**2 + mean_second**2 + _C1)
     structure = (2 * covariance + _C2) / (variance_first + variance_second + _C2)
-    return tf.reduce_mean(luminance * structure, axis=[1, 2, 3])
+    return luminance, structure

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from kind.constants import MAX_SEED
 from kind.enhancing.precision import PRECISIONS, chosen_precision
 from kind.errors import UserError
+from kind.training.objective import parse_losses, parse_weights
 
 Config = TypeVar("Config", bound="StageConfig")
 
@@ -34,6 +35,11 @@ def option(default: Any, text: str, choices: tuple[str, ...] | None = None) -> A
         choices: words that the flag takes, where the setting's type does not list them.
     """
     return field(default=default, metadata={"help": text, "choices": choices})
+
+
+def repeated(text: str) -> Any:
+    """A field of texts whose flag may be given several times; run folders record it only where it is."""
+    return field(default=(), metadata={"help": text, "repeated": True})
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,11 @@ class TrainingConfig(StageConfig):
     smallest_patch: ClassVar[int] = 1
 
     patch: int = option(48, "side length of the random crops, in pixels")
+    loss: tuple[str, ...] = repeated(
+        "NAME=WEIGHT[:FILE[:LAYER]]: add a loss of `kind losses` to the objective; FILE is the network whose "
+        "features it compares"
+    )
+    loss_weight: tuple[str, ...] = repeated("NAME=WEIGHT: weight of a built-in loss term; 0 switches it off")
 
     def __post_init__(self) -> None:
         """Refuses what `StageConfig` refuses, and crops that are too small.
@@ -126,6 +137,8 @@ class TrainingConfig(StageConfig):
         super().__post_init__()
         if self.patch < self.smallest_patch:
             raise UserError(f"--patch expects at least {self.smallest_patch}, received {self.patch}")
+        parse_losses(self.loss)
+        parse_weights(self.loss_weight)
 
 
 def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
@@ -141,6 +154,8 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
         elif typing.get_origin(kind) is tuple:
             text = f"{item.metadata['help']} (default: {' '.join(map(str, item.default)) or 'none'})"
             how = {"type": typing.get_args(kind)[0], "nargs": "+"}
+            if "repeated" in item.metadata:
+                how["action"] = "extend"
         elif typing.get_origin(kind) is Literal:
             how = {"choices": typing.get_args(kind)}
         elif item.metadata["choices"]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.errors import UserError
+from kind.training.added_losses import AddedLosses
 from kind.training.layer_names import freeze, rate_groups, take_weights
 from kind.training.stage import Stage
 
@@ -45,7 +46,10 @@ class InitialWeights(NamedTuple):
 
 
 def build_early(
-    make_stage: Callable[[], Stage], strategy: tf.distribute.Strategy, initial: InitialWeights | None = None
+    make_stage: Callable[[], Stage],
+    strategy: tf.distribute.Strategy,
+    initial: InitialWeights | None = None,
+    added: AddedLosses | None = None,
 ) -> Callable[[], Stage]:
     """Builds a stage now, so that what does not fit is refused before data are prepared.
 
@@ -53,6 +57,7 @@ def build_early(
         make_stage: builds it with the weights that it has without `--init-from`.
         strategy: in whose scope it is built.
         initial: other weights to start from.
+        added: losses and weights that the user adds to its objective.
 
     Returns:
         A function that returns the stage.
@@ -62,6 +67,8 @@ def build_early(
     """
     with strategy.scope():
         stage = make_stage()
+        if added:
+            stage.add_losses(added)
         if initial:
             initial.give(stage)
         freeze(stage.net, stage.config.freeze)

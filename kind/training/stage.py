@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.training.added_losses import AddedLosses, Comparison
 from kind.training.averaging import WeightAverage
 from kind.training.config import StageConfig
 from kind.training.layer_names import freeze, rate_groups
@@ -34,6 +35,10 @@ class Stage(keras.Model):
     #: What makes a net the best so far, and whether more of it is better.
     monitor: str = "val_loss"
     higher_is_better: bool = False
+    #: What added losses may take: kinds of inputs (see `kind.losses.catalogue`) by the name of the result.
+    compared: Mapping[str, frozenset[str]] = {}
+    #: Of the results that are compared.
+    channels: int = 3
 
     def __init__(self, net: keras.Model, config: StageConfig) -> None:
         """Wraps a network.
@@ -46,10 +51,30 @@ class Stage(keras.Model):
         self.net = net
         self.config = config
         self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
+        self._added: AddedLosses | None = None
+
+    def add_losses(self, added: AddedLosses) -> None:
+        """Extends and reweighs the objective, before `set_up`."""
+        self._added = added
+        self._means.update({name: keras.metrics.Mean(name=name) for name in added.names})
+
+    @classmethod
+    def term_weights(cls, config: StageConfig) -> dict[str, float]:
+        """Weight in the total of each term that `built_in_losses` gives, by name."""
+        return {}
+
+    def built_in_losses(
+        self, sample: dict[str, tf.Tensor], training: bool
+    ) -> tuple[dict[str, tf.Tensor], Mapping[str, Comparison]]:
+        """Own terms of a batch with their total "loss", and its results, named as in `compared`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its losses are")
 
     def losses(self, sample: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
         """Loss terms of a batch, float32 scalars by name, among them the total "loss"."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what its losses are")
+        terms, comparisons = self.built_in_losses(sample, training)
+        if self._added is None:
+            return terms
+        return self._added.total(terms, self.term_weights(self.config), comparisons, self.net)
 
     def image_metrics(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Figures of merit of a whole validation image, float32 scalars by name."""

@@ -52,7 +52,7 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "alpha": 2.5, "joint": False, "darken": "dusk", "twins": 2, "image_size": 96, "freeze_epochs": 1,
         "mosaic": 0.5, "plain_epochs": 2, "scale": 0.25, "flip": 0.25, "jitter": 0.125, "box_weight": 0.375,
         "class_weight": 0.375, "distribution_weight": 0.375, "feature_weight": 0.375,
-        "response_weight": 0.375,
+        "response_weight": 0.375, "loss": ("l1=0.5", "ssim=1"), "loss_weight": ("mse=0",),
     }  # fmt: skip
     words = {"precision": "bfloat16"}  # where the command line names another value
     if config_class is DetectionConfig:
