@@ -53,10 +53,14 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "mosaic": 0.5, "plain_epochs": 2, "scale": 0.25, "flip": 0.25, "jitter": 0.125, "box_weight": 0.375,
         "class_weight": 0.375, "distribution_weight": 0.375, "feature_weight": 0.375,
         "response_weight": 0.375, "loss": ("l1=0.5", "ssim=1"), "loss_weight": ("mse=0",),
+        "steps": 5, "feature_detector": "yolo.keras", "only_exposure": True, "decode_side": 300,
+        "loader_threads": 3,
     }  # fmt: skip
     words = {"precision": "bfloat16"}  # where the command line names another value
     if config_class is DetectionConfig:
         examples.update(optimizer="adamw", lookahead=False)
+    if config_class is LiteConfig:
+        examples.update(patch=96)
     arguments = []
     for field in dataclasses.fields(config_class):
         flag, value = "--" + field.name.replace("_", "-"), {**examples, **words}[field.name]
@@ -115,7 +119,9 @@ def test_values_that_cannot_be_used_are_refused_with_their_flag(settings, words)
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("config_class", [RestorationConfig, JointConfig, LiteConfig])
-def test_patches_smaller_than_the_window_of_ssim_are_refused(config_class):
-    with pytest.raises(UserError, match="--patch expects at least 11"):
+@pytest.mark.parametrize(
+    ("config_class", "least"), [(RestorationConfig, 11), (JointConfig, 11), (LiteConfig, 64)]
+)
+def test_patches_smaller_than_the_losses_need_are_refused(config_class, least):
+    with pytest.raises(UserError, match=f"--patch expects at least {least}"):
         config_class(patch=10)
