@@ -60,7 +60,7 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
     if config_class is DetectionConfig:
         examples.update(optimizer="adamw", lookahead=False)
     if config_class is LiteConfig:
-        examples.update(patch=96)
+        examples.update(patch=96, only_exposure=False)
     arguments = []
     for field in dataclasses.fields(config_class):
         flag, value = "--" + field.name.replace("_", "-"), {**examples, **words}[field.name]
