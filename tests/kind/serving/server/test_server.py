@@ -90,7 +90,7 @@ def test_limits_are_answered_with_4xx(serve, images):
         from kind.serving.errors import ServerError
         from kind.serving.transport_grpc import GrpcTransport
 
-        transport = GrpcTransport(f"127.0.0.1:{rest.server.grpc_port}", "kind", None)
+        transport = GrpcTransport(f"127.0.0.1:{rest.server.grpc_port}", "kind", None, 1_000_000)
         with pytest.raises(ServerError) as caught:
             transport.predict("serving_default", {"image_bytes": [b"x" * 30_000]}, (), 10)
         assert caught.value.code == "RESOURCE_EXHAUSTED" and channel
