@@ -18,11 +18,16 @@ run() { # NAME [FLAG ...]
 }
 
 # The exposure branch alone, everything for a short while, the exposure branch again, then the restoration alone.
+exposure=('glance*' 'summary*' 'grid*' 'colour*')
 run start --only-exposure --patch 128 --decode-side 192 --batch 32 --epochs 8 --steps 64 --learning-rate 3e-3 \
   --average-decay 0.98 --validate-epochs 8 "$@"
 run first --init-from "$runs/start" --patch 192 --epochs 10 --steps 96 --precision bfloat16 --learning-rate 1.2e-3 \
   --average-decay 0.99 --validate-epochs 10 "$@"
 run exposure --init-from "$runs/first" --only-exposure --patch 128 --decode-side 192 --batch 32 --epochs 24 --steps 100 \
   --learning-rate 1.5e-3 --average-decay 0.995 --validate-epochs 6 "$@"
-run lite --init-from "$runs/exposure" --freeze 'glance*' 'summary*' 'grid*' 'colour*' --patch 192 --epochs 28 \
-  --steps 200 --learning-rate 1.2e-3 --ssim-weight 2 --precision bfloat16 --validate-epochs 3 "$@"
+run gain --init-from "$runs/exposure" --freeze "${exposure[@]}" --patch 192 --epochs 3 --steps 200 \
+  --learning-rate 1.2e-3 --ssim-weight 2 --precision bfloat16 --validate-epochs 3 "$@"
+run denoise --init-from "$runs/gain" --freeze "${exposure[@]}" --patch 192 --epochs 8 --steps 200 \
+  --learning-rate 1.2e-3 --ssim-weight 2 --precision bfloat16 --validate-epochs 8 "$@"
+run lite --init-from "$runs/denoise" --freeze "${exposure[@]}" --patch 192 --epochs 9 --steps 200 --warmup-epochs 0 \
+  --learning-rate 8e-4 --ssim-weight 0.8 --precision bfloat16 --validate-epochs 3 "$@"

@@ -19,17 +19,18 @@ CONVENTION = (
 )
 
 _MOVING = frozenset(
-    "BatchToSpaceND Bitcast BroadcastArgs BroadcastTo Cast ConcatV2 Const DepthToSpace ExpandDims Fill "
-    "GatherV2 Identity IdentityN MirrorPad NoOp OnesLike Pack Pad PadV2 Placeholder PreventGradient "
-    "ReadVariableOp Reshape ResizeNearestNeighbor ResourceGather ReverseV2 Shape ShapeN Size Slice Snapshot "
-    "SpaceToBatchND SpaceToDepth Split SplitV Squeeze StopGradient StridedSlice Tile Transpose "
-    "Unpack ZerosLike".split()
+    "BatchToSpaceND Bitcast BroadcastArgs BroadcastTo Cast ConcatV2 Const DepthToSpace EnsureShape "
+    "ExpandDims Fill GatherV2 Identity IdentityN MirrorPad NoOp OnesLike Pack Pad PadV2 Placeholder "
+    "PreventGradient ReadVariableOp Reshape ResizeNearestNeighbor ResourceGather ReverseV2 Shape "
+    "ShapeN Size Slice Snapshot SpaceToBatchND SpaceToDepth Split SplitV Squeeze StopGradient "
+    "StridedSlice Tile Transpose Unpack ZerosLike".split()
 )
 _ELEMENTWISE = frozenset(
-    "Abs Add AddN AddV2 BiasAdd Ceil Cos Div DivNoNan Elu Equal Erf Exp Expm1 Floor FloorDiv FloorMod "
-    "Greater GreaterEqual Invert IsFinite IsNan LeakyRelu Less LessEqual Log Log1p LogicalAnd LogicalNot "
-    "LogicalOr Maximum Minimum Mul Neg NotEqual Pow Range RealDiv Reciprocal Relu Relu6 Rint Round Rsqrt "
-    "Select SelectV2 Selu Sigmoid Sign Sin Softplus Softsign Sqrt Square Sub Tan Tanh".split()
+    "Abs Add AddN AddV2 BiasAdd Ceil ClipByValue Cos Div DivNoNan Elu Equal Erf Exp Expm1 Floor "
+    "FloorDiv FloorMod Greater GreaterEqual Invert IsFinite IsNan LeakyRelu Less LessEqual Log Log1p "
+    "LogicalAnd LogicalNot LogicalOr Maximum Minimum Mul Neg NotEqual Pow Range RealDiv Reciprocal "
+    "Relu Relu6 Rint Round Rsqrt Select SelectV2 Selu Sigmoid Sign Sin Softplus Softsign Sqrt Square "
+    "Sub Tan Tanh".split()
 )
 _REDUCTIONS = frozenset("All Any ArgMax ArgMin Max Mean Min Prod Sum".split())
 _CONVOLUTIONS = frozenset("Conv2D DepthwiseConv2dNative".split())

@@ -128,7 +128,7 @@ def profile(*arguments):
 def test_every_line_has_its_ratio_to_the_public_graph(untrained_weights, checkout, tmp_path, capsys):
     document = tmp_path / "speed.md"
     document.write_text("<!-- profile begin -->\n<!-- profile end -->\n")
-    arguments = ["--no-memory", "--precision", "float32", "--weights", untrained_weights]
+    arguments = ["--no-memory", "--precision", "float32", "--weights", untrained_weights, "--variant", "kind"]
     code = checkout(first="tf.disable_v2_behavior()")
     assert profile(*arguments, "--reference", code, "--markdown", document) == 0
     lines = capsys.readouterr().out.splitlines()
