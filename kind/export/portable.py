@@ -145,8 +145,8 @@ def compare(
     """
     largest, decibels = 0.0, []
     for image, alpha in portable.inputs(photographs):
-        expected = portable.function(image, alpha)["relit"].numpy()
-        relit = run(image, alpha)
-        largest = max(largest, float(np.abs(relit - expected).max()))
-        decibels.append(psnr(np.clip(relit[0], 0.0, 1.0), expected[0]))
+        expected = np.clip(portable.function(image, alpha)["relit"].numpy(), 0.0, 1.0)  # as it is shown
+        relit = np.clip(run(image, alpha), 0.0, 1.0)
+        largest = float(np.maximum(largest, np.abs(relit - expected).max()))  # NaN stays
+        decibels.append(psnr(relit[0], expected[0]))
     return Written(path, largest, float(np.mean(decibels)))

@@ -67,13 +67,18 @@ def count_operations(function: Callable, *shapes: tuple[int, ...]) -> Counter[st
 def _add(graph, counts: Counter[str]) -> None:
     for operation in graph.get_operations():
         if operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
-            _add(_called(graph, operation), counts)
+            _add(_called(graph, operation, "f"), counts)
+        elif operation.type in ("If", "StatelessIf"):  # the branch that costs more
+            branches = [Counter(), Counter()]
+            for branch, found in zip(("then_branch", "else_branch"), branches):
+                _add(_called(graph, operation, branch), found)
+            counts.update(max(branches, key=lambda found: sum(found.values())))
         elif flops := _flops(operation):
             counts[operation.type] += flops
 
 
-def _called(graph, operation):
-    name = operation.get_attr("f").name
+def _called(graph, operation, attribute: str):
+    name = operation.get_attr(attribute).name
     return graph._get_function(name).graph  # noqa: SLF001  (there is no public way into nested functions)
 
 

@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def net():
     """The network with every kind of weight away from its initial value."""
+    keras.utils.set_random_seed(0)
     net, generator = msia(), np.random.default_rng(0)
     for weights in net.weights:
         if "kernel" in weights.name:

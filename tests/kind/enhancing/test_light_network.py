@@ -156,7 +156,7 @@ def test_the_network_comes_from_a_folder_or_a_run(net, tmp_path):
     assert isinstance(LiteEnhancer.load(tmp_path), LiteEnhancer)
     with pytest.raises(ValueError, match="precision expects one"):
         Enhancer.load(tmp_path, "half", "lite")
-    with pytest.raises(ValueError, match="variant expects one of kind, lite; received 'heavy'"):
+    with pytest.raises(ValueError, match="variant expects one of lite, kind; received 'heavy'"):
         Enhancer.load(variant="heavy")
     image = tf.keras.Input((None, None, 3))
     with pytest.raises(UserError, match=r"lite.keras: holds 'other' \(3 → 3 channels\); expected lite"):

@@ -28,15 +28,13 @@ def test_every_line_of_the_table_is_what_is_loaded(name, untrained_weights):
 def test_a_preset_is_a_variant_or_a_folder_of_one(untrained_weights, tmp_path):
     for name in VARIANTS:
         assert Enhancer.from_preset(name).variant == name
-    assert Enhancer.from_preset(untrained_weights).variant == "kind"  # it holds both
-    shutil.copy(untrained_weights / "lite.keras", tmp_path)
-    assert Enhancer.from_preset(str(tmp_path)).variant == "lite"
+    assert Enhancer.from_preset(untrained_weights).variant == "lite"  # it holds both
+    shutil.copy(untrained_weights / "decom.keras", tmp_path)
+    assert Enhancer.from_preset(str(tmp_path)).variant == "kind"
     for wrong in (tmp_path / "none", "brightest"):
-        with pytest.raises(
-            UserError, match="one of the presets kind, lite, or a folder with any of decom.keras"
-        ):
+        with pytest.raises(UserError, match="one of the presets lite, kind, or a folder of weights"):
             Enhancer.from_preset(wrong)
-    with pytest.raises(ValueError, match="variant expects one of kind, lite; received 'brightest'"):
+    with pytest.raises(ValueError, match="variant expects one of lite, kind; received 'brightest'"):
         Enhancer.load(variant="brightest")
 
 

@@ -16,6 +16,8 @@ ERRORS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 @pytest.mark.parametrize("number, error", ERRORS.items())
 def test_a_signal_ends_the_block_at_once_when_all_is_saved(number, error):
+    if number == signal.SIGINT:  # which is ignored in jobs in the background
+        signal.signal(number, signal.default_int_handler)
     before = signal.getsignal(number)
     with pytest.raises(error) as caught, Interruption().caught():
         os.kill(os.getpid(), number)
