@@ -2,7 +2,7 @@
 # Trains the light variant as the weights that ship were trained: hours on two cores; run it again to resume.
 # usage: scripts/train_lite.sh DATA RUNS [FLAG ...]
 #   DATA   folder with lol_train, lol_rest, stacks, sice, coco128 and vehicles (docs/mixture.md says what they hold)
-#   RUNS   folder for the runs; RUNS/lite is the last one
+#   RUNS   folder for the runs, and for the result, RUNS/lite.keras
 #   FLAG   given to every run, after its own, such as --epochs 1 to try the script
 set -euo pipefail
 data=$1 runs=$2
@@ -31,3 +31,4 @@ run denoise --init-from "$runs/gain" --freeze "${exposure[@]}" --patch 192 --epo
   --learning-rate 1.2e-3 --ssim-weight 2 --precision bfloat16 --validate-epochs 8 "$@"
 run lite --init-from "$runs/denoise" --freeze "${exposure[@]}" --patch 192 --epochs 9 --steps 200 --warmup-epochs 0 \
   --learning-rate 8e-4 --ssim-weight 0.8 --precision bfloat16 --validate-epochs 3 "$@"
+"$python" scripts/soften_lite.py "$runs/lite/last.keras" "$runs/lite.keras"
