@@ -176,27 +176,32 @@ def sample_maker(
     parts: Sequence[MixturePart], patch: int, seed: int
 ) -> Callable[[tf.Tensor, tf.Tensor], Sample]:
     """A function from (epoch, position), int64 scalars, to one training sample, no batch dimension."""
-    ends = np.cumsum([part.weight for part in parts]) / sum(part.weight for part in parts)
     makers = [_pair_maker(part, patch) if part.thumbnails else _twin_maker(part, patch) for part in parts]
 
     def make(epoch: tf.Tensor, position: tf.Tensor) -> Sample:
-        seeds = tf.random.split(sample_seed(seed, epoch, position), 2, alg="philox")
-        draws = tf.random.stateless_uniform([2], seeds[0], alg="philox")
-        number = tf.reduce_sum(tf.cast(draws[0] >= ends.astype(np.float32), tf.int32))
-        number = tf.minimum(number, len(parts) - 1)
-        branches = [lambda one=one: one(draws[1], seeds[1]) for one in makers]
-        return tf.switch_case(number, branches)
+        number, draw, seed_of_sample = _drawn_part(parts, seed, epoch, position)
+        return tf.switch_case(number, [lambda one=one: one(draw, seed_of_sample) for one in makers])
 
     return make
 
 
 def chosen_part(parts: Sequence[MixturePart], seed: int, epoch: int, position: int) -> tuple[str, str]:
     """The part and the image file of one training sample, recomputed: for messages about it."""
-    seeds = tf.random.split(sample_seed(seed, tf.constant(epoch), tf.constant(position)), 2, alg="philox")
-    draws = tf.random.stateless_uniform([2], seeds[0], alg="philox").numpy()
-    ends = np.cumsum([part.weight for part in parts]) / sum(part.weight for part in parts)
-    part = parts[min(int(np.sum(draws[0] >= ends.astype(np.float32))), len(parts) - 1)]
-    return part.name, part.training.images[int(_index(tf.constant(draws[1]), len(part.training)))]
+    number, draw, _ = _drawn_part(parts, seed, tf.constant(epoch), tf.constant(position))
+    part = parts[int(number)]
+    return part.name, part.training.images[int(_index(draw, len(part.training)))]
+
+
+def _drawn_part(
+    parts: Sequence[MixturePart], seed: int, epoch: tf.Tensor, position: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The number of the part that a sample comes from, the draw of its image, and the seed of all else."""
+    weights = [part.weight for part in parts]
+    ends = (np.cumsum(weights) / sum(weights)).astype(np.float32)
+    seeds = tf.random.split(sample_seed(seed, epoch, position), 2, alg="philox")
+    draws = tf.random.stateless_uniform([2], seeds[0], alg="philox")
+    number = tf.minimum(tf.reduce_sum(tf.cast(draws[0] >= ends, tf.int32)), len(parts) - 1)
+    return number, draws[1], seeds[1]
 
 
 def validation_samples(parts: Sequence[MixturePart], twins: bool = True) -> tuple[tf.data.Dataset, list[str]]:

@@ -18,6 +18,7 @@ from kind.images.photo import read_photo, write_photo
 # would fetch from the network what is not there.
 _PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 _LONGEST_SIDE = 600
+_QUICK_TILE = 192
 
 DARKEST, BRIGHTEST = 1 / 40, 1 / 10
 """The exposures, relative to the photograph's own: 5.3 to 3.3 stops under, as dark as the LOL data set."""
@@ -121,6 +122,11 @@ def write_pairs(folder: Union[str, Path], seed: int = 0, tile: Optional[int] = N
         write_photo(folder / "low" / f"{sample.name}.png", sample.low / np.float32(255))
         write_photo(folder / "high" / f"{sample.name}.png", sample.high / np.float32(255))
     return folder
+
+
+def quick_pairs(cache: Path) -> Path:
+    """Writes the pairs that `--quick` trains on, into a folder of the cache; returns that folder."""
+    return write_pairs(cache / "built-in", tile=_QUICK_TILE)
 
 
 def write_dark(folder: Union[str, Path], seed: int = 0) -> list[Path]:

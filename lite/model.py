@@ -46,7 +46,7 @@ def lite_net() -> keras.Model:
         A model named "lite" from an image S, sRGB float32 [N, H, W, 3] in [0, 1], any size from 1×1, to
         [restored reflectance R̂, float32 [N, H, W, 3] in [0, 1]; stops E, float32 [N, H, W, 1] in
         [0, 8]; log α, float32 [N, 1], the mean of E over the mid-tones times ln 2].
-        `lite.branches` cuts it into its parts.
+        `kind.enhancing.light_branches` cuts it into its parts.
     """
     image = keras.Input((None, None, 3), name="image")
     thumbnail = Thumbnail(_SIDE, name="thumbnail")(image)

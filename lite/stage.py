@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.lite.branches import branches
+from kind.enhancing.light_branches import branches
 from kind.lite.config import LiteConfig
 from kind.lite.model import lite_net
 from kind.losses import catalogue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +16,7 @@ from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_fusion_argument, add_precision_argument
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS, variant_of
+from kind.cli.scored_networks import add_networks_arguments, named_networks
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,14 +78,7 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_methods(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--weights",
-        type=NamedPath.parse,
-        action="append",
-        default=[],
-        metavar="[NAME=]DIR",
-        help="folder of weights, repeatable (default: the weights that ship, unless --pred is given)",
-    )
+    add_networks_arguments(parser, "the weights that ship, unless --pred is given")
     parser.add_argument(
         "--pred",
         type=NamedPath.parse,
@@ -99,12 +92,6 @@ def _add_methods(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_network_settings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--variant",
-        choices=VARIANTS,
-        action="append",
-        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT}, or those in --weights)",
-    )
     add_alpha_argument(parser, "brightening factor of the illumination under the raw and GT-mean protocols")
     add_fusion_argument(parser)
     add_precision_argument(parser, "float32")
@@ -224,24 +211,6 @@ def _networks(arguments: argparse.Namespace) -> list[_Scored]:
         _network(name, folder, variant, arguments.alpha, arguments.fusion, arguments.precision)
         for name, folder, variant in named_networks(arguments.weights, arguments.variant)
     ]
-
-
-def named_networks(
-    weights: Sequence[NamedPath], variants: Sequence[str] | None
-) -> Iterator[tuple[str, Path | None, str]]:
-    """Every variant with every folder of weights.
-
-    Args:
-        weights: folders; none are the shipped weights.
-        variants: as the user named them; None leaves it to each folder.
-
-    Yields:
-        (what tables call it, folder or None, variant).
-    """
-    for name, folder in weights or [("shipped weights", None)]:
-        chosen = dict.fromkeys(variants or [variant_of(folder)])
-        for variant in chosen:
-            yield name if len(chosen) == 1 else f"{name}, {variant}", folder, variant
 
 
 def _network(

@@ -12,11 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.evaluate_enhance import named_networks
 from kind.cli.markdown_option import add_markdown_argument
-from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_precision_argument, add_seed_argument
-from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS
+from kind.cli.scored_networks import add_networks_arguments, named_networks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,20 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="part of each folder, by the rule that training the light variant holds images out by; pairs "
         "have no test split (default: %(default)s)",
     )
-    parser.add_argument(
-        "--weights",
-        type=NamedPath.parse,
-        action="append",
-        default=[],
-        metavar="[NAME=]DIR",
-        help="folder of weights, repeatable (default: the weights that ship)",
-    )
-    parser.add_argument(
-        "--variant",
-        choices=VARIANTS,
-        action="append",
-        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT}, or those in --weights)",
-    )
+    add_networks_arguments(parser)
     add_alpha_argument(parser, "brightening factor", "chosen by the variant")
     add_precision_argument(parser, "float32")
     add_seed_argument(parser, "photograph number i is made dark with (SEED, i)")
@@ -102,10 +87,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _baselines() -> dict[str, Enhance]:
-    from kind.evaluation.baselines import GAMMA, clahe, gamma, unchanged
+    from kind.evaluation.baselines import BASELINES
     from kind.evaluation.exposures import auto_exposure
 
-    return {"input": unchanged, f"gamma {GAMMA}": gamma, "CLAHE": clahe, "auto-exposure": auto_exposure}
+    return {**BASELINES, "auto-exposure": auto_exposure}
 
 
 def _enhancers(arguments: argparse.Namespace) -> dict[str, Enhancer]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kind.lite.stage import LiteStage
     from kind.training.loop import Building, Prepared
 
-_QUICK_TILE = 192
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flag that names the parts of the mixture."""
@@ -62,13 +60,13 @@ def prepare(
     """
     from kind.data.arrays import writing_to_cache
     from kind.data.photographs import parse_part
-    from kind.data.samples import write_pairs
+    from kind.data.samples import quick_pairs
     from kind.lite.datasets import mixture_feed
     from kind.lite.stage import SPEC
     from kind.training.loop import Prepared
 
     with writing_to_cache(cache):
-        texts = [str(write_pairs(cache / "built-in", tile=_QUICK_TILE))] if quick else list(data)
+        texts = [str(quick_pairs(cache))] if quick else list(data)
     parts = [parse_part(text) for text in texts]
     features = _features(config)
     datasets, digests, groups = mixture_feed(parts, config, replicas, cache, progress)

@@ -11,7 +11,7 @@ from tensorflow import keras
 from kind.data import batches
 from kind.data.arrays import writing_to_cache
 from kind.data.pairs import find_pairs, split_pairs
-from kind.data.samples import write_pairs
+from kind.data.samples import quick_pairs
 from kind.data.sources import Progress, Source, decomposed_source, pair_source
 from kind.nn.saving import weights_digest
 from kind.training.added_losses import smallest_side
@@ -23,7 +23,6 @@ from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
 _PREVIEWS = 4
-_QUICK_TILE = 192
 
 
 def prepare(
@@ -80,7 +79,7 @@ def prepare(
 def _built_in(cache: Path) -> Path:
     """The built-in pairs, written to the cache."""
     with writing_to_cache(cache):
-        return write_pairs(cache / "built-in", tile=_QUICK_TILE)
+        return quick_pairs(cache)
 
 
 def _make_stage(

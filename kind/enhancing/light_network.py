@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.enhancing.enhancer import Enhanced, Enhancer
+from kind.enhancing.light_branches import branches
 from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.errors import UserError
@@ -57,20 +58,13 @@ class LiteEnhancer(Enhancer):
             ValueError: on another precision, or when the network is another one.
         """
         super().__init__({STAGE: lite}, precision)
-        net = self.networks[STAGE]
         try:
-            names = ("thumbnail", "grid", "colour", "summary_2", "place", "stops", "restored")
-            named = {name: net.get_layer(name).output for name in names}
-            image, thumbnail, stops = net.input, named["thumbnail"], named["stops"]
-            suggested = [named[name] for name in ("grid", "colour", "summary_2")]
-            self._exposure = keras.Model(thumbnail, [*suggested, net.get_layer("log_alpha").output])
-            self._stops = keras.Model([image, named["grid"], named["place"]], stops)
-            inputs = [image, stops, named["colour"], named["summary_2"]]
-            self._restoration = keras.Model(inputs, named["restored"])
-            self._thumbnail = keras.Model(image, thumbnail)
+            parts = branches(self.networks[STAGE])
         except ValueError as error:
             text = f"holds {lite.name!r}, but not the network that kind train lite makes in this version"
             raise ValueError(f"{text}; train it anew") from error
+        self._exposure, self._stops = parts.exposure, parts.stops
+        self._restoration, self._thumbnail = parts.restoration, parts.thumbnail
 
     @classmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> LiteEnhancer:

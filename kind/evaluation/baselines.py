@@ -44,6 +44,14 @@ def clahe(image: np.ndarray) -> np.ndarray:
     return np.clip(hsv2rgb(hsv), 0, 1).astype(np.float32)
 
 
+BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "input": unchanged,
+    f"gamma {GAMMA}": gamma,
+    "CLAHE": clahe,
+}
+"""The functions above, by the name in tables."""
+
+
 class Baseline(Method):
     """One of the functions above as a method."""
 
@@ -67,4 +75,4 @@ class Baseline(Method):
 
 def all_baselines() -> list[Baseline]:
     """Input, gamma and CLAHE."""
-    return [Baseline("input", unchanged), Baseline("gamma 2.2", gamma), Baseline("CLAHE", clahe)]
+    return [Baseline(name, function) for name, function in BASELINES.items()]

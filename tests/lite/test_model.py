@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.lite.branches import branches
+from kind.enhancing.light_branches import branches
 from kind.lite.model import lite_net
 from kind.nn.saving import load_net, save_net
 from kind.ops.light import expose

@@ -66,47 +66,6 @@ def in_tiles(
     return {name: part[tf.newaxis] for name, part in _joined(band, rows.count, channels).items()}
 
 
-def over_tiles(
-    look: Callable[[tf.Tensor, slice, slice], tuple[tf.Tensor, ...]],
-    join: Callable[[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]], tuple[tf.Tensor, ...]],
-    images: tf.Tensor,
-    square: TileSpec,
-) -> tuple[tf.Tensor, ...]:
-    """Runs a function on overlapping tiles and joins what it finds, one after another.
-
-    Args:
-        look: from a window of the image, float32 [1, h, w, 3], and which of its rows and columns are
-            delivered, to tensors of shapes that do not depend on the window.
-        join: from what was found before and what was found now to what is found so far.
-        images: one image, float32 [1, H, W, 3].
-        square: how to cut.
-
-    Returns:
-        What was found in all tiles.
-    """
-    rows, columns = _axes(images, square)
-
-    def at(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        (height, kept_rows), (width, kept) = (
-            rows.cut(number // columns.count),
-            columns.cut(number % columns.count),
-        )
-        return look(images[:, height, width], kept_rows, kept)
-
-    at = tf.function(at, autograph=False)  # it is called twice, and holds a network
-
-    def step(number, found):
-        return number + 1, join(found, at(number))
-
-    _, found = tf.while_loop(
-        lambda number, _: number < rows.count * columns.count,
-        step,
-        (tf.constant(1), at(tf.constant(0))),
-        parallel_iterations=1,
-    )
-    return found
-
-
 def _axes(images: tf.Tensor, square: TileSpec) -> tuple[_Axis, _Axis]:
     return tuple(_Axis(length, square) for length in tf.unstack(tf.shape(images)[1:3]))
 

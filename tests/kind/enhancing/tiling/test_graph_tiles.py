@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.enhancing.tiling.graph_tiles import TileSpec, in_tiles, over_tiles
+from kind.enhancing.tiling.graph_tiles import TileSpec, in_tiles
 
 
 def blurred(images):
@@ -35,21 +35,6 @@ def test_tiles_give_what_the_whole_image_gives(graph, size):
     images = np.random.default_rng(0).random((1, *size, 3), np.float32)
     for name, part in graph(images).items():
         np.testing.assert_allclose(part, blurred(images)[name], atol=1e-6, err_msg=name)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_every_pixel_is_looked_at_once(size):
-    def look(tile, rows, columns):
-        kept = tile[:, rows, columns]
-        return tf.reduce_sum(kept, axis=[1, 2]), tf.reduce_max(kept, axis=[1, 2])
-
-    def join(before, now):
-        return before[0] + now[0], tf.maximum(before[1], now[1])
-
-    images = np.random.default_rng(0).random((1, *size, 3), np.float32)
-    total, largest = graph_of(lambda images: over_tiles(look, join, images, SQUARE))(images)
-    np.testing.assert_allclose(total, images.sum((1, 2)), rtol=1e-5)
-    np.testing.assert_array_equal(largest, images.max((1, 2)))
 
 
 def test_small_images_need_no_cutting():

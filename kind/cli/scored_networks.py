@@ -1,0 +1,46 @@
+"""The enhancement networks that an evaluation scores: which folders of weights, and which variants."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kind.cli.named_path import NamedPath
+from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS, variant_of
+
+
+def add_networks_arguments(parser: argparse.ArgumentParser, default: str = "the weights that ship") -> None:
+    """Declares --weights and --variant, both repeatable; `named_networks` reads them."""
+    parser.add_argument(
+        "--weights",
+        type=NamedPath.parse,
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help=f"folder of weights, repeatable (default: {default})",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        action="append",
+        help=f"enhancement network, repeatable (default: {DEFAULT_VARIANT}, or those in --weights)",
+    )
+
+
+def named_networks(
+    weights: Sequence[NamedPath], variants: Sequence[str] | None
+) -> Iterator[tuple[str, Path | None, str]]:
+    """Every variant with every folder of weights.
+
+    Args:
+        weights: folders; none are the shipped weights.
+        variants: as the user named them; None leaves it to each folder.
+
+    Yields:
+        (what tables call it, folder or None, variant).
+    """
+    for name, folder in weights or [("shipped weights", None)]:
+        chosen = dict.fromkeys(variants or [variant_of(folder)])
+        for variant in chosen:
+            yield name if len(chosen) == 1 else f"{name}, {variant}", folder, variant
