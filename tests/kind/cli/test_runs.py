@@ -8,6 +8,7 @@ import pytest
 from kind.cli.runs import add_arguments, find_runs, run
 from kind.cli.stages import STAGES
 from kind.errors import UserError
+from kind.training import curves
 from kind.training.run_folder import RunFolder
 
 
@@ -78,13 +79,13 @@ def test_json_and_a_run_folder_itself(runs, capsys):
 
 
 def test_curves_of_several_runs_in_one_figure(runs, tmp_path, capsys, monkeypatch):
-    drawn = {}
-    monkeypatch.setattr(
-        "kind.training.curves._plot",
-        lambda axes, records, key, **style: drawn.update(
-            {(style["label"], key): [one[key] for one in records if key in one]}
-        ),
-    )
+    drawn, plot = {}, curves._plot
+
+    def recording(axes, records, key, **style):
+        drawn[style["label"], key] = [one[key] for one in records if key in one]
+        plot(axes, records, key, **style)
+
+    monkeypatch.setattr(curves, "_plot", recording)
     out = tmp_path / "both.png"
     both = [runs / "a", runs / "deep" / "b"]
     assert command("--curves", *both, "--out", out, "--skip-epochs", "1", "--log") == 0
