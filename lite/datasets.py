@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kind.data.batches import check_patch
 from kind.data.mixture import chosen_part, fitting, mixture_batches, open_part, validation_samples
 from kind.data.photographs import Part
 from kind.lite.config import LiteConfig
+from kind.training.added_losses import smallest_added_side
 from kind.training.loop import Datasets
 
 _PREVIEWS_APART = 3  # validation samples from one preview to the next
@@ -32,8 +34,14 @@ def mixture_feed(
     Returns:
         The feed; digests of all samples, by part and name, for the run folder; the names of the
         validation groups.
+
+    Raises:
+        UserError: when a validation image is smaller than added losses can be computed on.
     """
     opened = [open_part(part, cache, progress, config.decode_side) for part in parts]
+    for part in opened:
+        if part.validation:
+            check_patch(part.validation, 1, smallest_added_side(config))
     validation, groups = validation_samples(opened)
     trained = [fitting(part, config.patch) for part in opened]
 

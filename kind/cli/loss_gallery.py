@@ -141,7 +141,6 @@ def _digest(entry: Entry) -> str:
 def _without_docstrings(source: str) -> ast.Module:
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and ast.get_docstring(node, clean=False) is not None:
-            body.pop(0)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            node.body.pop(0)
     return tree

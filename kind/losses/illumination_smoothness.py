@@ -23,7 +23,7 @@ def illumination_smoothness(
         per_image: normalise the gradients over each image instead of the batch.
 
     Returns:
-        float32 scalar.
+        float32 scalar, from 0, which flat illuminations approach, to 200.
     """
     grey = gray(image)
     total = 0.0

@@ -23,7 +23,7 @@ def mutual_consistency(low: tf.Tensor, high: tf.Tensor, *, per_image: bool = Fal
         per_image: normalise the gradients over each image instead of the batch.
 
     Returns:
-        float32 scalar.
+        float32 scalar, from 0 to 1 / (5·e) = 0.074.
     """
     total = 0.0
     for axis in ("x", "y"):

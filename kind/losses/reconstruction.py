@@ -16,6 +16,6 @@ def reconstruction(image: tf.Tensor, reflectance: tf.Tensor, illumination: tf.Te
         illumination: L, float32 [N, H, W, 1] in [0, 1].
 
     Returns:
-        float32 scalar.
+        float32 scalar, from 0, where R ∘ L is S, to 1.
     """
     return tf.reduce_mean(tf.abs(reflectance * illumination - image))

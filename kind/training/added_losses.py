@@ -137,8 +137,12 @@ def added_losses(stage: type, config: Any, load_features: FeatureLoader) -> Adde
 
 def smallest_side(config: Any) -> int:
     """Least side of the images that the losses of a config, its own and added ones, can be computed on."""
-    added = (CATALOGUE[loss.name].smallest for loss in parse_losses(config.loss))
-    return max([config.smallest_patch, *added])
+    return max(config.smallest_patch, smallest_added_side(config))
+
+
+def smallest_added_side(config: Any) -> int:
+    """The same of the added losses alone."""
+    return max([1, *(CATALOGUE[loss.name].smallest for loss in parse_losses(config.loss))])
 
 
 def _check(loss: Added, stage: type, config: Any, own: Mapping[str, float]) -> None:

@@ -8,8 +8,9 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.cli.feature_files import load_features
-from kind.cli.loss_document import document
-from kind.cli.loss_pictures import DEGRADATIONS, degraded, red_blue, shown
+from kind.cli.loss_document import MEASURED, document, measured_in
+from kind.cli.loss_gallery import REFERENCE, SUFFIX, losses_of, read_record, stale_pictures
+from kind.cli.loss_pictures import DEGRADATIONS, degraded, red_blue, shown, takes_images
 from kind.cli.main import main
 from kind.errors import UserError
 from kind.images.photo import read_photo, write_photo
@@ -17,15 +18,65 @@ from kind.losses.catalogue import CATALOGUE
 from kind.nn.saving import save_net
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "losses.md"
+PICTURES = DOCUMENT.with_suffix("")
+LARGEST = 600_000  # bytes, of all pictures together
 STALE = "docs/losses.md is stale: run `python -m kind losses markdown --out docs/losses.md`"
 
 
 def test_the_document_is_what_the_docstrings_say():
-    assert DOCUMENT.read_text(encoding="utf-8") == document(), STALE
+    expected = document(read_record(PICTURES), PICTURES.name, measured_in(DOCUMENT))
+    assert DOCUMENT.read_text(encoding="utf-8") == expected, STALE
+
+
+def test_its_pictures_are_of_the_losses_as_they_are():
+    assert stale_pictures(PICTURES) == [], STALE
+    files = {path.stem for path in PICTURES.glob(f"*{SUFFIX}")}
+    assert files == {*read_record(PICTURES), REFERENCE}, STALE
+    assert sum(path.stat().st_size for path in PICTURES.iterdir()) < LARGEST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if takes_images(entry)])
+def test_recorded_losses_are_computed_again(name):
+    """What the code of one module does not tell: everything that a loss is made of."""
+    expected = read_record(PICTURES)[name]["losses"]
+    assert losses_of(name) == pytest.approx(expected, rel=0.02, abs=1e-6), STALE
+
+
+def test_a_picture_is_stale_when_its_code_changes_and_not_when_its_docstring_does(monkeypatch):
+    import inspect
+
+    from kind.cli import loss_gallery
+
+    entry, source = CATALOGUE["l1"], inspect.getsource
+    before = loss_gallery._digest(entry)
+
+    def changed(old, new):
+        monkeypatch.setattr(inspect, "getsource", lambda module: source(module).replace(old, new))
+        return loss_gallery._digest(entry)
+
+    assert changed("tf.abs(", "tf.square(") != before
+    assert changed("Mean |d|: less", "The mean |d|: less") == before
+
+
+def test_a_document_keeps_the_section_that_was_measured(tmp_path):
+    text = document(
+        {"l1": {"digest": "", "losses": [0, *range(1, 9)]}}, "losses", f"{MEASURED}\n\nA table.\n"
+    )
+    assert "![Gradients of l1](losses/l1.webp)\n\nLosses: none 0, noise 1, blur 2, shift 3" in text
+    (tmp_path / "losses.md").write_text(text)
+    assert measured_in(tmp_path / "losses.md") == f"{MEASURED}\n\nA table.\n"
+    assert measured_in(tmp_path / "none.md") == ""
+
+
+def test_a_damaged_record_of_pictures_is_one_line(tmp_path):
+    (tmp_path / "pictures.json").write_text("[1]")
+    with pytest.raises(UserError, match="not a record of pictures; remove the folder"):
+        read_record(tmp_path)
 
 
 def test_the_document_has_every_loss_with_its_arguments():
-    text = document()
+    text = document({}, "losses")
     for name in CATALOGUE:
         assert f"\n### {name}\n" in text
     assert "`dark_weight`: w\\_L (default: 4.0)." in text and "None" not in text

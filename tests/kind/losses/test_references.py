@@ -139,6 +139,41 @@ def regions(image, size):
     )
 
 
+def kind_gradient(image, axis):
+    """|∇| of [N, H, W], pixel by pixel as the published code has it, min-max normalised over the batch."""
+    count, height, width = image.shape
+    found = np.zeros(image.shape)
+    for n, y, x in itertools.product(range(count), range(height), range(width)):
+        here = image[n, y + 1, x + 1] if y + 1 < height and x + 1 < width else 0.0
+        if axis == "x":
+            beside = image[n, y + 1, x] if y + 1 < height else 0.0
+        else:
+            beside = image[n, y, x + 1] if x + 1 < width else 0.0
+        found[n, y, x] = abs(here - beside)
+    return (found - found.min()) / (found.max() - found.min() + 1e-4)
+
+
+def test_decompositions():
+    images, light, other = A.astype(np.float64), B[..., :1].astype(np.float64), A[..., 1:2].astype(np.float64)
+    assert value("reconstruction", A, B, A[..., :1]) == close(np.abs(B * images[..., :1] - A).mean())
+    assert value("reflectance-similarity", A, B) == close(np.abs(D).mean())
+    assert value(
+        "ssim", np.full([1, 11, 11, 1], 0.5, np.float32), np.zeros([1, 11, 11, 1], np.float32)
+    ) == close(
+        1 - 1e-4 / (0.25 + 1e-4)  # of constants only the means count: (2·0 + C₁) / (0.5² + C₁)
+    )
+    consistency = smoothness = difference = 0.0
+    for axis in ("x", "y"):
+        g, h = kind_gradient(light[..., 0], axis), kind_gradient(other[..., 0], axis)
+        consistency += ((g + h) * np.exp(-10 * (g + h))).mean()
+        difference += ((g - h) ** 2).mean()
+        grey = kind_gradient(images @ [0.299, 0.587, 0.114], axis)
+        smoothness += np.abs(g / np.maximum(grey, 0.01)).mean()
+    assert value("mutual-consistency", B[..., :1], A[..., 1:2]) == pytest.approx(consistency, rel=1e-4)
+    assert value("illumination-smoothness", B[..., :1], A) == pytest.approx(smoothness, rel=1e-3)
+    assert value("gradient-difference", B[..., :1], A[..., 1:2]) == pytest.approx(difference, rel=1e-4)
+
+
 def test_light_without_a_reference():
     first, second = RANDOM.random((2, 1, 32, 48, 3)).astype(np.float32)
     assert value("exposure-control", first) == close(np.abs(regions(first[0], 16) - 0.6).mean())
