@@ -28,7 +28,7 @@ SUFFIX = ".webp"
 _SIDE = 176  # pixels, of the photograph: five scales of MS-SSIM fit
 _COLUMN = 88
 _GRADE = 1  # of each degradation, the middle one of three
-_QUALITY = 60
+_QUALITY = 45
 _DIGEST_LENGTH = 16
 
 Record = Mapping[str, Mapping[str, Any]]

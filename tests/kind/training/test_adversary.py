@@ -72,11 +72,11 @@ def test_scores_are_those_of_patches():
 
 def test_each_kernel_keeps_a_largest_singular_value_of_1():
     keras.utils.set_random_seed(0)
-    adversary = Adversary(OpposedConfig(learning_rate=1e-3), 3, 3)
+    adversary = Adversary(OpposedConfig(learning_rate=1e-4), 3, 3)
     np.testing.assert_allclose(largest_singular_values(adversary.net), 1, atol=0.1)
-    for number in range(10):
+    for number in range(4):
         adversary.join({"loss": tf.constant(0.0)}, images(number), 0.5 * images(number + 50), training=True)
-    np.testing.assert_allclose(largest_singular_values(adversary.net), 1, atol=0.15)
+    np.testing.assert_allclose(largest_singular_values(adversary.net), 1, atol=0.1)
 
 
 @pytest.mark.parametrize("game", GAMES)
@@ -153,6 +153,7 @@ class Killed(BaseException):
     """Stands for a process that ends without a word."""
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_its_discriminator(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("kind.training.callbacks.draw_curves", lambda records, path: None)
 
