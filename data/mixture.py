@@ -37,7 +37,6 @@ THUMBNAIL = 128  # side in pixels
 _FLAT = 0.02  # share of twins that are one constant colour, which is to stay as it is
 _NATIVE = 0.6  # share of crops at full resolution among samples of pairs …
 _TWIN_OF_HIGH = 0.15  # … and of twins of their bright images
-_MATCHED = 0.5
 _NARROWEST = 0.55  # part of each side that a frame shows at least
 _DARKER_STOPS = (0.8, -0.1)  # a pair's dark image is up to this many stops darker, or a little brighter
 _MOST_PAIRS, _MOST_TWINS = 24, 8  # validation samples of a group, evenly spaced
@@ -152,8 +151,7 @@ def mixture_batches(
     Returns:
         Batches of `low` and `high`, float32 [N, patch, patch, 3]; `thumbnail`, float32 [N, 128, 128, 3], of
         the whole dark photograph; `place`, float32 [N, 4], of the sample in it (see
-        `kind.nn.exposure_layers.WholePlace`); `matched`, float32 [N], 1 where the picture is to be compared
-        under the bright image's exposure and 0 otherwise.
+        `kind.nn.exposure_layers.WholePlace`).
 
     Raises:
         UserError: when all images of a part are smaller than the patch, or the batch cannot be shared.
@@ -276,22 +274,22 @@ def _pair_maker(part: MixturePart, patch: int):
 
 def _twin_sample(high: tf.Tensor, patch: int, seed: tf.Tensor) -> Sample:
     """A frame of a bright photograph and its dark twin; sometimes one colour, which has no twin."""
-    seeds = tf.random.split(seed, 4, alg="philox")
+    seeds = tf.random.split(seed, 3, alg="philox")
     frame = _framed({"high": high}, patch, seeds[0])["high"]
     is_flat = tf.random.stateless_uniform([], seeds[2], alg="philox") < _FLAT
     frame = tf.where(is_flat, frame[:1, :1] + tf.zeros_like(frame), frame)
     low = tf.where(is_flat, frame, any_twin(frame, seeds[1]))
-    return _whole_sample(low, frame, seeds[3])
+    return _whole_sample(low, frame)
 
 
 def _framed_sample(arrays: Sample, patch: int, seed: tf.Tensor) -> Sample:
     """A frame of a pair, made smaller."""
-    seeds = tf.random.split(seed, 3, alg="philox")
+    seeds = tf.random.split(seed, 2, alg="philox")
     framed = _framed(arrays, patch, seeds[0])
-    return _whole_sample(_darker(framed["low"], seeds[1])[0], framed["high"], seeds[2])
+    return _whole_sample(_darker(framed["low"], seeds[1])[0], framed["high"])
 
 
-def _whole_sample(low: tf.Tensor, high: tf.Tensor, seed: tf.Tensor) -> Sample:
+def _whole_sample(low: tf.Tensor, high: tf.Tensor) -> Sample:
     """A sample that is a whole photograph of its own."""
     side = float(low.shape[0])
     return {
@@ -299,7 +297,6 @@ def _whole_sample(low: tf.Tensor, high: tf.Tensor, seed: tf.Tensor) -> Sample:
         "high": high,
         "thumbnail": area_resized(low[tf.newaxis], THUMBNAIL, THUMBNAIL)[0],
         "place": tf.constant([0.0, 0.0, side, side]),
-        "matched": _coin(seed),
     }
 
 
@@ -324,7 +321,6 @@ def _native_sample(arrays: Sample, thumbnail: tf.Tensor, patch: int, seed: tf.Te
         "high": crops["high"],
         "thumbnail": thumbnail,
         "place": place,
-        "matched": _coin(seeds[2]),
     }
 
 
@@ -369,10 +365,6 @@ def _darker(low: tf.Tensor, seed: tf.Tensor, thumbnail: tf.Tensor | None = None)
         return linear_to_srgb(tf.minimum(srgb_to_linear(image) * stops_to_gain(-stops), 1.0))
 
     return dimmed(low), None if thumbnail is None else dimmed(thumbnail)
-
-
-def _coin(seed: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.random.stateless_uniform([], seed, alg="philox") < _MATCHED, tf.float32)
 
 
 def _index(draw: tf.Tensor, count: int) -> tf.Tensor:

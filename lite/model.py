@@ -26,7 +26,7 @@ _GLANCE_WIDTHS = (16, 32, 48)
 _GLOBAL_WIDTH = 64
 _BINS = 8
 _HISTOGRAM_BINS = 24
-_LARGEST_COLOUR = 0.5  # stops
+LARGEST_COLOUR = 0.5  # stops
 _FINE, _COARSE = 4, 16  # pixels along each axis that one of the finest and coarsest level stands for
 _WIDTHS = (44, 56, 48)
 _STOPS = 1.0  # that an untrained network suggests
@@ -92,7 +92,7 @@ def _exposure(thumbnail):
     colour = keras.layers.Dense(
         3, activation="tanh", kernel_initializer=_small(), dtype="float32", name="colour_share"
     )(summary)
-    colour = keras.layers.Rescaling(_LARGEST_COLOUR, dtype="float32", name="colour")(colour)
+    colour = keras.layers.Rescaling(LARGEST_COLOUR, dtype="float32", name="colour")(colour)
     return grid, colour, summary
 
 
