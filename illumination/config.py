@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kind.errors import UserError
 from kind.training.config import TrainingConfig, option
 
 
@@ -16,10 +15,6 @@ class AdjustmentConfig(TrainingConfig):
     signed_gradient: bool = option(False, "compare signed gradients, as KinD++ does")
 
 
-EXPOSURE_SIDE = 128
-"""Side of the thumbnails that α is predicted from, in pixels."""
-
-
 @dataclass(frozen=True)
 class ExposureConfig(TrainingConfig):
     """Trains the choice of α from the decomposition of a dark photograph; our own, from no paper."""
@@ -27,7 +22,7 @@ class ExposureConfig(TrainingConfig):
     epochs: int = option(20, "passes; one is --steps batches of the mixture")
     steps: int = option(50, "batches an epoch")
     batch: int = option(16, "global batch size: samples per step over all accelerators")
-    patch: int = option(EXPOSURE_SIDE, "side of the thumbnails, in pixels; always the default")
+    patch: int = option(128, "side of the thumbnails, in pixels; in use it is 128")
     learning_rate: float = option(1e-3, "at the start, after any warm-up")
     schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning-rate schedule")
     optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "optimizer; radam is rectified Adam")
@@ -35,12 +30,6 @@ class ExposureConfig(TrainingConfig):
     average_decay: float = option(0.98, "decay of the average of the weights that is validated and saved")
     validate_epochs: int = option(5, "validate every N epochs, and after the last one")
     decode_side: int = option(192, "decode photographs with a shorter side of at most so many pixels")
-
-    def __post_init__(self) -> None:
-        """Refuses what `TrainingConfig` refuses, and thumbnails of another size."""
-        super().__post_init__()
-        if self.patch != EXPOSURE_SIDE:
-            raise UserError(f"--patch of the stage exposure is always {EXPOSURE_SIDE}; leave it out")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.

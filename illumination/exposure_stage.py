@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from kind.illumination.config import EXPOSURE_SIDE, ExposureConfig
+from kind.illumination.config import ExposureConfig
 from kind.illumination.exposure_model import exposure_net
 from kind.illumination.loss import brightness_ratio
 from kind.training.stage import Stage
@@ -66,5 +66,5 @@ SPEC = StageSpec(
     prepare=with_ratio,
     prepare_validation=with_ratio,
     networks={"exposure": exposure_net},
-    thumbnail=EXPOSURE_SIDE,
+    whole=True,
 )

@@ -67,17 +67,17 @@ def prepare(
     make_stage = built(make_stage) if built else make_stage
     weights = {name: weights_digest(net) for name, net in given.items()}
     texts = [str(_built_in(cache))] if quick else list(data)
-    if spec.thumbnail or is_mixture(texts):
+    if spec.whole or is_mixture(texts):
         mixture = open_mixture(
             texts,
             config,
             replicas,
             cache,
             progress,
-            whole=spec.thumbnail is not None,
-            prepare=_last_step(spec, given, spec.prepare),
-            prepare_validation=_last_step(spec, given, spec.prepare_validation),
-            validation_share=1 if spec.thumbnail else _VALIDATION_SHARE,
+            whole=spec.whole,
+            prepare=_last_step(spec, config, given, spec.prepare),
+            prepare_validation=_last_step(spec, config, given, spec.prepare_validation),
+            validation_share=1 if spec.whole else _VALIDATION_SHARE,
         )
         # The weights of the parts decide what is drawn, so a resumed run must have the same.
         more = {**weights, "mixture": texts}
@@ -97,10 +97,12 @@ def prepare(
     )
 
 
-def _last_step(spec: StageSpec, given: Mapping[str, keras.Model], then: Prepare | None) -> Prepare:
+def _last_step(
+    spec: StageSpec, config: TrainingConfig, given: Mapping[str, keras.Model], then: Prepare | None
+) -> Prepare:
     """What a sample of a mixture becomes for the stage."""
     if spec.needs_decom:
-        return decomposing(given["decom"], spec.thumbnail, then)
+        return decomposing(given["decom"], config.patch if spec.whole else None, then)
 
     def pair(sample, seed):
         images = {side: sample[side] for side in ("low", "high")}

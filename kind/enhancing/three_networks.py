@@ -76,6 +76,11 @@ class KindEnhancer(Enhancer):
         if exposure is not None:
             self.border = _BORDER
 
+    @property
+    def own_alpha(self):
+        """See `Enhancer`."""
+        return f"{DEFAULT_ALPHA:g}" if self.exposure is None else "suggested by the exposure head"
+
     @classmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> KindEnhancer:
         """Reads the networks; see `Enhancer.load`. A head is used where it lies beside the decomposition."""
@@ -133,7 +138,7 @@ class KindEnhancer(Enhancer):
 
     def collect_statistics(self, images, square):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
-        return *value_range(images), self._own_alpha(lambda: area_resized(images, *_THUMBNAIL), images)
+        return *value_range(images), self._suggested_alpha(lambda: area_resized(images, *_THUMBNAIL), images)
 
     def collect_statistics_tiled(self, images, windows):
         """See `Enhancer`."""
@@ -141,13 +146,13 @@ class KindEnhancer(Enhancer):
         def thumbnails():
             return tf.constant(np.stack([area_resized_array(image, *_THUMBNAIL) for image in images]))
 
-        return *range_of_array(images), self._own_alpha(thumbnails, images)
+        return *range_of_array(images), self._suggested_alpha(thumbnails, images)
 
     def chosen_alpha(self, alpha, seen):
         """See `Enhancer`: the published default, or what the head suggests."""
         return tf.where(tf.math.is_nan(alpha), seen[2], alpha)
 
-    def _own_alpha(self, thumbnails, images):
+    def _suggested_alpha(self, thumbnails, images):
         """α where the user gives none, float32 [N], from a function that makes thumbnails."""
         if self.exposure is None:
             return tf.fill([tf.shape(images)[0]], DEFAULT_ALPHA)
