@@ -153,6 +153,28 @@ class TrainingConfig(StageConfig):
         parse_weights(self.loss_weight)
 
 
+@dataclass(frozen=True)
+class AdversarialConfig(TrainingConfig):
+    """Settings of a stage that can be trained against a discriminator."""
+
+    adversarial_weight: float = later_option(
+        0.0, "weight of the adversarial loss, for which a discriminator is trained; 0 trains none"
+    )
+    adversarial: Literal["hinge", "non-saturating", "least-squares", "minimax"] = later_option(
+        "hinge", "with --adversarial-weight: which adversarial loss"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what `TrainingConfig` refuses, and weights below 0.
+
+        Raises:
+            UserError: naming the flag, what it expects and what it received.
+        """
+        super().__post_init__()
+        if not self.adversarial_weight >= 0:
+            raise UserError(f"--adversarial-weight expects 0 or more, received {self.adversarial_weight}")
+
+
 def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
     """Adds one flag for each field of a config class; a flag that is not given leaves the default."""
     hints = typing.get_type_hints(config_class)
