@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from kind.serving.errors import echoed
 from kind.serving.json_text import read_json
 from kind.serving.limits import Limits
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, Tensor, check_rows
+from kind.serving.server.tensor_protos import NUMBERS
 
 ROW, COLUMN = "instances", "inputs"
 
@@ -123,7 +123,7 @@ def _array(name: str, value: Any, expected: Tensor) -> np.ndarray:
         raise bad_request(f"input {name!r}: nested too deeply") from error
     except (ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise bad_request(f"input {name!r}: not a tensor of {expected.dtype.name}: {reason}") from error
+        raise bad_request(f"input {name!r}: not a tensor of {expected.dtype}: {reason}") from error
 
 
 def _text_array(value: Any) -> np.ndarray:
@@ -156,22 +156,21 @@ def _bytes(value: Any) -> bytes:
         raise bad_request("Unable to base64 decode") from error
 
 
-def _number_array(value: Any, dtype: tf.DType) -> np.ndarray:
-    array = _stacked(value)
-    wanted = np.dtype(dtype.as_numpy_dtype)
-    if wanted.kind not in "biuf":
-        raise ServingError("UNIMPLEMENTED", f"{dtype.name} cannot be sent as JSON")
+def _number_array(value: Any, dtype: str) -> np.ndarray:
+    if dtype not in NUMBERS:
+        raise ServingError("UNIMPLEMENTED", f"{dtype} cannot be sent as JSON")
+    array, wanted = _stacked(value), np.dtype(dtype)
     allowed = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[wanted.kind]
     if array.size and array.dtype.kind not in allowed:
-        raise bad_request(f"expects {dtype.name}, received {_kind_of(array)}")
+        raise bad_request(f"expects {dtype}, received {_kind_of(array)}")
     if array.size and wanted.kind in "iu":
         limits = np.iinfo(wanted)
         if int(array.min()) < limits.min or int(array.max()) > limits.max:
-            raise bad_request(f"a number is out of {dtype.name}'s range")
+            raise bad_request(f"a number is out of {dtype}'s range")
     with np.errstate(over="ignore"):
         converted = array.astype(wanted)
     if wanted.kind == "f" and not np.isfinite(converted).all():
-        raise bad_request(f"a number is out of {dtype.name}'s range")
+        raise bad_request(f"a number is out of {dtype}'s range")
     return converted
 
 

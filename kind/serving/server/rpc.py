@@ -12,15 +12,15 @@ from pathlib import Path
 import grpc
 import numpy as np
 from google.protobuf.message import Message
-from tensorflow_serving.apis import (
+
+from kind.serving.errors import echoed
+from kind.serving.protos import (
     get_model_metadata_pb2,
     model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
-
-from kind.serving.errors import echoed
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.service import ModelSpec, Service
@@ -45,7 +45,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 return await self._predict(request, context.time_remaining())
 
     async def _predict(self, request, seconds: float | None):
-        with self._service.lease(_spec(request.model_spec)) as lease:
+        async with self._service.lease(_spec(request.model_spec)) as lease:
             names = list(request.output_filter) or list(lease.signature.outputs)
             unknown = sorted(set(names) - set(lease.signature.outputs))
             if unknown or len(set(names)) != len(names):
@@ -68,15 +68,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 raise bad_request(
                     f"metadata_field expects {_METADATA_FIELD!r}, received {echoed(', '.join(fields))}"
                 )
-            spec = _spec(request.model_spec)
-            version = self._service.manager.acquire(spec.name, spec.version, spec.label)
-            try:
+            async with self._service.acquired(_spec(request.model_spec)) as version:
                 response = get_model_metadata_pb2.GetModelMetadataResponse()
                 _answer_spec(response.model_spec, version, "")
                 response.metadata[_METADATA_FIELD].Pack(signatures_message(version.model.definitions))
                 return response
-            finally:
-                self._service.manager.release(version)
 
     async def Classify(self, request, context):  # noqa: N802
         """Always an error: no signature of an image model classifies `tf.Example`s."""
@@ -93,7 +89,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     async def _refuse(self, request, context, method: str) -> None:
         async with _answering(context):
-            with self._service.lease(_spec(request.model_spec)) as lease:
+            async with self._service.lease(_spec(request.model_spec)) as lease:
                 raise wrong_method(lease.signature.method_name, method)
 
 

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from kind.serving.server.errors import ServingError
 from kind.serving.server.json_answers import json_answer
@@ -17,7 +16,7 @@ class Signature:
     """Stands for a signature with these inputs."""
 
     def __init__(self, **inputs):
-        self.inputs = {name: Tensor(tf.as_dtype(dtype), None) for name, dtype in inputs.items()}
+        self.inputs = {name: Tensor(dtype, None) for name, dtype in inputs.items()}
 
 
 ONE_TEXT, ONE_FLOAT = Signature(image_bytes="string"), Signature(x="float32")
