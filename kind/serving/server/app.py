@@ -190,9 +190,9 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(report_of_loop())
     try:
-        await server.listen()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
+        await server.listen()
         _say_where(server)
         loading = asyncio.create_task(server.load())
         stopping = asyncio.create_task(told.wait())

@@ -93,6 +93,9 @@ class Parser:
             self._child = Child(__name__)
         try:
             header, inputs = self._child.call(header, {"body": np.frombuffer(body, np.uint8)}, self._seconds)
+        except ServingError:
+            self._child.kill()  # it may hold the objects of millions of lists
+            raise
         except ChildEnded as ended:
             raise ServingError("RESOURCE_EXHAUSTED", f"reading the request failed ({ended})") from ended
         if header["memory"] > _MOST_KEPT:

@@ -125,6 +125,7 @@ class VersionProcess:
                 raise ServingError("UNAVAILABLE", "the server is being stopped")
             if self._child.has_ended:
                 self._child.close()
+                print(f"kind: the process of {self._folder} has ended; starting another", file=sys.stderr)
                 self._child = Child(self._module)
                 if self._closed:  # meanwhile
                     self._child.close()
@@ -139,7 +140,6 @@ class VersionProcess:
                 self._loaded_child()
 
         if self._child.has_ended and not self._closed:
-            print(f"kind: the process of {self._folder} has ended; starting another", file=sys.stderr)
             threading.Thread(target=start, daemon=True).start()
 
     @contextlib.contextmanager
@@ -165,15 +165,15 @@ class VersionProcess:
 class Workers:
     """Starts the processes of versions, and ends them all together."""
 
-    def __init__(self, trust: bool, seconds: float) -> None:
+    def __init__(self, trust: bool, seconds: float, module: str = _MODULE) -> None:
         """See `VersionProcess`."""
-        self._trust, self._seconds = trust, seconds
+        self._arguments = trust, seconds, module
         self._versions: weakref.WeakSet[VersionProcess] = weakref.WeakSet()
         self._closed = False
 
     def load(self, folder: Path) -> VersionProcess:
         """Loads a version folder; raises ServingError."""
-        version = VersionProcess(folder, self._trust, self._seconds)
+        version = VersionProcess(folder, *self._arguments)
         self._versions.add(version)
         try:
             if self._closed:
