@@ -6,6 +6,7 @@ ends when its input does, so it never outlives this one, however that ends.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import signal
 import subprocess
@@ -18,6 +19,13 @@ from typing import Any
 from kind.serving.server.errors import ServingError
 from kind.serving.wire import Arrays, read_message, write_message
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which Python 3.9 does not name
+_PIPE = 1 << 20  # bytes; in the usual 64 KiB an array of 400×600 takes 2 ms longer
 _CLOSING = 1.0
 
 
@@ -49,6 +57,10 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        if fcntl and sys.platform == "linux":
+            for pipe in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(pipe, _SET_PIPE_SIZE, _PIPE)
         self._numbers = itertools.count()
         self._calls: dict[int, Future] = {}
         self._lock, self._writing = threading.Lock(), threading.Lock()
@@ -92,13 +104,9 @@ class Child:
         timer.daemon = True
         if seconds is not None:
             timer.start()
-        try:
-            with self._writing:
-                write_message(self._process.stdin, {"call": number, **header}, arrays or {})
-        except OSError:
-            pass  # the reader sees the end of the process
-        except ValueError:  # closed
-            pass
+        # The reader sees the end of the process, or that its input is closed.
+        with contextlib.suppress(OSError, ValueError), self._writing:
+            write_message(self._process.stdin, {"call": number, **header}, arrays or {})
         try:
             header, arrays = answer.result()
         finally:
@@ -125,7 +133,7 @@ class Child:
             self.kill()
 
     def _read(self) -> None:
-        try:
+        with contextlib.suppress(EOFError, OSError, ValueError):
             while message := read_message(self._process.stdout):
                 header, arrays = message
                 with self._lock:
@@ -133,8 +141,6 @@ class Child:
                 if answer:
                     answer.set_result((header, arrays))
                 del message, header, arrays, answer
-        except (EOFError, OSError, ValueError):
-            pass
         self._process.kill()
         code = self._process.wait()
         with self._lock:
@@ -143,8 +149,5 @@ class Child:
         for answer in calls:
             answer.set_exception(ChildEnded(code, len(calls) == 1 and not self._is_killed))
         self._process.stdout.close()
-        with self._writing:
-            try:
-                self._process.stdin.close()
-            except OSError:
-                pass
+        with self._writing, contextlib.suppress(OSError):
+            self._process.stdin.close()
