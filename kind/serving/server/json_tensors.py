@@ -1,8 +1,4 @@
-"""Converts JSON to arrays by the rules of TensorFlow Serving's REST API.
-
-Python runs one thread at a time, so a long call into C, such as making an array of nested lists, stops all
-others, wherever it is made. What is long is done in pieces here.
-"""
+"""Converts JSON to arrays by the rules of TensorFlow Serving's REST API."""
 
 from __future__ import annotations
 
@@ -21,8 +17,6 @@ from kind.serving.server.signatures import Signature, Tensor, check_rows
 from kind.serving.server.tensor_protos import NUMBERS
 
 ROW, COLUMN = "instances", "inputs"
-
-_MOST_PIECES = 1 << 12
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -159,7 +153,7 @@ def _bytes(value: Any) -> bytes:
 def _number_array(value: Any, dtype: str) -> np.ndarray:
     if dtype not in NUMBERS:
         raise ServingError("UNIMPLEMENTED", f"{dtype} cannot be sent as JSON")
-    array, wanted = _stacked(value), np.dtype(dtype)
+    array, wanted = np.array(value), np.dtype(dtype)
     allowed = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[wanted.kind]
     if array.size and array.dtype.kind not in allowed:
         raise bad_request(f"expects {dtype}, received {_kind_of(array)}")
@@ -172,14 +166,6 @@ def _number_array(value: Any, dtype: str) -> np.ndarray:
     if wanted.kind == "f" and not np.isfinite(converted).all():
         raise bad_request(f"a number is out of {dtype}'s range")
     return converted
-
-
-def _stacked(value: Any) -> np.ndarray:
-    """`np.array` of nested lists, made of the arrays of their inner lists."""
-    first = value[0] if isinstance(value, list) and value else None
-    if isinstance(first, list) and first and isinstance(first[0], list) and len(value) <= _MOST_PIECES:
-        return np.stack([_stacked(one) for one in value])
-    return np.array(value)
 
 
 def _kind_of(array: np.ndarray) -> str:

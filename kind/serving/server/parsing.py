@@ -7,7 +7,7 @@ which nobody else would be answered, and stand for gigabytes of objects, which P
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gc
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -122,5 +122,5 @@ def _answer(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arr
 
 def main() -> None:
     """The process's life."""
-    with contextlib.suppress(KeyboardInterrupt):
-        answer_calls(_answer)
+    gc.disable()  # takes longer than reading millions of lists
+    answer_calls(_answer)

@@ -95,12 +95,14 @@ def proto_of(array: np.ndarray) -> TensorProto:
     except ValueError as error:
         raise ServingError("UNIMPLEMENTED", f"{array.dtype.name} cannot be sent") from error
     proto = TensorProto(dtype=number)
+    proto.tensor_shape.SetInParent()
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     if is_text:
         proto.string_val.extend(array.ravel().tolist())
-    elif array.size == 1 and name in NUMBERS:  # as TensorFlow writes it
-        getattr(proto, NUMBERS[name]).append((array.view(np.uint16) if name == "float16" else array).item())
+    elif array.size == 1 and name in NUMBERS or name == "bool":  # as TensorFlow writes them
+        values = array.view(np.uint16) if name == "float16" else array
+        getattr(proto, NUMBERS[name]).extend(values.ravel().tolist())
     else:
         proto.tensor_content = np.ascontiguousarray(array).tobytes()
     return proto

@@ -118,13 +118,6 @@ def test_floods_of_values_are_refused_before_they_are_read(monkeypatch, unit):
         parse_body(b'{"instances": [' + unit * ((28 << 20) // len(unit)) + b"[]]}")
 
 
-def test_small_texts_do_not_wait_for_large_ones():
-    from kind.serving import json_text
-
-    with json_text._without_collection():
-        assert parse_body(b'{"instances": [1]}') == {"instances": [1]}
-
-
 def test_an_image_of_full_hd_may_be_sent_as_numbers(monkeypatch):
     monkeypatch.setattr(json, "loads", lambda *_, **__: {})
     row = b"[" + b"[0,0,0]," * 1919 + b"[0,0,0]],"
