@@ -18,12 +18,12 @@ __all__ = [
     "ModelServerConfig",
     "SignatureDef",
     "TensorProto",
+    "classification_pb2",
     "get_model_metadata_pb2",
     "get_model_status_pb2",
     "model_management_pb2",
-    "model_service_pb2_grpc",
     "predict_pb2",
-    "prediction_service_pb2_grpc",
+    "regression_pb2",
 ]
 
 
@@ -47,11 +47,11 @@ with _no_tensorflow():
     from tensorflow.core.framework.types_pb2 import DT_STRING, DataType
     from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
     from tensorflow_serving.apis import (
+        classification_pb2,
         get_model_metadata_pb2,
         get_model_status_pb2,
         model_management_pb2,
-        model_service_pb2_grpc,
         predict_pb2,
-        prediction_service_pb2_grpc,
+        regression_pb2,
     )
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig

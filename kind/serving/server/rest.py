@@ -17,7 +17,8 @@ from kind.serving.server.front import Handler
 from kind.serving.server.json_answers import json_answer
 from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
-from kind.serving.server.service import Lease, ModelSpec, Service
+from kind.serving.server.parsing import ModelSpec
+from kind.serving.server.service import Lease, Service
 from kind.serving.server.threads import bytes_in, call_in_thread_if_large
 
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,19 +15,10 @@ from kind.serving.limits import Limits
 from kind.serving.server.batching import Scheduler, Target
 from kind.serving.server.errors import ServingError
 from kind.serving.server.metrics import Metrics
-from kind.serving.server.parsing import Parser
+from kind.serving.server.parsing import ModelSpec, Parser
 from kind.serving.server.signatures import Signature, check_rows, signature_named
 from kind.serving.server.threads import call_in_thread_if_large
 from kind.serving.server.versions import Model, ModelManager, Version
-
-
-class ModelSpec(NamedTuple):
-    """The model, version and signature that a request names; "" and None stand for the default."""
-
-    name: str
-    version: int | None = None
-    label: str | None = None
-    signature: str = ""
 
 
 class Lease(NamedTuple):
@@ -51,8 +43,12 @@ class Service:
         metrics.running.set_function(lambda: self.in_flight)
 
     @contextlib.contextmanager
-    def counted(self, name: str, api: str, entrypoint: str) -> Iterator[None]:
-        """Counts and times the request answered in the block; ServingError when there are too many."""
+    def counted(self, name: str, api: str, entrypoint: str) -> Iterator[SimpleNamespace]:
+        """Counts and times the request answered in the block; ServingError when there are too many.
+
+        Yields an object with the attribute `name`, of the model, which may be set later.
+        """
+        call = SimpleNamespace(name=name)
         started, status = time.monotonic(), "OK"
         self.in_flight += 1
         try:
@@ -60,7 +56,7 @@ class Service:
                 raise ServingError(
                     "UNAVAILABLE", f"more than {self.limits.in_flight} requests at the same time"
                 )
-            yield
+            yield call
         except ServingError as error:
             status = error.code
             raise
@@ -73,7 +69,7 @@ class Service:
         finally:
             self.in_flight -= 1
             # Otherwise anybody could fill the memory with names of models that do not exist.
-            known = name if name in self.manager.names() else ""
+            known = call.name if call.name in self.manager.names() else ""
             self.metrics.answered(known, api, entrypoint, status, time.monotonic() - started)
 
     @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """Versions in processes of their own: crashes, models that do not end, and what is left behind; most with a
 stand-in that needs no TensorFlow."""
 
+import asyncio
 import contextlib
 import functools
 import io
@@ -15,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from kind.serving.protos import DT_STRING, TensorProto, predict_pb2
 from kind.serving.server.errors import ServingError
 from kind.serving.server.json_tensors import COLUMN
-from kind.serving.server.parsing import Parser
+from kind.serving.server.parsing import ModelSpec, Parser
 from kind.serving.server.processes import Child
 from kind.serving.server.signatures import Tensor
 from kind.serving.server.tensor_protos import array_of, proto_of
@@ -215,22 +217,55 @@ def parser():
 def test_a_large_body_is_read_in_a_process(parser, monkeypatch):
     signatures = {"serving_default": Expected()}
     body = b'{"inputs": [' + b"0.5," * 300_000 + b"1]}"
-    read = parser._call(body, signatures)
-    assert read.form == COLUMN and read.signature == "serving_default"
-    assert read.inputs["x"].dtype == np.float32 and read.inputs["x"].sum() == 150_001
+
+    def read(body, signatures):
+        return asyncio.run(parser.read(bytearray(body), signatures))
+
+    request = read(body, signatures)
+    assert request.form == COLUMN and request.signature == "serving_default"
+    assert request.inputs["x"].dtype == np.float32 and request.inputs["x"].sum() == 150_001
     with pytest.raises(ServingError, match="Parse error") as caught:
-        parser._call(body[:-1], signatures)
+        read(body[:-1], signatures)
     assert caught.value.http_status == 400
     with pytest.raises(ServingError, match='"other" not found') as caught:
-        parser._call(body[:-1] + b', "signature_name": "other"}', signatures)
+        read(body[:-1] + b', "signature_name": "other"}', signatures)
     assert (caught.value.code, caught.value.http_status) == ("FAILED_PRECONDITION", 400)
     assert parser._child.has_ended  # whatever it keeps of what was wrong
-    parser._call(body, signatures)
+    read(body, signatures)
     child = parser._child
     assert not child.has_ended
     monkeypatch.setattr("kind.serving.server.parsing._MOST_KEPT", 0)
-    parser._call(body, signatures)
-    assert child.has_ended and parser._call(body, signatures).inputs["x"].size == 300_001
+    read(body, signatures)
+    assert child.has_ended and read(body, signatures).inputs["x"].size == 300_001
+
+
+def message_of(*strings, rows=None):
+    request = predict_pb2.PredictRequest(output_filter=["enhanced_bytes"])
+    request.model_spec.name, request.model_spec.version.value = "kind", 3
+    proto = TensorProto(dtype=DT_STRING, string_val=strings)
+    proto.tensor_shape.dim.add(size=len(strings) if rows is None else rows)
+    request.inputs["image_bytes"].CopyFrom(proto)
+    return request.SerializeToString()
+
+
+def test_a_large_message_is_read_in_a_process(parser, monkeypatch):
+    """Two bytes of a message can stand for a string: 64 MiB take a second to read, and a gigabyte."""
+
+    def read_nothing(*_):
+        raise AssertionError("a large message was read here")
+
+    monkeypatch.setattr("kind.serving.server.parsing.read_message", read_nothing)
+    good = message_of(b"a" * (2 << 20), b"b")
+    message = asyncio.run(parser.read_message(good))
+    assert message.spec == ModelSpec("kind", 3) and message.wanted == ["enhanced_bytes"]
+    assert [len(each) for each in message.inputs["image_bytes"]] == [2 << 20, 1]
+    for data, error in (
+        (message_of(*[b""] * (2 << 20)), "2097152 rows in one request"),
+        (message_of(*[b""] * (1 << 20), rows=1), "declares 1 strings, received 1048576"),
+        (good[:-9], "not a PredictRequest"),
+    ):
+        with pytest.raises(ServingError, match=error):
+            asyncio.run(parser.read_message(data))
 
 
 @pytest.mark.parametrize("dtype", "float32 float64 float16 int32 int64 uint8 bool uint64".split())
