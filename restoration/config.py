@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kind.training.config import TrainingConfig, option
+from kind.training.config import AdversarialConfig, option
 
 
 @dataclass(frozen=True)
-class RestorationConfig(TrainingConfig):
+class RestorationConfig(AdversarialConfig):
     """Trains the restoration of a dark image's reflectance; defaults as in KinD's code."""
 
     smallest_patch = 11  # SSIM's window

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.constants import FUSIONS
+from kind.enhancing.borders import mirrored, without_border
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.given_images import Picture, as_floats
@@ -46,6 +47,8 @@ class Enhancer(abc.ABC):
 
     #: One of `kind.enhancing.variants.VARIANTS`.
     variant = ""
+    #: Width in pixels of the mirrored border that images get, a multiple of the networks' stride.
+    border = 0
 
     def __init__(self, originals: dict[str, keras.Model], precision: str) -> None:
         """Takes the networks; `load` reads them from files.
@@ -176,6 +179,7 @@ class Enhancer(abc.ABC):
         single = len(images.shape) == 3
         if single:
             images = images[np.newaxis]
+        images = mirrored(images, self.border) if self.border else images
         parts = tuple(name for name in PARTS if name in parts)
         count = images.shape[:1] if isinstance(images, np.ndarray) else tf.shape(images)[:1]
         alpha = _alphas(alpha, count)
@@ -186,6 +190,7 @@ class Enhancer(abc.ABC):
             graph, shares = self._whole_graph(fusion, parts, strength)
             compute = graph if tf.executing_eagerly() else graph.python_function
             enhanced = Enhanced(**compute(images, alpha, *shares))
+        enhanced = self._cut(enhanced)
         if single:  # not `part[0]`, which copies
             return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in enhanced))
         return enhanced
@@ -211,6 +216,7 @@ class Enhancer(abc.ABC):
         square = self.windows.square()
         if square is None:
             return self(images, alpha, parts=parts, strength=strength)
+        images = mirrored(images, self.border) if self.border else images
         parts = tuple(name for name in PARTS if name in parts)
         alpha, shares = _alphas(alpha, [1]), shares_of(strength)
 
@@ -227,7 +233,7 @@ class Enhancer(abc.ABC):
             channels = {name: CHANNELS[name] for name in parts}
             return {**in_tiles(make, images, channels, square), "alpha": chosen}
 
-        return Enhanced(**tf.cond(square.holds(images), whole, tiled))
+        return self._cut(Enhanced(**tf.cond(square.holds(images), whole, tiled)))
 
     @classmethod
     @abc.abstractmethod
@@ -278,6 +284,14 @@ class Enhancer(abc.ABC):
     def windows(self) -> Windows:
         """How large images are cut."""
         return Windows(self.tile_plan)
+
+    def _cut(self, enhanced: Enhanced) -> Enhanced:
+        """Without the mirrored border."""
+        if not self.border:
+            return enhanced
+        parts = {name: getattr(enhanced, name) for name in PARTS}
+        cut = {name: without_border(part, self.border) for name, part in parts.items() if part is not None}
+        return enhanced._replace(**cut)
 
     def _tiled(
         self, images, alpha: tf.Tensor, fusion: str, parts: tuple[str, ...], progress, strength: float

@@ -37,9 +37,14 @@ def option(default: Any, text: str, choices: tuple[str, ...] | None = None) -> A
     return field(default=default, metadata={"help": text, "choices": choices})
 
 
+def later_option(default: Any, text: str) -> Any:
+    """As `option`, of a setting that older run folders do not know: recorded where it is not its default."""
+    return field(default=default, metadata={"help": text, "choices": None, "later": True})
+
+
 def repeated(text: str) -> Any:
-    """A field of texts whose flag may be given several times; run folders record it only where it is."""
-    return field(default=(), metadata={"help": text, "repeated": True})
+    """A `later_option` of texts whose flag may be given several times."""
+    return field(default=(), metadata={"help": text, "later": True, "repeated": True})
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,11 @@ class TrainingConfig(StageConfig):
     smallest_patch: ClassVar[int] = 1
 
     patch: int = option(48, "side length of the random crops, in pixels")
+    steps: int = later_option(200, "with a mixture: batches an epoch")
+    decode_side: int = later_option(
+        400, "with a mixture: decode photographs with a shorter side of at most so many pixels"
+    )
+    loader_threads: int = later_option(2, "with a mixture: training samples that are made side by side")
     loss: tuple[str, ...] = repeated(
         "NAME=WEIGHT[:FILE[:LAYER]]: add a loss of `kind losses` to the objective; FILE is the network whose "
         "features it compares"
@@ -137,8 +147,32 @@ class TrainingConfig(StageConfig):
         super().__post_init__()
         if self.patch < self.smallest_patch:
             raise UserError(f"--patch expects at least {self.smallest_patch}, received {self.patch}")
+        if self.steps < 1:
+            raise UserError(f"--steps expects at least 1, received {self.steps}")
         parse_losses(self.loss)
         parse_weights(self.loss_weight)
+
+
+@dataclass(frozen=True)
+class AdversarialConfig(TrainingConfig):
+    """Settings of a stage that can be trained against a discriminator."""
+
+    adversarial_weight: float = later_option(
+        0.0, "weight of the adversarial loss, for which a discriminator is trained; 0 trains none"
+    )
+    adversarial: Literal["hinge", "non-saturating", "least-squares", "minimax"] = later_option(
+        "hinge", "with --adversarial-weight: which adversarial loss"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what `TrainingConfig` refuses, and weights below 0.
+
+        Raises:
+            UserError: naming the flag, what it expects and what it received.
+        """
+        super().__post_init__()
+        if not self.adversarial_weight >= 0:
+            raise UserError(f"--adversarial-weight expects 0 or more, received {self.adversarial_weight}")
 
 
 def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:

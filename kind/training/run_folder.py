@@ -192,10 +192,8 @@ def _record(line: bytes) -> dict[str, Any] | None:
 def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
     """What `config.json` holds: the stage, its settings, and what else the result depends on."""
     settings = dataclasses.asdict(config)
-    for item in dataclasses.fields(
-        config
-    ):  # what older run folders do not know is recorded only where it is given
-        if "repeated" in item.metadata and not settings[item.name]:
+    for item in dataclasses.fields(config):
+        if "later" in item.metadata and settings[item.name] == item.default:
             settings.pop(item.name)
     description = {"stage": stage, **settings, **more}
     return json.loads(json.dumps(description))  # tuples become lists, as they will be when read back

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.losses import catalogue
+from kind.training import adversary
 from kind.training.added_losses import AddedLosses, Comparison
 from kind.training.averaging import WeightAverage
 from kind.training.config import StageConfig
@@ -50,8 +52,11 @@ class Stage(keras.Model):
         super().__init__(name=f"{net.name}_stage")
         self.net = net
         self.config = config
-        self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
+        self._has_adversary = bool(getattr(config, "adversarial_weight", 0))
+        self._adversary: adversary.Adversary | None = None
         self._added: AddedLosses | None = None
+        names = [*self.loss_names, *(adversary.TERMS if self._has_adversary else ())]
+        self._means = {name: keras.metrics.Mean(name=name) for name in names}
 
     def add_losses(self, added: AddedLosses) -> None:
         """Extends and reweighs the objective, before `set_up`."""
@@ -70,11 +75,17 @@ class Stage(keras.Model):
         raise NotImplementedError(f"{type(self).__name__} does not say what its losses are")
 
     def losses(self, sample: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
-        """Loss terms of a batch, float32 scalars by name, among them the total "loss"."""
+        """Loss terms of a batch, float32 scalars by name, among them the total "loss".
+
+        Where there is a discriminator, it makes its step here, while training.
+        """
         terms, comparisons = self.built_in_losses(sample, training)
-        if self._added is None:
-            return terms
-        return self._added.total(terms, self.term_weights(self.config), comparisons, self.net)
+        if self._added:
+            terms = self._added.total(terms, self.term_weights(self.config), comparisons, self.net)
+        if self._adversary:
+            (comparison,) = comparisons.values()
+            terms = self._adversary.join(terms, *comparison[catalogue.PAIR], training=training)
+        return terms
 
     def image_metrics(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Figures of merit of a whole validation image, float32 scalars by name."""
@@ -101,6 +112,8 @@ class Stage(keras.Model):
         freeze(self.net, config.freeze)
         groups = rate_groups(self.net, config.learning_rate_multipliers)
         self.grouped_optimizer = self.make_optimizer(steps_per_epoch, groups)
+        if self._has_adversary:
+            self._adversary = adversary.Adversary(config, self.channels, steps_per_epoch)
         self.average = None
         if config.average_decay:
             variables = self.grouped_optimizer.weights_in_order
@@ -117,7 +130,10 @@ class Stage(keras.Model):
     def state(self) -> dict[str, tf.Variable | keras.Model | list]:
         """All that changes while training, by name: what a backup keeps."""
         averages = self.average.averages if self.average else []
-        return {"net": self.net, "optimizers": self.grouped_optimizer.optimizers, "averages": averages}
+        state = {"net": self.net, "optimizers": self.grouped_optimizer.optimizers, "averages": averages}
+        if self._adversary:
+            state.update(discriminator=self._adversary.net, its_optimizer=self._adversary.optimizer)
+        return state
 
     def kept_weights(self) -> contextlib.AbstractContextManager[None]:
         """For the length of a `with` block, `net` has the weights that are validated and saved."""

@@ -80,6 +80,15 @@ def test_a_busy_or_broken_server_is_tried_again(scripted):
     }
 
 
+def test_a_strength_is_sent_and_does_not_go_with_alpha(scripted):
+    with Client(scripted.address) as client:
+        assert client.enhance(b"image", strength=0.5) == b"relit"
+        with pytest.raises(ValueError, match="not both"):
+            client.enhance(b"image", alpha=2, strength=0.5)
+    assert scripted.requests[0]["signature_name"] == "blend"
+    assert scripted.requests[0]["inputs"]["strength"] == [0.5]
+
+
 def test_patience_ends(scripted):
     scripted.answers += [503] * 10
     with (

@@ -194,6 +194,22 @@ def test_the_whole_photograph_is_downloaded(page, photograph):
     path.unlink()
 
 
+def test_with_less_strength_the_photograph_shows_through(page, photograph, tmp_path):
+    page.open(photograph)
+    page.set("strength", 50)
+    assert (
+        page.text("strength-value") == "50 %" and page.at("after").value_of_css_property("opacity") == "0.5"
+    )
+    page.at("download").click()
+    path = wait_for(lambda: next(page.browser.downloads.glob("night sky-relit.png"), None))
+    wait_for(lambda: page.text("status").startswith("Saved"))
+    with Image.open(path) as saved:
+        level = np.asarray(saved.convert("RGB")).mean()
+    assert level == pytest.approx((page.level("before") + page.level("after")) / 2, rel=0.05)
+    path.unlink()
+    page.set("strength", 100)
+
+
 def test_a_photograph_beyond_the_limit_is_made_smaller(browser, model_folder, settings_for, photograph):
     from kind.serving.limits import Limits
     from kind.serving.server.app import running
