@@ -194,13 +194,14 @@ async def _serve(settings: Settings) -> None:
             loop.add_signal_handler(number, told.set)
         await server.listen()
         _say_where(server)
-        loading = asyncio.create_task(server.load())
+        loading = loop.create_task(server.load())
         stopping = asyncio.create_task(told.wait())
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if loading.done():
             loading.result()
         await stopping
         said("stopping: answering what has arrived")
+        loading.cancel()
     finally:
         await server.stop()
 

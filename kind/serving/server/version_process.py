@@ -17,7 +17,7 @@ import numpy as np
 
 from kind.serving.limits import SECONDS
 from kind.serving.protos import SignatureDef
-from kind.serving.server.errors import ServingError
+from kind.serving.server.errors import ServingError, without_folders
 from kind.serving.server.processes import Child, ChildEnded
 from kind.serving.server.signatures import Signature
 from kind.serving.wire import Arrays
@@ -129,7 +129,14 @@ class VersionProcess:
                 self._child = Child(self._module)
                 if self._closed:  # meanwhile
                     self._child.close()
-                self.load()
+                try:
+                    self.load()
+                except ServingError as error:
+                    self._child.close()  # so that the next request tries again
+                    reason = without_folders(error.message)
+                    raise ServingError(
+                        "UNAVAILABLE", f"the model cannot be loaded again: {reason}"
+                    ) from error
             return self._child
 
     def _start_again_if_ended(self) -> None:

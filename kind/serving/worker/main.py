@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class _Worker:
 
         from kind.serving.worker.loading import LoadedModel  # takes seconds: TensorFlow
 
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # not that this way of loading is an old one
         self.model = LoadedModel(folder, trust)
         texts = [definition.SerializeToString() for definition in self.model.definitions.values()]
         definitions = np.empty(len(texts), object)
