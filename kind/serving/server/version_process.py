@@ -133,10 +133,8 @@ class VersionProcess:
                     self.load()
                 except ServingError as error:
                     self._child.close()  # so that the next request tries again
-                    reason = without_folders(error.message)
-                    raise ServingError(
-                        "UNAVAILABLE", f"the model cannot be loaded again: {reason}"
-                    ) from error
+                    reason = f"the model cannot be loaded again: {without_folders(error.message)}"
+                    raise ServingError("UNAVAILABLE", reason) from error
             return self._child
 
     def _start_again_if_ended(self) -> None:

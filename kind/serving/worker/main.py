@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.serving.child import answer_calls
 from kind.serving.wire import Arrays
 
@@ -38,4 +39,5 @@ class _Worker:
 
 def main() -> None:
     """The process's life."""
+    give_back_large_pieces()  # as the command line does
     answer_calls(_Worker().answer)
