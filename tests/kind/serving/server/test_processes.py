@@ -34,6 +34,8 @@ from kind.serving.child import answer_calls
 def answer(header, arrays):
     print("a library prints")
     if header["do"] == "load":
+        if os.path.exists(header["folder"] + "/damaged"):
+            raise ValueError("/srv/kind/1/saved_model.pb: damaged")
         return {"names": [], "signatures": []}, {"definitions": np.empty(0, object)}
     (x,) = arrays["x"]
     if x == -1:
@@ -129,6 +131,19 @@ def test_a_crash_costs_the_request_that_caused_it(version, capfd):
     wait_until(lambda: is_running(version.pid))  # started again before anybody asks
     assert run(version, 0) == version.pid and not is_running(before)
     assert "starting another" in capfd.readouterr().err
+
+
+def test_what_cannot_be_loaded_again_is_tried_with_every_request(version, tmp_path):
+    damaged = tmp_path / "damaged"
+    damaged.touch()
+    with pytest.raises(ServingError, match="SIGSEGV"):
+        run(version, CRASH)
+    for _ in range(2):
+        with pytest.raises(ServingError, match="loaded again: saved_model.pb: damaged") as caught:
+            run(version, 0)
+        assert caught.value.code == "UNAVAILABLE"
+    damaged.unlink()
+    assert run(version, 0) == version.pid
 
 
 def test_a_model_that_does_not_end_is_ended_at_its_deadline(stand_in, tmp_path):
