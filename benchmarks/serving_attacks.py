@@ -265,6 +265,33 @@ def _declared(rows: int, *strings: bytes) -> Callable[[Served], str]:
     return send
 
 
+def _empty_strings(count: int) -> Callable[[Served], str]:
+    """A gRPC message of two bytes for each string."""
+
+    def send(served: Served) -> str:
+        proto = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING).SerializeToString() + b"\x42\x00" * count
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = served.model
+        head = b"\x0a\x0bimage_bytes\x12" + _varint(len(proto))
+        message = request.SerializeToString() + b"\x12" + _varint(len(head) + len(proto)) + head + proto
+        with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
+            try:
+                channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(message, timeout=60)
+                return "an answer"
+            except grpc.RpcError as error:
+                return error.code().name
+
+    return send
+
+
+def _varint(number: int) -> bytes:
+    head = bytearray()
+    while number > 127:
+        head.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*head, number])
+
+
 def _reload(served: Served) -> str:
     request = model_management_pb2.ReloadConfigRequest()
     request.config.model_config_list.SetInParent()
@@ -370,6 +397,8 @@ def attacks() -> Iterator[Attack]:
     yield Attack("`[],[],…`, 28 MiB", _flood(b"[],", (28 << 20) // 3))
     yield Attack("two million lists", _flood(b"[],", 2_000_000))
     yield Attack("eight million numbers", _flood(b"0,", 8_000_000))
+    yield Attack("63 MiB of base64", lambda served: served.predict(body_of(bytes(47 << 20))))
+    yield Attack("gRPC, 33 million empty strings in 63 MiB", _empty_strings(63 << 19))
     yield Attack("40 silent connections", _silent(40, b"POST / HTTP/1.1\r\nHost: 127"))
     yield Attack("600 silent connections", _silent(600, b"GET"))
     yield Attack("300 silent gRPC connections", _silent(300, b"PRI", to_grpc=True))
