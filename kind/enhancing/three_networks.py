@@ -107,11 +107,6 @@ class KindEnhancer(Enhancer):
         halo = max(tile.first - seen.first, seen.last - tile.last)
         return TilePlan(halo, coarsest, max(map(values_per_pixel, nets)), self.precision == "bfloat16")
 
-    def make_whole(self, images, alpha):
-        """See `Enhancer`."""
-        seen = self.collect_statistics(images, None)
-        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.zeros([2], tf.int32))
-
     def make(self, tile, alpha, seen, origin):
         """See `Enhancer`; what must be known is the smallest and the largest value, and α."""
         decom, restoration, illumination = self.networks.values()
@@ -136,11 +131,11 @@ class KindEnhancer(Enhancer):
             images = map(min_max_stretch, images)
         return target_ratio(*(self.decom(image, training=False)[1][0].numpy() for image in images))
 
-    def collect_statistics(self, images, square):
+    def collect_statistics(self, images):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
         return *value_range(images), self._suggested_alpha(lambda: area_resized(images, *_THUMBNAIL), images)
 
-    def collect_statistics_tiled(self, images, windows):
+    def collect_statistics_of(self, images):
         """See `Enhancer`."""
 
         def thumbnails():
