@@ -23,7 +23,7 @@ from kind.serving.server.signatures import Signature
 from kind.serving.wire import Arrays
 
 _MODULE = "kind.serving.worker.main"
-_LONGEST_LOADING = 600.0
+_LONGEST_LOADING = 3600.0
 
 
 class VersionProcess:
