@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -31,7 +32,7 @@ from kind.serving.server.version_folders import ModelConfig, version_folders
 from kind.serving.server.version_process import Workers
 from kind.serving.server.versions import Model, ModelManager, State
 
-_LEAST_CLOSING = 0.05  # seconds for connections to close once everything is answered
+_LONGEST_CLOSING, _LEAST_CLOSING = 0.7, 0.05  # seconds for connections to close once everything is answered
 _IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call
 
 
@@ -202,6 +203,7 @@ async def _serve(settings: Settings) -> None:
         await stopping
         said("stopping: answering what has arrived")
         loading.cancel()
+        _end_after(settings.grace + _LONGEST_CLOSING)
     finally:
         await server.stop()
 
@@ -221,6 +223,13 @@ def _say_where(server: Server) -> None:
             f"everybody who reaches http://{name}:{server.rest_port}/ or port {server.grpc_port} of this "
             "machine can send requests, without a password"
         )
+
+
+def _end_after(seconds: float) -> None:
+    """Ends this process in some seconds, however slow the machine is; the others end with it."""
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import mmap
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -25,13 +26,8 @@ from kind.serving.server.tensor_protos import array_of
 from kind.serving.server.threads import call_in_thread_if_large
 from kind.serving.wire import Arrays
 
-try:
-    import resource
-except ImportError:  # Windows, which has no such measure
-    resource = None
-
 _LARGE = 1 << 20  # bytes
-_MOST_KEPT = 200 << 10  # KiB of memory with which the process stays
+_MOST_KEPT = 200 << 20  # bytes of memory with which the process stays
 
 
 class Request(NamedTuple):
@@ -195,8 +191,16 @@ def _answer(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arr
     else:
         spec, wanted, inputs = read_message(body, rows)
         answer = {"spec": spec, "wanted": wanted}
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0
-    return {**answer, "memory": memory}, inputs
+    return {**answer, "memory": _resident()}, inputs
+
+
+def _resident() -> int:
+    """This process's memory in bytes; 0 where the system does not say it."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * mmap.PAGESIZE
+    except OSError:
+        return 0
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def test_what_saves_is_left_out_and_what_restores_stays(tmp_path):
     (tmp_path / GRAPH_FILE).write_bytes(graph.SerializeToString())
     (meta,) = graph.meta_graphs
     found = [node.op for function in meta.graph_def.library.function for node in function.node_def]
-    assert "SaveV2" not in found and found.count("AssignVariableOp") == found.count("ReadVariableOp") == 4
+    assert not {"SaveV2", "DisableCopyOnRead"} & set(found) and found.count("AssignVariableOp") == 4
     assert found.count("Identity") <= 3  # of results
     assert "ReadVariableOp" not in [node.op for node in meta.graph_def.node]
     assert foreign_operations(graph) == set()
