@@ -16,6 +16,7 @@ import contextlib
 import http.client
 import io
 import json
+import multiprocessing
 import re
 import shutil
 import signal
@@ -34,15 +35,9 @@ from typing import NamedTuple
 import grpc
 import numpy as np
 from PIL import Image
-from tensorflow.core.framework import tensor_pb2, types_pb2
-from tensorflow_serving.apis import (
-    model_management_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
 
 from kind.serving import Client
+from kind.serving.protos import DT_STRING, TensorProto, model_management_pb2, predict_pb2
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _EVERY = 0.02  # seconds between two questions of an honest client
@@ -55,7 +50,8 @@ _TURNS, _TURN = 5, 4.0  # how often each server is asked, and for how many secon
 class Served(NamedTuple):
     """A running server: its process, ports and model."""
 
-    process: subprocess.Popen
+    process: subprocess.Popen | None
+    pid: int
     port: int
     grpc_port: int
     model: str
@@ -86,7 +82,7 @@ class Served(NamedTuple):
         for path in Path("/proc").glob("[0-9]*/status"):
             with contextlib.suppress(OSError):
                 fields = dict(line.split(":", 1) for line in path.read_text().splitlines())
-                if str(self.process.pid) in (fields["Pid"].strip(), fields["PPid"].strip()):
+                if str(self.pid) in (fields["Pid"].strip(), fields["PPid"].strip()):
                     total += int(fields.get("VmRSS", "0 kB").split()[0])
         return total / 1024
 
@@ -133,7 +129,7 @@ def start(folder: Path, checkout: Path = REPOSITORY) -> Served:
     if not lines[-1]:
         raise SystemExit("the server did not start")
     ports = [int(re.search(r":(\d+)(?:/|$)", line.strip())[1]) for line in lines]
-    served = Served(process, ports[0], ports[2], folder.name)
+    served = Served(process, process.pid, ports[0], ports[2], folder.name)
     while served.ask("GET", "/healthz") != 200:
         time.sleep(0.1)
     return served
@@ -186,38 +182,54 @@ def _waits(served: Served, body: bytes, clients: int) -> list[float]:
 
 def _row(served: Served, attack: Attack) -> str:
     """Sends an attack beside honest clients; a row of the table."""
-    honest = {
-        "health": lambda: served.ask("GET", "/healthz"),
-        "good": lambda: served.predict(body_of(picture(60, 40))),
-    }
-    waits, most, on = {name: [0.0] for name in honest}, [served.memory()], [True]
-    before = most[0]
-
-    def repeat(name: str) -> None:
-        while on:
-            started = time.perf_counter()
-            try:
-                status = honest[name]()
-            except OSError as error:
-                status = type(error).__name__
-            waits[name].append(time.perf_counter() - started if status == 200 else float("inf"))
-            most[0] = max(most[0], served.memory())
-            time.sleep(_EVERY)
-
-    threads = [threading.Thread(target=repeat, args=(name,)) for name in honest]
-    for thread in threads:
-        thread.start()
+    spawn = multiprocessing.get_context("spawn")  # in this process they would wait for the attacker
+    stop, (results, sender) = spawn.Event(), spawn.Pipe(duplex=False)
+    watcher = spawn.Process(target=_watch, args=(served._replace(process=None), stop, sender))
+    watcher.start()
+    results.recv()  # it has begun
     try:
         got = attack.send(served)
     except OSError as error:
         got = type(error).__name__
     time.sleep(_AFTER)
-    on.clear()
+    stop.set()
+    health, good, memory = results.recv()
+    watcher.join()
+    cells = f"{1000 * max(health):.0f} ms | {1000 * max(good):.0f} ms"
+    memory = f"{memory[0]:.0f}, {max(memory):.0f}, {served.memory():.0f}"
+    return f"| {attack.name} | {cells} | {memory} | {got} |"
+
+
+def _watch(served: Served, stop, sender) -> None:
+    """The honest clients: sends how long they waited, and how much memory there was meanwhile."""
+    body, found = body_of(picture(60, 40)), ([], [], [])
+
+    def wait(ask: Callable[[], int]) -> float:
+        started = time.perf_counter()
+        with contextlib.suppress(OSError):
+            if ask() == 200:
+                return time.perf_counter() - started
+        return float("inf")
+
+    def repeat(number: int) -> None:
+        while not stop.is_set() or not found[number]:
+            found[number].append(watches[number]())
+            time.sleep(_EVERY)
+
+    watches = (
+        lambda: wait(lambda: served.ask("GET", "/healthz")),
+        lambda: wait(lambda: served.predict(body)),
+        served.memory,
+    )
+    threads = [threading.Thread(target=repeat, args=(number,)) for number in range(len(watches))]
+    for thread in threads:
+        thread.start()
+    while not all(found):
+        time.sleep(_EVERY)
+    sender.send(None)
     for thread in threads:
         thread.join()
-    cells = [f"{1000 * max(waits[name]):.0f} ms" for name in honest]
-    memory = f"{before:.0f}, {most[0]:.0f}, {served.memory():.0f}"
-    return f"| {attack.name} | {cells[0]} | {cells[1]} | {memory} | {got} |"
+    sender.send(found)
 
 
 def picture(width: int, height: int) -> bytes:
@@ -250,17 +262,13 @@ def _declared(rows: int, *strings: bytes) -> Callable[[Served], str]:
     """A gRPC message that declares a number of rows and holds these."""
 
     def send(served: Served) -> str:
-        proto = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=strings)
+        proto = TensorProto(dtype=DT_STRING, string_val=strings)
         proto.tensor_shape.dim.add(size=rows)
         request = predict_pb2.PredictRequest()
         request.model_spec.name, request.model_spec.signature_name = served.model, "decompose"
         request.inputs["image_bytes"].CopyFrom(proto)
         with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
-            try:
-                prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=60)
-                return "an answer"
-            except grpc.RpcError as error:
-                return error.code().name
+            return _called(channel, "PredictionService/Predict", request.SerializeToString())
 
     return send
 
@@ -269,17 +277,13 @@ def _empty_strings(count: int) -> Callable[[Served], str]:
     """A gRPC message of two bytes for each string."""
 
     def send(served: Served) -> str:
-        proto = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING).SerializeToString() + b"\x42\x00" * count
+        proto = TensorProto(dtype=DT_STRING).SerializeToString() + b"\x42\x00" * count
         request = predict_pb2.PredictRequest()
         request.model_spec.name = served.model
         head = b"\x0a\x0bimage_bytes\x12" + _varint(len(proto))
         message = request.SerializeToString() + b"\x12" + _varint(len(head) + len(proto)) + head + proto
         with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
-            try:
-                channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(message, timeout=60)
-                return "an answer"
-            except grpc.RpcError as error:
-                return error.code().name
+            return _called(channel, "PredictionService/Predict", message)
 
     return send
 
@@ -296,11 +300,17 @@ def _reload(served: Served) -> str:
     request = model_management_pb2.ReloadConfigRequest()
     request.config.model_config_list.SetInParent()
     with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
-        try:
-            model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=60)
-            return "an answer"
-        except grpc.RpcError as error:
-            return error.code().name
+        message = request.SerializeToString()
+        return _called(channel, "ModelService/HandleReloadConfigRequest", message)
+
+
+def _called(channel: grpc.Channel, method: str, message: bytes) -> str:
+    """What a gRPC server says to a message."""
+    try:
+        channel.unary_unary(f"/tensorflow.serving.{method}")(message, timeout=60)
+        return "an answer"
+    except grpc.RpcError as error:
+        return error.code().name
 
 
 def _flood(unit: bytes, count: int) -> Callable[[Served], int]:
@@ -397,7 +407,8 @@ def attacks() -> Iterator[Attack]:
     yield Attack("`[],[],…`, 28 MiB", _flood(b"[],", (28 << 20) // 3))
     yield Attack("two million lists", _flood(b"[],", 2_000_000))
     yield Attack("eight million numbers", _flood(b"0,", 8_000_000))
-    yield Attack("63 MiB of base64", lambda served: served.predict(body_of(bytes(47 << 20))))
+    large = body_of(bytes(47 << 20))
+    yield Attack("63 MiB of base64", lambda served: served.predict(large))
     yield Attack("gRPC, 33 million empty strings in 63 MiB", _empty_strings(63 << 19))
     yield Attack("40 silent connections", _silent(40, b"POST / HTTP/1.1\r\nHost: 127"))
     yield Attack("600 silent connections", _silent(600, b"GET"))

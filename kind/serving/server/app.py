@@ -32,7 +32,7 @@ from kind.serving.server.version_folders import ModelConfig, version_folders
 from kind.serving.server.version_process import Workers
 from kind.serving.server.versions import Model, ModelManager, State
 
-_LONGEST_CLOSING, _LEAST_CLOSING = 0.7, 0.05  # seconds for connections to close once everything is answered
+_LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
 _IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call
 
 

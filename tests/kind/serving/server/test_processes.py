@@ -193,7 +193,7 @@ def test_a_process_ends_when_its_caller_is_killed(stand_in):
         f"child = Child({stand_in!r})\n"
         "busy = lambda: child.call({'do': 'run'}, {'x': np.array([60.0])})\n"
         "threading.Thread(target=busy, daemon=True).start()\n"
-        "child.call({'do': 'load'})\n"
+        "child.call({'do': 'load', 'folder': ''})\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
