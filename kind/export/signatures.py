@@ -13,7 +13,7 @@ from kind.constants import MAX_PIXELS
 from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.export.contract import IMAGE_BYTES, NO_CLASS
 from kind.export.graph_images import decode_in_graph, decode_photos, encode_png
-from kind.export.merged_nodes import merge_nodes
+from kind.export.merged_nodes import leave_out_saving, merge_nodes
 from kind.export.operations import GRAPH_FILE, read_graph
 from kind.export.shared_functions import one_function, with_shared_steps
 
@@ -72,6 +72,7 @@ class Signatures(NamedTuple):
         tf.saved_model.save(self.module, folder, self.functions, options)
         graph = read_graph(Path(folder))
         merge_nodes(graph)
+        leave_out_saving(graph)
         Path(folder, GRAPH_FILE).write_bytes(graph.SerializeToString(deterministic=True))
         Path(folder, _FINGERPRINT).unlink()  # of the file as it was
 

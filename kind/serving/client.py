@@ -55,7 +55,7 @@ class Client:
 
         Args:
             address: "host:port"; for REST also with http:// or https:// in front.
-            protocol: "rest", or "grpc", which needs TensorFlow and sends a quarter fewer bytes.
+            protocol: "rest", or "grpc", which sends a quarter fewer bytes.
             model: the model's name on the server.
             version: number of a version; None takes the latest.
             timeout: seconds for one call, retries included.

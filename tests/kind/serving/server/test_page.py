@@ -235,12 +235,12 @@ def test_everything_has_a_name_and_can_be_reached_by_keyboard(page, photograph):
     wait_for(lambda: page.at("download").is_enabled())
     page.browser.execute_script("document.activeElement.blur()")
     reached = []
-    for _ in range(5):
+    for _ in range(6):
         ActionChains(page.browser).send_keys(Keys.TAB).perform()
         active = page.browser.switch_to.active_element
         reached.append(active.get_attribute("id"))
         assert active.accessible_name, reached
-    assert reached == ["file", "split", "alpha", "show-boxes", "download"]
+    assert reached == ["file", "split", "alpha", "strength", "show-boxes", "download"]
     for image in page.browser.find_elements("tag name", "img"):
         assert image.get_attribute("alt")
     assert (
