@@ -47,8 +47,6 @@ class LiteConfig(AdversarialConfig):
             )
         if parse_weights(self.loss_weight).get("features") and not self.feature_weight:
             raise UserError("--loss-weight features: give --feature-weight, which reads the detector")
-        if self.steps < 1:
-            raise UserError(f"--steps expects at least 1, received {self.steps}")
         if self.feature_weight and self.patch % 32:
             raise UserError(f"--feature-weight expects --patch to be a multiple of 32, received {self.patch}")
 

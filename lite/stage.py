@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.constants import BT601
 from kind.enhancing.light_branches import branches
 from kind.lite.config import LiteConfig
-from kind.lite.model import lite_net
+from kind.lite.model import LARGEST_COLOUR, lite_net
 from kind.losses import catalogue
 from kind.losses.ssim_loss import ssim_loss
+from kind.nn.exposure_layers import faded
 from kind.ops.area import area_resized
 from kind.ops.light import expose
 from kind.ops.ssim import ssim
@@ -24,17 +26,18 @@ _SMALLEST_ERROR = 1e-4  # squared; 40 dB
 _COARSER = 8  # pixels of a photograph to one on which exposures are compared
 _MOST_STOPS = 2.0
 _MATCHING_STEPS = 4
+_CELL = 16  # pixels on which the exposure for the restoration is found
 _SLOPE = np.log(2.0) / 2.4  # of log sRGB by stops, where the transfer function is a power
 _BEST_RAW = 35.0  # dB: of photographs that need nothing, more than this is not worth pictures elsewhere
 
 
 class LiteStage(Stage):
-    """Learns from `{low, high, thumbnail, place, matched}`, see `data.mixture`.
+    """Learns from `{low, high, thumbnail, place}`, see `data.mixture`; the two branches learn apart.
 
-    The exposure of a photograph is a wish that the dark image does not always tell. So a part of the
-    samples is compared under the uniform stops that give the bright image's mean: an error in brightness
-    never blurs the picture. All samples train the exposure: the plainly exposed image, averaged over
-    8×8 pixels, is compared with the bright one.
+    The exposure of a photograph is a wish that the dark image does not always tell. So the exposure branch
+    learns from the plainly exposed image alone, averaged over 8×8 pixels, against the bright one; and the
+    restoration is trained under the exposure that the bright image has (`true_exposure`): it learns to
+    take noise away, never to guess brightness.
     """
 
     loss_names = ("loss", "absolute_error", "log_error", "ssim_loss", "exposure", "features")
@@ -84,9 +87,8 @@ class LiteStage(Stage):
                 "loss": exposure,
                 "exposure": exposure,
             }, {}
-        more = matching_stops(*coarse[:2], tf.reduce_mean(coarse[2], axis=[1, 2, 3])) * sample["matched"]
-        shown = stops + more[:, tf.newaxis, tf.newaxis, tf.newaxis]
-        restored = parts.restoration([low, shown, colour, summary], training=training)
+        shown, tint = true_exposure(low, stops, colour, high) if training else (stops, colour)
+        restored = parts.restoration([low, shown, tint, summary], training=training)
         squared_errors = tf.reduce_mean(tf.square(restored - high), axis=[1, 2, 3])
         terms = {
             "absolute_error": tf.reduce_mean(tf.abs(restored - high)),
@@ -156,30 +158,57 @@ class LiteStage(Stage):
 
 
 def whole_sample(low: tf.Tensor) -> dict[str, tf.Tensor]:
-    """What the mixture gives beside a crop, for images that are whole: thumbnail, place, matched (never)."""
+    """What the mixture gives beside a crop, for images that are whole: thumbnail and place."""
     shape = tf.shape(low)
     size = tf.cast(shape[1:3], tf.float32)
     place = tf.ones([shape[0], 1]) * tf.concat([[0.0, 0.0], size], 0)
-    return {"thumbnail": area_resized(low, 128, 128), "place": place, "matched": tf.zeros([shape[0]])}
+    return {"thumbnail": area_resized(low, 128, 128), "place": place}
 
 
-def matching_stops(low: tf.Tensor, stops: tf.Tensor, mean: tf.Tensor) -> tf.Tensor:
-    """How many more stops everywhere give an exposed image a mean: Newton's method, not differentiated.
+def true_exposure(
+    low: tf.Tensor, stops: tf.Tensor, colour: tf.Tensor, high: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The smooth exposure that takes a dark image to its bright one: Newton's method, not differentiated.
+
+    Luma is compared over cells of 16×16 pixels, colour over the whole image.
 
     Args:
         low: float32 [N, H, W, 3], sRGB in [0, 1].
-        stops: float32 [N, H, W, 1].
-        mean: float32 [N], of sRGB values.
+        stops: what the network suggests, float32 [N, H, W, 1].
+        colour: the same, float32 [N, 3], in stops.
+        high: float32 [N, H, W, 3], sRGB in [0, 1].
 
     Returns:
-        float32 [N], from -2 to 2.
+        Stops, float32 [N, H, W, 1], at most 2 from the suggested ones and not below 0; colour,
+        float32 [N, 3], at most 0.5 from 0.
     """
-    low, stops = tf.stop_gradient(low), tf.stop_gradient(stops)
-    more = tf.zeros_like(mean)
+    full = tf.shape(low)[1:3]
+    low, given, high = (_cells(tf.stop_gradient(values)) for values in (low, stops, high))
+    more, tint = tf.zeros_like(given), tf.stop_gradient(colour)[:, tf.newaxis, tf.newaxis]
     for _ in range(_MATCHING_STEPS):
-        now = tf.reduce_mean(expose(low, stops + more[:, tf.newaxis, tf.newaxis, tf.newaxis]), axis=[1, 2, 3])
-        more = tf.clip_by_value(more + (mean - now) / (now * _SLOPE + 1e-3), -_MOST_STOPS, _MOST_STOPS)
-    return tf.stop_gradient(more)
+        now = expose(low, given + more + faded(given + more) * tint)
+        more += _stops_between(_luma(now), _luma(high))
+        more = tf.clip_by_value(more, tf.maximum(-given, -_MOST_STOPS), _MOST_STOPS)
+        means = [tf.reduce_mean(values, axis=[1, 2], keepdims=True) for values in (now, high)]
+        tint += _stops_between(*means) - _stops_between(*map(_luma, means))
+        tint = tf.clip_by_value(tint, -LARGEST_COLOUR, LARGEST_COLOUR)
+    more = tf.image.resize(more, full)
+    return tf.nn.relu(tf.stop_gradient(stops) + more), tint[:, 0, 0]
+
+
+def _stops_between(now, wanted):
+    """One step of Newton's method: about how many stops take sRGB values to others."""
+    return (wanted - now) / (now * _SLOPE + 1e-3)
+
+
+def _luma(image):
+    return tf.reduce_sum(image * tf.constant(BT601), axis=-1, keepdims=True)
+
+
+def _cells(images):
+    """Averages over cells of about 16×16 pixels."""
+    height, width = (max(side // _CELL, 1) for side in images.shape[1:3])
+    return area_resized(images, height, width)
 
 
 def _coarse(images: tf.Tensor) -> tf.Tensor:

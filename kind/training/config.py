@@ -164,6 +164,11 @@ class TrainingConfig(StageConfig):
     smallest_patch: ClassVar[int] = 1
 
     patch: int = option(48, "side length of the random crops, in pixels")
+    steps: int = later_option(200, "with a mixture: batches an epoch")
+    decode_side: int = later_option(
+        400, "with a mixture: decode photographs with a shorter side of at most so many pixels"
+    )
+    loader_threads: int = later_option(2, "with a mixture: training samples that are made side by side")
     loss: tuple[str, ...] = repeated(
         "NAME=WEIGHT[:FILE[:LAYER]]: add a loss of `kind losses` to the objective; FILE is the network whose "
         "features it compares"
@@ -179,6 +184,8 @@ class TrainingConfig(StageConfig):
         super().__post_init__()
         if self.patch < self.smallest_patch:
             raise UserError(f"--patch expects at least {self.smallest_patch}, received {self.patch}")
+        if self.steps < 1:
+            raise UserError(f"--steps expects at least 1, received {self.steps}")
         parse_losses(self.loss)
         parse_weights(self.loss_weight)
 

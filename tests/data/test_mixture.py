@@ -11,12 +11,11 @@ from kind.data.augmentation import turned
 from kind.data.mixture import (
     _turned_place,
     chosen_part,
-    fitting,
     mixture_batches,
-    open_part,
     sample_maker,
     validation_samples,
 )
+from kind.data.mixture_parts import fitting, open_part
 from kind.data.photographs import Part
 from kind.errors import UserError
 from kind.images.photo import write_photo
@@ -63,11 +62,10 @@ def test_samples_have_their_shapes_and_ranges(parts):
     shapes = {key: value.shape for key, value in batch.items()}
     assert shapes == {
         "low": (8, 96, 96, 3), "high": (8, 96, 96, 3), "thumbnail": (8, 128, 128, 3),
-        "place": (8, 4), "matched": (8,),
+        "place": (8, 4),
     }  # fmt: skip
     for key in ("low", "high", "thumbnail"):
         assert batch[key].min() >= 0 and batch[key].max() <= 1
-    assert set(batch["matched"]) <= {0.0, 1.0}
 
 
 def test_parts_are_drawn_by_weight_and_named(parts):

@@ -1,23 +1,24 @@
-"""What the light variant is validated on has to be large enough for the losses that are added."""
+"""What a mixture is validated on has to be large enough for the losses that are added."""
 
 from types import SimpleNamespace
 
 import pytest
 
+from kind.cli.mixture_feed import open_mixture
 from kind.errors import UserError
-from kind.lite import datasets
 from kind.lite.config import LiteConfig
 
 
 @pytest.mark.parametrize("loss, least", [("ms-ssim=1", 176), ("l1=1", None)])
 def test_small_validation_photographs_are_refused_where_a_loss_needs_larger_ones(monkeypatch, loss, least):
     small = SimpleNamespace(smallest_side=lambda: (60, "held_out/7.png"))
-    monkeypatch.setattr(datasets, "open_part", lambda *_: SimpleNamespace(validation=small))
+    part = SimpleNamespace(validation=small)
+    monkeypatch.setattr("kind.data.mixture_parts.open_part", lambda *_: part)
 
-    def reached(parts):
+    def reached(part, patch):
         raise UserError("the photographs are large enough")
 
-    monkeypatch.setattr(datasets, "validation_samples", reached)
+    monkeypatch.setattr("kind.data.mixture_parts.fitting", reached)
     expected = f"held_out/7.png: .*60 pixels; expected {least}" if least else "large enough"
     with pytest.raises(UserError, match=expected):
-        datasets.mixture_feed(["part"], LiteConfig(loss=(loss,)), 1, None)
+        open_mixture(["p=x:1"], LiteConfig(loss=(loss,)), 1, None)
