@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kind.training.config import TrainingConfig, option
+from kind.training.config import Schedule, TrainingConfig, option
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ExposureConfig(TrainingConfig):
     batch: int = option(16, "global batch size: samples per step over all accelerators")
     patch: int = option(128, "side of the thumbnails, in pixels; in use it is 128")
     learning_rate: float = option(1e-3, "at the start, after any warm-up")
-    schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning-rate schedule")
+    schedule: Schedule = option("cosine", "learning-rate schedule")
     optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "optimizer; radam is rectified Adam")
     weight_decay: float = option(1e-2, "decoupled weight decay: adamw (kernels only), radam (all weights)")
     average_decay: float = option(0.98, "decay of the average of the weights that is validated and saved")

@@ -57,8 +57,8 @@ MORE_METRICS = {
 """By column."""
 
 _NO_PI = (
-    "left out: it is ½·((10 - Ma) + NIQE), and the random forests of Ma et al. 2017 come with no licence to "
-    "use them here; take ½·((10 - Ma) + NIQE) of this table's NIQE and the authors' program"
+    "left out: it is ½·((10 - Ma) + NIQE), and the model of Ma et al. 2017, three random forests in MATLAB's "
+    "format, is not read here; their program's figure and this table's NIQE give it"
 )
 
 DIGITS = 12

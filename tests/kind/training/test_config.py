@@ -54,7 +54,8 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "class_weight": 0.375, "distribution_weight": 0.375, "feature_weight": 0.375,
         "response_weight": 0.375, "loss": ("l1=0.5", "ssim=1"), "loss_weight": ("mse=0",),
         "steps": 5, "feature_detector": "yolo.keras", "only_exposure": True, "decode_side": 300,
-        "loader_threads": 3,
+        "loader_threads": 3, "plateau": 2, "early_stop": 3, "scale_from_batch": 8,
+        "adversarial_weight": 0.375, "adversarial": "minimax",
     }  # fmt: skip
     words = {"precision": "bfloat16"}  # where the command line names another value
     if config_class is DetectionConfig:

@@ -1,15 +1,17 @@
 """Controls of a run: patience, layers that thaw, scaled rates, warnings, and the record of its processes."""
 
 import json
+from typing import get_type_hints
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kind.cli.stages import STAGES
 from kind.detection.config import DetectionConfig
 from kind.errors import UserError
 from kind.training.callbacks import flat_pictures
-from kind.training.config import TrainingConfig
+from kind.training.config import Schedule, TrainingConfig
 from kind.training.loop import train, what_is_trained
 from kind.training.optimizers import EpochSchedule, GroupedOptimizer
 from kind.training.patience import decays, since_best
@@ -116,6 +118,14 @@ def test_the_rate_grows_with_the_root_of_the_batch(tiny):
 def test_controls_that_do_nothing_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
         TrainingConfig(**settings)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_has_them(name):
+    config = STAGES[name].config(
+        schedule="plateau", plateau=2, early_stop=4, scale_from_batch=8, freeze=("x",)
+    )
+    assert get_type_hints(type(config))["schedule"] == Schedule and config.scaled_learning_rate > 0
 
 
 def test_older_run_folders_do_not_know_them():
