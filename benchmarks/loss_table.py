@@ -47,7 +47,7 @@ def document(figures: Mapping[str, Sequence[Figures]], schedule: Mapping[str, fl
         pairs: how many photographs were scored.
 
     Returns:
-        Text and table; the table alone lacks what is not scored yet.
+        Text and table, and what is not scored yet.
     """
     text = _TEXT.format(
         steps=schedule["epochs"] * schedule["steps"],
@@ -73,7 +73,9 @@ def document(figures: Mapping[str, Sequence[Figures]], schedule: Mapping[str, fl
             far = np.abs(np.array(row) - mean) > 2 * spread
             cells = [f"**{_shown(k, v)}**" if f else _shown(k, v) for k, v, f in zip(keys, row, far)]
             lines.append([f"`{change.flags}`", *cells])
-    return text + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    missing = [f"`{change.flags}`" for change in CHANGES if change.name not in figures]
+    return text + table + (f"\nNot measured yet: {', '.join(missing)}.\n" if missing else "")
 
 
 def _seeds(count: int) -> str:

@@ -193,7 +193,7 @@ class Stage(keras.Model):
         return list(self._means.values())
 
     def train_step(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One optimizer step. A non-finite term or gradient raises before any weight changes."""
+        """One optimizer step. A term or gradient that is not finite raises before the network changes."""
         replica = tf.distribute.get_replica_context()
         variables = self.grouped_optimizer.weights_in_order
         with tf.GradientTape() as tape:

@@ -1,0 +1,53 @@
+"""The table of what losses are worth."""
+
+import argparse
+from dataclasses import fields
+
+import pytest
+
+from benchmarks.loss_changes import CHANGES, DEFAULT, SEEDS
+from benchmarks.loss_table import document
+from kind.cli.loss_document import MEASURED
+from kind.cli.stages import STAGES
+from kind.training.added_losses import added_losses
+from kind.training.config import add_flags, config_from_flags
+
+SCHEDULE = {"epochs": 2, "steps": 10, "batch": 4, "patch": 64, "learning_rate": 1e-4}
+
+
+def figures(psnr):
+    return {"raw": {"psnr": psnr, "ssim": 0.5, "delta_e2000": 9.0}}
+
+
+def test_spread_of_the_seeds_and_what_lies_outside_it():
+    first, second, *rest = CHANGES
+    found = {
+        DEFAULT.name: [figures(psnr) for psnr in (20, 21, 22)],
+        first.name: [figures(22.9)],
+        second.name: [figures(18.9)],
+    }
+    lines = document(found, SCHEDULE, 24).splitlines()
+    assert lines[0] == MEASURED and "20 steps of 4 crops" in lines[2]
+    table = [line for line in lines if line.startswith("| ")]
+    assert table[0] == "| objective | raw: PSNR | raw: SSIM | raw: ΔE2000 |"
+    assert table[2] == "| as it is | 21.00 ± 1.00 | 0.5000 ± 0.0000 | 9.00 ± 0.00 |"
+    assert table[3] == f"| `{first.flags}` | 22.90 | 0.5000 | 9.00 |"
+    assert table[4] == f"| `{second.flags}` | **18.90** | 0.5000 | 9.00 |"
+    assert lines[-1].startswith("Not measured yet: ") and lines[-1].count("`") == 2 * len(rest)
+
+
+def test_at_least_twelve_changes_and_three_seeds_each_as_its_flags_say():
+    assert len(SEEDS) == 3 and len(CHANGES) >= 12 and len({change.name for change in CHANGES}) == len(CHANGES)
+    entry, parser = STAGES["lite"], argparse.ArgumentParser()
+    add_flags(parser, entry.config)
+    for change in CHANGES:
+        config = config_from_flags(entry.config, parser.parse_args(change.flags.split()), patch=64)
+        assert config == entry.config(patch=64, **change.settings), change.name
+        assert {field.name for field in fields(config)} >= change.settings.keys()
+        if config.loss or config.loss_weight:
+            added_losses(entry.spec().stage, config, lambda file, layers: argparse.Namespace(digest=""))
+
+
+@pytest.mark.parametrize("name", [change.name for change in CHANGES])
+def test_names_are_names_of_folders(name):
+    assert "/" not in name and " " not in name
