@@ -19,11 +19,11 @@ _COLUMNS = {
 }
 _TEXT = f"""{MEASURED}
 
-The light network, trained from the weights that ship for {{steps}} steps of {{batch}} crops of
-{{patch}}×{{patch}} pixels (learning rate {{rate:g}}, cosine), with its own objective and with one change
-of it, and scored on {{pairs}} photographs that no run here saw: LOL's validation split, whole, under each
-protocol ([evaluation](evaluation.md)). Higher PSNR and SSIM are better, a lower ΔE2000 is. The first row is
-the mean of {{seeds}} ± their standard deviation; figures in bold are further than two of these from it.
+The light network, trained from the weights that ship ({{start}}) for {{steps}} steps of
+{{batch}} crops of {{patch}}×{{patch}} pixels (learning rate {{rate:g}}, cosine), with its own objective and with
+one change of it, and scored on {{pairs}} photographs that no run here saw: LOL's validation split, whole, under
+each protocol ([evaluation](evaluation.md)). Higher PSNR and SSIM are better, a lower ΔE2000 is. The first row
+is the mean of {{seeds}} ± their standard deviation; figures in bold are further than two of these from it.
 
 The schedule is short, and the weights that ship were trained with the default objective. So the table says
 what a term pulls the network towards, not what a full training with it would reach. Added terms are weighed
@@ -38,13 +38,16 @@ python -m kind losses markdown --out docs/losses.md --measured measured.md
 """
 
 
-def document(figures: Mapping[str, Sequence[Figures]], schedule: Mapping[str, float], pairs: int) -> str:
+def document(
+    figures: Mapping[str, Sequence[Figures]], schedule: Mapping[str, float], pairs: int, start: str
+) -> str:
     """The section in Markdown.
 
     Args:
         figures: of each network that is scored, by the name of its change; several of the default.
         schedule: settings by name.
         pairs: how many photographs were scored.
+        start: the weights that every network starts from.
 
     Returns:
         Text and table, and what is not scored yet.
@@ -55,6 +58,7 @@ def document(figures: Mapping[str, Sequence[Figures]], schedule: Mapping[str, fl
         patch=schedule["patch"],
         rate=schedule["learning_rate"],
         pairs=pairs,
+        start=start,
         seeds=_seeds(len(figures.get(DEFAULT.name, SEEDS))),
     )
     if DEFAULT.name not in figures:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kind.lite.config import LiteConfig
 
 _FIGURES = "figures.json"
+_DIGITS = 12  # of a digest that is shown
 
 
 def main() -> int:
@@ -117,9 +118,18 @@ def _train(flags: argparse.Namespace, config: LiteConfig, path: Path) -> None:
     )
     folder = RunFolder(path)
     monitor = {"monitor": prepared.stage.monitor, "higher_is_better": prepared.stage.higher_is_better}
-    description = describe("lite", config, init_from=str(file.name), **prepared.given, **monitor)
+    description = describe("lite", config, init_from=_start(), **prepared.given, **monitor)
     with folder.opened(description, prepared.data):
         train(prepared.make_stage, datasets, folder)
+
+
+def _start() -> str:
+    """The weights that every network starts from, by name and digest."""
+    from kind.nn.saving import SHIPPED_WEIGHTS
+    from kind.training.manifest import file_digest
+
+    file = SHIPPED_WEIGHTS / "lite.keras"
+    return f"{file.name} {file_digest(file)[:_DIGITS]}"
 
 
 def _scored(path: Path, pairs: Path) -> dict[str, dict[str, float]]:
@@ -170,7 +180,7 @@ def _write(flags: argparse.Namespace, runs: Sequence[tuple[Change, int]]) -> Non
     schedule = {name: getattr(flags, name) for name in ("epochs", "steps", "batch", "patch", "learning_rate")}
     count = len(_validation_pairs(flags.pairs))
     with atomic_write(flags.markdown) as temporary:
-        temporary.write_text(document(figures, schedule, count), encoding="utf-8")
+        temporary.write_text(document(figures, schedule, count, _start()), encoding="utf-8")
 
 
 if __name__ == "__main__":
