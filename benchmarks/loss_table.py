@@ -19,12 +19,12 @@ _COLUMNS = {
 }
 _TEXT = f"""{MEASURED}
 
-The light network, trained from the weights that ship ({{start}}) for {{steps}} steps of
-{{batch}} crops of {{patch}}×{{patch}} pixels (learning rate {{rate:g}}, cosine), with its own objective and
-with one change of it, and scored on {{pairs}} photographs that no run here saw: LOL's validation split, whole,
-under each protocol ([evaluation](evaluation.md)). Higher PSNR and SSIM are better, a lower ΔE2000 is. The first
-row is the mean of {{seeds}} ± their standard deviation; figures in bold are further than two of these
-from it.
+The light network, trained from the weights that ship ({{start}}) for {{steps}} steps of {{batch}} crops
+of {{patch}}×{{patch}} pixels (learning rate {{rate:g}}, cosine), with its own objective and with one
+change of it, and scored on {{pairs}} photographs that no run here saw: LOL's validation split, whole,
+under each protocol ([evaluation](evaluation.md)). Higher PSNR and SSIM are better, a lower ΔE2000 is.
+The first row is the mean of {{seeds}} ± their standard deviation; figures in bold are further than two
+of these from it.
 
 The schedule is short, and the weights that ship were trained with the default objective. So the table says
 what a term pulls the network towards, not what a full training with it would reach. Added terms are weighed
