@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from kind.nn.forking import refuse_forked
 from kind.nn.graph_builder import build_network
 from kind.nn.interfaces import WrongNetwork, check_class, check_interface
 from kind.nn.network import Network
-from kind.nn.weights_file import UnreadableWeights, read_arrays, write_arrays
+from kind.nn.weights_file import UnreadableWeights, check_shapes, read_layer_arrays, write_arrays
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
@@ -129,13 +129,16 @@ def _read(path: Path, expected: str | None) -> keras.Model:
         config = _config(archive)
         if expected is not None:
             check_class(config, expected)
-        net, class_names = build_network(config, archive.size(WEIGHTS) // _SMALLEST_VALUE)
+        size = archive.size(WEIGHTS)
+        # Building takes seconds, so what any network may have is looked at before; more, when it is known.
+        arrays = read_layer_arrays(archive.read(WEIGHTS)) if size <= _SURPLUS else None
+        net, class_names = build_network(config, size // _SMALLEST_VALUE)
         if expected is not None:
             check_interface(net, expected)
-        size, most = archive.size(WEIGHTS), _SURPLUS + _LARGEST_VALUE * net.count_params()
+        most = _SURPLUS + _LARGEST_VALUE * net.count_params()
         if size > most:
             raise UnreadableWeights(f"its {WEIGHTS} has {size:,} bytes; expected {most:,} or less")
-        _fill(net, class_names, archive.read(WEIGHTS))
+        _fill(net, class_names, read_layer_arrays(archive.read(WEIGHTS)) if arrays is None else arrays)
     return net
 
 
@@ -153,16 +156,16 @@ def net_of_parts(config: object, weights: bytes) -> keras.Model:
         ValueError: when the description asks for anything but known layers, or the weights are not the
             network's; one line, without the files' names.
     """
+    arrays = read_layer_arrays(weights)
     net, class_names = build_network(config, len(weights) // _SMALLEST_VALUE)
-    _fill(net, class_names, weights)
+    _fill(net, class_names, arrays)
     return net
 
 
-def _fill(net: keras.Model, class_names: dict[int, str], content: bytes) -> None:
+def _fill(net: keras.Model, class_names: dict[int, str], arrays: Mapping[str, np.ndarray]) -> None:
     """Gives a network the weights of an HDF5 file."""
     variables = _variables(net, class_names)
-    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    arrays = read_arrays(content, shapes) if shapes else {}
+    check_shapes(arrays, {name: tuple(variable.shape) for name, variable in variables.items()})
     for name, variable in variables.items():
         variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
 
