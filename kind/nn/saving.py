@@ -90,7 +90,7 @@ def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False
         archive.writestr(WEIGHTS, write_arrays(arrays))
 
 
-def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
+def load_net(path: str | Path, expected: str | None = None, *, partly: bool = False) -> keras.Model:
     """Reads a network; the file chooses among our layers and gives numbers, and nothing in it is executed.
 
     Networks of `kind.detection` load once their module is imported, as `kind.detection.predictor` does.
@@ -98,6 +98,7 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
     Args:
         path: a `.keras` file.
         expected: the stage whose network it must hold, of `kind.nn.interfaces.INTERFACES`; None takes any.
+        partly: only layers are to be taken from it: any network that is not a detector is the expected one.
 
     Returns:
         The model, not compiled, in inference form.
@@ -114,7 +115,7 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise UserError(f"{_one_line(path)}: not a .keras file (a zip with {CONFIG} and {WEIGHTS})")
     try:
-        return _read(path, expected)
+        return _read(path, expected, partly)
     except Refused as refused:
         reason = f"refused, because it asks for {refused}; only known layers are loaded"
     except (UnreadableArchive, UnreadableWeights, WrongNetwork) as error:
@@ -124,7 +125,7 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
     raise UserError(f"{_one_line(path)}: {reason}")
 
 
-def _read(path: Path, expected: str | None) -> keras.Model:
+def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
     with Archive(path) as archive:
         config = _config(archive)
         if expected is not None:
@@ -133,7 +134,7 @@ def _read(path: Path, expected: str | None) -> keras.Model:
         # Building takes seconds, so what any network may have is looked at before; more, when it is known.
         arrays = read_layer_arrays(archive.read(WEIGHTS)) if size <= _SURPLUS else None
         net, class_names = build_network(config, size // _SMALLEST_VALUE)
-        if expected is not None:
+        if expected is not None and not partly:
             check_interface(net, expected)
         most = _SURPLUS + _LARGEST_VALUE * net.count_params()
         if size > most:
