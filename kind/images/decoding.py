@@ -2,13 +2,15 @@
 
 import io
 import re
+import struct
 import sys
+import zlib
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from kind.errors import UserError
 
@@ -17,7 +19,8 @@ READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
 _SIXTEEN_BIT_COLOUR = re.compile("(LA|RGB|RGBA|RGBX);16[BLN]")
 _ORIENTATION, _COLOUR_PROFILE = 0x0112, 34675  # EXIF shares the numbers of TIFF's tags
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION = 258, 262, 284
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 258, 262, 284, 339
+_SIGNED = 2  # of TIFF's sample formats
 
 
 @dataclass
@@ -52,6 +55,7 @@ def stored_samples(data: bytes, pixel_limit: int) -> Stored:
         Exception: damaged data; Pillow and tifffile report it by many types (OSError, SyntaxError, …).
     """
     file_format = _format_of(data)
+    data, notes = _without_long_parts(data) if file_format == "PNG" else (data, [])
     try:
         image = _open(data, file_format)
     except SyntaxError:
@@ -59,9 +63,11 @@ def stored_samples(data: bytes, pixel_limit: int) -> Stored:
             raise
         return _by_tifffile(data, pixel_limit)  # a layout that Pillow does not know, such as floats in RGB
     _check_size(*image.size, pixel_limit)
-    return (
-        _by_tifffile(data, pixel_limit) if _misread_by_pillow(image) else _by_pillow(data, image, file_format)
-    )
+    if _misread_by_pillow(image):
+        return _by_tifffile(data, pixel_limit)
+    stored = _by_pillow(data, image, file_format)
+    stored.notes += notes
+    return stored
 
 
 def header_size(data: bytes) -> Optional[tuple[int, int]]:
@@ -80,7 +86,7 @@ def header_size(data: bytes) -> Optional[tuple[int, int]]:
     file_format = _format_of(data)
     if file_format == "TIFF":
         return None
-    image = _open(data, file_format)
+    image = _open(_without_long_parts(data)[0] if file_format == "PNG" else data, file_format)
     on_its_side = _orientation(image, Stored(np.empty(0))) > 4
     return image.size if on_its_side else image.size[::-1]
 
@@ -101,6 +107,42 @@ def _open(data: bytes, file_format: str) -> Image.Image:
     return Image.OPEN[file_format][0](io.BytesIO(data), "")
 
 
+def _without_long_parts(data: bytes) -> tuple[bytes, list[str]]:
+    """A PNG without texts and profiles that unpack to more than Pillow takes, and what the user is told.
+
+    For one of them Pillow refuses the picture, though its pixels are whole.
+    """
+    if not any(kind in data for kind in (b"zTXt", b"iTXt", b"iCCP")):
+        return data, []
+    parts, notes, start = [data[:8]], [], 8
+    while start + 12 <= len(data):
+        length, kind = struct.unpack_from(">L4s", data, start)
+        end = start + 12 + length
+        if not _is_long(kind, data[start + 8 : end - 4]):
+            parts.append(data[start:end])
+        elif kind == b"iCCP":
+            notes.append("its colour profile is larger than 1 MiB and is left out")
+        start = end
+    return b"".join([*parts, data[start:]]), notes
+
+
+def _is_long(kind: bytes, content: bytes) -> bool:
+    """Whether a chunk is packed and unpacks to more than Pillow takes."""
+    _, _, rest = content.partition(b"\0")
+    if kind == b"iTXt" and rest[:1] == b"\1":
+        packed = rest[2:].split(b"\0", 2)[-1]
+    elif kind in (b"zTXt", b"iCCP"):
+        packed = rest[1:]
+    else:
+        return False
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(packed, PngImagePlugin.MAX_TEXT_CHUNK)
+    except zlib.error:  # Pillow leaves it out
+        return False
+    return bool(unpacking.unconsumed_tail)
+
+
 def _check_size(width: int, height: int, pixel_limit: int) -> None:
     if width * height > pixel_limit:
         megapixels = f"{width}x{height} is {width * height / 1e6:.0f} megapixels"
@@ -110,9 +152,14 @@ def _check_size(width: int, height: int, pixel_limit: int) -> None:
 def _misread_by_pillow(image: Image.Image) -> bool:
     """Whether this is a TIFF that Pillow opens but gets wrong.
 
-    It takes planes of 16 bits for 8 bits, unsigned 32 bits for signed, and forgets that white may be zero.
+    It takes planes of 16 bits for 8 bits, unsigned 32 bits for signed, signed 8 bits for unsigned, and
+    forgets that white may be zero.
     """
-    if image.format != "TIFF" or max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) <= 8:
+    if image.format != "TIFF":
+        return False
+    if _SIGNED in image.tag_v2.get(_SAMPLE_FORMAT, ()):
+        return True
+    if max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) <= 8:
         return False
     planes_apart = image.tag_v2.get(_PLANAR_CONFIGURATION) == 2
     return image.mode == "I" or planes_apart or image.tag_v2.get(_PHOTOMETRIC) == 0

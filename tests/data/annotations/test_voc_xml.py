@@ -140,3 +140,10 @@ def test_two_images_of_one_name_are_named(photo, tmp_path):
     (tmp_path / "Annotations/1.xml").write_text(f"<annotation>{CAT}</annotation>")
     with pytest.raises(UserError, match="1.png: another image has this name, too"):
         read_voc_xml(tmp_path / "JPEGImages", tmp_path / "Annotations")
+
+
+def test_annotations_behind_a_broken_link_are_named(read, photo, tmp_path):
+    photo(tmp_path / "JPEGImages/2.jpg")
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations/2.xml").symlink_to("gone.xml")
+    assert "2.xml: is a folder, or a link" in refusal(read, f"<annotation>{CAT}</annotation>")

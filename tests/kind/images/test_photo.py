@@ -207,3 +207,23 @@ def test_eight_bit_images_are_written_back_unchanged():
             encode_photo(wrong)
     with pytest.raises(ImageError, match="cannot be written"):
         encode_photo(np.zeros((2, 2, 3)), "gif")
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+@pytest.mark.parametrize("place", [33, -12])  # after IHDR, before IEND
+def test_a_png_is_whole_whatever_its_texts_unpack_to(kind, place):
+    """Editors keep histories of megabytes there; Pillow refuses the picture for them."""
+    content = (b"name\0" + (b"\1\0\0\0" if kind == b"iTXt" else b"\0")) + zlib.compress(bytes(2 << 20))
+    chunk = struct.pack(">I", len(content)) + kind + content
+    data = encoded(Image.fromarray(LEVELS), "PNG")
+    data = data[:place] + chunk + struct.pack(">I", zlib.crc32(kind + content)) + data[place:]
+    photo = decode_photo(data, "x")
+    np.testing.assert_array_equal(photo.pixels, LEVELS / np.float32(255))
+    assert len(photo.notes) == (kind == b"iCCP") and photo.icc_profile is None
+
+
+def test_signed_values_are_refused_at_every_depth():
+    file = io.BytesIO()
+    tifffile.imwrite(file, LEVELS[..., 0].view(np.int8), photometric="minisblack")
+    with pytest.raises(ImageError, match="int8 values are not supported"):
+        decode_photo(file.getvalue(), "x")
