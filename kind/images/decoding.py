@@ -144,6 +144,8 @@ def _is_long(kind: bytes, content: bytes) -> bool:
 
 
 def _check_size(width: int, height: int, pixel_limit: int) -> None:
+    if width < 1 or height < 1:
+        raise UserError(f"the header says {width}x{height} pixels: damaged or incomplete")
     if width * height > pixel_limit:
         megapixels = f"{width}x{height} is {width * height / 1e6:.0f} megapixels"
         raise UserError(f"{megapixels}, the limit is {pixel_limit / 1e6:.0f}: make the image smaller first")

@@ -9,8 +9,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from kind.errors import UserError
 from kind.images import photo as kind_image
 from kind.images.finding import find_photos
+from kind.images.header import read_header
 from kind.images.photo import (
     ImageError,
     Photo,
@@ -227,3 +229,13 @@ def test_signed_values_are_refused_at_every_depth():
     tifffile.imwrite(file, LEVELS[..., 0].view(np.int8), photometric="minisblack")
     with pytest.raises(ImageError, match="int8 values are not supported"):
         decode_photo(file.getvalue(), "x")
+
+
+@pytest.mark.parametrize("size", [(0, 8), (8, 0)])
+def test_a_picture_without_pixels_is_named(size):
+    tags = [(256, size[0]), (257, size[1]), (258, 8), (259, 1), (262, 1), (273, 200), (277, 1), (278, 8)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in [*tags, (279, 64)])
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags) + 1) + entries
+    for read in (lambda: decode_photo(data.ljust(264, b"\0"), "x"), lambda: read_header(data)):
+        with pytest.raises(UserError, match=f"{size[0]}x{size[1]} pixels: damaged or incomplete"):
+            read()
