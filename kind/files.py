@@ -46,7 +46,7 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
 
 
 def _prefix(path: Path) -> str:
-    """How a temporary file's name begins; it tells `remove_leftovers` whose it is, and fits beside the rest."""
+    """How a temporary name begins: it tells `remove_leftovers` whose it is, and fits beside the rest."""
     owner = f".{os.getpid()}-"
     room = _LONGEST_NAME - len(os.fsencode(f".{owner}{path.suffix}")) - _RANDOM
     stem = os.fsencode(path.stem)[:room].decode("utf-8", "ignore")
