@@ -62,33 +62,12 @@ def stored_samples(data: bytes, pixel_limit: int) -> Stored:
         if file_format != "TIFF":
             raise
         return _by_tifffile(data, pixel_limit)  # a layout that Pillow does not know, such as floats in RGB
-    _check_size(*image.size, pixel_limit)
+    check_size(*image.size, pixel_limit)
     if _misread_by_pillow(image):
         return _by_tifffile(data, pixel_limit)
     stored = _by_pillow(data, image, file_format)
     stored.notes += notes
     return stored
-
-
-def header_size(data: bytes) -> Optional[tuple[int, int]]:
-    """Reads the upright size of an image from its header.
-
-    Args:
-        data: the file, or as much of it as holds the header.
-
-    Returns:
-        (height, width) in pixels; None for a TIFF, whose header is not enough to know which way is up.
-
-    Raises:
-        UserError: the format is not supported. The message does not name the file.
-        Exception: a damaged header, as for `stored_samples`.
-    """
-    file_format = _format_of(data)
-    if file_format == "TIFF":
-        return None
-    image = _open(_without_long_parts(data)[0] if file_format == "PNG" else data, file_format)
-    on_its_side = _orientation(image, Stored(np.empty(0))) > 4
-    return image.size if on_its_side else image.size[::-1]
 
 
 def _format_of(data: bytes) -> str:
@@ -143,7 +122,8 @@ def _is_long(kind: bytes, content: bytes) -> bool:
     return bool(unpacking.unconsumed_tail)
 
 
-def _check_size(width: int, height: int, pixel_limit: int) -> None:
+def check_size(width: int, height: int, pixel_limit: int) -> None:
+    """Refuses pictures without pixels or with too many; UserError says the size and names no file."""
     if width < 1 or height < 1:
         raise UserError(f"the header says {width}x{height} pixels: damaged or incomplete")
     if width * height > pixel_limit:
@@ -256,7 +236,7 @@ def _orientation(image: Image.Image, stored: Stored) -> int:
 def _by_tifffile(data: bytes, pixel_limit: int) -> Stored:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         page = tiff.pages[0]
-        _check_size(page.imagewidth, page.imagelength, pixel_limit)
+        check_size(page.imagewidth, page.imagelength, pixel_limit)
         white_is_zero, premultiplied = page.photometric == 0, 1 in page.extrasamples
         if page.photometric > 2 or page.axes not in ("YX", "YXS", "SYX") or premultiplied:
             raise UserError(

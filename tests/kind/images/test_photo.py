@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from kind.errors import UserError
 from kind.images import photo as kind_image
@@ -239,3 +239,15 @@ def test_a_picture_without_pixels_is_named(size):
     for read in (lambda: decode_photo(data.ljust(264, b"\0"), "x"), lambda: read_header(data)):
         with pytest.raises(UserError, match=f"{size[0]}x{size[1]} pixels: damaged or incomplete"):
             read()
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "GIF", "JPEG", "BMP"])
+def test_a_size_is_told_without_decoding(tmp_path, monkeypatch, format):
+    """Of Pillow's EXIF of a PNG the whole picture is decoded, gigabytes where somebody wishes it."""
+    (tmp_path / "x.png").write_bytes(encoded(Image.fromarray(LEVELS), format))
+    monkeypatch.setattr(kind_image, "stored_samples", lambda *arguments: pytest.fail("it was decoded"))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
+    assert photo_size(tmp_path / "x.png") == (6, 9)
+    monkeypatch.setattr(kind_image, "PIXEL_LIMIT", 53)
+    with pytest.raises(ImageError, match="x.png: 9x6 is 0 megapixels, the limit is"):
+        photo_size(tmp_path / "x.png")
