@@ -1,18 +1,22 @@
-"""What attacks cost the others: `python -m benchmarks.serving_attacks exports/lite` (Linux; three minutes).
+"""What attacks cost the others: `python -m benchmarks.serving_attacks exports/lite` (Linux; some minutes).
 
 Starts `python -m kind serve` for a copy of the folder on free ports of this machine and sends attack after
 attack. During each, two honest clients go on: one asks /healthz, one sends a photograph. What comes out is a
-table in Markdown: the longest wait of both, the server's resident memory before, at most and after, and what
-the attacker got. At the end come hot swaps, and SIGTERM beside an unfinished upload.
+table in Markdown: the longest wait of both, the resident memory of the server's processes before, at most and
+after, and what the attacker got. At the end come hot swaps, and SIGTERM beside an unfinished upload.
+
+With `--old CHECKOUT` honest clients measure the server of that checkout and this one before, taking turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import http.client
 import io
 import json
+import multiprocessing
 import re
 import shutil
 import signal
@@ -31,27 +35,23 @@ from typing import NamedTuple
 import grpc
 import numpy as np
 from PIL import Image
-from tensorflow.core.framework import tensor_pb2, types_pb2
-from tensorflow_serving.apis import (
-    model_management_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
 
 from kind.serving import Client
+from kind.serving.protos import DT_STRING, TensorProto, model_management_pb2, predict_pb2
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _EVERY = 0.02  # seconds between two questions of an honest client
 _AFTER = 2.0  # seconds until memory counts as that after an attack
 _HTTP_TIMEOUT = 120
 _LONGEST_SWAP = 300
+_TURNS, _TURN = 5, 4.0  # how often each server is asked, and for how many seconds
 
 
 class Served(NamedTuple):
     """A running server: its process, ports and model."""
 
-    process: subprocess.Popen
+    process: subprocess.Popen | None
+    pid: int
     port: int
     grpc_port: int
     model: str
@@ -77,9 +77,14 @@ class Served(NamedTuple):
         return self.ask("POST", f"/v1/models/{self.model}:predict", body, headers)
 
     def memory(self) -> float:
-        """Resident MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024
+        """Resident MiB of the server and of the processes that it has started."""
+        total = 0
+        for path in Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):
+                fields = dict(line.split(":", 1) for line in path.read_text().splitlines())
+                if str(self.pid) in (fields["Pid"].strip(), fields["PPid"].strip()):
+                    total += int(fields.get("VmRSS", "0 kB").split()[0])
+        return total / 1024
 
 
 class Attack(NamedTuple):
@@ -94,15 +99,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, metavar="DIR", help="what `python -m kind export` wrote")
     parser.add_argument("--swaps", type=int, default=5, help="number of hot swaps, default 5")
+    parser.add_argument("--old", type=Path, metavar="CHECKOUT", help="with the server to compare with")
     arguments = parser.parse_args()
+    if arguments.old:
+        _compare(arguments.folder, {"old": arguments.old, "new": REPOSITORY})
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, arguments.folder.resolve().name)
         shutil.copytree(arguments.folder, folder)
-        served = _start(folder)
+        served = start(folder)
         try:
             print("| attack | longest /healthz | longest good request | MiB before, at most, after | got |")
             print("| --- | ---: | ---: | ---: | --- |")
-            for attack in _attacks():
+            for attack in attacks():
                 print(_row(served, attack), flush=True)
             for number in range(arguments.swaps):
                 swap = Attack(f"hot swap {number + 1}", lambda served: _swap(served, folder))
@@ -113,53 +121,119 @@ def main() -> int:
             served.process.wait()
 
 
-def _start(folder: Path) -> Served:
+def start(folder: Path, checkout: Path = REPOSITORY) -> Served:
+    """Starts a server for a model's folder, and waits until it is ready."""
     command = [sys.executable, "-m", "kind", "serve", str(folder), "--rest-port", "0", "--grpc-port", "0"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=checkout, stdout=subprocess.PIPE, text=True)
     lines = [process.stdout.readline() for _ in range(3)]
     if not lines[-1]:
         raise SystemExit("the server did not start")
     ports = [int(re.search(r":(\d+)(?:/|$)", line.strip())[1]) for line in lines]
-    return Served(process, ports[0], ports[2], folder.name)
+    served = Served(process, process.pid, ports[0], ports[2], folder.name)
+    while served.ask("GET", "/healthz") != 200:
+        time.sleep(0.1)
+    return served
+
+
+def _compare(folder: Path, checkouts: dict[str, Path]) -> None:
+    """Prints what honest clients meet at two servers that run at the same time and are asked in turns."""
+    servers = {name: start(folder, checkout) for name, checkout in checkouts.items()}
+    bodies = {"60×40": body_of(picture(60, 40)), "600×400": body_of(picture(600, 400))}
+    print(
+        "| server | photograph | clients | a second | p50 | p95 |\n| --- | --- | ---: | ---: | ---: | ---: |"
+    )
+    try:
+        for size, body in bodies.items():
+            for clients in (1, 4):
+                waits = {name: [] for name in servers}
+                for _ in range(_TURNS):
+                    for name, served in servers.items():
+                        waits[name].append(_waits(served, body, clients))
+                for name, turns in waits.items():
+                    every = np.concatenate(turns) * 1000
+                    rate = len(every) / (_TURNS * _TURN)
+                    cells = (
+                        f"{rate:.1f} | {np.percentile(every, 50):.1f} ms | {np.percentile(every, 95):.1f} ms"
+                    )
+                    print(f"| {name} | {size} | {clients} | {cells} |", flush=True)
+    finally:
+        for served in servers.values():
+            served.process.kill()
+            served.process.wait()
+    print()
+
+
+def _waits(served: Served, body: bytes, clients: int) -> list[float]:
+    """Seconds for each answer that some clients get, one after another each, in `_TURN` seconds."""
+    waits, end = [], time.perf_counter() + _TURN
+
+    def ask() -> None:
+        while (started := time.perf_counter()) < end:
+            if served.predict(body) == 200:
+                waits.append(time.perf_counter() - started)
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return waits
 
 
 def _row(served: Served, attack: Attack) -> str:
     """Sends an attack beside honest clients; a row of the table."""
-    honest = {
-        "health": lambda: served.ask("GET", "/healthz"),
-        "good": lambda: served.predict(_body(_picture(60, 40))),
-    }
-    waits, most, on = {name: [0.0] for name in honest}, [served.memory()], [True]
-    before = most[0]
-
-    def repeat(name: str) -> None:
-        while on:
-            started = time.perf_counter()
-            try:
-                status = honest[name]()
-            except OSError as error:
-                status = type(error).__name__
-            waits[name].append(time.perf_counter() - started if status == 200 else float("inf"))
-            most[0] = max(most[0], served.memory())
-            time.sleep(_EVERY)
-
-    threads = [threading.Thread(target=repeat, args=(name,)) for name in honest]
-    for thread in threads:
-        thread.start()
+    spawn = multiprocessing.get_context("spawn")  # in this process they would wait for the attacker
+    stop, (results, sender) = spawn.Event(), spawn.Pipe(duplex=False)
+    watcher = spawn.Process(target=_watch, args=(served._replace(process=None), stop, sender))
+    watcher.start()
+    results.recv()  # it has begun
     try:
         got = attack.send(served)
     except OSError as error:
         got = type(error).__name__
     time.sleep(_AFTER)
-    on.clear()
+    stop.set()
+    health, good, memory = results.recv()
+    watcher.join()
+    cells = f"{1000 * max(health):.0f} ms | {1000 * max(good):.0f} ms"
+    memory = f"{memory[0]:.0f}, {max(memory):.0f}, {served.memory():.0f}"
+    return f"| {attack.name} | {cells} | {memory} | {got} |"
+
+
+def _watch(served: Served, stop, sender) -> None:
+    """The honest clients: sends how long they waited, and how much memory there was meanwhile."""
+    body, found = body_of(picture(60, 40)), ([], [], [])
+
+    def wait(ask: Callable[[], int]) -> float:
+        started = time.perf_counter()
+        with contextlib.suppress(OSError):
+            if ask() == 200:
+                return time.perf_counter() - started
+        return float("inf")
+
+    def repeat(number: int) -> None:
+        while not stop.is_set() or not found[number]:
+            found[number].append(watches[number]())
+            time.sleep(_EVERY)
+
+    watches = (
+        lambda: wait(lambda: served.ask("GET", "/healthz")),
+        lambda: wait(lambda: served.predict(body)),
+        served.memory,
+    )
+    threads = [threading.Thread(target=repeat, args=(number,)) for number in range(len(watches))]
+    for thread in threads:
+        thread.start()
+    while not all(found):
+        time.sleep(_EVERY)
+    sender.send(None)
     for thread in threads:
         thread.join()
-    cells = [f"{1000 * max(waits[name]):.0f} ms" for name in honest]
-    memory = f"{before:.0f}, {most[0]:.0f}, {served.memory():.0f}"
-    return f"| {attack.name} | {cells[0]} | {cells[1]} | {memory} | {got} |"
+    sender.send(found)
 
 
-def _picture(width: int, height: int) -> bytes:
+def picture(width: int, height: int) -> bytes:
+    """A PNG of one colour."""
     file = io.BytesIO()
     Image.fromarray(np.full((height, width, 3), 40, np.uint8)).save(file, "PNG")
     return file.getvalue()
@@ -178,7 +252,8 @@ def _claim(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def _body(*images: bytes) -> bytes:
+def body_of(*images: bytes) -> bytes:
+    """The JSON of a request to decompose them."""
     rows = [{"b64": base64.b64encode(image).decode("ascii")} for image in images]
     return json.dumps({"signature_name": "decompose", "instances": rows}).encode()
 
@@ -187,30 +262,55 @@ def _declared(rows: int, *strings: bytes) -> Callable[[Served], str]:
     """A gRPC message that declares a number of rows and holds these."""
 
     def send(served: Served) -> str:
-        proto = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=strings)
+        proto = TensorProto(dtype=DT_STRING, string_val=strings)
         proto.tensor_shape.dim.add(size=rows)
         request = predict_pb2.PredictRequest()
         request.model_spec.name, request.model_spec.signature_name = served.model, "decompose"
         request.inputs["image_bytes"].CopyFrom(proto)
         with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
-            try:
-                prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=60)
-                return "an answer"
-            except grpc.RpcError as error:
-                return error.code().name
+            return _called(channel, "PredictionService/Predict", request.SerializeToString())
 
     return send
+
+
+def _empty_strings(count: int) -> Callable[[Served], str]:
+    """A gRPC message of two bytes for each string."""
+
+    def send(served: Served) -> str:
+        proto = TensorProto(dtype=DT_STRING).SerializeToString() + b"\x42\x00" * count
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = served.model
+        head = b"\x0a\x0bimage_bytes\x12" + _varint(len(proto))
+        message = request.SerializeToString() + b"\x12" + _varint(len(head) + len(proto)) + head + proto
+        with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
+            return _called(channel, "PredictionService/Predict", message)
+
+    return send
+
+
+def _varint(number: int) -> bytes:
+    head = bytearray()
+    while number > 127:
+        head.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*head, number])
 
 
 def _reload(served: Served) -> str:
     request = model_management_pb2.ReloadConfigRequest()
     request.config.model_config_list.SetInParent()
     with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
-        try:
-            model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=60)
-            return "an answer"
-        except grpc.RpcError as error:
-            return error.code().name
+        message = request.SerializeToString()
+        return _called(channel, "ModelService/HandleReloadConfigRequest", message)
+
+
+def _called(channel: grpc.Channel, method: str, message: bytes) -> str:
+    """What a gRPC server says to a message."""
+    try:
+        channel.unary_unary(f"/tensorflow.serving.{method}")(message, timeout=60)
+        return "an answer"
+    except grpc.RpcError as error:
+        return error.code().name
 
 
 def _flood(unit: bytes, count: int) -> Callable[[Served], int]:
@@ -262,7 +362,9 @@ def _unfinished(served: Served) -> socket.socket:
 
 
 def _header(name: str, value: str) -> Callable[[Served], int]:
-    return lambda served: served.predict(_body(_picture(60, 40)), {name: value, "Content-Type": "text/plain"})
+    return lambda served: served.predict(
+        body_of(picture(60, 40)), {name: value, "Content-Type": "text/plain"}
+    )
 
 
 def _swap(served: Served, folder: Path) -> str:
@@ -295,15 +397,19 @@ def _stop(served: Served) -> int:
     return int(code != 0)
 
 
-def _attacks() -> Iterator[Attack]:
+def attacks() -> Iterator[Attack]:
+    """All of them, a row of the table each."""
     yield Attack("none", lambda served: time.sleep(5))
-    claim = _body(_claim(60_000))
+    claim = body_of(_claim(60_000))
     yield Attack("PNG of 60000×60000", lambda served: served.predict(claim))
     yield Attack("gRPC, 16 million rows declared, one sent", _declared(16_000_000, b"a"))
     yield Attack("gRPC, one PNG of 20000×20000 declared 30 times", _declared(30, _claim(20_000)))
     yield Attack("`[],[],…`, 28 MiB", _flood(b"[],", (28 << 20) // 3))
     yield Attack("two million lists", _flood(b"[],", 2_000_000))
     yield Attack("eight million numbers", _flood(b"0,", 8_000_000))
+    large = body_of(bytes(47 << 20))
+    yield Attack("63 MiB of base64", lambda served: served.predict(large))
+    yield Attack("gRPC, 33 million empty strings in 63 MiB", _empty_strings(63 << 19))
     yield Attack("40 silent connections", _silent(40, b"POST / HTTP/1.1\r\nHost: 127"))
     yield Attack("600 silent connections", _silent(600, b"GET"))
     yield Attack("300 silent gRPC connections", _silent(300, b"PRI", to_grpc=True))

@@ -6,119 +6,30 @@ Which part a sample comes from, which image of it, its frame, turn and dark twin
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from kind.data.arrays import find_unusable, to_float, write_array
+from kind.data.arrays import to_float
 from kind.data.augmentation import turned
+from kind.data.batches import check_shared
 from kind.data.dark_twins import MEASURED, any_twin, twin
+from kind.data.mixture_parts import THUMBNAIL, MixturePart
 from kind.data.order import sample_seed
-from kind.data.photographs import (
-    Part,
-    Photograph,
-    find_bright_photographs,
-    is_pairs,
-    split_photographs,
-    training_pairs,
-)
-from kind.data.sources import DECODING_VERSION, Source, versioned
 from kind.errors import UserError
-from kind.images.photo import read_photo
-from kind.ops.area import area_resized, area_resized_array
+from kind.ops.area import area_resized
 from kind.ops.light import linear_to_srgb, srgb_to_linear, stops_to_gain
 
-THUMBNAIL = 128  # side in pixels
 _FLAT = 0.02  # share of twins that are one constant colour, which is to stay as it is
 _NATIVE = 0.6  # share of crops at full resolution among samples of pairs …
 _TWIN_OF_HIGH = 0.15  # … and of twins of their bright images
 _NARROWEST = 0.55  # part of each side that a frame shows at least
 _DARKER_STOPS = (0.8, -0.1)  # a pair's dark image is up to this many stops darker, or a little brighter
 _MOST_PAIRS, _MOST_TWINS = 24, 8  # validation samples of a group, evenly spaced
-_DIGEST_LENGTH = 24
 
 Sample = dict[str, tf.Tensor]
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class MixturePart:
-    """A part of a mixture that has been decoded.
-
-    Attributes:
-        name: of the part.
-        weight: relative to the other parts.
-        training: samples `{low, high}`, or `{high}` of bright photographs.
-        validation: the same of held-out scenes; None when there are none.
-        thumbnails: of the training pairs' dark images, `{low}`, 128×128; None for bright photographs.
-    """
-
-    name: str
-    weight: float
-    training: Source
-    validation: Source | None
-    thumbnails: Source | None
-
-
-def open_part(
-    part: Part, cache: Path, progress: Progress | None = None, side: int | None = None
-) -> MixturePart:
-    """Decodes a part, each file once for all time; nothing is stretched.
-
-    Args:
-        part: as the user gave it.
-        cache: folder for the decoded arrays.
-        progress: called with what is done, how many are done and how many there are.
-        side: training photographs are averaged down to a shorter side of so many pixels where they have
-            more. Validation photographs never are.
-
-    Raises:
-        UserError: when files are missing or unreadable.
-    """
-    if not is_pairs(part.folder):
-        split = split_photographs(find_bright_photographs(part.folder))
-        training = _source({"high": split.training}, cache, progress, side)
-        validation = split.validation if part.held_out else []
-        held_out = _source({"high": validation}, cache, progress) if validation else None
-        return MixturePart(part.name, part.weight, training, held_out, None)
-    sources = []
-    for pairs in training_pairs(part):
-        sides = {
-            side: [Photograph(pair.name, getattr(pair, side)) for pair in pairs] for side in ("low", "high")
-        }
-        is_training = not sources
-        sources.append(_source(sides, cache, progress, side if is_training else None) if pairs else None)
-        if is_training:
-            thumbnails = _source({"low": sides["low"]}, cache, progress, THUMBNAIL, square=True)
-    return MixturePart(part.name, part.weight, *sources, thumbnails)
-
-
-def fitting(part: MixturePart, patch: int) -> MixturePart:
-    """The part without the images that are smaller than a patch.
-
-    Raises:
-        UserError: when nothing is left to train on.
-    """
-    files = next(iter(part.training.files.values()))
-    kept = [number for number, file in enumerate(files) if min(np.fromfile(file, "<u2", count=2)) >= patch]
-    if not kept:
-        raise UserError(f"--patch {patch} is more than the shorter side of all images of {part.name}")
-    sources = {name: getattr(part, name) for name in ("training", "thumbnails")}
-    return replace(part, **{name: source and _some(source, kept) for name, source in sources.items()})
-
-
-def _some(source: Source, kept: Sequence[int]) -> Source:
-    return Source(
-        tuple(source.names[number] for number in kept),
-        tuple(source.images[number] for number in kept),
-        {key: tuple(files[number] for number in kept) for key, files in source.files.items()},
-        source.channels,
-    )
+Prepare = Callable[[Sample, tf.Tensor], Sample]
 
 
 def mixture_batches(
@@ -133,11 +44,13 @@ def mixture_batches(
     process: int = 0,
     replicas: int = 1,
     threads: int | None = None,
+    whole: bool = False,
+    prepare: Prepare | None = None,
 ) -> tf.data.Dataset:
     """An endless stream of batches that depends on nothing but its arguments.
 
     Args:
-        parts: of the mixture.
+        parts: of the mixture, see `data.mixture_parts.fitting`.
         batch: samples a step, over all processes and replicas.
         patch: side of the samples, in pixels.
         seed: random seed of everything that is drawn.
@@ -147,18 +60,19 @@ def mixture_batches(
         process: which of them this is, from 0.
         replicas: how many replicas there are in all processes together.
         threads: samples that are made side by side; by default TensorFlow decides.
+        whole: frames of most of a photograph, made smaller, and no crops at full resolution.
+        prepare: last step for each sample; receives it and a seed, int32 [2].
 
     Returns:
-        Batches of `low` and `high`, float32 [N, patch, patch, 3]; `thumbnail`, float32 [N, 128, 128, 3], of
-        the whole dark photograph; `place`, float32 [N, 4], of the sample in it (see
-        `kind.nn.exposure_layers.WholePlace`).
+        Batches of what `prepare` gives; by default `low` and `high`, float32 [N, patch, patch, 3];
+        `thumbnail`, float32 [N, 128, 128, 3], of the whole dark photograph; `place`, float32 [N, 4], of the
+        sample in it (see `kind.nn.exposure_layers.WholePlace`).
 
     Raises:
-        UserError: when all images of a part are smaller than the patch, or the batch cannot be shared.
+        UserError: when the batch cannot be shared.
     """
-    if batch % replicas:
-        raise UserError(f"--batch {batch} cannot be shared equally by {replicas} replicas; use a multiple")
-    make = sample_maker([fitting(part, patch) for part in parts], patch, seed)
+    check_shared(batch, replicas)
+    make = sample_maker(parts, patch, seed, whole, prepare)
     length, share = steps * batch, batch // processes
 
     def sample(count: tf.Tensor) -> Sample:
@@ -171,14 +85,22 @@ def mixture_batches(
 
 
 def sample_maker(
-    parts: Sequence[MixturePart], patch: int, seed: int
+    parts: Sequence[MixturePart],
+    patch: int,
+    seed: int,
+    whole: bool = False,
+    prepare: Prepare | None = None,
 ) -> Callable[[tf.Tensor, tf.Tensor], Sample]:
     """A function from (epoch, position), int64 scalars, to one training sample, no batch dimension."""
-    makers = [_pair_maker(part, patch) if part.thumbnails else _twin_maker(part, patch) for part in parts]
+    native = 0.0 if whole else _NATIVE
+    makers = [
+        _pair_maker(part, patch, native) if part.thumbnails else _twin_maker(part, patch) for part in parts
+    ]
 
     def make(epoch: tf.Tensor, position: tf.Tensor) -> Sample:
         number, draw, seed_of_sample = _drawn_part(parts, seed, epoch, position)
-        return tf.switch_case(number, [lambda one=one: one(draw, seed_of_sample) for one in makers])
+        sample = tf.switch_case(number, [lambda one=one: one(draw, seed_of_sample) for one in makers])
+        return prepare(sample, seed_of_sample) if prepare else sample
 
     return make
 
@@ -202,16 +124,18 @@ def _drawn_part(
     return number, draws[1], seeds[1]
 
 
-def validation_samples(parts: Sequence[MixturePart], twins: bool = True) -> tuple[tf.data.Dataset, list[str]]:
+def validation_samples(
+    parts: Sequence[MixturePart], prepare: Prepare | None = None
+) -> tuple[tf.data.Dataset, list[str]]:
     """Held-out scenes, whole, up to 24 of a part; exact degradations (`MEASURED`) of up to 8 photographs.
 
     Args:
         parts: of the mixture.
-        twins: include the bright photographs.
+        prepare: last step for each sample, as of `mixture_batches`.
 
     Returns:
-        Batches of one sample `{low, high, group}`, float32 [1, H, W, 3] and int32 [1], and the groups'
-        names.
+        Batches of one sample, by default `{low, high, group}`, float32 [1, H, W, 3] and int32 [1], and the
+        groups' names.
     """
     groups: list[str] = []
     data = None
@@ -219,7 +143,7 @@ def validation_samples(parts: Sequence[MixturePart], twins: bool = True) -> tupl
         if part.validation is None:
             continue
         read, count = part.validation.reader(memory=0), len(part.validation)
-        kinds = [None] if part.thumbnails else list(MEASURED.items()) if twins else []
+        kinds = [None] if part.thumbnails else list(MEASURED.items())
         chosen = np.linspace(0, count - 1, min(count, _MOST_PAIRS if part.thumbnails else _MOST_TWINS))
         numbers = np.round(chosen).astype(np.int64)
         for kind in kinds:
@@ -228,10 +152,11 @@ def validation_samples(parts: Sequence[MixturePart], twins: bool = True) -> tupl
 
             def sample(index, read=read, kind=kind, group=group):
                 arrays = {name: to_float(values) for name, values in read(index).items()}
+                seed = tf.stack([0, tf.cast(index, tf.int32)])
                 if kind is not None:
-                    seed = tf.stack([0, tf.cast(index, tf.int32)])
                     arrays["low"] = twin(arrays["high"], seed, kind[1])
-                return {"low": arrays["low"], "high": arrays["high"], "group": group}
+                made = {"low": arrays["low"], "high": arrays["high"], "group": group}
+                return prepare(made, seed) if prepare else made
 
             made = tf.data.Dataset.from_tensor_slices(numbers).map(sample, num_parallel_calls=2)
             data = made if data is None else data.concatenate(made)
@@ -250,7 +175,7 @@ def _twin_maker(part: MixturePart, patch: int):
     return make
 
 
-def _pair_maker(part: MixturePart, patch: int):
+def _pair_maker(part: MixturePart, patch: int, native: float):
     """Samples of pairs: crops at full resolution, smaller versions of larger frames, twins of `high`."""
     read, glance, count = part.training.reader(memory=0), part.thumbnails.reader(), len(part.training)
 
@@ -259,7 +184,7 @@ def _pair_maker(part: MixturePart, patch: int):
         arrays = read(index)
         seeds = tf.random.split(seed, 2, alg="philox")
         choice = tf.random.stateless_uniform([], seeds[0], alg="philox")
-        number = tf.cast(choice >= _TWIN_OF_HIGH, tf.int32) + tf.cast(choice >= 1.0 - _NATIVE, tf.int32)
+        number = tf.cast(choice >= _TWIN_OF_HIGH, tf.int32) + tf.cast(choice >= 1.0 - native, tf.int32)
         return tf.switch_case(
             number,
             [
@@ -375,46 +300,3 @@ def _integer(draw: tf.Tensor, count) -> tf.Tensor:
     """A number in [0, 1) → an integer in [0, count)."""
     count = tf.cast(count, tf.int32)
     return tf.minimum(tf.cast(draw * tf.cast(count, tf.float32), tf.int32), count - 1)
-
-
-def _source(
-    sides: dict[str, Sequence[Photograph]],
-    cache: Path,
-    progress: Progress | None,
-    side: int | None = None,
-    square: bool = False,
-) -> Source:
-    """Decoded photographs, by key, averaged down to a shorter side, or to squares."""
-    paths = sorted({one.path for many in sides.values() for one in many})
-    with ThreadPoolExecutor() as pool:
-        digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
-        contents = {path: digest[:_DIGEST_LENGTH] for path, digest in zip(paths, digests)}
-    name = f"photographs{'-square' if square else ''}{'' if side is None else f'-{side}'}"
-    folder = cache / versioned(name, DECODING_VERSION)
-    files = {path: folder / f"{content}.u16" for path, content in contents.items()}
-    unusable = find_unusable({str(file): 3 for file in files.values()})
-    missing = [path for path in paths if str(files[path]) in unusable]
-    with ThreadPoolExecutor() as pool:
-        for done, _ in enumerate(
-            pool.map(lambda path: _decode(path, files[path], side, square), missing), start=1
-        ):
-            if progress:
-                progress("decoding images", done, len(missing))
-    first = next(iter(sides.values()))
-    return Source(
-        tuple(one.name for one in first),
-        tuple(str(one.path) for one in first),
-        {key: tuple(str(files[one.path]) for one in many) for key, many in sides.items()},
-        dict.fromkeys(sides, 3),
-    )
-
-
-def _decode(image: Path, file: Path, side: int | None, square: bool) -> None:
-    pixels = read_photo(image).pixels
-    height, width = pixels.shape[:2]
-    if square:
-        pixels = area_resized_array(pixels, side, side)
-    elif side is not None and min(height, width) > side:
-        scale = side / min(height, width)
-        pixels = area_resized_array(pixels, round(height * scale), round(width * scale))
-    write_array(file, pixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from kind.training.config import TrainingConfig, option
 
@@ -14,5 +15,25 @@ class AdjustmentConfig(TrainingConfig):
     signed_gradient: bool = option(False, "compare signed gradients, as KinD++ does")
 
 
+@dataclass(frozen=True)
+class ExposureConfig(TrainingConfig):
+    """Trains the choice of α from the decomposition of a dark photograph; our own, from no paper."""
+
+    epochs: int = option(20, "passes; one is --steps batches of the mixture")
+    steps: int = option(50, "batches an epoch")
+    batch: int = option(16, "global batch size: samples per step over all accelerators")
+    patch: int = option(128, "side of the thumbnails, in pixels; in use it is 128")
+    learning_rate: float = option(1e-3, "at the start, after any warm-up")
+    schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning-rate schedule")
+    optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "optimizer; radam is rectified Adam")
+    weight_decay: float = option(1e-2, "decoupled weight decay: adamw (kernels only), radam (all weights)")
+    average_decay: float = option(0.98, "decay of the average of the weights that is validated and saved")
+    validate_epochs: int = option(5, "validate every N epochs, and after the last one")
+    decode_side: int = option(192, "decode photographs with a shorter side of at most so many pixels")
+
+
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.
+QUICK_EXPOSURE = {"epochs": 4, "steps": 8, "validate_epochs": 2, "average_decay": 0.8}
+
+#: The same for the adjustment.
 QUICK = {"epochs": 100, "validate_epochs": 50, "learning_rate": 1e-3}

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kind.errors import UserError
-from kind.training.config import TrainingConfig, option
+from kind.training.config import AdversarialConfig, Schedule, option
 from kind.training.objective import parse_weights
 
 
 @dataclass(frozen=True)
-class LiteConfig(TrainingConfig):
+class LiteConfig(AdversarialConfig):
     """One small network for the whole enhancement; our own, from no paper."""
 
     smallest_patch = 64  # an eighth of it is what the exposure is compared on
@@ -21,7 +21,7 @@ class LiteConfig(TrainingConfig):
     batch: int = option(8, "samples a step, over all accelerators together")
     patch: int = option(256, "side of the samples, in pixels")
     learning_rate: float = option(1e-3, "at the start, after any warm-up")
-    schedule: Literal["constant", "step", "cosine"] = option("cosine", "how the learning rate goes on")
+    schedule: Schedule = option("cosine", "how the learning rate goes on")
     warmup_epochs: int = option(1, "raise the learning rate linearly from 0 over so many epochs")
     optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "radam is rectified Adam")
     weight_decay: float = option(1e-3, "decoupled, for adamw (kernels only) and radam (all weights)")
@@ -38,14 +38,15 @@ class LiteConfig(TrainingConfig):
     loader_threads: int = option(2, "training samples that are made side by side")
 
     def __post_init__(self) -> None:
-        """Refuses values that cannot be trained with; see `TrainingConfig`."""
+        """Refuses values that cannot be trained with; see `AdversarialConfig`."""
         super().__post_init__()
-        if self.only_exposure and (self.loss or self.loss_weight):
-            raise UserError("--only-exposure trains on one term; give no --loss and no --loss-weight with it")
+        if self.only_exposure and (self.loss or self.loss_weight or self.adversarial_weight):
+            raise UserError(
+                "--only-exposure trains on one term; give no --loss, no --loss-weight and no "
+                "--adversarial-weight with it"
+            )
         if parse_weights(self.loss_weight).get("features") and not self.feature_weight:
             raise UserError("--loss-weight features: give --feature-weight, which reads the detector")
-        if self.steps < 1:
-            raise UserError(f"--steps expects at least 1, received {self.steps}")
         if self.feature_weight and self.patch % 32:
             raise UserError(f"--feature-weight expects --patch to be a multiple of 32, received {self.patch}")
 

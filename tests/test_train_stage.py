@@ -64,7 +64,11 @@ def arguments(work, stage, run, *more):
         ]
         common = ["--cache", str(work / "cache"), "--run", str(run), "--batch", "2", "--image-size", "32"]
         return [stage, *data, *common, *more]
-    given = [part for name in STAGES[stage].given for part in (f"--{name}", str(work / f"{name}.keras"))]
+    names = getattr(STAGES[stage], "given", ())
+    given = [part for name in names for part in (f"--{name}", str(work / f"{name}.keras"))]
+    if stage in ("lite", "exposure"):
+        common = ["--quick", "--cache", str(work / "cache"), "--run", str(run), "--batch", "2"]
+        return [stage, *common, *given, "--steps", "2", "--patch", "64", *more]
     common = ["--data", str(work / "data"), "--cache", str(work / "cache"), "--run", str(run)]
     return [stage, *common, *given, *SMALL, *more]
 

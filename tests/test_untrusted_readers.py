@@ -38,7 +38,7 @@ ALLOWED = {
     ("kind/enhancing/tiling/freed_memory.py", "CDLL"): "the C library of the running process",
     ("kind/export/parity.py", "saved_model.load"): "the export that the same command has just written",
     (
-        "kind/serving/server/loading.py",
+        "kind/serving/worker/loading.py",
         "saved_model.load",
     ): "an operator's export: a program, and trusted as one",
     ("benchmarks/serving_processes.py", "saved_model.load"): "the benchmark's own export",

@@ -112,18 +112,24 @@ def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
 def add_alpha_argument(
     parser: argparse.ArgumentParser,
     text: str,
-    default: str = f"the network's suggestion for each photograph; with --variant kind, {DEFAULT_ALPHA:g}",
+    default: str = "auto, the network's suggestion for each photograph; without an exposure head, --variant "
+    f"kind takes {DEFAULT_ALPHA:g}",
 ) -> None:
-    """Declares --alpha; None leaves α to the variant."""
+    """Declares --alpha; None, which "auto" gives as well, leaves α to the variant."""
     parser.add_argument(
         "--alpha",
         action=Checked,
-        type=float,
-        accepts=lambda alpha: 0 <= alpha <= LARGEST_ALPHA,
-        expected="a number from 0 on",
+        type=alpha,
+        accepts=lambda alpha: alpha is None or 0 <= alpha <= LARGEST_ALPHA,
+        expected="a number from 0 on, or auto",
         metavar="α",
         help=f"{text} (default: {default})",
     )
+
+
+def alpha(text: str) -> float | None:
+    """Reads α; "auto" is None."""
+    return None if text == "auto" else float(text)
 
 
 def add_strength_argument(parser: argparse.ArgumentParser) -> None:

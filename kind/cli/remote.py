@@ -14,7 +14,12 @@ import numpy as np
 
 from kind.cli.detector_options import add_confidence_argument
 from kind.cli.jobs import Job, plan, work_through
-from kind.cli.options import add_alpha_argument, add_inputs_argument, add_writing_arguments
+from kind.cli.options import (
+    add_alpha_argument,
+    add_inputs_argument,
+    add_strength_argument,
+    add_writing_arguments,
+)
 from kind.cli.pipelined import Worked
 from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
@@ -36,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     enhance = tasks.add_parser("enhance", help=text, description=text, allow_abbrev=False)
     _add_shared_arguments(enhance)
     add_alpha_argument(enhance, "brightness factor: 1 keeps the illumination", "the model's")
+    add_strength_argument(enhance)
     enhance.set_defaults(run_task=_run_enhance)
     text = "find objects and draw them on the relit photographs; writes the same files as `kind detect`"
     detect = tasks.add_parser("detect", help=text, description=text, allow_abbrev=False)
@@ -103,17 +109,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
-    return _enhance(jobs, client, alpha=arguments.alpha, quality=arguments.quality)
+    if arguments.alpha is not None and arguments.strength != 1:
+        raise UserError("give --alpha or --strength, not both: the server blends at the model's own α")
+    return _enhance(jobs, client, arguments.alpha, arguments.strength, quality=arguments.quality)
 
 
 def _run_detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
     return _detect(jobs, client, confidence=arguments.confidence, quality=arguments.quality)
 
 
-def _enhance(jobs: list[Job], client: Client, *, alpha: float | None, quality: int) -> int:
+def _enhance(jobs: list[Job], client: Client, alpha: float | None, strength: float, *, quality: int) -> int:
     def work(job: Job, photo: Photo) -> Worked:
         with _naming(job):
-            relit = client.enhance(_as_png(photo), alpha)
+            relit = client.enhance(_as_png(photo), alpha, strength)
 
         def write() -> None:
             with _naming(job):

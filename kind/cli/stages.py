@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kind.cli import train_detection, train_mixture
+from kind.cli.mixture_feed import add_mixture_argument
 from kind.decom import config as decom
 from kind.detection import config as detection
 from kind.illumination import config as illumination
@@ -32,7 +33,8 @@ class Surroundings(NamedTuple):
     """What a run is prepared in.
 
     Attributes:
-        data: folder of the data set, or a mixture's parts as the user typed them; None with `quick`.
+        data: folder of the data set, or what may be a mixture's parts as the user typed them; None with
+            `quick`.
         quick: train on built-in samples.
         cache: folder for decoded and prepared images.
         replicas: how many share each batch.
@@ -77,7 +79,9 @@ class PairStage:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declares the flags besides the stage's settings: the data set and each given network."""
-        _add_data_folder(parser, "low/ and high/, or LOL's our485/ and eval15/")
+        add_mixture_argument(
+            parser, "a folder of pairs (LOL's our485/ and eval15/ too), stretched as the published code does"
+        )
         for stage in self.given:
             text = f"run folder or .keras file of the trained stage {stage}"
             parser.add_argument(f"--{stage}", type=Path, required=True, metavar="RUN", help=text)
@@ -129,7 +133,7 @@ class MixtureStage:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declares the flags that the stage has besides its settings."""
-        train_mixture.add_arguments(parser)
+        add_mixture_argument(parser, "the whole mixture")
 
     def prepare(self, flags: argparse.Namespace, config: StageConfig, surroundings: Surroundings) -> Prepared:
         """Reads the parts of the mixture; see `kind.cli.train_mixture.prepare`."""
@@ -196,6 +200,13 @@ STAGES = {
         "kind.illumination.stage:SPEC",
         ("decom",),
         "illumination",
+    ),
+    "exposure": PairStage(
+        illumination.ExposureConfig,
+        illumination.QUICK_EXPOSURE,
+        "kind.illumination.exposure_stage:SPEC",
+        ("decom",),
+        "exposure",
     ),
     "joint": PairStage(joint.JointConfig, joint.QUICK, "kind.joint.stage:SPEC", _ALL),
     "lite": MixtureStage(lite.LiteConfig, lite.QUICK, "kind.lite.stage:SPEC", packed="lite"),

@@ -1,12 +1,12 @@
-"""The light variant's data, a mixture of sets: flags of `kind train lite` besides its settings."""
+"""The light variant's data, a mixture of sets, and its frozen features."""
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.mixture_feed import open_mixture
 from kind.lite.config import LiteConfig
 
 if TYPE_CHECKING:
@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     from kind.data.sources import Progress
     from kind.lite.stage import LiteStage
     from kind.training.loop import Building, Prepared
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the flag that names the parts of the mixture."""
-    parser.add_argument(
-        "--data",
-        action="append",
-        metavar="NAME=DIR:WEIGHT",
-        help="one part of the training mixture, given once for each part: image pairs (low/ and high/), or "
-        "bright photographs that are darkened; :all after the weight holds nothing out for validation; a DIR "
-        "alone is the whole mixture",
-    )
 
 
 def prepare(
@@ -59,17 +47,14 @@ def prepare(
         UserError: when a part is missing, broken or too small.
     """
     from kind.data.arrays import writing_to_cache
-    from kind.data.photographs import parse_part
     from kind.data.samples import quick_pairs
-    from kind.lite.datasets import mixture_feed
     from kind.lite.stage import SPEC
     from kind.training.loop import Prepared
 
     with writing_to_cache(cache):
         texts = [str(quick_pairs(cache))] if quick else list(data)
-    parts = [parse_part(text) for text in texts]
     features = _features(config)
-    datasets, digests, groups = mixture_feed(parts, config, replicas, cache, progress)
+    datasets, digests, groups = open_mixture(texts, config, replicas, cache, progress)
     # The weights of the parts decide what is drawn, so a resumed run must have the same.
     make_stage = partial(_make_stage, config, groups, features)
     make_stage = built(make_stage) if built else make_stage

@@ -1,15 +1,17 @@
-"""Data and networks of a stage that learns from image pairs."""
+"""Data and networks of a stage that learns from image pairs, or from a mixture."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from tensorflow import keras
 
+from kind.cli.mixture_feed import is_mixture, open_mixture
 from kind.data import batches
 from kind.data.arrays import writing_to_cache
+from kind.data.decomposing import decomposing
 from kind.data.pairs import find_pairs, split_pairs
 from kind.data.samples import quick_pairs
 from kind.data.sources import Progress, Source, decomposed_source, pair_source
@@ -20,9 +22,12 @@ from kind.training.given import Builders, trainable_copy
 from kind.training.loop import Building, Datasets, Prepared
 from kind.training.precision import precision
 from kind.training.stage import Stage
-from kind.training.stage_spec import StageSpec
+from kind.training.stage_spec import Prepare, StageSpec
 
 _PREVIEWS = 4
+_VALIDATION_SHARE = (
+    3  # of a mixture's validation samples one in so many: three large networks take their time
+)
 
 
 def prepare(
@@ -31,7 +36,7 @@ def prepare(
     given: Mapping[str, keras.Model],
     builders: Builders,
     *,
-    data: Path | None,
+    data: Sequence[str] | None,
     quick: bool,
     cache: Path,
     replicas: int,
@@ -45,7 +50,7 @@ def prepare(
         config: of the run.
         given: trained networks by stage.
         builders: of the given networks' architectures, by the name of the network.
-        data: folder of the pairs; None with `quick`.
+        data: one folder of pairs, or the parts of a mixture; None with `quick`.
         quick: train on built-in pairs.
         cache: folder for decoded images.
         replicas: how many share each batch.
@@ -60,8 +65,24 @@ def prepare(
     """
     make_stage = partial(_make_stage, spec, config, tuple(given.values()), builders)
     make_stage = built(make_stage) if built else make_stage
-    pairs = find_pairs(_built_in(cache) if quick else data)
-    parts = split_pairs(pairs, config.validation_every)
+    weights = {name: weights_digest(net) for name, net in given.items()}
+    texts = [str(_built_in(cache))] if quick else list(data)
+    if spec.whole or is_mixture(texts):
+        mixture = open_mixture(
+            texts,
+            config,
+            replicas,
+            cache,
+            progress,
+            whole=spec.whole,
+            prepare=_last_step(spec, config, given, spec.prepare),
+            prepare_validation=_last_step(spec, config, given, spec.prepare_validation),
+            validation_share=1 if spec.whole else _VALIDATION_SHARE,
+        )
+        # The weights of the parts decide what is drawn, so a resumed run must have the same.
+        more = {**weights, "mixture": texts}
+        return Prepared(spec.stage, make_stage, mixture.datasets, mixture.digests, more)
+    parts = split_pairs(find_pairs(texts[0]), config.validation_every)
     if spec.needs_decom:
         sources = [decomposed_source(part, given["decom"], cache, progress) for part in parts]
     else:
@@ -72,8 +93,22 @@ def prepare(
         make_stage,
         _datasets(spec, config, training, validation, replicas),
         {"training": training.digests(), "validation": validation.digests()},
-        {name: weights_digest(net) for name, net in given.items()},
+        weights,
     )
+
+
+def _last_step(
+    spec: StageSpec, config: TrainingConfig, given: Mapping[str, keras.Model], then: Prepare | None
+) -> Prepare:
+    """What a sample of a mixture becomes for the stage."""
+    if spec.needs_decom:
+        return decomposing(given["decom"], config.patch if spec.whole else None, then)
+
+    def pair(sample, seed):
+        images = {side: sample[side] for side in ("low", "high")}
+        return then(images, seed) if then else images
+
+    return pair
 
 
 def _built_in(cache: Path) -> Path:

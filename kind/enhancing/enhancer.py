@@ -14,13 +14,14 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.constants import FUSIONS
+from kind.enhancing.borders import mirrored, mirrored_part, without_border
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.given_images import Picture, as_floats
 from kind.enhancing.precision import chosen_precision
-from kind.enhancing.tiling.graph_tiles import TileSpec, in_tiles
+from kind.enhancing.tiling.graph_tiles import in_tiles
 from kind.enhancing.tiling.large_memory import shareable, shared
-from kind.enhancing.tiling.plan import TilePlan, Window, Windows
+from kind.enhancing.tiling.plan import TilePlan, Windows
 from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 from kind.nn.bfloat16 import in_bfloat16
@@ -46,6 +47,8 @@ class Enhancer(abc.ABC):
 
     #: One of `kind.enhancing.variants.VARIANTS`.
     variant = ""
+    #: Width in pixels of the mirrored border that images get, a multiple of the networks' stride.
+    border = 0
 
     def __init__(self, originals: dict[str, keras.Model], precision: str) -> None:
         """Takes the networks; `load` reads them from files.
@@ -180,12 +183,12 @@ class Enhancer(abc.ABC):
         count = images.shape[:1] if isinstance(images, np.ndarray) else tf.shape(images)[:1]
         alpha = _alphas(alpha, count)
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
-        if tf.executing_eagerly() and not self.windows.holds_whole(*images.shape[:3]):
-            enhanced = self._tiled(images, alpha, fusion, parts, progress, strength)
+        if tf.executing_eagerly() and not self.windows.holds_whole(*self._outer(*images.shape[:3])):
+            enhanced = self._tiled(np.asarray(images), alpha, fusion, parts, progress, strength)
         else:
             graph, shares = self._whole_graph(fusion, parts, strength)
             compute = graph if tf.executing_eagerly() else graph.python_function
-            enhanced = Enhanced(**compute(images, alpha, *shares))
+            enhanced = self._cut(Enhanced(**compute(mirrored(images, self.border), alpha, *shares)))
         if single:  # not `part[0]`, which copies
             return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in enhanced))
         return enhanced
@@ -213,21 +216,23 @@ class Enhancer(abc.ABC):
             return self(images, alpha, parts=parts, strength=strength)
         parts = tuple(name for name in PARTS if name in parts)
         alpha, shares = _alphas(alpha, [1]), shares_of(strength)
+        wide = mirrored(images, self.border)
 
         def whole():
-            return composed(self.make_whole(images, alpha), "plain", parts, images, *shares)
+            return composed(self.make_whole(wide, alpha), "plain", parts, wide, *shares)
 
         def tiled():
-            seen = self.collect_statistics(images, square)
+            seen = self.collect_statistics(images)
             chosen = self.chosen_alpha(alpha, seen)
 
             def make(window, origin):
-                return composed(self.make(window, chosen, seen, origin), "plain", parts, window, *shares)
+                made = self.make(window, chosen, seen, origin - self.border)
+                return composed(made, "plain", parts, window, *shares)
 
             channels = {name: CHANNELS[name] for name in parts}
-            return {**in_tiles(make, images, channels, square), "alpha": chosen}
+            return {**in_tiles(make, wide, channels, square), "alpha": chosen}
 
-        return Enhanced(**tf.cond(square.holds(images), whole, tiled))
+        return self._cut(Enhanced(**tf.cond(square.holds(wide), whole, tiled)))
 
     @classmethod
     @abc.abstractmethod
@@ -238,21 +243,25 @@ class Enhancer(abc.ABC):
     def tile_plan(self) -> TilePlan:
         """Halo, stride and memory of the networks; raises UnboundedReceptiveField if tiles cannot be used."""
 
-    @abc.abstractmethod
     def make_whole(self, images: tf.Tensor, alpha: tf.Tensor) -> Enhanced:
-        """All but the relit image from whole images, in a graph; α float32 [N] may be NaN."""
+        """All but the relit image from whole images with their border, in a graph; α, [N], may be NaN."""
+        seen = self.collect_statistics(without_border(images, self.border))
+        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.fill([2], -self.border))
 
     @abc.abstractmethod
     def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics, origin: tf.Tensor) -> Enhanced:
-        """As `make_whole`, for a tile whose first pixel is at `origin`, int32 [2]; with a resolved α."""
+        """As `make_whole`, for a tile whose first pixel is at `origin`, int32 [2]; with a resolved α.
+
+        The origin is counted in the image without its border, in which a tile may begin.
+        """
 
     @abc.abstractmethod
-    def collect_statistics(self, images: tf.Tensor, square: TileSpec) -> GlobalStatistics:
-        """The global statistics of one whole image, in a graph."""
+    def collect_statistics(self, images: tf.Tensor) -> GlobalStatistics:
+        """The global statistics of whole images, in a graph."""
 
     @abc.abstractmethod
-    def collect_statistics_tiled(self, images: np.ndarray, windows: Sequence[Window]) -> GlobalStatistics:
-        """The global statistics of a batch, collected tile by tile outside a graph."""
+    def collect_statistics_of(self, images: np.ndarray) -> GlobalStatistics:
+        """The same of large images outside a graph, without making tensors of them."""
 
     @abc.abstractmethod
     def chosen_alpha(self, alpha: tf.Tensor, seen: GlobalStatistics) -> tf.Tensor:
@@ -279,18 +288,29 @@ class Enhancer(abc.ABC):
         """How large images are cut."""
         return Windows(self.tile_plan)
 
+    def _cut(self, enhanced: Enhanced) -> Enhanced:
+        """Without the mirrored border."""
+        if not self.border:
+            return enhanced
+        parts = {name: getattr(enhanced, name) for name in PARTS}
+        cut = {name: without_border(part, self.border) for name, part in parts.items() if part is not None}
+        return enhanced._replace(**cut)
+
+    def _outer(self, count: int, height: int, width: int) -> tuple[int, int, int]:
+        """The size of a batch with the border."""
+        return count, height + 2 * self.border, width + 2 * self.border
+
     def _tiled(
         self, images, alpha: tf.Tensor, fusion: str, parts: tuple[str, ...], progress, strength: float
     ) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
-        images = np.asarray(images)
-        windows = self.windows.of(*images.shape[:3])
-        seen = self.collect_statistics_tiled(images, windows)
+        seen = self.collect_statistics_of(images)
+        windows = self.windows.of(*images.shape[:3], border=self.border)
         alpha = self.chosen_alpha(alpha, seen)
         wholes = {name: shareable((*images.shape[:3], CHANNELS[name])) for name in parts}
         graph, shares = self._tile_graph(fusion, parts, seen, strength)
         for done, (some, row, column) in enumerate(windows, start=1):
-            window = images[some, row.start : row.stop, column.start : column.stop]
+            window = mirrored_part(images[some], row[:2], column[:2])
             origin = tf.constant([row.start, column.start])
             made = graph(window, alpha[some], origin, *shares, *(each[some] for each in seen))
             for name, whole in wholes.items():

@@ -46,6 +46,7 @@ class LiteEnhancer(Enhancer):
     """
 
     variant = "lite"
+    border = 16
 
     def __init__(self, lite: keras.Model, precision: str = "float32") -> None:
         """Takes the network.
@@ -86,11 +87,6 @@ class LiteEnhancer(Enhancer):
         halo = max(tile.first - seen.first, seen.last - tile.last)
         return TilePlan(halo, coarsest, values_per_pixel(self._restoration), self.precision == "bfloat16")
 
-    def make_whole(self, images, alpha):
-        """See `Enhancer`."""
-        seen = self._statistics(self._thumbnail(images), tf.shape(images))
-        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.zeros([2], tf.int32))
-
     def make(self, tile, alpha, seen, origin):
         """See `Enhancer`; the statistics are grid, colour, summary, log α and size of the whole image."""
         grid, colour, summary, log_suggested, size = seen
@@ -114,11 +110,11 @@ class LiteEnhancer(Enhancer):
         restored, adjusted = tf.cond(is_less, dimmed, lambda: (restored, tf.ones_like(stops)))
         return Enhanced(tile, suggested, light, restored, adjusted, alpha=alpha)
 
-    def collect_statistics(self, images, square):
+    def collect_statistics(self, images):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
         return self._statistics(self._thumbnail(images), tf.shape(images))
 
-    def collect_statistics_tiled(self, images, windows):
+    def collect_statistics_of(self, images):
         """See `Enhancer`."""
         side = self._thumbnail.output_shape[1]
         thumbnails = np.stack([area_resized_array(image, side, side) for image in images])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,37 @@ from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.enhancing.variants import VARIANTS
 from kind.metrics.protocols import target_ratio
-from kind.nn.saving import find_weights, load_net
+from kind.nn.exposure_layers import faded
+from kind.nn.saving import beside, find_weights, load_net, weights_digest
+from kind.ops.area import area_resized, area_resized_array
 from kind.ops.fusion import MASK_REACH
+from kind.ops.light import expose
 from kind.ops.stretch import min_max_stretch, range_of_array, stretched_by, value_range
 
 STAGES = VARIANTS["kind"].stages
+EXPOSURE = "exposure"
+
+_THUMBNAIL = (128, 128)  # what the exposure head is trained on
+_BORDER = 16  # a multiple of the restoration's stride, so that its grid stays where it is
+_WHITE_FROM = 0.85  # of the largest of R, G and B: from here on the photograph shows through
+_LEAST_ALPHA = 1e-6
+_TINY = 1e-20
 
 
 class KindEnhancer(Enhancer):
-    """The pipeline of three networks.
+    """The pipeline of three networks, as published or for photographs.
+
+    *As published*: the image is min-max stretched first, α is 5 unless it is given, and the result is
+    R̂ ∘ L̂. Imported weights, and a user's without an exposure head, are used like this.
+
+    *For photographs*, with an exposure head: nothing is stretched; α is what the head makes of the
+    decomposition of a thumbnail; the image gets a mirrored border; L̂ is never below L; and what needs no
+    light stays as it is: of the result, a share that falls to 0 at α = 1 and where the photograph is white
+    already comes from the networks, and the rest is the photograph. R̂ and L̂ are those of this result.
 
     Attributes:
         decom, restoration, illumination: the networks, in float32.
+        exposure: the head; None as published.
     """
 
     variant = "kind"
@@ -36,26 +56,43 @@ class KindEnhancer(Enhancer):
         restoration: keras.Model,
         illumination: keras.Model,
         precision: str = "float32",
+        exposure: keras.Model | None = None,
     ) -> None:
-        """Joins three networks.
+        """Joins the networks.
 
         Args:
             decom: image → [reflectance, illumination].
             restoration: [reflectance, illumination] → restored reflectance.
             illumination: [illumination, α plane] → adjusted illumination.
             precision: see `Enhancer.load`.
+            exposure: [reflectance, illumination] of a thumbnail → log α; always computes in float32.
 
         Raises:
             ValueError: on another precision.
         """
         super().__init__(dict(zip(STAGES, (decom, restoration, illumination))), precision)
         self.decom, self.restoration, self.illumination = decom, restoration, illumination
+        self.exposure = exposure
+        if exposure is not None:
+            self.border = _BORDER
+
+    @property
+    def own_alpha(self):
+        """See `Enhancer`."""
+        return f"{DEFAULT_ALPHA:g}" if self.exposure is None else "suggested by the exposure head"
 
     @classmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> KindEnhancer:
-        """Reads the three networks; see `Enhancer.load`."""
+        """Reads the networks; see `Enhancer.load`. A head is used where it lies beside the decomposition."""
         files = find_weights(STAGES, weights)
-        return cls(*(load_net(path, stage) for stage, path in files.items()), precision=precision)
+        nets = {stage: load_net(path, stage) for stage, path in files.items()}
+        head = beside(files["decom"], EXPOSURE)
+        return cls(**nets, precision=precision, exposure=head and load_net(head, EXPOSURE))
+
+    def digests(self):
+        """See `Enhancer`."""
+        head = {} if self.exposure is None else {EXPOSURE: weights_digest(self.exposure)}
+        return {**super().digests(), **head}
 
     def tile_plan(self) -> TilePlan:
         """See `Enhancer`."""
@@ -70,21 +107,18 @@ class KindEnhancer(Enhancer):
         halo = max(tile.first - seen.first, seen.last - tile.last)
         return TilePlan(halo, coarsest, max(map(values_per_pixel, nets)), self.precision == "bfloat16")
 
-    def make_whole(self, images, alpha):
-        """See `Enhancer`."""
-        seen = value_range(images)
-        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.zeros([2], tf.int32))
-
     def make(self, tile, alpha, seen, origin):
-        """See `Enhancer`; what must be known is the smallest and the largest value."""
+        """See `Enhancer`; what must be known is the smallest and the largest value, and α."""
         decom, restoration, illumination = self.networks.values()
-        stretched = stretched_by(tile, *seen)
+        low, high, _ = seen
+        stretched = stretched_by(tile, low, high) if self.exposure is None else tile
         reflectance, shading = decom(stretched, training=False)
         restored = restoration([reflectance, shading], training=False)
-        planes = tf.ones_like(shading) * alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
-        adjusted = illumination([shading, planes], training=False)
-        # An image of one colour has nothing to stretch, and comes back as it is.
-        low, high = seen
+        wanted = alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
+        adjusted = illumination([shading, tf.ones_like(shading) * wanted], training=False)
+        if self.exposure is not None:
+            restored, adjusted = _where_needed(tile, shading, restored, adjusted, wanted)
+        # An image of one colour tells nothing of its exposure, and comes back as it is.
         is_plain = high <= low
         restored = tf.where(is_plain, tile, restored)
         adjusted = tf.where(is_plain, 1.0, adjusted)
@@ -92,17 +126,54 @@ class KindEnhancer(Enhancer):
 
     def alpha_to(self, dark, target):
         """See `Enhancer`; α = mean(L_high / (L_low + 1e-4)), as published."""
-        images = [min_max_stretch(tf.constant(image[np.newaxis])) for image in (dark, target)]
+        images = [tf.constant(image[np.newaxis]) for image in (dark, target)]
+        if self.exposure is None:
+            images = map(min_max_stretch, images)
         return target_ratio(*(self.decom(image, training=False)[1][0].numpy() for image in images))
 
-    def collect_statistics(self, images, square):
-        """See `Enhancer`."""
-        return value_range(images)
+    def collect_statistics(self, images):
+        """See `Enhancer`; a thumbnail of a large image needs no tiles."""
+        return *value_range(images), self._suggested_alpha(lambda: area_resized(images, *_THUMBNAIL), images)
 
-    def collect_statistics_tiled(self, images, windows):
+    def collect_statistics_of(self, images):
         """See `Enhancer`."""
-        return range_of_array(images)
+
+        def thumbnails():
+            return tf.constant(np.stack([area_resized_array(image, *_THUMBNAIL) for image in images]))
+
+        return *range_of_array(images), self._suggested_alpha(thumbnails, images)
 
     def chosen_alpha(self, alpha, seen):
-        """See `Enhancer`: the published default."""
-        return tf.where(tf.math.is_nan(alpha), DEFAULT_ALPHA, alpha)
+        """See `Enhancer`: the published default, or what the head suggests."""
+        return tf.where(tf.math.is_nan(alpha), seen[2], alpha)
+
+    def _suggested_alpha(self, thumbnails, images):
+        """α where the user gives none, float32 [N], from a function that makes thumbnails."""
+        if self.exposure is None:
+            return tf.fill([tf.shape(images)[0]], DEFAULT_ALPHA)
+        parts = self.networks["decom"](thumbnails(), training=False)
+        return tf.exp(self.exposure(parts, training=False)[:, 0])
+
+
+def _where_needed(image, shading, restored, adjusted, alpha):
+    """R̂ and L̂ of a result that is the image itself where it needs no light; see `KindEnhancer`.
+
+    Args:
+        image: float32 [N, H, W, 3] in [0, 1].
+        shading: L, float32 [N, H, W, 1].
+        restored: the network's R̂, as `image`.
+        adjusted: the network's L̂, as `shading`.
+        alpha: float32 [N, 1, 1, 1].
+
+    Returns:
+        R̂ and L̂, in [0, 1]. For α below 1 their product is the image with so much less linear light.
+    """
+    stops = tf.math.log(tf.maximum(alpha, _LEAST_ALPHA)) / math.log(2.0)
+    largest = tf.reduce_max(image, axis=-1, keepdims=True)
+    white = tf.clip_by_value((largest - _WHITE_FROM) / (1.0 - _WHITE_FROM), 0.0, 1.0)
+    share = faded(stops) * (1.0 - white * white * (3.0 - 2.0 * white))
+    plain = expose(image, tf.minimum(stops, 0.0))
+    light = shading + tf.nn.relu(adjusted - shading)
+    shown = share * restored * light + (1.0 - share) * plain
+    light = share * light + (1.0 - share) * tf.reduce_max(plain, axis=-1, keepdims=True)
+    return tf.minimum(shown / tf.maximum(light, _TINY), 1.0), light

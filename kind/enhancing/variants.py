@@ -35,7 +35,7 @@ VARIANTS = {
     "kind": Variant(
         "kind.enhancing.three_networks:KindEnhancer",
         stages=("decom", "restoration", "illumination"),
-        own_alpha=f"{DEFAULT_ALPHA:g}",
+        own_alpha=f"suggested by an exposure head beside them, otherwise {DEFAULT_ALPHA:g}",
         description="the three networks of the paper, for very dark ones",
     ),
 }

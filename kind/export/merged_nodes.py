@@ -1,6 +1,7 @@
-"""Nodes of a SavedModel that compute the same become one.
+"""Nodes that a SavedModel does not need are left out, and those that compute the same become one.
 
-A third of the nodes that TensorFlow writes are small numbers and sizes, written down again for every use.
+A third of the nodes that TensorFlow writes are small numbers and sizes, written down again for every use. Of
+a detector's, half are for its variables: nine for each, six of them so that the model can be saved again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,50 @@ _PURE = frozenset(
 """Operations whose results depend on their inputs and attributes alone."""
 
 _GRADIENT = "_gradient_op_type"  # names a gradient, which exports leave out; TensorFlow would warn of that
+
+
+def leave_out_saving(saved_model: SavedModel) -> None:
+    """Leaves out what is there to save an export again, and to read variables that nobody asks for.
+
+    Its variables are restored as before. `tf.saved_model.save` of a loaded export makes functions of its own.
+
+    Args:
+        saved_model: see `kind.export.operations.read_graph`; changed in place.
+    """
+    for meta_graph in saved_model.meta_graphs:
+        graph, saver = meta_graph.graph_def, meta_graph.saver_def
+        nodes = {node.name: node for node in graph.node}
+        functions = {function.signature.name: function for function in graph.library.function}
+        save = nodes[saver.save_tensor_name.partition(":")[0]]
+        restore = nodes[saver.restore_op_name]
+        _empty(functions[save.attr["f"].func.name])
+        _assign_directly(functions[restore.attr["f"].func.name])
+        used = {name.lstrip("^").partition(":")[0] for node in graph.node for name in node.input}
+        kept = [node for node in graph.node if node.op != "ReadVariableOp" or node.name in used]
+        del graph.node[:]
+        graph.node.extend(kept)
+
+
+def _empty(function: FunctionDef) -> None:
+    """Leaves a function that returns its first argument."""
+    del function.node_def[:], function.signature.control_output[:]
+    function.control_ret.clear()
+    for key in function.ret:
+        function.ret[key] = function.signature.input_arg[0].name
+
+
+def _assign_directly(function: FunctionDef) -> None:
+    """Leaves out copies between what is read from a file and the variables."""
+    copies = {f"{node.name}:output:0": node for node in function.node_def if node.op == "Identity"}
+    passed = set()
+    for node in function.node_def:
+        for place, name in enumerate(node.input if node.op == "AssignVariableOp" else ()):
+            if name in copies and len(copies[name].input) == 1:
+                passed.add(copies[name].name)
+                node.input[place] = copies[name].input[0]
+    kept = [node for node in function.node_def if node.name not in passed]
+    del function.node_def[:]
+    function.node_def.extend(kept)
 
 
 def merge_nodes(saved_model: SavedModel) -> None:

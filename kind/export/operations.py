@@ -21,22 +21,25 @@ OPERATIONS = frozenset(
     Abs AddV2 All Any ArgMax AsString Assert AssignVariableOp BatchMatMulV2 BiasAdd BroadcastTo Cast
     CombinedNonMaxSuppression ConcatV2 ConcatenateDataset Const Conv2D Conv2DBackpropInput
     DatasetToSingleElement DecodeBmp DecodeImage DecodeJpeg DecodePng DecodeRaw DepthToSpace
-    DepthwiseConv2dNative DisableCopyOnRead DivNoNan EncodePng EnsureShape Equal Exp ExpandDims
-    ExtractJpegShape Fill FloorDiv FloorMod FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity
-    IdentityN If IgnoreErrorsDataset IsFinite IsNan LeakyRelu Less LessEqual Log LogicalAnd LogicalNot
-    LogicalOr MapDataset MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp NotEqual OnesLike
-    OptionsDataset Pack Pad PadV2 PartitionedCall Placeholder Pow Prod Range ReadVariableOp RealDiv Relu
-    Reshape ResizeBilinear ResizeNearestNeighbor Round ScaleAndTranslate Select SelectV2 Shape Sigmoid Size
-    Softmax Softplus SpaceToDepth Split SplitV Sqrt Square Squeeze StatefulPartitionedCall StatelessCase
-    StatelessIf StatelessWhile StaticRegexFullMatch StridedSlice StringJoin Sub Substr Sum TakeDataset Tanh
-    TensorDataset TensorListConcatV2 TensorListFromTensor TensorListGetItem TensorListReserve
-    TensorListSetItem TensorListStack Tile Transpose Unpack VarHandleOp While
+    DepthwiseConv2dNative DivNoNan EncodePng EnsureShape Equal Exp ExpandDims ExtractJpegShape Fill FloorDiv
+    FloorMod FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity IdentityN If IgnoreErrorsDataset IsFinite
+    IsNan LeakyRelu Less LessEqual Log LogicalAnd LogicalNot LogicalOr MapDataset MatMul Max MaxPool Maximum
+    Mean Min Minimum Mul Neg NoOp NotEqual OnesLike OptionsDataset Pack Pad PadV2 PartitionedCall Placeholder
+    Pow Prod Range ReadVariableOp RealDiv Relu Reshape ResizeBilinear ResizeNearestNeighbor Round
+    ScaleAndTranslate SelectV2 Shape Sigmoid Size Softmax Softplus SpaceToDepth Split SplitV Sqrt Square
+    Squeeze StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile StridedSlice StringJoin Sub
+    Substr Sum TakeDataset Tanh TensorDataset TensorListConcatV2 TensorListFromTensor TensorListGetItem
+    TensorListReserve TensorListSetItem TensorListStack Tile Transpose Unpack VarHandleOp While
     """.split()
 )
 """What the graphs and functions of exports hold, over all variants, precisions and detectors."""
 
-CHECKPOINT_OPERATIONS = frozenset({"MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename"})
-"""What every SavedModel holds to save and restore its variables, in functions that nothing else calls."""
+CHECKPOINT_OPERATIONS = frozenset(
+    """
+    DisableCopyOnRead MergeV2Checkpoints RestoreV2 SaveV2 Select ShardedFilename StaticRegexFullMatch
+    """.split()
+)
+"""What a SavedModel holds to save and restore its variables, in functions that nothing else calls."""
 
 _LARGEST_FILE = 128 << 20  # bytes; exports have about 5 MB
 _OBJECTS = frozenset(

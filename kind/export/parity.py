@@ -15,6 +15,7 @@ from kind.images.photo import decode_photo, encode_photo
 GREY_LEVELS, RANGE, PIXELS, SCORES = "of 255 grey levels", "of the range 0 to 1", "pixels", "of a score"
 
 _ALPHA = 3.0  # not the default: it has to arrive
+_STRENGTH = 0.6
 _BOX_TOLERANCE = 0.05
 _SCORE_TOLERANCE = 1e-3
 
@@ -73,11 +74,13 @@ def deviations(
     served = {
         "serving_default": run["serving_default"](image_bytes=image_bytes),
         "enhance": run["enhance"](image_bytes=image_bytes, alpha=alpha),
+        "blend": run["blend"](image_bytes=image_bytes, strength=tf.constant([_STRENGTH])),
         "decompose": run["decompose"](image_bytes=image_bytes),
     }
     expected = {
         ("serving_default", "enhanced_bytes"): enhanced.relit,
         ("enhance", "enhanced_bytes"): brighter.relit,
+        ("blend", "enhanced_bytes"): _STRENGTH * enhanced.relit + (1.0 - _STRENGTH) * images,
         ("decompose", "reflectance_bytes"): enhanced.reflectance,
         ("decompose", "illumination_bytes"): np.repeat(enhanced.illumination, 3, axis=-1),
     }

@@ -34,17 +34,7 @@ def with_shared_steps(enhancer: Enhancer) -> Enhancer:
     shared = copy.copy(enhancer)
     shared.make = one_function(enhancer.make)
     shared.chosen_alpha = one_function(enhancer.chosen_alpha)
-    square = enhancer.windows.square()
-    collect = one_function(lambda images: enhancer.collect_statistics(images, square))
-    shared.collect_statistics = lambda images, _: collect(images)
-
-    def make_whole(images: tf.Tensor, alpha: tf.Tensor) -> Enhanced:
-        """The whole image as its only tile, so that both have one copy of the networks."""
-        seen = collect(images)
-        return shared.make(images, shared.chosen_alpha(alpha, seen), seen, tf.zeros([2], tf.int32))
-
-    if square is not None:
-        shared.make_whole = make_whole
+    shared.collect_statistics = one_function(enhancer.collect_statistics)
 
     @functools.cache
     def graph_of(parts: tuple[str, ...]) -> Callable:

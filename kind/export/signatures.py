@@ -13,7 +13,7 @@ from kind.constants import MAX_PIXELS
 from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.export.contract import IMAGE_BYTES, NO_CLASS
 from kind.export.graph_images import decode_in_graph, decode_photos, encode_png
-from kind.export.merged_nodes import merge_nodes
+from kind.export.merged_nodes import leave_out_saving, merge_nodes
 from kind.export.operations import GRAPH_FILE, read_graph
 from kind.export.shared_functions import one_function, with_shared_steps
 
@@ -72,6 +72,7 @@ class Signatures(NamedTuple):
         tf.saved_model.save(self.module, folder, self.functions, options)
         graph = read_graph(Path(folder))
         merge_nodes(graph)
+        leave_out_saving(graph)
         Path(folder, GRAPH_FILE).write_bytes(graph.SerializeToString(deterministic=True))
         Path(folder, _FINGERPRINT).unlink()  # of the file as it was
 
@@ -84,6 +85,8 @@ def make_signatures(
     - `serving_default`: image_bytes string [N] → enhanced_bytes string [N] (PNG), alpha float32 [N] that was
       chosen and, with a detector, what `detect` gives
     - `enhance`: image_bytes string [N], alpha float32 [N] → enhanced_bytes string [N]
+    - `blend`: image_bytes string [N], strength float32 [N] in [0, 1] → enhanced_bytes string [N]: so much of
+      the image at the model's own α, the rest is the input
     - `decompose`: image_bytes → reflectance_bytes, illumination_bytes string [N] (PNG)
     - `detect`, only with a detector: image_bytes → boxes float32 [N, M, 4] (left, top, right, bottom in
       pixels of the upright image), scores float32 [N, M], classes int32 [N, M], class_names string [N, M],
@@ -100,15 +103,17 @@ def make_signatures(
 
     Returns:
         The functions. When they run, they raise tf.errors.InvalidArgumentError for what is wrong with an
-        input, beginning "image_bytes[3]: ", "alpha[3]: " or "images: ".
+        input, beginning "image_bytes[3]: ", "alpha[3]: ", "strength[3]: " or "images: ".
     """
     served = _Served(enhancer, detector, max_pixels)
     image_bytes = tf.TensorSpec([None], tf.string, IMAGE_BYTES)
     alpha = tf.TensorSpec([None], tf.float32, "alpha")
+    strength = tf.TensorSpec([None], tf.float32, "strength")
     images = tf.TensorSpec([None, None, None, 3], tf.float32, "images")
     specs = {
         served.serving_default: [image_bytes],
         served.enhance: [image_bytes, alpha],
+        served.blend: [image_bytes, strength],
         served.decompose: [image_bytes],
         **({served.detect: [image_bytes]} if detector else {}),
         served.enhance_tensor: [images, alpha],
@@ -148,11 +153,21 @@ class _Served:
         return self._for_each_image(make, image_bytes, spec)
 
     def enhance(self, image_bytes: tf.Tensor, alpha: tf.Tensor) -> dict[str, tf.Tensor]:
-        checked = _checked_alpha(alpha, tf.shape(image_bytes)[0], IMAGE_BYTES)
+        checked = _checked_numbers(alpha, "alpha", tf.shape(image_bytes)[0], IMAGE_BYTES)
 
         def make(pixels, gray, index):
             relit = self._enhancer.in_graph(pixels, checked[index][tf.newaxis], parts=("relit",)).relit
             return {"enhanced_bytes": self._encode(relit[0], gray)}
+
+        return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES})
+
+    def blend(self, image_bytes: tf.Tensor, strength: tf.Tensor) -> dict[str, tf.Tensor]:
+        checked = _checked_numbers(strength, "strength", tf.shape(image_bytes)[0], IMAGE_BYTES, most=1.0)
+
+        def make(pixels, gray, index):
+            relit, share = self._enhancer.in_graph(pixels, parts=("relit",)).relit, checked[index]
+            relit = tf.minimum(relit, 1.0)  # as it is shown
+            return {"enhanced_bytes": self._encode((share * relit + (1.0 - share) * pixels)[0], gray)}
 
         return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES})
 
@@ -190,7 +205,7 @@ class _Served:
         problem = tf.strings.join(["images: ", size, f" pixels; the limit is {self._max_pixels}"])
         within = tf.reduce_prod(tf.cast(shape[1:3], tf.int64)) <= self._max_pixels
         with tf.control_dependencies([tf.debugging.Assert(within, [problem])]):
-            checked = _checked_alpha(alpha, shape[0], "images")
+            checked = _checked_numbers(alpha, "alpha", shape[0], "images")
 
         def make(number):
             image, factor = images[number][tf.newaxis], checked[number][tf.newaxis]
@@ -224,22 +239,24 @@ class _Served:
 _BYTES = tf.TensorSpec([], tf.string)
 
 
-def _checked_alpha(alpha: tf.Tensor, count: tf.Tensor, images: str) -> tf.Tensor:
-    """α after its check: one finite number from 0 on for each image."""
-    numbers = tf.strings.as_string(tf.stack([count, tf.shape(alpha)[0]]))
+def _checked_numbers(
+    numbers: tf.Tensor, name: str, count: tf.Tensor, images: str, most: float | None = None
+) -> tf.Tensor:
+    """An input after its check: one finite number for each image, from 0 on, or up to `most`."""
+    counts = tf.strings.as_string(tf.stack([count, tf.shape(numbers)[0]]))
     unequal = tf.strings.join(
-        ["alpha: expects as many numbers as ", images, ", ", numbers[0], "; received ", numbers[1]]
+        [f"{name}: expects as many numbers as ", images, ", ", counts[0], "; received ", counts[1]]
     )
-    with tf.control_dependencies([tf.debugging.Assert(tf.shape(alpha)[0] == count, [unequal])]):
-        wrong = tf.logical_not(tf.math.is_finite(alpha) & (alpha >= 0.0))
+    with tf.control_dependencies([tf.debugging.Assert(tf.shape(numbers)[0] == count, [unequal])]):
+        right = tf.math.is_finite(numbers) & (numbers >= 0.0)
+        wrong = tf.logical_not(right if most is None else right & (numbers <= most))
     first = tf.minimum(tf.reduce_min(tf.where(wrong, tf.range(count), count)), count)
     # A sum, because without fault there is no such element.
-    value = tf.strings.as_string(tf.reduce_sum(alpha[first : first + 1]), shortest=True)
-    message = tf.strings.join(
-        ["alpha[", tf.strings.as_string(first), "]: expects a number from 0 on; received ", value]
-    )
+    value = tf.strings.as_string(tf.reduce_sum(numbers[first : first + 1]), shortest=True)
+    expected = "]: expects a number from 0 " + ("on" if most is None else f"to {most:g}") + "; received "
+    message = tf.strings.join([f"{name}[", tf.strings.as_string(first), expected, value])
     with tf.control_dependencies([tf.debugging.Assert(tf.logical_not(tf.reduce_any(wrong)), [message])]):
-        return tf.identity(alpha)
+        return tf.identity(numbers)
 
 
 def _boxes(detector: ServedDetector, found: Found) -> dict[str, tf.Tensor]:

@@ -29,6 +29,7 @@ INTERFACES = {
     "decom": Interface((3,), (3, 1)),
     "restoration": Interface((3, 1), (3,)),
     "illumination": Interface((1, 1), (1,)),
+    "exposure": Interface((3, 1), (1,)),
     "lite": Interface((3,), (3, 1, 1)),
 }
 """The networks of all stages that enhance, by the name of their files."""

@@ -63,6 +63,13 @@ def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dic
     return {stage: found.get(stage, shipped[stage]) for stage in stages}
 
 
+def beside(file: Path, stage: str) -> Path | None:
+    """Another stage's network in the same folder of weights as a file of `find_weights`; None without one."""
+    other = file.parent.parent / stage / "best.keras" if file.name == "best.keras" else None
+    other = other or file.with_name(f"{stage}.keras")
+    return other if other.is_file() else None
+
+
 def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False) -> None:
     """Writes architecture and weights to one `.keras` file, wholly or not at all.
 

@@ -55,7 +55,7 @@ class Client:
 
         Args:
             address: "host:port"; for REST also with http:// or https:// in front.
-            protocol: "rest", or "grpc", which needs TensorFlow and sends a quarter fewer bytes.
+            protocol: "rest", or "grpc", which sends a quarter fewer bytes.
             model: the model's name on the server.
             version: number of a version; None takes the latest.
             timeout: seconds for one call, retries included.
@@ -81,22 +81,31 @@ class Client:
         self._transport = Transport(address, model, version, max_bytes)
         self._timeout, self._retries = timeout, retries
 
-    def enhance(self, image: Image, alpha: float | None = None) -> bytes:
+    def enhance(self, image: Image, alpha: float | None = None, strength: float = 1.0) -> bytes:
         """Enhances an image.
 
         Args:
             image: the bytes of a JPEG, PNG, GIF or BMP file, or its path.
             alpha: brightness factor (α); None takes the model's default.
+            strength: share of the enhanced image, 0 to 1; the rest is the input. Less than 1 only at the
+                model's α.
 
         Returns:
             A PNG file of the same size.
 
         Raises:
+            ValueError: both α and a strength below 1 are given.
             ServerError: the server cannot be reached, is overloaded, or refuses the image.
             UserError: the file cannot be read.
         """
         inputs: dict[str, Any] = {"image_bytes": [_bytes_of(image)]}
-        if alpha is None:
+        if strength != 1 and alpha is not None:
+            raise ValueError(
+                "enhance expects alpha or strength, not both: the server blends at the model's α"
+            )
+        if strength != 1:
+            outputs = self._predict("blend", {**inputs, "strength": [float(strength)]}, ("enhanced_bytes",))
+        elif alpha is None:
             outputs = self._predict("serving_default", inputs, ("enhanced_bytes",))
         else:
             outputs = self._predict("enhance", {**inputs, "alpha": [float(alpha)]}, ("enhanced_bytes",))

@@ -1,17 +1,9 @@
-"""Reads JSON that somebody else wrote, within limits; needs no TensorFlow.
-
-Python runs one thread at a time, so a long call into C, such as reading a text of millions of lists, stops
-all others, wherever it is made, and a text of some megabytes can stand for gigabytes of objects.
-"""
+"""Reads JSON that somebody else wrote, within limits: some megabytes can stand for gigabytes of objects."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import math
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,8 +11,6 @@ import numpy as np
 _LONGEST_INTEGER = 20
 _MOST_LISTS, _MOST_VALUES = 1 << 21, 1 << 23  # enough for the pixels of 1920×1080
 _MOST_QUOTES = 1 << 18  # enough for the rows of a request
-_LARGE = 1 << 20  # bytes; smaller texts wait for no other
-_reading = threading.Lock()
 
 
 def read_json(text: bytes) -> Any:
@@ -44,26 +34,11 @@ def read_json(text: bytes) -> Any:
         if sum(int(np.count_nonzero(letters == letter)) for letter in which) > most:
             raise ValueError(f"more than {most} {what}: send image files, or gRPC")
     try:
-        with _without_collection() if len(text) > _LARGE else contextlib.nullcontext():
-            return json.loads(text, parse_int=_integer, parse_float=_decimal, parse_constant=_no_number)
+        return json.loads(text, parse_int=_integer, parse_float=_decimal, parse_constant=_no_number)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-    """One text at a time without garbage collection, which takes longer than reading millions of lists."""
-    with _reading:
-        was_on = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            if was_on:
-                gc.enable()
-
-
-# These are Python, so that other threads have their turn while a long text is read.
 def _decimal(text: str) -> float:
     number = float(text)
     if math.isinf(number):

@@ -1,4 +1,4 @@
-"""The client's side of TensorFlow Serving's gRPC services."""
+"""The client's side of TensorFlow Serving's gRPC services; needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
-import tensorflow as tf
-from tensorflow_serving.apis import (
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+import numpy as np
+from google.protobuf.message import DecodeError
 
 from kind.serving.answers import status_of, wrong_answer
 from kind.serving.errors import ServerError, echoed
+from kind.serving.message_sizes import check_answer
+from kind.serving.protos import get_model_status_pb2, predict_pb2
 from kind.serving.server.errors import ServingError
-from kind.serving.server.tensor_protos import array_of
+from kind.serving.server.tensor_protos import array_of, proto_of
+
+_PACKAGE = "/tensorflow.serving."
+_LARGEST_STATUS = 1 << 20
 
 
 class GrpcTransport:
@@ -30,8 +30,9 @@ class GrpcTransport:
         self._address, self._model, self._version = address, model, version
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", max_bytes)]
         self._channel = grpc.insecure_channel(address, options)
-        self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        # Answers come as bytes, which are looked at before they are unpacked.
+        self._predict = self._channel.unary_unary(f"{_PACKAGE}PredictionService/Predict")
+        self._status = self._channel.unary_unary(f"{_PACKAGE}ModelService/GetModelStatus")
 
     def predict(
         self, signature: str, inputs: Mapping[str, Any], names: Sequence[str], seconds: float
@@ -41,19 +42,30 @@ class GrpcTransport:
         self._fill(request.model_spec)
         request.model_spec.signature_name = signature
         for name, value in inputs.items():
-            dtype = tf.float32 if isinstance(value[0], float) else None
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(value, dtype))
-        response = self._call(self._predictions.Predict, request, seconds)
+            array = np.empty(len(value), np.float32 if isinstance(value[0], float) else object)
+            array[:] = value
+            request.inputs[name].CopyFrom(proto_of(array))
+        data = self._call(self._predict, request, seconds)
         try:
+            check_answer(data)
+            response = predict_pb2.PredictResponse.FromString(data)
             return {name: array_of(name, response.outputs[name], "output") for name in response.outputs}
         except ServingError as error:
             raise wrong_answer(error.message) from error
+        except (ValueError, DecodeError) as error:
+            raise wrong_answer(echoed(str(error))) from error
 
     def status(self, seconds: float) -> dict[int, str]:
         """The state of each version by its number."""
         request = get_model_status_pb2.GetModelStatusRequest()
         self._fill(request.model_spec)
-        response = self._call(self._models.GetModelStatus, request, seconds)
+        data = self._call(self._status, request, seconds)
+        try:
+            if len(data) > _LARGEST_STATUS:
+                raise wrong_answer(f"a status of {len(data)} bytes")
+            response = get_model_status_pb2.GetModelStatusResponse.FromString(data)
+        except DecodeError as error:
+            raise wrong_answer("not the status of a model") from error
         names = get_model_status_pb2.ModelVersionStatus.State.items()
         states = {number: name for name, number in names}
         return status_of(
@@ -72,9 +84,9 @@ class GrpcTransport:
         if self._version is not None:
             spec.version.value = self._version
 
-    def _call(self, method, request, seconds: float):
+    def _call(self, method, request, seconds: float) -> bytes:
         try:
-            return method(request, timeout=seconds)
+            return method(request.SerializeToString(), timeout=seconds)
         except grpc.RpcError as error:
             raise ServerError(
                 f"server {self._address}: {echoed(str(error.details()))} ({error.code().name})",

@@ -29,3 +29,16 @@ def rectified_adam(
     """
     optimizer = tfa.optimizers.RectifiedAdam(learning_rate, weight_decay=weight_decay)
     return tfa.optimizers.Lookahead(optimizer, _SYNC_PERIOD, _SLOW_STEP) if lookahead else optimizer
+
+
+def spectrally_normalised(layer: tf.keras.layers.Layer, name: str) -> tf.keras.layers.Layer:
+    """A layer whose kernel can be divided by its largest singular value (Miyato et al., ICLR 2018).
+
+    Args:
+        layer: with a `kernel`.
+        name: of the layer around it.
+
+    Returns:
+        A layer whose `normalize_weights()` does so; calls with `training=False` do not.
+    """
+    return tfa.layers.SpectralNormalization(layer, name=name, dtype=layer.dtype)

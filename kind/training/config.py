@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 import sys
 import typing
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from kind.errors import UserError
 from kind.training.objective import parse_losses, parse_weights
 
 Config = TypeVar("Config", bound="StageConfig")
+Schedule = Literal["constant", "step", "cosine", "plateau"]
+"""Words that `--schedule` takes, in every stage."""
 
 #: Settings that were renamed: their old flags still work, and so do run folders that record them.
 OLD_NAMES = {
@@ -37,9 +40,14 @@ def option(default: Any, text: str, choices: tuple[str, ...] | None = None) -> A
     return field(default=default, metadata={"help": text, "choices": choices})
 
 
+def later_option(default: Any, text: str) -> Any:
+    """As `option`, of a setting that older run folders do not know: recorded where it is not its default."""
+    return field(default=default, metadata={"help": text, "choices": None, "later": True})
+
+
 def repeated(text: str) -> Any:
-    """A field of texts whose flag may be given several times; run folders record it only where it is."""
-    return field(default=(), metadata={"help": text, "repeated": True})
+    """A `later_option` of texts whose flag may be given several times."""
+    return field(default=(), metadata={"help": text, "later": True, "repeated": True})
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,18 @@ class StageConfig:
     epochs: int = option(2000, "passes over the training samples")
     batch: int = option(10, "global batch size: samples per step over all accelerators")
     learning_rate: float = option(1e-4, "learning rate at the start, after any warm-up")
-    schedule: Literal["constant", "step", "cosine"] = option("constant", "learning-rate schedule")
+    schedule: Schedule = option("constant", "learning-rate schedule")
     step_epochs: tuple[int, ...] = option((800,), "step schedule: decay the learning rate after these epochs")
-    step_factor: float = option(0.5, "step schedule: multiply the learning rate by this at each decay")
+    step_factor: float = option(
+        0.5, "step and plateau schedule: multiply the learning rate by this at each decay"
+    )
+    plateau: int = later_option(
+        5, "plateau schedule: decay the learning rate after N validations in a row without a better one"
+    )
     warmup_epochs: int = option(0, "epochs of linear learning-rate warm-up from 0")
+    scale_from_batch: int = later_option(
+        0, "multiply the learning rate by the square root of --batch / N; 0 takes it as it is"
+    )
     optimizer: Literal["adam", "adamw", "radam"] = option("adam", "optimizer; radam is rectified Adam")
     weight_decay: float = option(0.0, "decoupled weight decay: adamw (kernels only), radam (all weights)")
     lookahead: bool = option(False, "use the Lookahead optimizer around radam, synchronised every 6 steps")
@@ -66,6 +82,7 @@ class StageConfig:
         "decay of the exponential moving average of the weights that is validated and saved; 0 disables it",
     )
     freeze: tuple[str, ...] = option((), "layers to freeze, by name or shell pattern, such as 'encode_*'")
+    freeze_epochs: int = later_option(0, "with --freeze: train these layers too after N epochs; 0: never")
     learning_rate_multipliers: tuple[str, ...] = option(
         (), "PATTERN=FACTOR: multiply the learning rate of the matching layers by FACTOR"
     )
@@ -78,6 +95,12 @@ class StageConfig:
     per_image: bool = option(False, "normalise gradients in the losses over each image, not over the batch")
     validation_every: int = option(10, "hold out every Nth sample, by sorted name, for validation")
     validate_epochs: int = option(20, "validate every N epochs, and after the last one")
+    early_stop: int = later_option(
+        0, "stop after N validations in a row without a better one; 0 trains all epochs"
+    )
+
+    #: Whether `freeze_epochs` is about the layers of `freeze`.
+    freezes_by_name: ClassVar[bool] = True
 
     @classmethod
     def defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +124,7 @@ class StageConfig:
             raise UserError(f"--validation-every expects at least 2, received {self.validation_every}")
         if not self.learning_rate > 0:
             raise UserError(f"--learning-rate expects more than 0, received {self.learning_rate}")
+        self._check_counts()
         for name in ("step_factor", "warmup_epochs", "weight_decay", "clip_norm"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{flag_of(name)} expects 0 or more, received {getattr(self, name)}")
@@ -113,6 +137,24 @@ class StageConfig:
         if self.weight_decay and self.optimizer == "adam":
             raise UserError("--weight-decay expects --optimizer adamw or radam, received adam")
 
+    def _check_counts(self) -> None:
+        for name in ("freeze_epochs", "early_stop", "scale_from_batch"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{flag_of(name)} expects 0 or more, received {getattr(self, name)}")
+        if self.plateau < 1:
+            raise UserError(f"--plateau expects at least 1, received {self.plateau}")
+        if self.schedule == "plateau" and not 0 < self.step_factor < 1:
+            raise UserError(f"--schedule plateau expects --step-factor between 0 and 1: {self.step_factor}")
+        if self.freezes_by_name and self.freeze_epochs and not self.freeze:
+            raise UserError("--freeze-epochs expects --freeze LAYERS; received none")
+
+    @property
+    def scaled_learning_rate(self) -> float:
+        """The learning rate, multiplied as `scale_from_batch` says."""
+        if not self.scale_from_batch:
+            return self.learning_rate
+        return self.learning_rate * math.sqrt(self.batch / self.scale_from_batch)
+
 
 @dataclass(frozen=True)
 class TrainingConfig(StageConfig):
@@ -122,6 +164,11 @@ class TrainingConfig(StageConfig):
     smallest_patch: ClassVar[int] = 1
 
     patch: int = option(48, "side length of the random crops, in pixels")
+    steps: int = later_option(200, "with a mixture: batches an epoch")
+    decode_side: int = later_option(
+        400, "with a mixture: decode photographs with a shorter side of at most so many pixels"
+    )
+    loader_threads: int = later_option(2, "with a mixture: training samples that are made side by side")
     loss: tuple[str, ...] = repeated(
         "NAME=WEIGHT[:FILE[:LAYER]]: add a loss of `kind losses` to the objective; FILE is the network whose "
         "features it compares"
@@ -137,8 +184,32 @@ class TrainingConfig(StageConfig):
         super().__post_init__()
         if self.patch < self.smallest_patch:
             raise UserError(f"--patch expects at least {self.smallest_patch}, received {self.patch}")
+        if self.steps < 1:
+            raise UserError(f"--steps expects at least 1, received {self.steps}")
         parse_losses(self.loss)
         parse_weights(self.loss_weight)
+
+
+@dataclass(frozen=True)
+class AdversarialConfig(TrainingConfig):
+    """Settings of a stage that can be trained against a discriminator."""
+
+    adversarial_weight: float = later_option(
+        0.0, "weight of the adversarial loss, for which a discriminator is trained; 0 trains none"
+    )
+    adversarial: Literal["hinge", "non-saturating", "least-squares", "minimax"] = later_option(
+        "hinge", "with --adversarial-weight: which adversarial loss"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses what `TrainingConfig` refuses, and weights below 0.
+
+        Raises:
+            UserError: naming the flag, what it expects and what it received.
+        """
+        super().__post_init__()
+        if not self.adversarial_weight >= 0:
+            raise UserError(f"--adversarial-weight expects 0 or more, received {self.adversarial_weight}")
 
 
 def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:

@@ -46,6 +46,7 @@ class RunFolder:
         self.best_file = self.path / "best.keras"
         self.last_file = self.path / "last.keras"
         self.curves_file = self.path / "curves.png"
+        self.sessions_file = self.path / "sessions.json"
         self.backup = self.path / "backup"
         self.samples = self.path / "samples"
 
@@ -192,10 +193,8 @@ def _record(line: bytes) -> dict[str, Any] | None:
 def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
     """What `config.json` holds: the stage, its settings, and what else the result depends on."""
     settings = dataclasses.asdict(config)
-    for item in dataclasses.fields(
-        config
-    ):  # what older run folders do not know is recorded only where it is given
-        if "repeated" in item.metadata and not settings[item.name]:
+    for item in dataclasses.fields(config):
+        if "later" in item.metadata and settings[item.name] == item.default:
             settings.pop(item.name)
     description = {"stage": stage, **settings, **more}
     return json.loads(json.dumps(description))  # tuples become lists, as they will be when read back
@@ -277,6 +276,18 @@ def read_training_json(folder: Path) -> dict[str, dict[str, Any]]:
     """
     file = folder / TRAINING_FILE
     return read_json(file) if file.is_file() else {}
+
+
+def read_sessions(folder: RunFolder) -> list[dict[str, Any]]:
+    """When, where and how a run's processes trained, see `kind.training.sessions`; empty of older runs.
+
+    A damaged file counts as none: no result depends on it.
+    """
+    try:
+        found = json.loads(folder.sessions_file.read_text())["sessions"]
+        return [entry for entry in found if isinstance(entry, dict)]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return []
 
 
 def read_json(path: Path) -> dict[str, Any]:

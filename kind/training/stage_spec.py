@@ -27,6 +27,8 @@ class StageSpec:
         prepare_validation: the same for a whole validation sample.
         networks: builder of each architecture that the stage trains, by the name of the network.
         fine_tunes: its network is made of the networks that it is given.
+        whole: it learns from whole photographs, averaged down to squares of `--patch` pixels, not from crops;
+            its data are always a mixture.
     """
 
     stage: type[Stage]
@@ -36,3 +38,4 @@ class StageSpec:
     prepare_validation: Prepare | None = None
     networks: Mapping[str, Callable[[], keras.Model]] = field(default_factory=dict)
     fine_tunes: bool = False
+    whole: bool = False

@@ -11,12 +11,11 @@ from kind.data.augmentation import turned
 from kind.data.mixture import (
     _turned_place,
     chosen_part,
-    fitting,
     mixture_batches,
-    open_part,
     sample_maker,
     validation_samples,
 )
+from kind.data.mixture_parts import fitting, open_part
 from kind.data.photographs import Part
 from kind.errors import UserError
 from kind.images.photo import write_photo

@@ -65,14 +65,24 @@ class Windows:
         """Whether a batch of this size needs no cutting, or cannot be cut."""
         return self._halo is None or count * height * width <= self._pixels
 
-    def of(self, count: int, height: int, width: int) -> list[Window]:
-        """Cuts a batch: images alone where several are too many, and images too large into tiles."""
-        at_once = max(1, self._pixels // (height * width))
+    def of(self, count: int, height: int, width: int, border: int = 0) -> list[Window]:
+        """Cuts a batch: images alone where several are too many, and images too large into tiles.
+
+        Args:
+            count: images.
+            height: of each.
+            width: of each.
+            border: what is computed on each side of an image but is no part of it; a multiple of the stride.
+
+        Returns:
+            The pieces. Pixels are counted in the image, so those of the border are below 0 or beyond its end.
+        """
+        outer = height + 2 * border, width + 2 * border
+        at_once = max(1, self._pixels // (outer[0] * outer[1]))
+        sizes = tile_sizes(*outer, self._halo, self._stride, self._pixels)
         rows, columns = (
-            tiles(length, size, self._halo, self._stride)
-            for length, size in zip(
-                (height, width), tile_sizes(height, width, self._halo, self._stride, self._pixels)
-            )
+            [tile.inside(border, length) for tile in tiles(whole, size, self._halo, self._stride)]
+            for length, whole, size in zip((height, width), outer, sizes)
         )
         return [
             Window(slice(first, min(count, first + at_once)), row, column)

@@ -21,6 +21,11 @@ class Tile(NamedTuple):
     keep_start: int
     keep_stop: int
 
+    def inside(self, border: int, length: int) -> Tile:
+        """The same tile counted from behind a border; of the border nothing is delivered."""
+        start, stop, *keep = (place - border for place in self)
+        return Tile(start, stop, *(min(max(place, 0), length) for place in keep))
+
     @property
     def kept(self) -> slice:
         """The delivered part, counted from the tile's own start."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import gc
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,6 @@ from kind.serving.limits import GRACE, Limits
 from kind.serving.server.batching import Scheduler
 from kind.serving.server.connections import Connections, connections_within_handles, report_of_loop, said
 from kind.serving.server.front import Front
-from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.origins import Sites, is_loopback
 from kind.serving.server.page_files import page_handlers
@@ -31,10 +28,11 @@ from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
 from kind.serving.server.rest import RestApi
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Service
-from kind.serving.server.version_folders import ModelConfig
-from kind.serving.server.versions import ModelManager, State
+from kind.serving.server.version_folders import ModelConfig, version_folders
+from kind.serving.server.version_process import Workers
+from kind.serving.server.versions import Model, ModelManager, State
 
-_LONGEST_CLOSING, _LEAST_CLOSING = 0.7, 0.05  # seconds for connections to close once everything is answered
+_LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
 _IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call
 
 
@@ -53,8 +51,10 @@ class Settings:
         metrics_path: on the REST port; None for no metrics.
         limits: of one request.
         poll_seconds: interval at which the version folders are checked.
-        trust: whether models may hold operations that no export holds, see `LoadedModel`.
+        trust: whether models may hold operations that no export holds, see
+            `kind.serving.worker.loading.LoadedModel`.
         grace: seconds for the requests that have arrived when the server is told to stop.
+        load: loads a version folder; None makes a process for each version.
     """
 
     models: tuple[ModelConfig, ...]
@@ -69,6 +69,7 @@ class Settings:
     poll_seconds: float = 1.0
     trust: bool = False
     grace: float = GRACE
+    load: Callable[[Path], Model] | None = None
 
 
 class Server:
@@ -80,33 +81,48 @@ class Server:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Prepares the parts; `start` loads the models and listens."""
+        """Prepares the parts."""
         self.settings = settings
         self.metrics = Metrics()
-        self.manager = ModelManager(
-            settings.models, functools.partial(LoadedModel, trust=settings.trust), self.metrics.loaded
-        )
+        self._workers = Workers(settings.trust, settings.limits.seconds)
+        load = settings.load or self._workers.load
+        self.manager = ModelManager(settings.models, load, self.metrics.loaded)
         self.rest_port = self.grpc_port = 0
         self._scheduler: Scheduler | None = None
         self._connections: Connections | None = None
         self._rpc: grpc.aio.Server | None = None
 
     async def start(self) -> None:
-        """Loads the models, then listens.
+        """Listens, then loads the models; requests wait for that.
 
         Raises:
-            UserError: a model cannot be loaded, or a port is taken.
+            UserError: a port is taken, or a model has no version or none that can be loaded.
         """
+        await self.listen()
+        await self.load()
+
+    async def listen(self) -> None:
+        """The first half of `start`."""
         settings = self.settings
         for port in (settings.rest_port, settings.grpc_port):
             _check_free(settings.host, port)
-        await asyncio.get_running_loop().run_in_executor(None, self.manager.poll)
-        _check_loaded(self.manager, settings.models)
+        for config in settings.models:
+            if not version_folders(config.base_path):
+                raise UserError(
+                    f"{config.base_path}: expected version folders such as {config.base_path / '1'} with a "
+                    "saved_model.pb; found none (python -m kind export writes them)"
+                )
         self._scheduler = Scheduler(settings.batching, self.metrics)
         self.service = Service(self.manager, self._scheduler, self.metrics, settings.limits)
         await self._start_rest()
         await self._start_rpc()
-        self.manager.watch(settings.poll_seconds)
+
+    async def load(self) -> None:
+        """The second half of `start`."""
+        await asyncio.get_running_loop().run_in_executor(None, self.manager.poll)
+        _check_loaded(self.manager, self.settings.models)
+        self.manager.watch(self.settings.poll_seconds)
+        self.service.loaded.set()
 
     async def _start_rest(self) -> None:
         settings = self.settings
@@ -152,8 +168,8 @@ class Server:
         await asyncio.gather(self._until_answered(end), *calls)
         await self._connections.close(max(end - loop.time(), _LEAST_CLOSING))
         self._connections = None
-        await loop.run_in_executor(None, self.manager.stop)
-        await loop.run_in_executor(None, self._scheduler.stop)
+        for part in (self._workers, self.service.parser, self.manager, self._scheduler):
+            await loop.run_in_executor(None, part.stop)
 
     async def _until_answered(self, end: float) -> None:
         loop = asyncio.get_running_loop()
@@ -175,14 +191,19 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(report_of_loop())
     try:
-        await server.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
-        gc.freeze()  # what is loaded stays: nobody waits for its inspection
+        await server.listen()
         _say_where(server)
-        await told.wait()
+        loading = loop.create_task(server.load())
+        stopping = asyncio.create_task(told.wait())
+        await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            loading.result()
+        await stopping
         said("stopping: answering what has arrived")
-        _end_after(settings.grace + _LONGEST_CLOSING, server)
+        loading.cancel()
+        _end_after(settings.grace + _LONGEST_CLOSING)
     finally:
         await server.stop()
 
@@ -204,14 +225,9 @@ def _say_where(server: Server) -> None:
         )
 
 
-def _end_after(seconds: float, server: Server) -> None:
-    """Ends the process in some seconds: what TensorFlow is computing then cannot be stopped otherwise."""
-
-    def end() -> None:
-        said(f"ended with {server.service.in_flight} requests unanswered and others still computed")
-        os._exit(0)
-
-    timer = threading.Timer(seconds, end)
+def _end_after(seconds: float) -> None:
+    """Ends this process in some seconds, however slow the machine is; the others end with it."""
+    timer = threading.Timer(seconds, os._exit, (0,))
     timer.daemon = True
     timer.start()
 
@@ -286,13 +302,7 @@ def _taken(host: str, port: int, error: Exception) -> UserError:
 
 def _check_loaded(manager: ModelManager, configs: tuple[ModelConfig, ...]) -> None:
     for config in configs:
-        try:
-            versions = manager.status(config.name)
-        except Exception:
-            raise UserError(
-                f"{config.base_path}: expected version folders such as {config.base_path / '1'} with a "
-                "saved_model.pb; found none (python -m kind export writes them)"
-            ) from None
+        versions = manager.status(config.name)
         if not any(version.state is State.AVAILABLE for version in versions):
             failed = versions[0]
             raise UserError(f"{failed.folder}: cannot be served: {failed.error.message}")

@@ -44,17 +44,13 @@ class ServingError(Exception):
     Attributes:
         code: gRPC's status code by name, such as "INVALID_ARGUMENT".
         message: one line for the sender.
+        http_status: that of the code, unless TensorFlow Serving's REST API has another.
     """
 
-    def __init__(self, code: str, message: str) -> None:
-        """Keeps both; `code` is one of `HTTP_STATUS`."""
+    def __init__(self, code: str, message: str, http_status: int | None = None) -> None:
+        """Keeps all three; `code` is one of `HTTP_STATUS`."""
         super().__init__(message)
-        self.code, self.message = code, message
-
-    @property
-    def http_status(self) -> int:
-        """The HTTP status of the code."""
-        return HTTP_STATUS[self.code]
+        self.code, self.message, self.http_status = code, message, http_status or HTTP_STATUS[code]
 
 
 def bad_request(message: str) -> ServingError:

@@ -13,17 +13,8 @@ from kind.serving.errors import echoed
 from kind.serving.server.connections import NOSNIFF, error_response
 from kind.serving.server.errors import ServingError
 from kind.serving.server.origins import Sites
-from kind.serving.server.signatures import UnknownSignature
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
-
-
-class TooLarge(ServingError):
-    """A body beyond the limit: HTTP 413."""
-
-    def __init__(self, limit: int) -> None:
-        """Says the limit."""
-        super().__init__("INVALID_ARGUMENT", f"a request has at most {limit} bytes")
 
 
 class Front:
@@ -56,10 +47,6 @@ class Front:
             if request.method not in ("GET", "HEAD"):
                 return _refused(request, 405, "Method Not Allowed", {"Allow": "GET, HEAD"})
             return await page(request)
-        except UnknownSignature as error:
-            return error_response(error.message, 400)
-        except TooLarge as error:
-            return error_response(error.message, 413)
         except ServingError as error:
             again = {"Retry-After": "1"} if error.http_status == 503 else {}
             return error_response(error.message, error.http_status, again)

@@ -1,8 +1,4 @@
-"""Converts JSON to arrays by the rules of TensorFlow Serving's REST API.
-
-Python runs one thread at a time, so a long call into C, such as making an array of nested lists, stops all
-others, wherever it is made. What is long is done in pieces here.
-"""
+"""Converts JSON to arrays by the rules of TensorFlow Serving's REST API."""
 
 from __future__ import annotations
 
@@ -12,17 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from kind.serving.errors import echoed
 from kind.serving.json_text import read_json
 from kind.serving.limits import Limits
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, Tensor, check_rows
+from kind.serving.server.tensor_protos import NUMBERS
 
 ROW, COLUMN = "instances", "inputs"
-
-_MOST_PIECES = 1 << 12
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -123,7 +117,7 @@ def _array(name: str, value: Any, expected: Tensor) -> np.ndarray:
         raise bad_request(f"input {name!r}: nested too deeply") from error
     except (ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise bad_request(f"input {name!r}: not a tensor of {expected.dtype.name}: {reason}") from error
+        raise bad_request(f"input {name!r}: not a tensor of {expected.dtype}: {reason}") from error
 
 
 def _text_array(value: Any) -> np.ndarray:
@@ -156,31 +150,22 @@ def _bytes(value: Any) -> bytes:
         raise bad_request("Unable to base64 decode") from error
 
 
-def _number_array(value: Any, dtype: tf.DType) -> np.ndarray:
-    array = _stacked(value)
-    wanted = np.dtype(dtype.as_numpy_dtype)
-    if wanted.kind not in "biuf":
-        raise ServingError("UNIMPLEMENTED", f"{dtype.name} cannot be sent as JSON")
+def _number_array(value: Any, dtype: str) -> np.ndarray:
+    if dtype not in NUMBERS:
+        raise ServingError("UNIMPLEMENTED", f"{dtype} cannot be sent as JSON")
+    array, wanted = np.array(value), np.dtype(dtype)
     allowed = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[wanted.kind]
     if array.size and array.dtype.kind not in allowed:
-        raise bad_request(f"expects {dtype.name}, received {_kind_of(array)}")
+        raise bad_request(f"expects {dtype}, received {_kind_of(array)}")
     if array.size and wanted.kind in "iu":
         limits = np.iinfo(wanted)
         if int(array.min()) < limits.min or int(array.max()) > limits.max:
-            raise bad_request(f"a number is out of {dtype.name}'s range")
+            raise bad_request(f"a number is out of {dtype}'s range")
     with np.errstate(over="ignore"):
         converted = array.astype(wanted)
     if wanted.kind == "f" and not np.isfinite(converted).all():
-        raise bad_request(f"a number is out of {dtype.name}'s range")
+        raise bad_request(f"a number is out of {dtype}'s range")
     return converted
-
-
-def _stacked(value: Any) -> np.ndarray:
-    """`np.array` of nested lists, made of the arrays of their inner lists."""
-    first = value[0] if isinstance(value, list) and value else None
-    if isinstance(first, list) and first and isinstance(first[0], list) and len(value) <= _MOST_PIECES:
-        return np.stack([_stacked(one) for one in value])
-    return np.array(value)
 
 
 def _kind_of(array: np.ndarray) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
-from tensorflow_serving.config import model_server_config_pb2
+from google.protobuf.message import Message
 
 from kind.serving.errors import echoed
+from kind.serving.protos import ModelServerConfig, get_model_metadata_pb2, get_model_status_pb2
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, without_folders
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import Version
@@ -32,9 +32,7 @@ def signatures_message(definitions: Mapping) -> get_model_metadata_pb2.Signature
     return message
 
 
-def configs_of(
-    message: model_server_config_pb2.ModelServerConfig, roots: Sequence[Path] | None
-) -> list[ModelConfig]:
+def configs_of(message: ModelServerConfig, roots: Sequence[Path] | None) -> list[ModelConfig]:
     """Reads the model configurations of a reload request.
 
     Args:
@@ -57,7 +55,7 @@ def configs_of(
     return configs
 
 
-def _config(entry: model_server_config_pb2.ModelConfig, roots: Sequence[Path]) -> ModelConfig:
+def _config(entry: Message, roots: Sequence[Path]) -> ModelConfig:
     if not entry.name or not entry.base_path:
         raise bad_request("a model expects name and base_path")
     if entry.model_platform not in ("", "tensorflow"):

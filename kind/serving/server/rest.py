@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import time
-from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -14,13 +13,12 @@ from google.protobuf.json_format import MessageToJson
 
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, bad_request, wrong_method
-from kind.serving.server.front import Handler, TooLarge
+from kind.serving.server.front import Handler
 from kind.serving.server.json_answers import json_answer
-from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
-from kind.serving.server.loading import LoadedModel
 from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
-from kind.serving.server.service import ModelSpec, Service
+from kind.serving.server.parsing import ModelSpec
+from kind.serving.server.service import Lease, Service
 from kind.serving.server.threads import bytes_in, call_in_thread_if_large
 
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -53,34 +51,29 @@ class RestApi:
             with self._service.counted(run["name"], method.capitalize(), "REST"):
                 if method == "predict":
                     return await self._predict(_spec(run), request)
-                with self._service.lease(_spec(run)) as lease:
+                async with self._service.lease(_spec(run)) as lease:
                     raise wrong_method(lease.signature.method_name, method)
         ask = _ASK.fullmatch(request.path)
         if request.method == "GET" and ask:
-            return self._metadata(_spec(ask)) if ask["metadata"] else self._status(_spec(ask))
+            return await self._metadata(_spec(ask)) if ask["metadata"] else self._status(_spec(ask))
         raise bad_request(f"Malformed request: {request.method} {echoed(request.path)}")
 
     async def _predict(self, spec: ModelSpec, request: web.BaseRequest) -> web.Response:
         # The text goes as soon as its bytes are decoded: requests may wait for long, and many at a time.
-        content, size = await self._content(request)
-        with self._service.lease(spec._replace(signature=signature_name(content))) as lease:
-            most = self._service.limits.rows
-            form, inputs = await call_in_thread_if_large(size, inputs_of, content, lease.signature, most)
-            del content
-            outputs = await self._service.predict(lease, inputs)
-        body = await call_in_thread_if_large(bytes_in(outputs), json_answer, outputs, form)
-        return web.Response(body=body, content_type="application/json", charset="utf-8")
-
-    async def _content(self, request: web.BaseRequest) -> tuple[dict[str, Any], int]:
-        """The JSON object of a request, and the size of its text."""
         body = await self._body(request)
-        return await call_in_thread_if_large(len(body), parse_body, body), len(body)
+        async with self._service.acquired(spec) as version:
+            signatures = version.model.signatures
+            name, form, inputs = await self._service.parser.read(body, signatures)
+            del body
+            outputs = await self._service.predict(Lease(version, version.model, signatures[name]), inputs)
+        answer = await call_in_thread_if_large(bytes_in(outputs), json_answer, outputs, form)
+        return web.Response(body=answer, content_type="application/json", charset="utf-8")
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
+    async def _body(self, request: web.BaseRequest) -> bytearray:
         # Not `request.read()`, which keeps the body for as long as the request lives.
         limits, body = self._service.limits, bytearray()
         if (request.content_length or 0) > limits.request_bytes:
-            raise TooLarge(limits.request_bytes)
+            raise _too_large(limits.request_bytes)
         if request.headers.get("Expect"):
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0  # nothing of the answer is sent yet
@@ -90,13 +83,13 @@ class RestApi:
                 left = end - time.monotonic()
                 body += await asyncio.wait_for(request.content.readany(), max(min(left, limits.silence), 0))
                 if len(body) > limits.request_bytes:
-                    raise TooLarge(limits.request_bytes)
+                    raise _too_large(limits.request_bytes)
         except asyncio.TimeoutError:
             late = min(limits.seconds, limits.silence)
             raise ServingError("DEADLINE_EXCEEDED", f"the request did not arrive within {late:g} s") from None
         except (aiohttp.ClientPayloadError, web.RequestPayloadError, ValueError) as error:
             raise bad_request(f"the body cannot be read: {echoed(str(error))}") from error
-        return bytes(body)
+        return body
 
     def _status(self, spec: ModelSpec) -> web.Response:
         if not spec.name:
@@ -104,15 +97,11 @@ class RestApi:
         message = status_message(self._service.manager.status(spec.name, spec.version, spec.label))
         return _json(_proto_json(message))
 
-    def _metadata(self, spec: ModelSpec) -> web.Response:
+    async def _metadata(self, spec: ModelSpec) -> web.Response:
         if not spec.name:
             raise bad_request("Missing model name in request.")
-        version = self._service.manager.acquire(spec.name, spec.version, spec.label)
-        try:
-            model: LoadedModel = version.model
-            signatures = json.loads(_proto_json(signatures_message(model.definitions)))
-        finally:
-            self._service.manager.release(version)
+        async with self._service.acquired(spec) as version:
+            signatures = json.loads(_proto_json(signatures_message(version.model.definitions)))
         model_spec = {"name": spec.name, "signature_name": "", "version": str(version.number)}
         return _json(json.dumps({"model_spec": model_spec, "metadata": {"signature_def": signatures}}))
 
@@ -124,6 +113,10 @@ class RestApi:
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         return web.Response(body=self._service.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _too_large(limit: int) -> ServingError:
+    return ServingError("INVALID_ARGUMENT", f"a request has at most {limit} bytes", http_status=413)
 
 
 def _json(text: str, status: int = 200) -> web.Response:

@@ -11,110 +11,110 @@ from pathlib import Path
 
 import grpc
 import numpy as np
-from google.protobuf.message import Message
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    model_management_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
 
 from kind.serving.errors import echoed
+from kind.serving.protos import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    predict_pb2,
+    regression_pb2,
+)
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
-from kind.serving.server.service import ModelSpec, Service
-from kind.serving.server.signatures import check_rows
-from kind.serving.server.tensor_protos import array_of, proto_of
+from kind.serving.server.parsing import Message, parsed, spec_of
+from kind.serving.server.service import Service
+from kind.serving.server.tensor_protos import proto_of
 from kind.serving.server.threads import bytes_in, call_in_thread_if_large
 
 _METADATA_FIELD = "signature_def"
+_LARGEST = 1 << 20  # bytes of a message without inputs
 
 
-class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+class PredictionService:
     """Predict and GetModelMetadata; the rest answers as the real server does to a model that predicts."""
 
     def __init__(self, service: Service) -> None:
         """Answers for this service."""
         self._service = service
 
-    async def Predict(self, request, context):  # noqa: N802
+    async def Predict(self, data: bytes, context):  # noqa: N802
         """Runs a signature; see `predict.proto`."""
         async with _answering(context):
-            with self._service.counted(request.model_spec.name, "Predict", "GRPC"):
+            with self._service.counted("", "Predict", "GRPC") as call:
+                request = await self._service.parser.read_message(data)
+                del data
+                call.name = request.spec.name
                 return await self._predict(request, context.time_remaining())
 
-    async def _predict(self, request, seconds: float | None):
-        with self._service.lease(_spec(request.model_spec)) as lease:
-            names = list(request.output_filter) or list(lease.signature.outputs)
+    async def _predict(self, request: Message, seconds: float | None):
+        async with self._service.lease(request.spec) as lease:
+            names = request.wanted or list(lease.signature.outputs)
             unknown = sorted(set(names) - set(lease.signature.outputs))
             if unknown or len(set(names)) != len(names):
                 shown = echoed(", ".join(unknown or names))
                 raise bad_request(f"output_filter expects outputs of the signature, each once: {shown}")
-            check_rows(_declared_rows(request), self._service.limits.rows)
-            inputs = await call_in_thread_if_large(request.ByteSize(), _arrays_of, request)
-            outputs = await self._service.predict(lease, inputs, seconds)
+            outputs = await self._service.predict(lease, request.inputs, seconds)
             response = predict_pb2.PredictResponse()
             _answer_spec(response.model_spec, lease.version, lease.signature.name)
             wanted = {name: outputs[name] for name in names}
             await call_in_thread_if_large(bytes_in(wanted), _fill, response, wanted)
             return response
 
-    async def GetModelMetadata(self, request, context):  # noqa: N802
+    async def GetModelMetadata(self, data: bytes, context):  # noqa: N802
         """Names the signatures; see `get_model_metadata.proto`."""
         async with _answering(context):
+            request = _small(get_model_metadata_pb2.GetModelMetadataRequest, data)
             fields = list(request.metadata_field)
             if not fields or set(fields) != {_METADATA_FIELD}:
                 raise bad_request(
                     f"metadata_field expects {_METADATA_FIELD!r}, received {echoed(', '.join(fields))}"
                 )
-            spec = _spec(request.model_spec)
-            version = self._service.manager.acquire(spec.name, spec.version, spec.label)
-            try:
+            async with self._service.acquired(spec_of(request.model_spec)) as version:
                 response = get_model_metadata_pb2.GetModelMetadataResponse()
                 _answer_spec(response.model_spec, version, "")
                 response.metadata[_METADATA_FIELD].Pack(signatures_message(version.model.definitions))
                 return response
-            finally:
-                self._service.manager.release(version)
 
-    async def Classify(self, request, context):  # noqa: N802
+    async def Classify(self, data: bytes, context):  # noqa: N802
         """Always an error: no signature of an image model classifies `tf.Example`s."""
-        await self._refuse(request, context, "classify")
+        await self._refuse(classification_pb2.ClassificationRequest, data, context, "classify")
 
-    async def Regress(self, request, context):  # noqa: N802
+    async def Regress(self, data: bytes, context):  # noqa: N802
         """Always an error, like `Classify`."""
-        await self._refuse(request, context, "regress")
+        await self._refuse(regression_pb2.RegressionRequest, data, context, "regress")
 
-    async def MultiInference(self, request, context):  # noqa: N802
+    async def MultiInference(self, data: bytes, context):  # noqa: N802
         """Always an error: it stands for several of the two above."""
         async with _answering(context):
             raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
 
-    async def _refuse(self, request, context, method: str) -> None:
+    async def _refuse(self, kind, data: bytes, context, method: str) -> None:
         async with _answering(context):
-            with self._service.lease(_spec(request.model_spec)) as lease:
+            async with self._service.lease(spec_of(_small(kind, data).model_spec)) as lease:
                 raise wrong_method(lease.signature.method_name, method)
 
 
-class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+class ModelService:
     """The state of models, and which are served."""
 
     def __init__(self, service: Service, roots: Sequence[Path] | None) -> None:
         """Answers for this service; versions may be chosen from `roots`, see `configs_of`."""
         self._service, self._roots = service, roots
 
-    async def GetModelStatus(self, request, context):  # noqa: N802
+    async def GetModelStatus(self, data: bytes, context):  # noqa: N802
         """Names the versions with their states; see `get_model_status.proto`."""
         async with _answering(context):
-            spec = _spec(request.model_spec)
+            spec = spec_of(_small(get_model_status_pb2.GetModelStatusRequest, data).model_spec)
             if not spec.name:
                 raise bad_request("Missing model name in request.")
             return status_message(self._service.manager.status(spec.name, spec.version, spec.label))
 
-    async def HandleReloadConfigRequest(self, request, context):  # noqa: N802
+    async def HandleReloadConfigRequest(self, data: bytes, context):  # noqa: N802
         """Serves other models, versions or labels; answers when they are loaded."""
         async with _answering(context):
+            request = _small(model_management_pb2.ReloadConfigRequest, data)
             configs = configs_of(request.config, self._roots)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._service.manager.reconfigure, configs)
@@ -122,9 +122,28 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 def add_services(server: grpc.aio.Server, service: Service, roots: Sequence[Path] | None) -> None:
-    """Registers both services."""
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(service), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(service, roots), server)
+    """Registers both services.
+
+    Their methods take the bytes of a message: some megabytes can stand for a gigabyte of fields, and would be
+    read where everybody waits.
+    """
+    for answering in (PredictionService(service), ModelService(service, roots)):
+        methods = {
+            name: grpc.unary_unary_rpc_method_handler(
+                getattr(answering, name), response_serializer=lambda message: message.SerializeToString()
+            )
+            for name in dir(answering)
+            if not name.startswith("_")
+        }
+        kind = f"tensorflow.serving.{type(answering).__name__}"
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(kind, methods),))
+
+
+def _small(kind: type, data: bytes):
+    """Reads a message that has no reason to be large."""
+    if len(data) > _LARGEST:
+        raise ServingError("RESOURCE_EXHAUSTED", f"such a request has at most {_LARGEST} bytes")
+    return parsed(kind, data)
 
 
 @contextlib.asynccontextmanager
@@ -147,31 +166,11 @@ _STATUS = {
 }
 
 
-def _spec(message) -> ModelSpec:
-    choice = message.WhichOneof("version_choice")
-    return ModelSpec(
-        message.name,
-        message.version.value if choice == "version" else None,
-        message.version_label if choice == "version_label" else None,
-        message.signature_name,
-    )
-
-
-def _declared_rows(request) -> int:
-    """The largest batch size that an input declares, whatever it holds."""
-    shapes = [proto.tensor_shape.dim for proto in request.inputs.values()]
-    return max((shape[0].size for shape in shapes if shape), default=0)
-
-
-def _arrays_of(request) -> dict[str, np.ndarray]:
-    return {name: array_of(name, proto) for name, proto in request.inputs.items()}
-
-
 def _fill(response: predict_pb2.PredictResponse, outputs: Mapping[str, np.ndarray]) -> None:
     for name, array in outputs.items():
         response.outputs[name].CopyFrom(proto_of(array))
 
 
-def _answer_spec(message: Message, version, signature: str) -> None:
+def _answer_spec(message, version, signature: str) -> None:
     message.name, message.signature_name = version.name, signature
     message.version.value = version.number

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,27 +14,18 @@ import numpy as np
 from kind.serving.limits import Limits
 from kind.serving.server.batching import Scheduler, Target
 from kind.serving.server.errors import ServingError
-from kind.serving.server.loading import LoadedModel
 from kind.serving.server.metrics import Metrics
-from kind.serving.server.signatures import Signature, check_rows
+from kind.serving.server.parsing import ModelSpec, Parser
+from kind.serving.server.signatures import Signature, check_rows, signature_named
 from kind.serving.server.threads import call_in_thread_if_large
-from kind.serving.server.versions import ModelManager, Version
-
-
-class ModelSpec(NamedTuple):
-    """The model, version and signature that a request names; "" and None stand for the default."""
-
-    name: str
-    version: int | None = None
-    label: str | None = None
-    signature: str = ""
+from kind.serving.server.versions import Model, ModelManager, Version
 
 
 class Lease(NamedTuple):
     """A version that stays in memory while a request uses it, and the signature to run."""
 
     version: Version
-    model: LoadedModel
+    model: Model
     signature: Signature
 
 
@@ -45,12 +37,18 @@ class Service:
         self.manager, self.scheduler, self.metrics, self.limits = manager, scheduler, metrics, limits
         self.in_flight = 0
         self.stopping = False
+        self.loaded = asyncio.Event()
+        self.parser = Parser(limits.rows, limits.seconds)
         metrics.waiting.set_function(scheduler.waiting)
         metrics.running.set_function(lambda: self.in_flight)
 
     @contextlib.contextmanager
-    def counted(self, name: str, api: str, entrypoint: str) -> Iterator[None]:
-        """Counts and times the request answered in the block; ServingError when there are too many."""
+    def counted(self, name: str, api: str, entrypoint: str) -> Iterator[SimpleNamespace]:
+        """Counts and times the request answered in the block; ServingError when there are too many.
+
+        Yields an object with the attribute `name`, of the model, which may be set later.
+        """
+        call = SimpleNamespace(name=name)
         started, status = time.monotonic(), "OK"
         self.in_flight += 1
         try:
@@ -58,7 +56,7 @@ class Service:
                 raise ServingError(
                     "UNAVAILABLE", f"more than {self.limits.in_flight} requests at the same time"
                 )
-            yield
+            yield call
         except ServingError as error:
             status = error.code
             raise
@@ -71,23 +69,33 @@ class Service:
         finally:
             self.in_flight -= 1
             # Otherwise anybody could fill the memory with names of models that do not exist.
-            known = name if name in self.manager.names() else ""
+            known = call.name if call.name in self.manager.names() else ""
             self.metrics.answered(known, api, entrypoint, status, time.monotonic() - started)
 
-    @contextlib.contextmanager
-    def lease(self, spec: ModelSpec) -> Iterator[Lease]:
-        """Leases a version to a request: it stays in memory until the block ends.
+    @contextlib.asynccontextmanager
+    async def acquired(self, spec: ModelSpec) -> AsyncIterator[Version]:
+        """A version that stays until the block ends; waits while the first ones are loaded.
 
         Raises:
-            ServingError: no such version or signature, or the server is stopping.
+            ServingError: no such version, or the server is stopping.
         """
         if self.stopping:
             raise ServingError("UNAVAILABLE", "the server is being stopped")
+        try:
+            await asyncio.wait_for(self.loaded.wait(), self.limits.seconds)
+        except asyncio.TimeoutError:
+            raise ServingError("UNAVAILABLE", "the models are being loaded") from None
         version = self.manager.acquire(spec.name, spec.version, spec.label)
         try:
-            yield Lease(version, version.model, version.model.signature(spec.signature))
+            yield version
         finally:
             self.manager.release(version)
+
+    @contextlib.asynccontextmanager
+    async def lease(self, spec: ModelSpec) -> AsyncIterator[Lease]:
+        """`acquired`, with the signature; ServingError when there is none of that name."""
+        async with self.acquired(spec) as version:
+            yield Lease(version, version.model, signature_named(version.model.signatures, spec.signature))
 
     async def predict(
         self, lease: Lease, inputs: Mapping[str, np.ndarray], seconds: float | None = None

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from kind.errors import UserError
 from kind.export.contract import IMAGE_BYTES
 from kind.images.header import read_header
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, bad_request
+from kind.serving.server.tensor_protos import type_name
+
+DEFAULT_SIGNATURE = "serving_default"
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """One input or output: its type, and its shape with None where any size goes; None for any rank."""
+class Tensor(NamedTuple):
+    """One input or output.
 
-    dtype: tf.DType
-    shape: tuple[int | None, ...] | None
+    Attributes:
+        dtype: TensorFlow's name of the type, such as "float32" or "string".
+        shape: with None where any size goes; None for any rank.
+    """
+
+    dtype: str
+    shape: Sequence[int | None] | None
 
     @property
     def is_text(self) -> bool:
         """Whether it holds byte strings."""
-        return self.dtype == tf.string
+        return self.dtype == "string"
 
 
 class Signature:
@@ -77,9 +83,9 @@ class Signature:
 
     def _check_one(self, name: str, array: np.ndarray) -> None:
         expected = self.inputs[name]
-        dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+        dtype = "string" if array.dtype == object else array.dtype.name
         if dtype != expected.dtype:
-            raise bad_request(f"input {name!r} expects {expected.dtype.name}, received {dtype.name}")
+            raise bad_request(f"input {name!r} expects {expected.dtype}, received {dtype}")
         shape = expected.shape
         fits = shape is None or (
             len(shape) == array.ndim and all(a in (None, b) for a, b in zip(shape, array.shape))
@@ -93,7 +99,7 @@ def _tensor(info) -> Tensor:
     shape = None
     if not info.tensor_shape.unknown_rank:
         shape = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
-    return Tensor(tf.as_dtype(info.dtype), shape)
+    return Tensor(type_name(info.dtype), shape)
 
 
 def _shape_text(shape: tuple[int | None, ...]) -> str:
@@ -120,12 +126,14 @@ def check_rows(rows: int, largest: int) -> None:
         raise bad_request(f"{rows} rows in one request; the limit is {largest}: send several requests")
 
 
-class UnknownSignature(ServingError):
-    """The model has no signature of that name: FAILED_PRECONDITION for gRPC, and REST makes it HTTP 400."""
-
-    def __init__(self, name: str, known: Mapping[str, Signature]) -> None:
-        """Says which there are."""
-        super().__init__(
+def signature_named(signatures: Mapping[str, Signature], name: str) -> Signature:
+    """The signature of that name, "" being `serving_default`; ServingError when there is none."""
+    name = name or DEFAULT_SIGNATURE
+    if name not in signatures:
+        raise ServingError(
             "FAILED_PRECONDITION",
-            f'Serving signature key "{echoed(name)}" not found. The model has {", ".join(sorted(known))}',
+            f'Serving signature key "{echoed(name)}" not found. '
+            f"The model has {', '.join(sorted(signatures))}",
+            http_status=400,
         )
+    return signatures[name]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Callable, Protocol
+from typing import Any, Callable, Protocol
+
+import numpy as np
 
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, bad_request, serving_error_of, without_folders
+from kind.serving.server.signatures import Signature
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 
 _ENDED_KEPT = 20
@@ -26,10 +30,24 @@ class State(Enum):
 
 
 class Model(Protocol):
-    """A loaded version."""
+    """A loaded version.
+
+    Attributes:
+        definitions: the `SignatureDef`s of its file by name.
+        signatures: those that can be run.
+    """
+
+    definitions: Mapping[str, Any]
+    signatures: Mapping[str, Signature]
 
     def warm_up(self, folder: Path) -> int:
         """Runs the recorded requests of the folder."""
+
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs a signature."""
+
+    def close(self) -> None:
+        """Gives back all that it holds."""
 
 
 class Version:
@@ -180,8 +198,14 @@ class ModelManager:
             # Nothing that is served changes before all that is wanted is loaded.
             loaded = {name: self._load_beside(config) for name, config in wanted.items()}
             with self._lock:
-                for name, config in wanted.items():
-                    self._check_config(config, loaded[name])
+                try:
+                    for name, config in wanted.items():
+                        self._check_config(config, loaded[name])
+                except ServingError:
+                    for version in itertools.chain(*loaded.values()):
+                        if version.model:
+                            version.model.close()
+                    raise
                 for name, versions in loaded.items():
                     self._versions.setdefault(name, {})
                     for version in versions:
@@ -274,12 +298,14 @@ class ModelManager:
         """Loads and warms up a version, or notes why that is impossible."""
         folder, files = version.folder, fingerprint(version.folder)
         version.state = State.LOADING
-        started = time.monotonic()
+        started, model = time.monotonic(), None
         try:
             model = self._load(folder)
             loaded = time.monotonic()
             model.warm_up(folder)
         except Exception as error:
+            if model:
+                model.close()
             version.error, version.state = serving_error_of(error), State.END
             self._failed[folder] = files
             print(f"kind: {folder} cannot be served: {version.error.message}", file=sys.stderr, flush=True)
@@ -311,5 +337,6 @@ class ModelManager:
 
     def _end_if_unused(self, version: Version) -> None:
         if version.state is State.UNLOADING and not version.users:
+            version.model.close()
             version.model, version.state = None, State.END
             print(f"kind: {version.name} version {version.number} is unloaded", file=sys.stderr, flush=True)

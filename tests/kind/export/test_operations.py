@@ -188,7 +188,7 @@ def test_the_list_is_what_all_exports_hold(tmp_path):
 
 def test_a_server_refuses_what_could_read_files_unless_it_is_trusted(tmp_path):
     from kind.serving.server.errors import ServingError
-    from kind.serving.server.loading import LoadedModel
+    from kind.serving.worker.loading import LoadedModel
 
     secret = tmp_path / "secret"
     secret.write_text("told")

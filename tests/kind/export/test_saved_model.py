@@ -113,6 +113,7 @@ TENSOR = (tf.float32, [None, None, None, 3])
 CONTRACT = {
     "serving_default": ({"image_bytes": BYTES}, {"enhanced_bytes": BYTES, "alpha": NUMBERS, **BOXES}),
     "enhance": ({"image_bytes": BYTES, "alpha": NUMBERS}, {"enhanced_bytes": BYTES}),
+    "blend": ({"image_bytes": BYTES, "strength": NUMBERS}, {"enhanced_bytes": BYTES}),
     "decompose": ({"image_bytes": BYTES}, {"reflectance_bytes": BYTES, "illumination_bytes": BYTES}),
     "detect": ({"image_bytes": BYTES}, BOXES),
     "enhance_tensor": ({"images": TENSOR, "alpha": NUMBERS}, {"relit": TENSOR}),
@@ -165,6 +166,17 @@ def test_images_of_different_sizes_are_enhanced_in_one_batch(ask):
     served = ask("enhance", image_bytes=FILES, alpha=alpha)["enhanced_bytes"]
     for data, original, brighter in zip(served, FILES, alpha):
         assert levels_apart(data, relit(original, brighter)) <= 1
+
+
+def test_a_share_of_the_result_is_blended_with_the_input(ask):
+    whole = ask("serving_default", image_bytes=FILES)["enhanced_bytes"]
+    served = ask("blend", image_bytes=FILES, strength=np.float32([0.0, 0.5, 1.0]))["enhanced_bytes"]
+    assert levels_apart(served[0], decode_photo(FILES[0], "").pixels) == 0
+    half = (relit(FILES[1], 5.0) + decode_photo(FILES[1], "").pixels) / 2
+    assert levels_apart(served[1], np.clip(half, 0, 1)) <= 1
+    assert served[2] == whole[2]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"strength\[1\]: expects a number from 0 to 1"):
+        ask("blend", image_bytes=FILES, strength=np.float32([0.0, 1.5, 1.0]))
 
 
 def test_parts_are_images_too(ask):

@@ -9,7 +9,9 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,6 +20,7 @@ from kind.cli.main import main
 from kind.serving.answers import detections_of, image_of, status_of
 from kind.serving.client import Client
 from kind.serving.errors import ServerError
+from kind.serving.protos import TensorProto, predict_pb2
 
 OK = b"HTTP/1.1 200 OK\r\n"
 ROWS = 3
@@ -238,3 +241,93 @@ def test_a_folder_goes_on_after_bad_answers(tmp_path, capsys):
     )
     assert "1.png: " in errors and "2.png: the server's answer is wrong" in errors
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["3.png"]
+
+
+@contextlib.contextmanager
+def lying_grpc(answer):
+    """(its address) of a gRPC server that answers every call with these bytes, or with what it raises."""
+
+    def reply(_, context):
+        return answer(context) if callable(answer) else answer
+
+    class Handlers(grpc.GenericRpcHandler):
+        def service(self, _):
+            return grpc.unary_unary_rpc_method_handler(reply)
+
+    options = [("grpc.max_send_message_length", -1)]
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[Handlers()], options=options)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(0).wait()
+
+
+def response(name="enhanced_bytes", **tensor):
+    message = predict_pb2.PredictResponse()
+    message.outputs[name].CopyFrom(TensorProto(**tensor))
+    return message.SerializeToString()
+
+
+def shape(*sizes):
+    return {"dim": [{"size": size} for size in sizes]}
+
+
+def refused(context):
+    context.abort(grpc.StatusCode.INTERNAL, "\x1b[2J" * 1000)
+
+
+def silent(context):
+    time.sleep(1.5)
+    return b""
+
+
+TWO_BYTES_A_STRING = b"\x42\x00"
+HALF_A_MILLION = b"\x08\x07" + TWO_BYTES_A_STRING * 500_000
+
+
+def entry(data, number=1):
+    """A field of that number, as the bytes of a message."""
+    size, head = len(data), bytes([number << 3 | 2])
+    while size > 127:
+        head, size = head + bytes([size & 127 | 128]), size >> 7
+    return head + bytes([size]) + data
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"", "no output enhanced_bytes"),
+        (b"\xff" * 99, "answer is wrong: damaged"),
+        (entry(b"\x0a\x01a" + entry(HALF_A_MILLION, 2)), "more than 65536 fields"),
+        (entry(b"") * 100_000, "more than 65536 fields"),
+        (entry(b"\x0a\x01a" + entry(entry(b"\x01" * (2 << 20), 7), 2)), "a field of 2097152 bytes"),
+        (entry(b"a" * (2 << 20), 2), "a field of 2097152 bytes"),
+        (b"a" * 9_000_000, "RESOURCE_EXHAUSTED"),
+        (response(dtype=7, string_val=[b"x"], tensor_shape=shape(1 << 40)), "declares"),
+        (response(dtype=1, float_val=[1.0], tensor_shape=shape(1 << 40)), "too large"),
+        (response(dtype=1, float_val=[1.0], tensor_shape=shape(1)), "holds no image"),
+        (response(dtype=7, string_val=[b""], tensor_shape=shape(1)), "holds no image"),
+        (response(dtype=7, string_val=[b"x"] * 2, tensor_shape=shape(2)), "no list of one image"),
+        (response(dtype=99, string_val=[b"x"], tensor_shape=shape(1)), "not a tensor"),
+        (response("\x1b[2J" * 100, dtype=99, tensor_shape=shape(1)), "not a tensor"),
+        (refused, r"x1b.2J.*INTERNAL"),
+        (silent, "DEADLINE_EXCEEDED"),
+    ],
+)
+def test_grpc_answers_of_all_kinds_are_one_short_line(answer, message):
+    with (
+        lying_grpc(answer) as address,
+        Client(address, "grpc", timeout=1, retries=0, max_bytes=8_000_000) as client,
+        pytest.raises(ServerError, match=message) as caught,
+    ):
+        client.enhance(b"x")
+    assert len(str(caught.value)) < 500 and str(caught.value).isprintable()
+
+
+def test_a_grpc_status_is_checked_before_it_is_unpacked():
+    for answer in (entry(b"") * 600_000, b"\xff", entry(b"\x08\x01\x10\x63")):
+        with lying_grpc(answer) as address, Client(address, "grpc", timeout=5, retries=0) as client:
+            with pytest.raises(ServerError, match="answer is wrong"):
+                client.status()

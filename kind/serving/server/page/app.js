@@ -55,6 +55,7 @@ function listen() {
     schedule(photo?.draft);
   });
   at("alpha").addEventListener("change", () => schedule(photo?.preview));
+  at("strength").addEventListener("input", showStrength);
   at("split").addEventListener("input", () => split(at("split").value));
   at("show-boxes").addEventListener("change", () => (at("boxes").hidden = !at("show-boxes").checked));
   at("download").addEventListener("click", download);
@@ -219,7 +220,7 @@ async function download() {
   const { name, isReduced } = photo;
   at("download").disabled = true;
   try {
-    const blob = isReduced ? await relitWhole(server.maxPixels) : relit.blob;
+    const blob = isReduced ? await relitWhole(server.maxPixels) : await blended(photo.preview, relit.blob);
     const { width, height } = await sizeOf(blob);
     const link = element("a");
     link.href = URL.createObjectURL(blob);
@@ -241,12 +242,37 @@ async function relitWhole(maxPixels) {
   say("Relighting the whole photograph …", true);
   const whole = await reduced(bitmap, Math.max(bitmap.width, bitmap.height) * scale);
   try {
-    return await enhanced(whole, relit.alpha, undefined);
+    return await blended(whole, await enhanced(whole, relit.alpha, undefined));
   } catch (error) {
     const lower = Number(/limit is (\d+)/.exec(error.message)?.[1]);
     if (!(lower < maxPixels)) throw error;
     return relitWhole(lower);
   }
+}
+
+// The photograph shows through the relit one in front of it, as far as the strength is below 1.
+function showStrength() {
+  at("strength-value").value = `${at("strength").value} %`;
+  at("after").style.opacity = strength();
+}
+
+async function blended(before, after) {
+  if (strength() === 1) return after;
+  const [below, above] = await Promise.all([createImageBitmap(before), createImageBitmap(after)]);
+  const canvas = element("canvas");
+  canvas.width = below.width;
+  canvas.height = below.height;
+  const context = canvas.getContext("2d", { alpha: false });
+  context.drawImage(below, 0, 0);
+  context.globalAlpha = strength();
+  context.drawImage(above, 0, 0);
+  below.close();
+  above.close();
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+function strength() {
+  return Number(at("strength").value) / 100;
 }
 
 // A canvas turns whatever the browser can read into PNG, upright and in sRGB.

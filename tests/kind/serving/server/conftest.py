@@ -160,6 +160,7 @@ def settings_for(tmp_path):
     from kind.serving.server.app import Settings
     from kind.serving.server.parameters import read_batching
     from kind.serving.server.version_folders import ModelConfig
+    from kind.serving.worker.loading import LoadedModel
 
     path = tmp_path / "batching_params.pbtxt"
     path.write_text(BATCHING)
@@ -171,6 +172,7 @@ def settings_for(tmp_path):
             "grpc_port": 0,
             "batching": read_batching(path),
             "poll_seconds": 0.05,
+            "load": LoadedModel,  # in this process, which is faster
             **more,
         }
         return Settings(**settings)
@@ -246,7 +248,7 @@ def images():
 @pytest.fixture
 def slow(monkeypatch):
     """Makes every run of a model take this many seconds; sizes of batches are remembered."""
-    from kind.serving.server.loading import LoadedModel
+    from kind.serving.worker.loading import LoadedModel
 
     whole = LoadedModel.run
     slow = SimpleNamespace(seconds=0.0, batches=[])

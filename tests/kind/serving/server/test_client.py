@@ -80,6 +80,15 @@ def test_a_busy_or_broken_server_is_tried_again(scripted):
     }
 
 
+def test_a_strength_is_sent_and_does_not_go_with_alpha(scripted):
+    with Client(scripted.address) as client:
+        assert client.enhance(b"image", strength=0.5) == b"relit"
+        with pytest.raises(ValueError, match="not both"):
+            client.enhance(b"image", alpha=2, strength=0.5)
+    assert scripted.requests[0]["signature_name"] == "blend"
+    assert scripted.requests[0]["inputs"]["strength"] == [0.5]
+
+
 def test_patience_ends(scripted):
     scripted.answers += [503] * 10
     with (
@@ -127,7 +136,7 @@ def test_nobody_there(protocol):
     assert "\n" not in str(caught.value)
 
 
-def test_a_server_that_comes_up_late_is_waited_for(model_folder, settings_for, monkeypatch):
+def test_a_server_that_comes_up_late_is_waited_for(model_folder, settings_for, monkeypatch, images):
     from kind.serving import client as module
     from kind.serving.server.app import running
 
@@ -139,12 +148,12 @@ def test_a_server_that_comes_up_late_is_waited_for(model_folder, settings_for, m
         port = probe.getsockname()[1]
     late = []
     with Client(f"127.0.0.1:{port}", retries=20, timeout=60) as client:
-        asking = threading.Thread(target=lambda: late.append(client.status()))
+        asking = threading.Thread(target=lambda: late.append(client.enhance(images())))
         asking.start()
         time.sleep(0.2)
         with running(settings_for(model_folder, rest_port=port)):
             asking.join()
-    assert late == [{1: "AVAILABLE"}]
+    assert late[0].startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from kind.serving.server.errors import ServingError
 from kind.serving.server.json_answers import json_answer
@@ -17,7 +16,7 @@ class Signature:
     """Stands for a signature with these inputs."""
 
     def __init__(self, **inputs):
-        self.inputs = {name: Tensor(tf.as_dtype(dtype), None) for name, dtype in inputs.items()}
+        self.inputs = {name: Tensor(dtype, None) for name, dtype in inputs.items()}
 
 
 ONE_TEXT, ONE_FLOAT = Signature(image_bytes="string"), Signature(x="float32")
@@ -117,13 +116,6 @@ def test_floods_of_values_are_refused_before_they_are_read(monkeypatch, unit):
     monkeypatch.setattr(json, "loads", read_nothing)
     with pytest.raises(ServingError, match="more than .*: send image files, or gRPC"):
         parse_body(b'{"instances": [' + unit * ((28 << 20) // len(unit)) + b"[]]}")
-
-
-def test_small_texts_do_not_wait_for_large_ones():
-    from kind.serving import json_text
-
-    with json_text._without_collection():
-        assert parse_body(b'{"instances": [1]}') == {"instances": [1]}
 
 
 def test_an_image_of_full_hd_may_be_sent_as_numbers(monkeypatch):

@@ -22,7 +22,7 @@ import tensorflow as tf
 import urllib3
 
 from kind.errors import UserError
-from kind.serving.server.app import _end_after, _say_where, running
+from kind.serving.server.app import _say_where, running
 from kind.serving.server.parameters import Batching
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -201,13 +201,6 @@ def test_a_copy_of_a_version_is_another_version(serve, model_folder, saved_brigh
     while rest.ask("GET", "/v1/models/kind/versions/7").status != 200:
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def test_the_process_ends_even_when_a_model_does_not(monkeypatch, capfd):
-    ended = threading.Event()
-    monkeypatch.setattr("kind.serving.server.app.os._exit", lambda code: ended.set())
-    _end_after(0.05, SimpleNamespace(service=SimpleNamespace(in_flight=3)))
-    assert ended.wait(5) and "3 requests unanswered" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

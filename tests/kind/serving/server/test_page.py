@@ -194,6 +194,22 @@ def test_the_whole_photograph_is_downloaded(page, photograph):
     path.unlink()
 
 
+def test_with_less_strength_the_photograph_shows_through(page, photograph, tmp_path):
+    page.open(photograph)
+    page.set("strength", 50)
+    assert (
+        page.text("strength-value") == "50 %" and page.at("after").value_of_css_property("opacity") == "0.5"
+    )
+    page.at("download").click()
+    path = wait_for(lambda: next(page.browser.downloads.glob("night sky-relit.png"), None))
+    wait_for(lambda: page.text("status").startswith("Saved"))
+    with Image.open(path) as saved:
+        level = np.asarray(saved.convert("RGB")).mean()
+    assert level == pytest.approx((page.level("before") + page.level("after")) / 2, rel=0.05)
+    path.unlink()
+    page.set("strength", 100)
+
+
 def test_a_photograph_beyond_the_limit_is_made_smaller(browser, model_folder, settings_for, photograph):
     from kind.serving.limits import Limits
     from kind.serving.server.app import running
@@ -219,12 +235,12 @@ def test_everything_has_a_name_and_can_be_reached_by_keyboard(page, photograph):
     wait_for(lambda: page.at("download").is_enabled())
     page.browser.execute_script("document.activeElement.blur()")
     reached = []
-    for _ in range(5):
+    for _ in range(6):
         ActionChains(page.browser).send_keys(Keys.TAB).perform()
         active = page.browser.switch_to.active_element
         reached.append(active.get_attribute("id"))
         assert active.accessible_name, reached
-    assert reached == ["file", "split", "alpha", "show-boxes", "download"]
+    assert reached == ["file", "split", "alpha", "strength", "show-boxes", "download"]
     for image in page.browser.find_elements("tag name", "img"):
         assert image.get_attribute("alt")
     assert (

@@ -23,6 +23,9 @@ class Loaded:
         self.warmed = True
         return 0
 
+    def close(self):
+        self.closed = True
+
 
 @pytest.fixture
 def base(tmp_path):

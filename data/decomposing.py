@@ -1,0 +1,42 @@
+"""Samples taken apart by a frozen decomposition as they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+from tensorflow import keras
+
+from kind.ops.area import area_resized
+
+Sample = dict[str, tf.Tensor]
+Prepare = Callable[[Sample, tf.Tensor], Sample]
+
+
+def decomposing(decom: keras.Model, side: int | None = None, then: Prepare | None = None) -> Prepare:
+    """A last step for samples of a mixture that a stage with `needs_decom` learns from.
+
+    A crop is taken apart on its own, so its decomposition differs from the whole image's near its border.
+
+    Args:
+        decom: image → [reflectance, illumination].
+        side: average both images down to squares of so many pixels first.
+        then: a further step.
+
+    Returns:
+        A function from `{low, high, …}`, float32 [H, W, 3], and a seed, int32 [2], to
+        `{reflectance_low, illumination_low, reflectance_high, illumination_high}`, float32 [H, W, 3 or 1],
+        or what `then` makes of it.
+    """
+
+    def take_apart(sample: Sample, seed: tf.Tensor) -> Sample:
+        both = tf.stack([sample["low"], sample["high"]])
+        if side:
+            both = area_resized(both, side, side)
+        parts = zip(("reflectance", "illumination"), decom(both, training=False))
+        taken = {
+            f"{name}_{which}": part[at] for name, part in parts for at, which in enumerate(("low", "high"))
+        }
+        return then(taken, seed) if then else taken
+
+    return take_apart

@@ -1,0 +1,70 @@
+"""Training of the exposure head: from one decomposition to the ratio of brightness that is missing."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from kind.illumination.config import ExposureConfig
+from kind.illumination.exposure_model import exposure_net
+from kind.illumination.loss import brightness_ratio
+from kind.training.stage import Stage
+from kind.training.stage_spec import StageSpec
+
+_LEAST_RATIO = 1e-3  # α is 1000 at most
+
+
+def with_ratio(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
+    """A sample of the head.
+
+    Args:
+        sample: one decomposed pair, arrays [H, W, C].
+        seed: not used.
+
+    Returns:
+        `{reflectance, illumination, log_alpha}`: of the dark image, and the wanted value, float32 [1], at
+        least 0: α = 1 / mean(L_low / (L_high + 1e-4)), as the adjustment learns it.
+    """
+    low, high = sample["illumination_low"], sample["illumination_high"]
+    ratio = brightness_ratio(low[tf.newaxis], high[tf.newaxis])
+    return {
+        "reflectance": sample["reflectance_low"],
+        "illumination": low,
+        "log_alpha": -tf.math.log(tf.clip_by_value(ratio, _LEAST_RATIO, 1.0)),
+    }
+
+
+class ExposureStage(Stage):
+    """Learns from `{reflectance, illumination, log_alpha}`; the best head has the smallest error in stops."""
+
+    loss_names = ("loss", "stops")
+    monitor = "val_stops"
+    config: ExposureConfig
+
+    @classmethod
+    def term_weights(cls, config):
+        """1 for the only term."""
+        return {"stops": 1.0}
+
+    def built_in_losses(self, sample, training):
+        """The mean error of log₂ α."""
+        found = self.net([sample["reflectance"], sample["illumination"]], training=training)
+        stops = tf.reduce_mean(tf.abs(found - sample["log_alpha"])) / math.log(2.0)
+        return {"loss": stops, "stops": stops}, {}
+
+    def visualisations(self, sample):
+        """Reflectance, illumination, and the illumination times the α that is found."""
+        parts = [sample["reflectance"], sample["illumination"]]
+        alpha = tf.exp(self.net(parts, training=False))[:, :, tf.newaxis, tf.newaxis]
+        return [*parts, tf.minimum(sample["illumination"] * alpha, 1.0)]
+
+
+SPEC = StageSpec(
+    ExposureStage,
+    lambda config: exposure_net(),
+    prepare=with_ratio,
+    prepare_validation=with_ratio,
+    networks={"exposure": exposure_net},
+    whole=True,
+)

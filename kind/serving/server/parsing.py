@@ -1,0 +1,209 @@
+"""Reads requests, JSON and messages of gRPC: small ones here, large ones in a process of their own.
+
+Python runs one thread at a time. Some megabytes can take a second in one call into C, in which nobody else
+would be answered, and stand for gigabytes of objects, which Python would keep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import mmap
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from kind.serving.child import answer_calls
+from kind.serving.protos import predict_pb2
+from kind.serving.server.errors import ServingError, bad_request
+from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
+from kind.serving.server.processes import Child, ChildEnded
+from kind.serving.server.signatures import Signature, Tensor, check_rows, signature_named
+from kind.serving.server.tensor_protos import array_of
+from kind.serving.server.threads import call_in_thread_if_large
+from kind.serving.wire import Arrays
+
+_LARGE = 1 << 20  # bytes
+_MOST_KEPT = 200 << 20  # bytes of memory with which the process stays
+
+
+class Request(NamedTuple):
+    """What a request asks for.
+
+    Attributes:
+        signature: its name.
+        form: see `inputs_of`.
+        inputs: arrays by name.
+    """
+
+    signature: str
+    form: str
+    inputs: dict[str, np.ndarray]
+
+
+def read_request(
+    body: bytes | bytearray, signatures: Mapping[str, Signature | _Expected], most_rows: int
+) -> Request:
+    """Reads the JSON of a predict request.
+
+    Args:
+        body: the text.
+        signatures: those of the version.
+        most_rows: largest batch size.
+
+    Raises:
+        ServingError: it is no JSON, names no signature, or does not hold what the signature expects.
+    """
+    content = parse_body(body)
+    name = signature_name(content)
+    signature = signature_named(signatures, name)
+    return Request(signature.name, *inputs_of(content, signature, most_rows))
+
+
+class ModelSpec(NamedTuple):
+    """The model, version and signature that a request names; "" and None stand for the default."""
+
+    name: str
+    version: int | None = None
+    label: str | None = None
+    signature: str = ""
+
+
+class Message(NamedTuple):
+    """What a message of gRPC asks for.
+
+    Attributes:
+        spec: of the model.
+        wanted: names of outputs; none for all.
+        inputs: arrays by name.
+    """
+
+    spec: ModelSpec
+    wanted: list[str]
+    inputs: dict[str, np.ndarray]
+
+
+def read_message(data: bytes, most_rows: int) -> Message:
+    """Reads a `PredictRequest`.
+
+    Args:
+        data: the message.
+        most_rows: largest batch size, whatever the message holds.
+
+    Raises:
+        ServingError: it is none, or its inputs are no tensors of a known type and size.
+    """
+    request = parsed(predict_pb2.PredictRequest, data)
+    shapes = [proto.tensor_shape.dim for proto in request.inputs.values()]
+    check_rows(max((shape[0].size for shape in shapes if shape), default=0), most_rows)
+    inputs = {name: array_of(name, proto) for name, proto in request.inputs.items()}
+    return Message(spec_of(request.model_spec), list(request.output_filter), inputs)
+
+
+def parsed(kind: type, data: bytes):
+    """A message of that kind; ServingError when the bytes are none."""
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise bad_request(f"not a {kind.DESCRIPTOR.name}") from error
+
+
+def spec_of(message) -> ModelSpec:
+    """What a `tensorflow.serving.ModelSpec` names."""
+    choice = message.WhichOneof("version_choice")
+    return ModelSpec(
+        message.name,
+        message.version.value if choice == "version" else None,
+        message.version_label if choice == "version_label" else None,
+        message.signature_name,
+    )
+
+
+class Parser:
+    """Reads requests; the large ones, one after another, in a process."""
+
+    def __init__(self, most_rows: int, seconds: float) -> None:
+        """Limits: `most_rows` of a request, and `seconds` for reading it."""
+        self._most_rows, self._seconds = most_rows, seconds
+        self._thread = ThreadPoolExecutor(1, "parser")
+        self._child: Child | None = None
+
+    async def read(self, body: bytearray, signatures: Mapping[str, Signature]) -> Request:
+        """See `read_request`."""
+        if len(body) < _LARGE:
+            return await call_in_thread_if_large(len(body), read_request, body, signatures, self._most_rows)
+        expected = {name: list(signature.inputs.items()) for name, signature in signatures.items()}
+        header, inputs = await self._call(body, {"signatures": expected})
+        return Request(header["signature"], header["form"], inputs)
+
+    async def read_message(self, data: bytes) -> Message:
+        """See the function of that name."""
+        if len(data) < _LARGE:
+            return await call_in_thread_if_large(len(data), read_message, data, self._most_rows)
+        header, inputs = await self._call(data, {})
+        return Message(ModelSpec(*header["spec"]), header["wanted"], inputs)
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._child:
+            self._child.close()
+
+    async def _call(self, body: bytes | bytearray, header: dict[str, Any]) -> tuple[dict, dict]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._call_process, body, header)
+
+    def _call_process(self, body: bytes | bytearray, header: dict[str, Any]) -> tuple[dict, dict]:
+        if self._child is None or self._child.has_ended:
+            self._child = Child(__name__)
+        header, arrays = {**header, "rows": self._most_rows}, {"body": np.frombuffer(body, np.uint8)}
+        try:
+            header, inputs = self._child.call(header, arrays, self._seconds)
+        except ServingError:
+            self._child.kill()  # it may hold the objects of millions of lists
+            raise
+        except ChildEnded as ended:
+            raise ServingError("RESOURCE_EXHAUSTED", f"reading the request failed ({ended})") from ended
+        if header["memory"] > _MOST_KEPT:
+            self._child.kill()
+        return header, inputs
+
+
+class _Expected(NamedTuple):
+    """The part of a signature that is needed here."""
+
+    name: str
+    inputs: dict[str, Tensor]
+
+
+def _answer(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+    body, rows = arrays["body"].tobytes(), header["rows"]
+    if "signatures" in header:
+        signatures = {
+            name: _Expected(name, {key: Tensor(*tensor) for key, tensor in inputs})
+            for name, inputs in header["signatures"].items()
+        }
+        name, form, inputs = read_request(body, signatures, rows)
+        answer = {"signature": name, "form": form}
+    else:
+        spec, wanted, inputs = read_message(body, rows)
+        answer = {"spec": spec, "wanted": wanted}
+    return {**answer, "memory": _resident()}, inputs
+
+
+def _resident() -> int:
+    """This process's memory in bytes; 0 where the system does not say it."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * mmap.PAGESIZE
+    except OSError:
+        return 0
+
+
+def main() -> None:
+    """The process's life."""
+    gc.disable()  # takes longer than reading millions of lists
+    answer_calls(_answer)

@@ -1,0 +1,196 @@
+"""A version of a model in a process of its own.
+
+What TensorFlow takes or does there is no concern of the server: memory comes back when the process ends, a
+model that does not end is killed, and a crash costs the request that caused it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from kind.serving.limits import SECONDS
+from kind.serving.protos import SignatureDef
+from kind.serving.server.errors import ServingError, without_folders
+from kind.serving.server.processes import Child, ChildEnded
+from kind.serving.server.signatures import Signature
+from kind.serving.wire import Arrays
+
+_MODULE = "kind.serving.worker.main"
+_LONGEST_LOADING = 3600.0
+
+
+class VersionProcess:
+    """A loaded version; thread-safe.
+
+    Attributes:
+        definitions: the `SignatureDef`s of the file by name.
+        signatures: those that can be run, by name.
+    """
+
+    def __init__(
+        self, folder: Path, trust: bool = False, seconds: float = SECONDS, module: str = _MODULE
+    ) -> None:
+        """Starts the process; `load` loads the version.
+
+        Args:
+            folder: holds `saved_model.pb`.
+            trust: see `kind.serving.worker.loading.LoadedModel`.
+            seconds: after which a batch that does not end is ended with its process.
+            module: what the process runs.
+        """
+        self._folder, self._trust, self._seconds, self._module = folder, trust, seconds, module
+        self.definitions: dict[str, SignatureDef] = {}
+        self.signatures: dict[str, Signature] = {}
+        self._child = Child(module)
+        self._closed = False
+        self._loading = threading.Lock()
+        self._changed = threading.Condition()
+        self._running = self._wait_alone = 0
+        self._alone = False
+
+    @property
+    def pid(self) -> int:
+        """The number of the process that runs now."""
+        return self._child.pid
+
+    def load(self) -> None:
+        """Loads the version.
+
+        Raises:
+            ServingError: it cannot be loaded.
+        """
+        header, arrays = self._do({"do": "load", "folder": str(self._folder), "trust": self._trust})
+        texts = arrays["definitions"]
+        self.definitions = {name: SignatureDef.FromString(text) for name, text in zip(header["names"], texts)}
+        self.signatures = {name: Signature(name, self.definitions[name]) for name in header["signatures"]}
+
+    def warm_up(self, folder: Path) -> int:
+        """Runs the recorded requests of the folder, and returns how many; raises ServingError."""
+        return self._do({"do": "warm up", "folder": str(folder)})[0]["count"]
+
+    def run(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Runs a signature.
+
+        When the process ends meanwhile, another is started. A batch that was alone in it is to blame; others
+        are run once more, alone.
+
+        Args:
+            signature: its name.
+            inputs: by name, checked; strings as arrays of bytes objects.
+
+        Returns:
+            The outputs in the same form.
+
+        Raises:
+            ServingError: the model refuses the inputs, takes too long, or ends the process.
+        """
+        ended = None
+        for is_retry in (False, True):
+            with self._turn(alone=is_retry):
+                try:
+                    return self._loaded_child().call(
+                        {"do": "run", "signature": signature}, inputs, self._seconds
+                    )[1]
+                except ChildEnded as error:
+                    ended = error
+                finally:
+                    self._start_again_if_ended()
+            if ended.guilty:
+                break
+        raise ServingError("INTERNAL", f"the model's process was ended ({ended}) while it ran this request")
+
+    def close(self, wait: bool = False) -> None:
+        """Ends the process, whatever it does, and may wait until it is gone."""
+        self._closed = True
+        self._child.kill()
+        if wait:
+            self._child.close()
+
+    def _do(self, header: dict) -> tuple[dict, dict]:
+        try:
+            return self._child.call(header, seconds=_LONGEST_LOADING)
+        except ChildEnded as ended:
+            raise ServingError("INTERNAL", f"its process was ended ({ended})") from ended
+
+    def _loaded_child(self) -> Child:
+        with self._loading:
+            if self._closed:
+                raise ServingError("UNAVAILABLE", "the server is being stopped")
+            if self._child.has_ended:
+                self._child.close()
+                print(f"kind: the process of {self._folder} has ended; starting another", file=sys.stderr)
+                self._child = Child(self._module)
+                if self._closed:  # meanwhile
+                    self._child.close()
+                try:
+                    self.load()
+                except ServingError as error:
+                    self._child.close()  # so that the next request tries again
+                    reason = f"the model cannot be loaded again: {without_folders(error.message)}"
+                    raise ServingError("UNAVAILABLE", reason) from error
+            return self._child
+
+    def _start_again_if_ended(self) -> None:
+        """So that the next request need not wait for it."""
+
+        def start() -> None:
+            with contextlib.suppress(ServingError):
+                self._loaded_child()
+
+        if self._child.has_ended and not self._closed:
+            threading.Thread(target=start, daemon=True).start()
+
+    @contextlib.contextmanager
+    def _turn(self, alone: bool) -> Iterator[None]:
+        """Lets others in at the same time, or nobody."""
+        with self._changed:
+            self._wait_alone += alone
+            self._changed.wait_for(
+                lambda: not self._alone and not (self._running if alone else self._wait_alone)
+            )
+            self._wait_alone -= alone
+            self._running += 1
+            self._alone = alone
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._alone = False
+                self._changed.notify_all()
+
+
+class Workers:
+    """Starts the processes of versions, and ends them all together."""
+
+    def __init__(self, trust: bool, seconds: float, module: str = _MODULE) -> None:
+        """See `VersionProcess`."""
+        self._arguments = trust, seconds, module
+        self._versions: weakref.WeakSet[VersionProcess] = weakref.WeakSet()
+        self._closed = False
+
+    def load(self, folder: Path) -> VersionProcess:
+        """Loads a version folder; raises ServingError."""
+        version = VersionProcess(folder, *self._arguments)
+        self._versions.add(version)
+        try:
+            if self._closed:
+                raise ServingError("UNAVAILABLE", "the server is being stopped")
+            version.load()
+        except BaseException:
+            version.close()
+            raise
+        return version
+
+    def stop(self) -> None:
+        """Ends all processes, and those that would be started later."""
+        self._closed = True
+        for version in list(self._versions):
+            version.close(wait=True)

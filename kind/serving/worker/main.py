@@ -1,0 +1,43 @@
+"""Answers the calls of `kind.serving.server.version_process`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from kind.enhancing.tiling.freed_memory import give_back_large_pieces
+from kind.serving.child import answer_calls
+from kind.serving.wire import Arrays
+
+
+class _Worker:
+    """Holds the version, once it is loaded."""
+
+    def answer(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+        """Loads the version, warms it up, or runs a signature."""
+        if header["do"] == "run":
+            return {}, self.model.run(header["signature"], arrays)
+        if header["do"] == "warm up":
+            return {"count": self.model.warm_up(Path(header["folder"]))}, {}
+        return self._load(Path(header["folder"]), header["trust"])
+
+    def _load(self, folder: Path, trust: bool) -> tuple[dict[str, Any], Arrays]:
+        import numpy as np
+
+        from kind.serving.worker.loading import LoadedModel  # takes seconds: TensorFlow
+
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # not that this way of loading is an old one
+        self.model = LoadedModel(folder, trust)
+        texts = [definition.SerializeToString() for definition in self.model.definitions.values()]
+        definitions = np.empty(len(texts), object)
+        definitions[:] = texts
+        names = list(self.model.definitions)
+        header = {"names": names, "signatures": list(self.model.signatures)}
+        return header, {"definitions": definitions}
+
+
+def main() -> None:
+    """The process's life."""
+    give_back_large_pieces()  # as the command line does
+    answer_calls(_Worker().answer)

@@ -1,0 +1,70 @@
+"""The exposure head: what it is asked for, and that it can learn it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from kind.data.decomposing import decomposing
+from kind.decom.model import decomposition_net
+from kind.illumination.config import ExposureConfig
+from kind.illumination.exposure_model import exposure_net
+from kind.illumination.exposure_stage import SPEC, ExposureStage, with_ratio
+from kind.nn.interfaces import WrongNetwork, check_interface
+
+
+def decomposed(dark):
+    high = tf.random.stateless_uniform([32, 32, 1], [0, 1], 0.4, 0.8)
+    return {
+        "reflectance_low": tf.random.stateless_uniform([32, 32, 3], [2, 3]),
+        "illumination_low": high / dark,
+        "illumination_high": high,
+    }
+
+
+@pytest.mark.parametrize("dark", [1.0, 2.0, 16.0])
+def test_alpha_is_the_ratio_of_the_illuminations(dark):
+    sample = with_ratio(decomposed(dark), tf.constant([0, 0]))
+    assert set(sample) == {"reflectance", "illumination", "log_alpha"} and sample["log_alpha"].shape == (1,)
+    assert float(tf.exp(sample["log_alpha"])) == pytest.approx(dark, rel=1e-3)
+
+
+def test_nobody_asks_for_less_light_or_for_infinitely_more():
+    for dark, alpha in ((0.5, 1.0), (1e9, 1000.0)):
+        found = with_ratio(decomposed(dark), tf.constant([0, 0]))["log_alpha"]
+        assert float(tf.exp(found)) == pytest.approx(alpha, rel=1e-4)
+
+
+def test_it_suggests_one_number_for_each_image():
+    head = exposure_net()
+    assert head.count_params() < 60_000
+    found = head([np.zeros((2, 128, 128, 3), np.float32), np.ones((2, 128, 128, 1), np.float32)])
+    assert found.shape == (2, 1) and np.min(found) >= 0
+    check_interface(head, "exposure")
+    with pytest.raises(WrongNetwork):
+        check_interface(head, "restoration")
+
+
+def test_it_learns_the_ratio():
+    keras.utils.set_random_seed(0)
+    stage = ExposureStage(exposure_net(), ExposureConfig(learning_rate=3e-3))
+    samples = [with_ratio(decomposed(dark), tf.constant([0, 0])) for dark in (1.0, 2.0, 4.0, 8.0)]
+    batch = {key: tf.stack([sample[key] for sample in samples]) for key in samples[0]}
+    stage.set_up(steps_per_epoch=1)
+    before = float(stage.losses(batch, True)["stops"])
+    stage.fit(tf.data.Dataset.from_tensors(batch).repeat(40), steps_per_epoch=40, verbose=0)
+    assert float(stage.losses(batch, True)["stops"]) < 0.3 * before
+
+
+def test_samples_of_a_mixture_are_taken_apart_as_they_are_drawn():
+    net = decomposition_net()
+    images = {
+        side: tf.random.stateless_uniform([24, 32, 3], [number, 1])
+        for number, side in enumerate(("low", "high"))
+    }
+    taken = decomposing(net)(images, tf.constant([0, 0]))
+    for side, image in images.items():
+        for name, part in zip(("reflectance", "illumination"), net(image[tf.newaxis])):
+            np.testing.assert_allclose(taken[f"{name}_{side}"], part[0], atol=1e-5)
+    small = decomposing(net, 16, SPEC.prepare)(images, tf.constant([0, 0]))
+    assert small["reflectance"].shape == (16, 16, 3) and small["log_alpha"].shape == (1,)

@@ -1,0 +1,106 @@
+"""The three networks with an exposure head: what needs no light stays, whatever the networks say."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kind.decom.model import decomposition_net
+from kind.enhancing.borders import mirrored, mirrored_part, without_border
+from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.three_networks import KindEnhancer
+from kind.illumination.exposure_model import exposure_net
+from kind.illumination.model import adjustment_net
+from kind.nn.saving import save_net
+from kind.ops.light import expose
+from kind.restoration.unet import unet
+
+
+@pytest.fixture(scope="module")
+def nets():
+    tf.keras.utils.set_random_seed(0)
+    return {"decom": decomposition_net(), "restoration": unet(), "illumination": adjustment_net()}
+
+
+@pytest.fixture(scope="module")
+def enhancer(nets):
+    return KindEnhancer(**nets, exposure=exposure_net())
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    generator = np.random.default_rng(0)
+    smooth = tf.image.resize(generator.random((6, 8, 3), np.float32), [48, 64], method="bicubic")
+    return np.clip(smooth.numpy() * 0.5, 0.0, 1.0)
+
+
+def test_alpha_1_gives_the_photograph_back(enhancer, photograph):
+    np.testing.assert_allclose(enhancer(photograph, alpha=1.0).relit, photograph, atol=1e-6)
+
+
+def test_below_1_the_light_is_taken_away(enhancer, photograph):
+    expected = expose(photograph[np.newaxis], -1.0)[0]
+    np.testing.assert_allclose(enhancer(photograph, alpha=0.5).relit, expected, atol=1e-5)
+
+
+def test_white_stays_white_and_the_adjusted_illumination_is_never_below_the_own(enhancer, photograph):
+    white = photograph.copy()
+    white[10:20, 10:30] = 1.0
+    made = enhancer(white, alpha=6.0)
+    assert np.min(made.relit[10:20, 10:30]) > 0.999
+    dark = np.max(white, axis=-1) < 0.85
+    floor = (1 - np.exp(-2 * np.log2(6.0))) * made.illumination.numpy()[..., 0]
+    assert (made.adjusted.numpy()[..., 0] >= floor - 1e-5)[dark].all()
+
+
+def test_the_parts_make_the_result(enhancer, photograph):
+    made = enhancer(photograph, alpha=3.0)
+    np.testing.assert_allclose(made.relit, made.restored * made.adjusted, atol=1e-6)
+    for part in made[:-1]:
+        assert part.shape[:2] == photograph.shape[:2] and np.min(part) >= 0 and np.max(part) <= 1
+
+
+def test_alpha_comes_from_the_head_and_a_number_wins(enhancer, photograph):
+    batch = np.stack([photograph, photograph * 0.2])
+    own = enhancer(batch).alpha.numpy()
+    parts = enhancer.decom(tf.image.resize(batch, [128, 128], method="area"))
+    expected = np.exp(enhancer.exposure(parts).numpy()[:, 0])
+    np.testing.assert_allclose(own, expected, rtol=1e-3)
+    assert enhancer(batch, alpha=tf.constant([2.0, np.nan])).alpha.numpy()[0] == 2.0
+
+
+def test_tiles_give_the_same(nets, enhancer, photograph, monkeypatch):
+    image = np.tile(photograph, (14, 6, 1))
+    whole = enhancer(image, parts=["relit"])
+    monkeypatch.setattr("kind.enhancing.tiling.plan.WORKING_MEMORY", 2**27)
+    assert len(enhancer.windows.of(1, *image.shape[:2], border=16)) > 1
+    tiled = enhancer(image, parts=["relit"])
+    np.testing.assert_allclose(tiled.alpha, whole.alpha, rtol=1e-4)
+    np.testing.assert_allclose(tiled.relit, whole.relit, atol=2e-4)
+
+
+def test_without_a_head_everything_is_as_published(nets, photograph):
+    plain = KindEnhancer(**nets)
+    assert plain.border == 0 and float(plain(photograph).alpha) == 5.0
+    stretched = (photograph - photograph.min()) / (photograph.max() - photograph.min())
+    np.testing.assert_allclose(plain(photograph).stretched, stretched, atol=1e-6)
+
+
+def test_a_head_is_used_only_beside_its_decomposition(nets, enhancer, photograph, tmp_path):
+    for stage, net in nets.items():
+        save_net(net, tmp_path / f"{stage}.keras")
+    assert Enhancer.load(tmp_path, variant="kind").exposure is None
+    save_net(enhancer.exposure, tmp_path / "exposure.keras")
+    loaded = Enhancer.load(tmp_path, variant="kind")
+    np.testing.assert_allclose(loaded(photograph).relit, enhancer(photograph).relit, atol=1e-5)
+    assert set(loaded.digests()) == {"decom", "restoration", "illumination", "exposure"}
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (3, 20), (40, 17)])
+def test_the_border_is_a_mirror_in_arrays_and_in_graphs(height, width):
+    images = np.random.default_rng(0).random((2, height, width, 3)).astype(np.float32)
+    wide = mirrored(images, 16)
+    np.testing.assert_array_equal(tf.function(lambda values: mirrored(values, 16))(images), wide)
+    np.testing.assert_array_equal(without_border(wide, 16), images)
+    np.testing.assert_array_equal(wide[:, 15, 16:-16], images[:, 0])
+    part = mirrored_part(images, (-16, height), (1, width + 16))
+    np.testing.assert_array_equal(part, wide[:, : 16 + height, 17:])

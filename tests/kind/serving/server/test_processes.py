@@ -1,0 +1,381 @@
+"""Versions in processes of their own: crashes, models that do not end, and what is left behind; most with a
+stand-in that needs no TensorFlow."""
+
+import asyncio
+import contextlib
+import functools
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from kind.serving.protos import DT_STRING, TensorProto, predict_pb2
+from kind.serving.server.errors import ServingError
+from kind.serving.server.json_tensors import COLUMN
+from kind.serving.server.parsing import ModelSpec, Parser
+from kind.serving.server.processes import Child
+from kind.serving.server.signatures import Tensor
+from kind.serving.server.tensor_protos import array_of, proto_of
+from kind.serving.server.version_process import VersionProcess, Workers
+from kind.serving.wire import read_message, write_message
+
+STAND_IN = """
+import os, signal, time
+import numpy as np
+from kind.serving.child import answer_calls
+
+def answer(header, arrays):
+    print("a library prints")
+    if header["do"] == "load":
+        if os.path.exists(header["folder"] + "/damaged"):
+            raise ValueError("/srv/kind/1/saved_model.pb: damaged")
+        return {"names": [], "signatures": []}, {"definitions": np.empty(0, object)}
+    (x,) = arrays["x"]
+    if x == -1:
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(abs(x))
+    return {}, {"pid": np.array([os.getpid()])}
+
+def main():
+    answer_calls(answer)
+"""
+CRASH, NEVER = -1.0, 60.0
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "stand_in_worker.py").write_text(STAND_IN)
+    sys.path.insert(0, str(folder))
+    yield "stand_in_worker"
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture
+def version(stand_in, tmp_path):
+    version = VersionProcess(tmp_path, seconds=30, module=stand_in)
+    version.load()
+    yield version
+    version.close(wait=True)
+
+
+def run(version, x):
+    return version.run("any", {"x": np.array([x])})["pid"].item()
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def has_ended(pid):
+    return not is_running(pid)
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_arrays_travel_unchanged():
+    arrays = {
+        "text": np.array([[b"", b"\x00\xff"], [b"a" * 70_000, b"b"]], object),
+        "scalar": np.array(2.5, np.float32),
+        "none": np.zeros((0, 3), np.int64),
+        "turned": np.arange(12, dtype=np.uint8).reshape(3, 4).T,
+        "one": np.array([True]),
+    }
+    file = io.BytesIO()
+    write_message(file, {"do": "run"}, arrays)
+    write_message(file, {}, {})
+    file.seek(0)
+    header, read = read_message(file)
+    assert header == {"do": "run"} and read.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert read[name].dtype == array.dtype and read[name].shape == array.shape
+        assert (read[name] == array).all()
+    assert read_message(file) == ({}, {}) and read_message(file) is None
+
+
+def test_a_message_that_ends_early_is_noticed():
+    file = io.BytesIO()
+    write_message(file, {}, {"x": np.zeros(9), "text": np.array([b"abc"], object)})
+    for size in (3, 20, len(file.getvalue()) - 1, len(file.getvalue()) - 10):
+        with pytest.raises(EOFError):
+            read_message(io.BytesIO(file.getvalue()[:size]))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
+def test_a_crash_costs_the_request_that_caused_it(version, capfd):
+    before = run(version, 0)
+    with ThreadPoolExecutor(3) as threads:
+        good = [threads.submit(run, version, 0.5) for _ in range(2)]
+        bad = threads.submit(run, version, CRASH)
+        after = {each.result() for each in good}
+        with pytest.raises(ServingError, match=r"was ended \(SIGSEGV\) while it ran this request") as caught:
+            bad.result()
+    assert caught.value.code == "INTERNAL" and before not in after
+    wait_until(lambda: is_running(version.pid))  # started again before anybody asks
+    assert run(version, 0) == version.pid and not is_running(before)
+    assert "starting another" in capfd.readouterr().err
+
+
+def test_what_cannot_be_loaded_again_is_tried_with_every_request(version, tmp_path):
+    damaged = tmp_path / "damaged"
+    damaged.touch()
+    with pytest.raises(ServingError, match="SIGSEGV"):
+        run(version, CRASH)
+    for _ in range(2):
+        with pytest.raises(ServingError, match="loaded again: saved_model.pb: damaged") as caught:
+            run(version, 0)
+        assert caught.value.code == "UNAVAILABLE"
+    damaged.unlink()
+    assert run(version, 0) == version.pid
+
+
+def test_a_model_that_does_not_end_is_ended_at_its_deadline(stand_in, tmp_path):
+    version = VersionProcess(tmp_path, seconds=0.8, module=stand_in)
+    version.load()
+    before = run(version, 0)
+    with ThreadPoolExecutor(2) as threads:
+        late = threads.submit(run, version, NEVER)
+        time.sleep(0.6)
+        other = threads.submit(run, version, 0.4)  # is running when the process is killed
+        with pytest.raises(ServingError, match="not answered within 0.8 s") as caught:
+            late.result()
+        assert caught.value.code == "DEADLINE_EXCEEDED" and other.result() != before
+    version.close(wait=True)
+    assert not is_running(version.pid)
+    with pytest.raises(ServingError, match="being stopped"):
+        run(version, 0)
+
+
+def test_a_process_that_takes_nothing_is_ended_at_the_deadline(stand_in):
+    child = Child(stand_in)
+    os.kill(child.pid, signal.SIGSTOP)
+    with pytest.raises(ServingError, match="not answered within 0.3 s"):
+        child.call({"do": "run"}, {"x": np.zeros(1 << 20)}, 0.3)  # more than the pipe holds
+    child.close()
+
+
+def test_stopping_ends_what_runs(stand_in, tmp_path):
+    workers = Workers(False, 30, stand_in)
+    version = workers.load(tmp_path)
+    with ThreadPoolExecutor(1) as threads:
+        never = threads.submit(run, version, NEVER)
+        time.sleep(0.1)
+        workers.stop()
+        with pytest.raises(ServingError):
+            never.result(5)
+    assert not is_running(version.pid)
+    with pytest.raises(ServingError, match="being stopped"):
+        workers.load(tmp_path)
+
+
+def test_a_process_ends_when_its_caller_is_killed(stand_in):
+    code = (
+        f"import sys, time; sys.path[:] = {sys.path!r}\n"
+        "from kind.serving.server.processes import Child\n"
+        "import threading, numpy as np\n"
+        f"child = Child({stand_in!r})\n"
+        "busy = lambda: child.call({'do': 'run'}, {'x': np.array([60.0])})\n"
+        "threading.Thread(target=busy, daemon=True).start()\n"
+        "child.call({'do': 'load', 'folder': ''})\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    pid = int(caller.stdout.readline())
+    assert is_running(pid)
+    caller.kill()
+    caller.wait()
+    caller.stdout.close()
+    wait_until(lambda: not is_running(pid), 5)
+
+
+def test_the_front_needs_no_tensorflow():
+    code = (
+        "import sys, kind.serving.server.app\n"
+        "found = [name for name in sys.modules if name.startswith(('tensorflow.python', 'keras'))]\n"
+        "assert not found and 'tensorflow' not in sys.modules, found\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=os.getcwd())
+
+
+class Expected:
+    """Stands for a signature."""
+
+    name = "serving_default"
+    inputs = {"x": Tensor("float32", None)}
+
+
+@pytest.fixture
+def parser():
+    parser = Parser(1 << 20, 30)
+    yield parser
+    parser.stop()
+
+
+def test_a_large_body_is_read_in_a_process(parser, monkeypatch):
+    signatures = {"serving_default": Expected()}
+    body = b'{"inputs": [' + b"0.5," * 300_000 + b"1]}"
+
+    def read(body, signatures):
+        return asyncio.run(parser.read(bytearray(body), signatures))
+
+    request = read(body, signatures)
+    assert request.form == COLUMN and request.signature == "serving_default"
+    assert request.inputs["x"].dtype == np.float32 and request.inputs["x"].sum() == 150_001
+    with pytest.raises(ServingError, match="Parse error") as caught:
+        read(body[:-1], signatures)
+    assert caught.value.http_status == 400
+    with pytest.raises(ServingError, match='"other" not found') as caught:
+        read(body[:-1] + b', "signature_name": "other"}', signatures)
+    assert (caught.value.code, caught.value.http_status) == ("FAILED_PRECONDITION", 400)
+    assert parser._child.has_ended  # whatever it keeps of what was wrong
+    read(body, signatures)
+    child = parser._child
+    assert not child.has_ended
+    monkeypatch.setattr("kind.serving.server.parsing._MOST_KEPT", -1)
+    read(body, signatures)
+    assert child.has_ended and read(body, signatures).inputs["x"].size == 300_001
+
+
+def message_of(*strings, rows=None):
+    request = predict_pb2.PredictRequest(output_filter=["enhanced_bytes"])
+    request.model_spec.name, request.model_spec.version.value = "kind", 3
+    proto = TensorProto(dtype=DT_STRING, string_val=strings)
+    proto.tensor_shape.dim.add(size=len(strings) if rows is None else rows)
+    request.inputs["image_bytes"].CopyFrom(proto)
+    return request.SerializeToString()
+
+
+def test_a_large_message_is_read_in_a_process(parser, monkeypatch):
+    """Two bytes of a message can stand for a string: 64 MiB take a second to read, and a gigabyte."""
+
+    def read_nothing(*_):
+        raise AssertionError("a large message was read here")
+
+    monkeypatch.setattr("kind.serving.server.parsing.read_message", read_nothing)
+    good = message_of(b"a" * (2 << 20), b"b")
+    message = asyncio.run(parser.read_message(good))
+    assert message.spec == ModelSpec("kind", 3) and message.wanted == ["enhanced_bytes"]
+    assert [len(each) for each in message.inputs["image_bytes"]] == [2 << 20, 1]
+    for data, error in (
+        (message_of(*[b""] * (2 << 20)), "2097152 rows in one request"),
+        (message_of(*[b""] * (1 << 20), rows=1), "declares 1 strings, received 1048576"),
+        (good[:-9], "not a PredictRequest"),
+    ):
+        with pytest.raises(ServingError, match=error):
+            asyncio.run(parser.read_message(data))
+
+
+@pytest.mark.parametrize("dtype", "float32 float64 float16 int32 int64 uint8 bool uint64".split())
+@pytest.mark.parametrize("shape", [(), (1,), (3, 2), (0, 4)])
+def test_messages_are_as_tensorflow_makes_and_reads_them(dtype, shape):
+    import tensorflow as tf
+
+    array = (np.arange(np.prod(shape)) % 2).reshape(shape).astype(dtype)
+    expected = tf.make_tensor_proto(array)
+    assert proto_of(array).SerializeToString() == expected.SerializeToString()
+    assert (array_of("x", expected) == array).all() and array_of("x", expected).dtype == array.dtype
+    if array.size > 1:  # numbers in a field of their own, of which the last stands for the rest
+        spelled = tf.make_tensor_proto(array.tolist(), dtype)
+        assert (array_of("x", spelled) == array).all()
+        last = tf.make_tensor_proto(array.ravel()[:1].tolist(), dtype, shape)
+        assert (array_of("x", last) == tf.make_ndarray(last)).all()
+
+
+def test_strings_are_as_tensorflow_makes_them():
+    import tensorflow as tf
+
+    array = np.array([[b"a", b""], [b"\xff", b"b"]], object)
+    assert proto_of(array) == tf.make_tensor_proto(array)
+    assert (array_of("x", proto_of(array)) == array).all()
+
+
+def test_a_session_gives_what_the_saved_model_gives(saved_brightener, images):
+    import tensorflow as tf
+
+    from kind.serving.worker.loading import LoadedModel
+
+    model = LoadedModel(saved_brightener)
+    functions = tf.saved_model.load(str(saved_brightener)).signatures
+    assert set(model.signatures) == set(functions)
+    files, alpha = np.array([images(), images(3, 5, 99)], object), np.array([2.0, 0.5], np.float32)
+    for name, function in functions.items():
+        inputs = {"image_bytes": files, "images": np.ones((2, 3, 4, 3), np.float32), "alpha": alpha}
+        inputs = {key: inputs[key] for key in model.signatures[name].inputs}
+        outputs = model.run(name, inputs)
+        expected = function(**{key: tf.constant(value) for key, value in inputs.items()})
+        assert outputs.keys() == expected.keys()
+        for key, value in expected.items():
+            assert outputs[key].dtype == value.numpy().dtype and (outputs[key] == value.numpy()).all()
+    model.close()
+
+
+SPINNING = """
+import sys, tensorflow as tf
+
+class Spinning(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+    def spin(self, x):
+        return {"y": tf.while_loop(lambda y: y[0] >= 0, lambda y: (y + 0,), (x,))[0]}
+
+model = Spinning()
+tf.saved_model.save(model, sys.argv[1], {"serving_default": model.spin})
+"""
+
+
+@pytest.mark.slow
+def test_the_command_ends_in_time_whatever_a_model_does(tmp_path):
+    folder = tmp_path / "spinning"
+    subprocess.run([sys.executable, "-c", SPINNING, str(folder / "1")], check=True)
+    command = [sys.executable, "-m", "kind", "serve", str(folder), "--rest-port", "0", "--grpc-port", "0"]
+    command += ["--timeout", "3", "--grace", "1"]
+
+    def ask(address, x, answers):
+        import urllib3
+
+        url = f"{address}v1/models/spinning:predict"
+        with contextlib.suppress(urllib3.exceptions.HTTPError):
+            answer = urllib3.request("POST", url, json={"inputs": [x]}, retries=False, timeout=60)
+            answers.append(answer.status)
+
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            address, answers = server.stdout.readline().split()[-1], []
+            while answers[-1:] != [200]:  # 503 while the model is loaded
+                ask(address, -1.0, answers)
+            answers.clear()
+            ask(address, 1.0, answers)  # does not end
+            while answers[-1] != 200:  # 504 while it is loaded again
+                ask(address, -1.0, answers)
+            assert set(answers[:-1]) == {504}
+            children = subprocess.check_output(["ps", "--ppid", str(server.pid), "-o", "pid="], text=True)
+            threading.Thread(target=ask, args=(address, 1.0, answers), daemon=True).start()
+            time.sleep(0.5)
+            started = time.monotonic()
+            server.send_signal(number)
+            assert server.wait(20) == (0 if number == signal.SIGTERM else -number)
+            assert time.monotonic() - started < 2
+            for child in children.split():
+                wait_until(functools.partial(has_ended, child), 2)
+        finally:
+            server.kill()
+            server.wait()
+            server.stdout.close()

@@ -1,0 +1,62 @@
+"""Honest and hostile clients together for ten minutes, or for KIND_SOAK_SECONDS."""
+
+import itertools
+import os
+import threading
+import time
+
+import pytest
+
+from benchmarks.serving_attacks import attacks, body_of, picture, start
+
+SECONDS = float(os.environ.get("KIND_SOAK_SECONDS", "600"))
+MOST_KEPT = 100  # MiB
+LONGEST_HEALTH = 1.0  # seconds, also on a machine that does other things
+GRACE = 8.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="reads memory in /proc")
+def test_attacks_cost_honest_clients_nothing(model_folder):
+    served = start(model_folder)
+    body, stop, wrong, waits = body_of(picture(60, 40)), threading.Event(), [], []
+
+    def ask_honestly():
+        while not stop.is_set():
+            status = served.predict(body)
+            if status != 200:
+                wrong.append(status)
+
+    def ask_health():
+        while not stop.is_set():
+            started = time.monotonic()
+            if served.ask("GET", "/healthz") != 200:
+                wrong.append("health")
+            waits.append(time.monotonic() - started)
+            time.sleep(0.05)
+
+    try:
+        for _ in range(50):
+            assert served.predict(body) == 200
+        before, end = served.memory(), time.monotonic() + SECONDS
+        threads = [threading.Thread(target=work) for work in (ask_honestly, ask_honestly, ask_health)]
+        for thread in threads:
+            thread.start()
+        for attack in itertools.cycle(attacks()):
+            attack.send(served)
+            if time.monotonic() > end:
+                break
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert wrong == [] and max(waits) < LONGEST_HEALTH
+        time.sleep(2)
+        assert served.memory() - before < MOST_KEPT
+        started = time.monotonic()
+        served.process.terminate()
+        assert served.process.wait(60) == 0 and time.monotonic() - started < GRACE + 1
+    finally:
+        stop.set()
+        served.process.kill()
+        served.process.wait()
+        served.process.stdout.close()
