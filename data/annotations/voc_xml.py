@@ -92,7 +92,7 @@ def _add(image: Path, header: Header, path: Path, reading: Reading) -> None:
     """One image with the objects of its file; one whose file is broken has none."""
     try:
         root = _parsed(path)
-    except (OSError, ValueError, expat.ExpatError) as error:
+    except (OSError, ValueError, LookupError, expat.ExpatError) as error:  # LookupError: of no known encoding
         reading.problems.append(f"{path}: not a Pascal VOC file: {error}")
         root = _Element("annotation", 0, [], [])
     objects = [child for child in root.children if child.name == "object"]
