@@ -171,5 +171,5 @@ def test_a_wrong_network_is_named_before_the_detector_is_built(
 ):
     (tmp_path / "lite.keras").write_bytes(b"no zip")
     monkeypatch.setattr(predictor, "load_detector", lambda path: pytest.fail("it was built"))
-    assert run(photographs, "--input", "restored", "--weights", tmp_path) == 2
+    assert run(photographs, "--input", "reflectance", "--weights", tmp_path) == 2
     assert "lite.keras: not a .keras file" in capsys.readouterr().err
