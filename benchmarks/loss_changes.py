@@ -67,5 +67,5 @@ CHANGES = (
     _added(5, "colour-constancy"),
     _added(2e-4, "l2-weights"),
 )
-"""Each term's weight makes it about a third of the objective without it, measured on LOL with the weights that
+"""Each added term is about a third of the objective without it, measured on LOL with the weights that
 ship; adversarial losses start near a constant, and are weighed by what keeps the training stable."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.loss_changes import CHANGES, DEFAULT, SEEDS
+from kind.cli.loss_document import MEASURED
 
 Figures = Mapping[str, Mapping[str, float]]
 """A network's mean figures, by protocol and name."""
@@ -16,22 +17,22 @@ _COLUMNS = {
     "ssim": ("SSIM", "{:.4f}"),
     "delta_e2000": ("ΔE2000", "{:.2f}"),
 }
-_TEXT = """## What they are worth
+_TEXT = f"""{MEASURED}
 
-The light network, trained from the weights that ship for {steps} steps of {batch} crops of
-{patch}×{patch} pixels (learning rate {rate:g}, cosine), with its own objective and with one change of it, and
-scored on {pairs} photographs that no run here saw: LOL's validation split, whole, under each protocol
-([evaluation](evaluation.md)). Higher PSNR and SSIM are better, and a lower ΔE2000 is. The first row is the mean
-of {seeds} seeds ± their standard deviation; figures in bold are further than two of these from that mean.
+The light network, trained from the weights that ship for {{steps}} steps of {{batch}} crops of
+{{patch}}×{{patch}} pixels (learning rate {{rate:g}}, cosine), with its own objective and with one change
+of it, and scored on {{pairs}} photographs that no run here saw: LOL's validation split, whole, under each
+protocol ([evaluation](evaluation.md)). Higher PSNR and SSIM are better, a lower ΔE2000 is. The first row is
+the mean of {{seeds}} ± their standard deviation; figures in bold are further than two of these from it.
 
 The schedule is short, and the weights that ship were trained with the default objective. So the table says
-what a term pulls the network towards, not what a full training with it would reach. Added terms are weighed to
-be about a third of the objective without them at the start. Every network that was trained is in the table.
-`ms-ssim` is not: it needs crops of 176×176 pixels, which take seven times as long.
+what a term pulls the network towards, not what a full training with it would reach. Added terms are weighed
+to be about a third of the objective without them at the start. Every network that was trained is in the
+table. `ms-ssim` is not: it needs crops of 176×176 pixels, which take seven times as long.
 
 ```shell
-python -m benchmarks.losses --data lol=LOL:1 --pairs LOL --out runs/losses --markdown docs/losses_measured.md
-python -m kind losses markdown --out docs/losses.md --measured docs/losses_measured.md
+python -m benchmarks.losses --data lol=LOL:1 --pairs LOL --out runs/losses --markdown measured.md
+python -m kind losses markdown --out docs/losses.md --measured measured.md
 ```
 
 """
@@ -54,7 +55,7 @@ def document(figures: Mapping[str, Sequence[Figures]], schedule: Mapping[str, fl
         patch=schedule["patch"],
         rate=schedule["learning_rate"],
         pairs=pairs,
-        seeds=len(figures.get(DEFAULT.name, SEEDS)),
+        seeds=_seeds(len(figures.get(DEFAULT.name, SEEDS))),
     )
     if DEFAULT.name not in figures:
         return text
@@ -73,6 +74,10 @@ def document(figures: Mapping[str, Sequence[Figures]], schedule: Mapping[str, fl
             cells = [f"**{_shown(k, v)}**" if f else _shown(k, v) for k, v, f in zip(keys, row, far)]
             lines.append([f"`{change.flags}`", *cells])
     return text + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"{count} seeds"
 
 
 def _shown(key: tuple[str, str], value: float) -> str:

@@ -20,6 +20,10 @@ class DecompositionStage(Stage):
 
     loss_names = ("loss", *TERMS)
     config: DecompositionConfig
+    shown = (
+        *("dark image", "its reflectance", "its illumination"),
+        *("bright image", "its reflectance (bright)", "its illumination (bright)"),
+    )
     compared = {
         "low": IMAGE_INPUTS | _OF_IMAGES,
         "high": IMAGE_INPUTS | _OF_IMAGES,

@@ -8,12 +8,14 @@ from typing import Any, Literal
 from kind.constants import DEFAULT_ALPHA, DETECTOR_MULTIPLE
 from kind.detection.inputs import DEFAULT_INPUT
 from kind.errors import UserError
-from kind.training.config import StageConfig, option
+from kind.training.config import Schedule, StageConfig, option
 
 
 @dataclass(frozen=True)
 class DetectionConfig(StageConfig):
     """Trains an object detector on enhanced dark photographs; defaults as in YOLOv8's published recipe."""
+
+    freezes_by_name = False  # --freeze-epochs is about the backbone
 
     input: Literal["reflectance", "relit", "stretched", "raw"] = option(
         DEFAULT_INPUT, "image that the detector receives"
@@ -36,7 +38,7 @@ class DetectionConfig(StageConfig):
     image_size: int = option(640, "side length of the detector's square input, in pixels; a multiple of 32")
     optimizer: Literal["sgd", "adamw"] = option("sgd", "optimizer; sgd uses Nesterov momentum 0.937")
     learning_rate: float = option(0.01, "learning rate after the warm-up; 0.0005 for adamw")
-    schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning-rate schedule")
+    schedule: Schedule = option("cosine", "learning-rate schedule")
     warmup_epochs: int = option(3, "epochs of linear learning-rate warm-up from 0")
     weight_decay: float = option(
         5e-4, "weight decay of kernels; in the gradient for sgd, decoupled for adamw"

@@ -29,7 +29,8 @@ class LateSchedule(EpochSchedule):
 
     def get_config(self) -> dict:
         """What `__init__` takes."""
-        return {**super().get_config(), "first_step": self.first_step}
+        kept = {name: value for name, value in super().get_config().items() if name != "earlier"}
+        return {**kept, "first_step": self.first_step}
 
 
 class NesterovWithDecay(keras.optimizers.SGD):
@@ -87,9 +88,8 @@ class DetectionOptimizer(GroupedOptimizer):
                 start = first_step if variable.ref() in late else 0
                 split.setdefault((factor, start), []).append(variable)
         self.variable_groups = tuple(tuple(variables) for variables in split.values())
-        self.optimizers = [
-            _make(config, LateSchedule(config, steps_per_epoch, factor, start)) for factor, start in split
-        ]
+        self.schedules = [LateSchedule(config, steps_per_epoch, factor, start) for factor, start in split]
+        self.optimizers = [_make(config, schedule) for schedule in self.schedules]
         for optimizer, variables in zip(self.optimizers, self.variable_groups):
             optimizer.build(list(variables))
 

@@ -127,6 +127,11 @@ class DetectionStage(Stage):
             figures[name] = float(values_of.mean()) if known.size else float("nan")
         return figures
 
+    def complaints(self, values):
+        """Says where nothing at all is found."""
+        found = sum(int(value["counts"][0]) for value in values)
+        return [] if found else [f"the detector finds nothing in {len(values)} validation images"]
+
     def visualisations(self, sample):
         """The photograph; what the detector sees, with right and wrong boxes."""
         images = self.seen(sample["image"])

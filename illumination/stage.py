@@ -53,6 +53,7 @@ class AdjustmentStage(Stage):
     monitor = "val_psnr"
     higher_is_better = True
     config: AdjustmentConfig
+    shown = ("illumination", "adjusted illumination", "target")
     compared = {"adjusted": IMAGE_INPUTS | {catalogue.SOURCE, catalogue.ILLUMINATION}}
     channels = 1
 

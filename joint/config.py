@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from kind.training.config import TrainingConfig, option
+from kind.training.config import Schedule, TrainingConfig, option
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class JointConfig(TrainingConfig):
     batch: int = option(4, "global batch size: samples per step over all accelerators")
     patch: int = option(96, "side length of the random crops, in pixels")
     learning_rate: float = option(1e-5, "learning rate at the start, after any warm-up")
-    schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning-rate schedule")
+    schedule: Schedule = option("cosine", "learning-rate schedule")
     reconstruction_weight: float = option(1.0, "weight of |R∘L - S|, summed over both exposures")
     similarity_weight: float = option(0.1, "weight of |R_low - R_high|")
 

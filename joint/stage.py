@@ -30,6 +30,10 @@ class JointStage(Stage):
     monitor = "val_psnr"
     higher_is_better = True
     config: JointConfig
+    shown = (
+        *("dark image", "its reflectance", "restored reflectance"),
+        *("adjusted illumination", "relit image", "bright image"),
+    )
     compared = {"relit": IMAGE_INPUTS | {catalogue.SOURCE}}
 
     @classmethod

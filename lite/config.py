@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kind.errors import UserError
-from kind.training.config import AdversarialConfig, option
+from kind.training.config import AdversarialConfig, Schedule, option
 from kind.training.objective import parse_weights
 
 
@@ -21,7 +21,7 @@ class LiteConfig(AdversarialConfig):
     batch: int = option(8, "samples a step, over all accelerators together")
     patch: int = option(256, "side of the samples, in pixels")
     learning_rate: float = option(1e-3, "at the start, after any warm-up")
-    schedule: Literal["constant", "step", "cosine"] = option("cosine", "how the learning rate goes on")
+    schedule: Schedule = option("cosine", "how the learning rate goes on")
     warmup_epochs: int = option(1, "raise the learning rate linearly from 0 over so many epochs")
     optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "radam is rectified Adam")
     weight_decay: float = option(1e-3, "decoupled, for adamw (kernels only) and radam (all weights)")

@@ -45,6 +45,7 @@ class LiteStage(Stage):
     higher_is_better = True
     config: LiteConfig
     groups: tuple[str, ...] = ()
+    shown = ("dark image", "stops", "exposed image", "restored image", "bright image")
     compared = {"restored": IMAGE_INPUTS | {catalogue.SOURCE}}
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kind.training.config import AdversarialConfig, option
+from kind.training.config import AdversarialConfig, Schedule, option
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class RestorationConfig(AdversarialConfig):
     epochs: int = option(1000, "passes over the training pairs")
     batch: int = option(4, "global batch size: samples per step over all accelerators")
     patch: int = option(384, "side length of the random crops, in pixels")
-    schedule: Literal["constant", "step", "cosine"] = option("step", "learning-rate schedule")
+    schedule: Schedule = option("step", "learning-rate schedule")
     network: Literal["unet", "msia"] = option(
         "unet", "KinD's network, or KinD++'s (msia), which also sets the defaults to those of KinD++"
     )

@@ -21,6 +21,7 @@ class RestorationStage(Stage):
     monitor = "val_psnr"
     higher_is_better = True
     config: RestorationConfig
+    shown = ("reflectance", "illumination", "restored reflectance", "target")
     compared = {"restored": IMAGE_INPUTS | {catalogue.SOURCE}}
 
     @property

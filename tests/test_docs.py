@@ -36,6 +36,7 @@ SHORT = {
 #: The same for other commands.
 SHORT_MIXTURE = ["--epochs", "1", "--steps", "2", "--batch", "2", "--patch", "64", "--validate-epochs", "1"]
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
+SHORT_TABLE = ["--only", "default", "--epochs", "1", "--steps", "1", "--batch", "2"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
 
 #: Files that other people published, as the documents name them, and where the reference data has them.
@@ -219,6 +220,8 @@ def shortening(words):
         return [word for name in settings for word in (flag_of(name), str(SHORT[name]))]
     if "benchmarks.detection_inputs" in words:
         return SHORT_EXPERIMENT
+    if "benchmarks.losses" in words:
+        return SHORT_TABLE
     return SHORT_SCENES if "scenes" in words else []
 
 

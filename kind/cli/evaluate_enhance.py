@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Facts = list[tuple[str, str]]
 
+_METRICS = ("mse", "ms-ssim", "vif", "fsim", "delta-e2000")
+
 
 class _Scored(NamedTuple):
     """A network to score, the files that it was read from by stage, and what the header says of it."""
@@ -48,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="weights of LPIPS, .npz (see docs/evaluation.md); adds LPIPS",
+    )
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        choices=_METRICS,
+        default=(),
+        metavar="NAME",
+        help=f"further columns of pairs, which take longer: {', '.join(_METRICS)}",
     )
     add_markdown_argument(parser, "evaluation")
     parser.add_argument(
@@ -115,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     from kind.evaluation.summary import Evaluation, summarise
     from kind.evaluation.tables import markdown_report
 
-    metrics = _metrics(arguments.niqe_model, arguments.lpips_weights)
+    metrics = _metrics(arguments)
     networks = _networks(arguments)
     samples, data_facts, notes = _images(arguments, networks)
     methods, method_facts = _methods(arguments, networks, samples)
@@ -144,6 +154,8 @@ def _check(arguments: argparse.Namespace) -> None:
         ):
             if value is not None:
                 raise UserError(f"{flag} is a part of --data; photographs without targets have no splits")
+        if arguments.metrics:
+            raise UserError("--metrics compare with a target; photographs without targets have none")
     if arguments.validation_every is not None and arguments.validation_every < 2:
         raise UserError(f"--validation-every expects at least 2, received {arguments.validation_every}")
 
@@ -161,13 +173,15 @@ def _print(evaluation: Evaluation, files: Sequence[Path]) -> None:
     print(f"written: {', '.join(map(str, files))}")
 
 
-def _metrics(niqe_model: Path | None, lpips_weights: Path | None) -> Metrics:
+def _metrics(arguments: argparse.Namespace) -> Metrics:
     from kind.evaluation.scoring import Metrics
     from kind.metrics.lpips import Lpips
     from kind.metrics.niqe_model import load_niqe_model
 
     return Metrics(
-        load_niqe_model(niqe_model) if niqe_model else None, Lpips(lpips_weights) if lpips_weights else None
+        load_niqe_model(arguments.niqe_model) if arguments.niqe_model else None,
+        Lpips(arguments.lpips_weights) if arguments.lpips_weights else None,
+        tuple(name.replace("-", "_") for name in _METRICS if name in arguments.metrics),
     )
 
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
+from kind.cli.loss_gallery import REFERENCE, SUFFIX, Record
+from kind.cli.loss_pictures import DEGRADATIONS
 from kind.losses.catalogue import CATALOGUE, Entry
 
-_HEAD = """# Losses
+MEASURED = "## What they are worth"
+"""Heading of the section that `benchmarks.losses` makes."""
+
+_HEAD = f"""# Losses
 
 Every loss of `kind.losses`: what it computes, what it takes, what its values mean and where it comes from.
 This page is made from the docstrings:
@@ -17,8 +23,12 @@ python -m kind losses markdown --out docs/losses.md
 ```
 
 `python -m kind losses` lists the names, and `--loss NAME=WEIGHT` adds one to a training stage
-([training](training.md#other-losses)). A picture of what a loss penalises, eight degradations of a photograph
-with the loss and its gradient (red where less light lowers the loss, blue where more does), is made by
+([training](training.md#other-losses)). Under each loss stand its gradients on eight degradations of a
+photograph, red where less light lowers the loss and blue where more does, and its values. The photograph:
+
+![The degraded photograph](FOLDER/{REFERENCE}{SUFFIX})
+
+Each degradation in three strengths, larger:
 
 ```shell
 python -m kind losses show charbonnier --out losses
@@ -43,13 +53,36 @@ Images are float32 RGB in [0, 1], NHWC. `output` is what a network made, `target
 _SECTION = re.compile(r"^(Args|Returns|Raises|Example):\n", re.MULTILINE)
 
 
-def document() -> str:
-    """The whole page in Markdown."""
+def document(pictures: Record, folder: str, measured: str = "") -> str:
+    """The whole page in Markdown.
+
+    Args:
+        pictures: the record of the pictures, see `kind.cli.loss_gallery`.
+        folder: of the pictures, beside the document.
+        measured: the section that ends it.
+    """
     groups: dict[str, list[str]] = {}
     for name, entry in CATALOGUE.items():
-        groups.setdefault(entry.group, []).append(_section(name, entry))
-    parts = [_HEAD, *(f"## {group}\n\n" + "\n".join(sections) for group, sections in groups.items())]
-    return "\n".join(parts)
+        section = _section(name, entry)
+        if name in pictures:
+            section += "\n" + _picture(name, folder, pictures[name]["losses"])
+        groups.setdefault(entry.group, []).append(section)
+    head = _HEAD.replace("FOLDER", folder)
+    parts = [head, *(f"## {group}\n\n" + "\n".join(sections) for group, sections in groups.items())]
+    return "\n".join([*parts, measured] if measured else parts)
+
+
+def measured_in(path: Path) -> str:
+    """The section with which a document that was written before ends; empty where it has none."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    _, found, rest = text.partition(f"\n{MEASURED}\n")
+    return f"{MEASURED}\n{rest}" if found else ""
+
+
+def _picture(name: str, folder: str, losses: list[float]) -> str:
+    """The gradients, and the losses of the photograph itself and its degradations."""
+    values = ", ".join(f"{what} {loss:g}" for what, loss in zip(("none", *DEGRADATIONS), losses))
+    return f"![Gradients of {name}]({folder}/{name}{SUFFIX})\n\nLosses: {values}.\n"
 
 
 def _section(name: str, entry: Entry) -> str:

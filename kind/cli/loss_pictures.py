@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -67,6 +67,10 @@ DEGRADATIONS: dict[str, tuple[Degrade, tuple[float, float, float], str]] = {
 }
 
 
+GRADES = (0, 1, 2)
+"""Places of the strengths, from slight to strong."""
+
+
 class Shown(NamedTuple):
     """A degraded photograph under a loss.
 
@@ -85,12 +89,12 @@ class Shown(NamedTuple):
     gradient: np.ndarray
 
 
-def degraded(image: tf.Tensor) -> list[tuple[str, float, tf.Tensor]]:
+def degraded(image: tf.Tensor, grades: Sequence[int] = GRADES) -> list[tuple[str, float, tf.Tensor]]:
     """A photograph [1, H, W, 3] in [0, 1] as (degradation, strength, image), slight to strong, clipped."""
     return [
-        (name, strength, tf.clip_by_value(degrade(image, strength), 0.0, 1.0))
+        (name, strengths[grade], tf.clip_by_value(degrade(image, strengths[grade]), 0.0, 1.0))
         for name, (degrade, strengths, _) in DEGRADATIONS.items()
-        for strength in strengths
+        for grade in grades
     ]
 
 
@@ -99,6 +103,7 @@ def shown(
     image: tf.Tensor,
     features: Callable[[tf.Tensor], list[tf.Tensor]] | None = None,
     reflectance_of: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    grades: Sequence[int] = GRADES,
 ) -> tuple[float, list[Shown]]:
     """The loss of a photograph itself, and of each degraded one with its gradient.
 
@@ -107,6 +112,7 @@ def shown(
         image: the reference, float32 [1, H, W, 3] in [0, 1].
         features: φ, for losses of features.
         reflectance_of: the decomposition, for losses of one.
+        grades: of each degradation.
 
     Returns:
         The loss of identical images, and what was found of each degradation.
@@ -121,7 +127,7 @@ def shown(
         return loss, tf.reduce_mean(tape.gradient(loss, other), axis=-1)
 
     found = []
-    for name, strength, other in degraded(image):
+    for name, strength, other in degraded(image, grades):
         loss, gradient = value_and_gradient(other)
         found.append(Shown(name, strength, float(loss), other[0].numpy(), gradient[0].numpy()))
     return float(value_and_gradient(image)[0]), found

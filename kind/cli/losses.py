@@ -30,9 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE[:LAYER]",
         help="for losses of features: VGG weights (.h5) or a network (.keras; default: a detector)",
     )
-    text = "write the catalogue as a Markdown document"
+    text = "write the catalogue as a Markdown document, with pictures in a folder of its name beside it"
     markdown = commands.add_parser("markdown", help=text, description=text)
     markdown.add_argument("--out", type=Path, required=True, metavar="FILE", help="output file")
+    markdown.add_argument(
+        "--measured",
+        type=Path,
+        metavar="FILE",
+        help="Markdown that ends the document, as of benchmarks.losses (default: what the document ends in)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,10 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.what == "show":
         _show(arguments)
     elif arguments.what == "markdown":
-        from kind.cli.loss_document import document
-        from kind.reports.writing import write_text
-
-        write_text(arguments.out, document())
+        _write_document(arguments.out, arguments.measured)
     else:
         from kind.losses.catalogue import CATALOGUE
 
@@ -60,11 +63,24 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _write_document(out: Path, measured: Path | None) -> None:
+    from kind.cli.loss_document import document, measured_in
+    from kind.cli.loss_gallery import draw_pictures
+    from kind.reports.writing import write_text
+
+    try:
+        ending = measured.read_text(encoding="utf-8") if measured else measured_in(out)
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"{measured or out}: cannot be read ({error})") from error
+    write_text(out, document(draw_pictures(out.with_suffix("")), out.stem, ending))
+
+
 def _show(arguments: argparse.Namespace) -> None:
     import numpy as np
     import tensorflow as tf
 
     from kind.cli.loss_pictures import shown, takes_images
+    from kind.cli.loss_subjects import network_for, reference_photograph
     from kind.images.contact_sheet import contact_sheet
     from kind.images.photo import write_photo
     from kind.losses import catalogue
@@ -74,51 +90,14 @@ def _show(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.name}: no such loss; `kind losses` lists them")
     if not takes_images(entry):
         raise UserError(f"{arguments.name}: takes {entry.inputs}, no images; there is nothing to show")
-    needs = {catalogue.FEATURES: _features, catalogue.DECOMPOSITION: _reflectance_of}.get(entry.inputs)
-    given = needs(arguments.features) if needs else None
-    image = tf.constant(_photograph(arguments.image)[np.newaxis], tf.float32)
-    same, found = shown(entry, image, features=given, reflectance_of=given)
+    network = network_for(entry, arguments.features)
+    image = tf.constant(reference_photograph(arguments.image, _SIDE)[np.newaxis], tf.float32)
+    same, found = shown(entry, image, features=network, reflectance_of=network)
     target = arguments.out / f"{arguments.name}.png"
     rows, titles = _picture(found)
     write_photo(target, contact_sheet(rows, titles, _COLUMN))
     print(_table(arguments.name, same, found))
     print(f"\nwritten to {target}: each degradation, slight to strong, above its gradient")
-
-
-def _features(text: str | None):
-    from kind.cli.feature_files import load_features
-    from kind.training.objective import file_and_layer
-
-    file, layer = file_and_layer(text or "")
-    return load_features(file, (layer,) if layer else ())
-
-
-def _reflectance_of(_: str | None):
-    from kind.nn.saving import find_weights, load_net
-
-    net = load_net(find_weights(["decom"])["decom"], "decom")
-    return lambda image: net(image, training=False)[0]
-
-
-def _photograph(file: Path | None):
-    """The reference, float32 [H, W, 3], its shorter side 192 pixels."""
-    from PIL import Image
-
-    from kind.data.samples import builtin_samples
-    from kind.images.photo import read_photo
-    from kind.images.pil import to_pil
-
-    if file is None:
-        sample = next(sample for sample in builtin_samples() if sample.name == "coffee")
-        pixels = sample.high / 255.0
-    else:
-        pixels = read_photo(file).pixels
-    import numpy as np
-
-    height, width = pixels.shape[:2]
-    scale = _SIDE / min(height, width)
-    size = (round(width * scale), round(height * scale))
-    return np.asarray(to_pil(pixels).resize(size, Image.Resampling.LANCZOS), np.float32) / 255
 
 
 def _picture(found: list[Shown]):

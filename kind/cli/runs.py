@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from kind.cli.stages import STAGES
 from kind.errors import UserError
-from kind.training.run_folder import RunFolder, read_json
+from kind.training.duration import duration
+from kind.training.run_folder import RunFolder, read_json, read_sessions
 
 _RECORDED = {"stage": str, "epochs": int, "monitor": str, "higher_is_better": bool}
 _ORDER = {stage: place for place, stage in enumerate(STAGES)}
-_COLUMNS = ("run", "stage", "epochs", "best", "at epoch", "network")
+_COLUMNS = ("run", "stage", "epochs", "best", "at epoch", "time", "network", "remark")
 
 
 class Run(NamedTuple):
@@ -26,6 +27,9 @@ class Run(NamedTuple):
         best: the best figure with its name; None before the first validation.
         best_epoch: when it was reached.
         network: the file of the best network; None before the first validation.
+        seconds: that training took, over all its processes; None of runs that do not record it.
+        remark: the last one that was given with --remark.
+        sessions: of each process start, command, versions and device, see `kind.training.sessions`.
     """
 
     run: str
@@ -34,18 +38,39 @@ class Run(NamedTuple):
     best: tuple[str, float] | None
     best_epoch: int | None
     network: str | None
+    seconds: float | None = None
+    remark: str = ""
+    sessions: tuple[dict[str, Any], ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's flags."""
     parser.add_argument(
-        "folder", type=Path, metavar="DIR", help="a run folder, or one with runs anywhere in it"
+        "folder",
+        type=Path,
+        nargs="?",
+        metavar="DIR",
+        help="a run folder, or one with runs anywhere in it",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, one run a line")
+    parser.add_argument(
+        "--curves", type=Path, nargs="+", metavar="RUN", help="plot the curves of these runs in one figure"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("curves.png"),
+        metavar="FILE",
+        help="--curves: the PNG (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--skip-epochs", type=int, default=0, metavar="N", help="--curves: leave out the first N epochs"
+    )
+    parser.add_argument("--log", action="store_true", help="--curves: logarithmic scale")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the runs by stage, each with its best figure.
+    """Prints the runs by stage, each with its best figure, or plots the curves of some.
 
     Returns:
         The exit code 0.
@@ -53,6 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when there is no such folder, or no run in it.
     """
+    if (arguments.folder is None) == (arguments.curves is None):
+        raise UserError("give a folder to list the runs in it, or --curves RUN … to plot some, not both")
+    if arguments.curves:
+        return _plot_curves(arguments)
     runs = find_runs(arguments.folder)
     if arguments.json:
         for found in runs:
@@ -62,6 +91,30 @@ def run(arguments: argparse.Namespace) -> int:
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    return 0
+
+
+def _plot_curves(arguments: argparse.Namespace) -> int:
+    from kind.reports.names import distinct_paths
+    from kind.training.curves import draw_comparison
+
+    if arguments.out.suffix.lower() != ".png":
+        raise UserError(f"--out expects a .png file, received {arguments.out}")
+    if arguments.skip_epochs < 0:
+        raise UserError(f"--skip-epochs expects 0 or more, received {arguments.skip_epochs}")
+    records = []
+    for path in arguments.curves:
+        records.append(
+            [one for one in RunFolder(path).read_metrics() if one["epoch"] > arguments.skip_epochs]
+        )
+        if not records[-1]:
+            raise UserError(f"{path}: no run with a finished epoch after the first {arguments.skip_epochs}")
+    names = distinct_paths(arguments.curves)
+    try:
+        draw_comparison(dict(zip(names, records)), arguments.out, log=arguments.log)
+    except OSError as error:
+        raise UserError(f"{arguments.out}: cannot be written ({error.strerror})") from error
+    print(f"written: {arguments.out}")
     return 0
 
 
@@ -93,6 +146,8 @@ def _read(path: Path, above: Path) -> Run:
         raise UserError(f"{folder.config_file}: not a run's: it does not say {', '.join(missing)}")
     records = folder.read_metrics(strict=True)
     best = folder.best(config["monitor"], config["higher_is_better"])
+    sessions = read_sessions(folder)
+    lengths = [one["seconds"] for one in sessions if isinstance(one.get("seconds"), (int, float))]
     return Run(
         run=str(path.relative_to(above)),
         stage=config["stage"],
@@ -100,6 +155,9 @@ def _read(path: Path, above: Path) -> Run:
         best=(config["monitor"], best[1]) if best else None,
         best_epoch=best[0] if best else None,
         network=str(folder.best_file) if folder.best_file.is_file() else None,
+        seconds=sum(lengths) if lengths else None,
+        remark=next((text for one in reversed(sessions) if (text := str(one.get("remark", "")))), ""),
+        sessions=tuple(sessions),
     )
 
 
@@ -111,5 +169,7 @@ def _row(found: Run) -> tuple[str, ...]:
         f"{done}/{wanted}",
         f"{found.best[0]} {found.best[1]:.4g}" if found.best else "-",
         str(found.best_epoch or "-"),
+        "-" if found.seconds is None else duration(found.seconds),
         found.network or "-",
+        " ".join(found.remark.split()),
     )

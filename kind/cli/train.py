@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import signal
 import sys
 import tempfile
@@ -110,6 +111,9 @@ def _add_run_arguments(stage: argparse.ArgumentParser) -> None:
         help="with --init-from: re-initialise layers whose weights do not fit",
     )
     stage.add_argument(
+        "--remark", default="", metavar="TEXT", help="note kept in the run folder and shown by `kind runs`"
+    )
+    stage.add_argument(
         "--strategy",
         choices=("auto", "mirrored", "multiworker"),
         default="auto",
@@ -171,10 +175,13 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
             strategy=strategy,
             checkpoints_of=folder,
             interruption=interruption,
+            command=shlex.join(sys.argv),
+            remark=flags.remark,
         )
     if chief:
+        done = max((record["epoch"] for record in folder.read_metrics()), default=config.epochs)
         verb = "is" if folder.best_file.is_file() else "is missing:"
-        print(f"{folder.path}: {config.epochs} epochs done; the best network {verb} {folder.best_file}")
+        print(f"{folder.path}: {done} epochs done; the best network {verb} {folder.best_file}")
 
 
 def _added_losses(entry: object, config: StageConfig) -> AddedLosses | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -13,15 +13,20 @@ from kind.errors import UserError
 from kind.evaluation.methods import Method, Output, Sample
 from kind.images.photo import read_photo
 from kind.metrics.artefacts import flat_noise, halo_strength
+from kind.metrics.delta_e import delta_e2000
 from kind.metrics.fidelity import blown_share, hue_shift
+from kind.metrics.fsim import fsim
 from kind.metrics.loe import loe
 from kind.metrics.lpips import Lpips
 from kind.metrics.mae import mae
+from kind.metrics.ms_ssim import ms_ssim
+from kind.metrics.mse import mse
 from kind.metrics.niqe import niqe
 from kind.metrics.niqe_model import NiqeModel
 from kind.metrics.protocols import GT_MEAN, GT_RATIO, RAW, match_mean
 from kind.metrics.psnr import psnr
 from kind.metrics.ssim import ssim, ssim_gray
+from kind.metrics.vif import vif
 from kind.ops.ssim import WINDOW
 
 Figures = dict[str, Optional[float]]
@@ -33,6 +38,28 @@ PHOTOGRAPH_METRICS = {
     "halo": halo_strength,
 }
 """Of an output and its input, where there is no target."""
+
+
+class MoreMetric(NamedTuple):
+    """A figure of an output and its target that is computed where it is asked for."""
+
+    function: Callable[[np.ndarray, np.ndarray], float]
+    definition: str
+
+
+MORE_METRICS = {
+    "mse": MoreMetric(mse, "MSE of RGB in [0, 1]"),
+    "ms_ssim": MoreMetric(ms_ssim, "MS-SSIM over five scales, by channel"),
+    "vif": MoreMetric(vif, "VIF in the pixel domain (VIFp) of luma"),
+    "fsim": MoreMetric(fsim, "FSIM of luma"),
+    "delta_e2000": MoreMetric(delta_e2000, "ΔE2000, mean over pixels, D65"),
+}
+"""By column."""
+
+_NO_PI = (
+    "left out: it is ½·((10 - Ma) + NIQE), and the random forests of Ma et al. 2017 come with no licence to "
+    "use them here; take ½·((10 - Ma) + NIQE) of this table's NIQE and the authors' program"
+)
 
 DIGITS = 12
 """How much of a digest is shown."""
@@ -56,20 +83,23 @@ class Metrics:
     Attributes:
         niqe_model: the pristine model, or None.
         lpips: the network, or None.
+        more: columns of `MORE_METRICS`, in their order.
     """
 
     niqe_model: NiqeModel | None = None
     lpips: Lpips | None = None
+    more: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
         """What kept results are keyed by."""
         model = self.niqe_model.digest if self.niqe_model else None
-        return f"{_VERSION} niqe {model} lpips {self.lpips.digest if self.lpips else None}"
+        more = "".join(f" {name}" for name in self.more)
+        return f"{_VERSION} niqe {model} lpips {self.lpips.digest if self.lpips else None}{more}"
 
     def columns(self, with_target: bool) -> list[str]:
         """The figures' keys in the order of the table."""
-        columns = ["psnr", "ssim", "ssim_gray", "mae"] if with_target else []
+        columns = ["psnr", "ssim", "ssim_gray", "mae", *self.more] if with_target else []
         columns += ["loe"] if with_target else ["loe", *PHOTOGRAPH_METRICS]
         columns += ["niqe"] if self.niqe_model else []
         columns += ["lpips"] if self.lpips and with_target else []
@@ -89,7 +119,13 @@ class Metrics:
             if self.lpips
             else "no weights given"
         )
-        return [("Figures", f"{_WITH_TARGET}; {_LOE}"), ("NIQE model", niqe_model), ("LPIPS", lpips)]
+        definitions = [_WITH_TARGET, *(MORE_METRICS[name].definition for name in self.more), _LOE]
+        return [
+            ("Figures", "; ".join(definitions)),
+            ("NIQE model", niqe_model),
+            *([("PI", _NO_PI)] if self.niqe_model else []),
+            ("LPIPS", lpips),
+        ]
 
 
 def read_sample(sample: Sample) -> tuple[np.ndarray, np.ndarray | None]:
@@ -153,12 +189,14 @@ def figures_of(output: Output, dark: np.ndarray, target: np.ndarray | None, metr
         metrics: which figures.
 
     Returns:
-        By key; None where NIQE or LPIPS is not defined (the image is too small, or without texture).
+        By key; None where a figure is not defined (the image is too small, or without texture).
     """
     figures: Figures = {}
     if target is not None:
         for metric in (psnr, ssim, ssim_gray, mae):
             figures[metric.__name__] = metric(output.image, target)
+        for name in metrics.more:
+            figures[name] = _where_defined(lambda m=MORE_METRICS[name].function: m(output.image, target))
     figures["loe"] = loe(output.image, dark)
     if target is None:
         for name, metric in PHOTOGRAPH_METRICS.items():
@@ -184,6 +222,6 @@ def _number(value: float) -> float | None:
 
 def _where_defined(metric: Callable[[], float]) -> float | None:
     try:
-        return metric()
+        return _number(metric())
     except ValueError:
         return None

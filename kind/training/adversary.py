@@ -70,6 +70,7 @@ class Adversary:
     Attributes:
         net: the discriminator.
         optimizer: of its weights.
+        schedule: of its learning rate.
     """
 
     def __init__(self, config: AdversarialConfig, channels: int, steps_per_epoch: int) -> None:
@@ -82,7 +83,8 @@ class Adversary:
         """
         self._weight, self._game = config.adversarial_weight, GAMES[config.adversarial]
         self.net = patch_discriminator(channels)
-        self.optimizer = keras.optimizers.Adam(EpochSchedule(config, steps_per_epoch), beta_1=_MOMENTUM)
+        self.schedule = EpochSchedule(config, steps_per_epoch)
+        self.optimizer = keras.optimizers.Adam(self.schedule, beta_1=_MOMENTUM)
         self.optimizer.build(self.net.trainable_variables)
         for _ in range(_FIRST_ITERATIONS):
             self._normalise()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from kind.training.run_folder import RunFolder
 
 _SECONDS_BETWEEN_BACKUPS = 30.0
 _IDLE_TO_DRAWING = 19
+_FLAT = 1 / 255  # what is less cannot be seen
 
 
 class Validate(keras.callbacks.Callback):
@@ -52,6 +54,7 @@ class Validate(keras.callbacks.Callback):
         with self.model.kept_weights():
             values = [self._values(sample) for sample in self._samples]
         logs.update({f"val_{name}": figure for name, figure in self.model.validation_metrics(values).items()})
+        warn(epoch + 1, self.model.complaints(values))
 
 
 class Record(keras.callbacks.Callback):
@@ -124,13 +127,45 @@ class Record(keras.callbacks.Callback):
         self._draw_after = time.monotonic() + _IDLE_TO_DRAWING * (time.monotonic() - started)
 
     def _show(self, epoch: int) -> None:
-        rows = [_row(self.model.visualisations(sample)) for sample in self._previews]
+        shown = [self.model.visualisations(sample) for sample in self._previews]
+        warn(epoch, flat_pictures(shown, self.model.shown))
+        rows = [_row(pictures) for pictures in shown]
         width = min(row.shape[1] for row in rows)
         # What is not a number is shown black: a picture is no reason to stop, the guarded losses are.
         grid = np.nan_to_num(np.concatenate([row[:, :width] for row in rows], axis=0), posinf=1.0, neginf=0.0)
         write_photo(self._folder.samples / f"epoch_{epoch:05d}.png", grid)
         with self._board.as_default():
             tf.summary.image("samples", grid[np.newaxis], step=epoch - 1)  # epochs from 0, as its curves have
+
+
+def warn(epoch: int, complaints: Sequence[str]) -> None:
+    """Prints what is plainly wrong after an epoch."""
+    for complaint in complaints:
+        print(f"epoch {epoch}: WARNING: {complaint}", file=sys.stderr, flush=True)
+
+
+def flat_pictures(shown: Sequence[Sequence[tf.Tensor]], names: Sequence[str]) -> list[str]:
+    """Names what is constant, black or white in every preview.
+
+    Args:
+        shown: of each preview its pictures, see `Stage.visualisations`.
+        names: of the pictures; one without a name is called by its number.
+
+    Returns:
+        One sentence for each.
+    """
+    found = []
+    for number, pictures in enumerate(zip(*shown)):
+        name = names[number] if number < len(names) else f"picture {number + 1} of samples/"
+        values = [np.asarray(picture, np.float32) for picture in pictures]
+        lowest, highest = min(map(np.min, values)), max(map(np.max, values))
+        if highest < _FLAT:
+            found.append(f"{name} is black in all previews")
+        elif lowest > 1 - _FLAT:
+            found.append(f"{name} is white in all previews")
+        elif all(np.ptp(value) < _FLAT for value in values):
+            found.append(f"{name} is one constant value in each preview")
+    return found
 
 
 def _row(pictures: Sequence[tf.Tensor]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 import sys
 import typing
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from kind.errors import UserError
 from kind.training.objective import parse_losses, parse_weights
 
 Config = TypeVar("Config", bound="StageConfig")
+Schedule = Literal["constant", "step", "cosine", "plateau"]
+"""Words that `--schedule` takes, in every stage."""
 
 #: Settings that were renamed: their old flags still work, and so do run folders that record them.
 OLD_NAMES = {
@@ -58,10 +61,18 @@ class StageConfig:
     epochs: int = option(2000, "passes over the training samples")
     batch: int = option(10, "global batch size: samples per step over all accelerators")
     learning_rate: float = option(1e-4, "learning rate at the start, after any warm-up")
-    schedule: Literal["constant", "step", "cosine"] = option("constant", "learning-rate schedule")
+    schedule: Schedule = option("constant", "learning-rate schedule")
     step_epochs: tuple[int, ...] = option((800,), "step schedule: decay the learning rate after these epochs")
-    step_factor: float = option(0.5, "step schedule: multiply the learning rate by this at each decay")
+    step_factor: float = option(
+        0.5, "step and plateau schedule: multiply the learning rate by this at each decay"
+    )
+    plateau: int = later_option(
+        5, "plateau schedule: decay the learning rate after N validations in a row without a better one"
+    )
     warmup_epochs: int = option(0, "epochs of linear learning-rate warm-up from 0")
+    scale_from_batch: int = later_option(
+        0, "multiply the learning rate by the square root of --batch / N; 0 takes it as it is"
+    )
     optimizer: Literal["adam", "adamw", "radam"] = option("adam", "optimizer; radam is rectified Adam")
     weight_decay: float = option(0.0, "decoupled weight decay: adamw (kernels only), radam (all weights)")
     lookahead: bool = option(False, "use the Lookahead optimizer around radam, synchronised every 6 steps")
@@ -71,6 +82,7 @@ class StageConfig:
         "decay of the exponential moving average of the weights that is validated and saved; 0 disables it",
     )
     freeze: tuple[str, ...] = option((), "layers to freeze, by name or shell pattern, such as 'encode_*'")
+    freeze_epochs: int = later_option(0, "with --freeze: train these layers too after N epochs; 0: never")
     learning_rate_multipliers: tuple[str, ...] = option(
         (), "PATTERN=FACTOR: multiply the learning rate of the matching layers by FACTOR"
     )
@@ -83,6 +95,12 @@ class StageConfig:
     per_image: bool = option(False, "normalise gradients in the losses over each image, not over the batch")
     validation_every: int = option(10, "hold out every Nth sample, by sorted name, for validation")
     validate_epochs: int = option(20, "validate every N epochs, and after the last one")
+    early_stop: int = later_option(
+        0, "stop after N validations in a row without a better one; 0 trains all epochs"
+    )
+
+    #: Whether `freeze_epochs` is about the layers of `freeze`.
+    freezes_by_name: ClassVar[bool] = True
 
     @classmethod
     def defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +124,7 @@ class StageConfig:
             raise UserError(f"--validation-every expects at least 2, received {self.validation_every}")
         if not self.learning_rate > 0:
             raise UserError(f"--learning-rate expects more than 0, received {self.learning_rate}")
+        self._check_counts()
         for name in ("step_factor", "warmup_epochs", "weight_decay", "clip_norm"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{flag_of(name)} expects 0 or more, received {getattr(self, name)}")
@@ -117,6 +136,24 @@ class StageConfig:
             raise UserError(f"--lookahead expects --optimizer radam, received {self.optimizer}")
         if self.weight_decay and self.optimizer == "adam":
             raise UserError("--weight-decay expects --optimizer adamw or radam, received adam")
+
+    def _check_counts(self) -> None:
+        for name in ("freeze_epochs", "early_stop", "scale_from_batch"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{flag_of(name)} expects 0 or more, received {getattr(self, name)}")
+        if self.plateau < 1:
+            raise UserError(f"--plateau expects at least 1, received {self.plateau}")
+        if self.schedule == "plateau" and not 0 < self.step_factor < 1:
+            raise UserError(f"--schedule plateau expects --step-factor between 0 and 1: {self.step_factor}")
+        if self.freezes_by_name and self.freeze_epochs and not self.freeze:
+            raise UserError("--freeze-epochs expects --freeze LAYERS; received none")
+
+    @property
+    def scaled_learning_rate(self) -> float:
+        """The learning rate, multiplied as `scale_from_batch` says."""
+        if not self.scale_from_batch:
+            return self.learning_rate
+        return self.learning_rate * math.sqrt(self.batch / self.scale_from_batch)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tensorflow import keras
 
 from kind.errors import UserError
 from kind.training.added_losses import AddedLosses
-from kind.training.layer_names import freeze, rate_groups, take_weights
+from kind.training.layer_names import rate_groups, take_weights
 from kind.training.stage import Stage
 
 
@@ -71,6 +71,6 @@ def build_early(
             stage.add_losses(added)
         if initial:
             initial.give(stage)
-        freeze(stage.net, stage.config.freeze)
+        stage.freeze()
         rate_groups(stage.net, stage.config.learning_rate_multipliers)
     return lambda: stage

@@ -25,22 +25,28 @@ def named_layers(net: keras.Model) -> dict[str, keras.layers.Layer]:
     return dict(_walk(net, ""))
 
 
-def freeze(net: keras.Model, patterns: Sequence[str]) -> None:
+def freeze(net: keras.Model, patterns: Sequence[str]) -> list[keras.layers.Layer]:
     """Takes the layers that match any pattern out of training; batch statistics stand still too.
 
     Args:
         net: changed in place.
         patterns: shell patterns of paths, see `named_layers`.
 
+    Returns:
+        The layers that were trained until now.
+
     Raises:
         UserError: when a pattern matches no layer, or no layer is left to train.
     """
-    layers = named_layers(net)
+    layers, frozen = named_layers(net), []
     for pattern in patterns:
         for path in _matching(layers, pattern, "--freeze"):
-            layers[path].trainable = False
+            if layers[path].trainable:
+                layers[path].trainable = False
+                frozen.append(layers[path])
     if not net.trainable_variables:
         raise UserError(f"--freeze {' '.join(patterns)} leaves nothing to train in {net.name}")
+    return frozen
 
 
 def rate_groups(net: keras.Model, multipliers: Sequence[str]) -> dict[float, list[tf.Variable]]:

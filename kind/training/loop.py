@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -21,10 +22,13 @@ from kind.training.callbacks import Record, Validate
 from kind.training.checkpoint import Restored, TrainingCheckpoint, put_back
 from kind.training.distribution import ChiefsWord, is_chief
 from kind.training.interruption import Interruption
+from kind.training.layer_names import named_layers
 from kind.training.manifest import file_digest
+from kind.training.patience import Patience, Thaw, has_stopped
 from kind.training.precision import Float32Copy
 from kind.training.progress import Progress
 from kind.training.run_folder import RunFolder
+from kind.training.sessions import Sessions
 from kind.training.stage import NOT_FINITE, Stage
 
 _SPELLING = {"nan": "NaN", "-nan": "NaN", "inf": "Inf", "-inf": "-Inf"}
@@ -81,6 +85,8 @@ def train(
     strategy: tf.distribute.Strategy | None = None,
     checkpoints_of: RunFolder | None = None,
     interruption: Interruption | None = None,
+    command: str = "",
+    remark: str = "",
 ) -> None:
     """Trains until the config's last epoch, and leaves the run folder complete.
 
@@ -91,6 +97,8 @@ def train(
         strategy: how replicas share the work; by default there is one.
         checkpoints_of: the chief's run folder, to resume from; by default `folder`.
         interruption: see `kind.training.interruption`.
+        command: what the user typed, for the run folder.
+        remark: what the user wants to remember of the run.
 
     Raises:
         UserError: when a loss term or a gradient is not finite, or something cannot be saved; the run
@@ -110,18 +118,22 @@ def train(
         elif checkpoints_of in (None, folder):
             _put_back(folder, restored, stage)
             checkpoint.renew_record(restored.epoch)
-    if first_epoch >= stage.config.epochs:
+    if first_epoch >= stage.config.epochs or (first_epoch and has_stopped(checkpoints_of or folder, stage)):
         return
     validated = _validation_epochs(stage.config.epochs, stage.config.validate_epochs)
     callbacks = [
         Validate(datasets.validation, validated),
         Record(folder, checkpoint, datasets.previews, ChiefsWord(strategy), interruption),
+        Patience(folder, ChiefsWord(strategy)),
+        Thaw(),
     ]
     if is_chief(strategy):
         callbacks += [
             Progress(first_epoch, stage.config.batch),
+            Sessions(folder, command, remark),
             keras.callbacks.TensorBoard(str(folder.path), write_graph=False, profile_batch=0),
         ]
+        print(what_is_trained(stage), file=sys.stderr)
     batches = strategy.distribute_datasets_from_function(
         lambda context: datasets.batches(first_epoch, context.num_input_pipelines, context.input_pipeline_id)
     )
@@ -134,6 +146,22 @@ def train(
             verbose=0,
             callbacks=callbacks,
         )
+
+
+def what_is_trained(stage: Stage) -> str:
+    """The number of weights that are trained and frozen, and a learning rate that was scaled, in one line."""
+    trained = sum(int(np.prod(weights.shape)) for weights in stage.grouped_optimizer.weights_in_order)
+    frozen = sum(layer.count_params() for layer in named_layers(stage.net).values() if not layer.trainable)
+    text = f"{stage.net.name}: {trained:,} weights are trained, {frozen:,} are frozen"
+    config = stage.config
+    if config.freeze_epochs and config.freezes_by_name:
+        text += f" (for {config.freeze_epochs} epochs)"
+    if config.scale_from_batch:
+        text += (
+            f"; learning rate {config.learning_rate:g} × √({config.batch} / {config.scale_from_batch}) = "
+            f"{config.scaled_learning_rate:.4g}"
+        )
+    return text
 
 
 def _put_back(folder: RunFolder, restored: Restored, stage: Stage) -> None:

@@ -12,31 +12,40 @@ from kind.training.config import StageConfig
 
 
 class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate by epoch: linear warm-up, then constant, stepwise or cosine.
+    """Learning rate by epoch: linear warm-up, then constant, stepwise, cosine, or by plateaus.
 
     With w warm-up epochs of n steps each, E epochs and the step's epoch e = step / n, the rate is
     learning_rate · min(1, (step + 1) / (w·n)) times 1 (constant), step_factor once for each of
-    step_epochs that has passed (step), or ½(1 + cos(π·clip((e - w) / (E - w), 0, 1))) (cosine).
+    step_epochs that has passed (step), ½(1 + cos(π·clip((e - w) / (E - w), 0, 1))) (cosine), or what
+    `decay` holds (plateau). learning_rate is the config's `scaled_learning_rate`.
+
+    Attributes:
+        decay: set from outside, see `kind.training.patience`; None of other schedules.
     """
 
-    def __init__(self, config: StageConfig, steps_per_epoch: int, factor: float = 1.0) -> None:
+    def __init__(
+        self, config: StageConfig, steps_per_epoch: int, factor: float = 1.0, earlier: int = 0
+    ) -> None:
         """Keeps the numbers that the schedule is made of.
 
         Args:
             config: of the run.
             steps_per_epoch: optimizer steps an epoch.
             factor: multiplies every rate.
+            earlier: steps of the run before the first one of this optimizer.
         """
+        self.earlier = earlier
         self.config = config
         self.steps_per_epoch = steps_per_epoch
         self.factor = factor
+        self.decay = tf.Variable(1.0, trainable=False) if config.schedule == "plateau" else None
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """The rate at an optimizer step, float32 scalar."""
         config = self.config
-        step = tf.cast(step, tf.float32)
+        step = tf.cast(step + self.earlier, tf.float32)
         epoch = step / self.steps_per_epoch
-        rate = tf.constant(config.learning_rate * self.factor, tf.float32)
+        rate = tf.constant(config.scaled_learning_rate * self.factor, tf.float32)
         if config.schedule == "step":
             passed = tf.reduce_sum([tf.cast(epoch >= start, tf.float32) for start in config.step_epochs])
             rate *= config.step_factor**passed
@@ -44,20 +53,39 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
             length = max(1, config.epochs - config.warmup_epochs)
             passed = tf.clip_by_value((epoch - config.warmup_epochs) / length, 0.0, 1.0)
             rate *= 0.5 * (1.0 + tf.cos(math.pi * passed))
+        elif self.decay is not None:
+            rate *= self.decay
         if config.warmup_epochs:
             rate *= tf.minimum(1.0, (step + 1.0) / (config.warmup_epochs * self.steps_per_epoch))
         return rate
 
     def get_config(self) -> dict:
         """What `__init__` takes."""
-        return {"config": self.config, "steps_per_epoch": self.steps_per_epoch, "factor": self.factor}
+        return {
+            "config": self.config,
+            "steps_per_epoch": self.steps_per_epoch,
+            "factor": self.factor,
+            "earlier": self.earlier,
+        }
 
 
 class GroupedOptimizer:
-    """One optimizer for each group of weights, stepped together."""
+    """One optimizer for each group of weights, stepped together.
+
+    Attributes:
+        optimizers: of the groups that are trained and of those that wait, in this order.
+        schedules: their learning-rate schedules.
+        waiting: how many groups, the last ones, are not stepped yet.
+    """
+
+    waiting = 0
 
     def __init__(
-        self, config: StageConfig, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]
+        self,
+        config: StageConfig,
+        steps_per_epoch: int,
+        groups: dict[float, list[tf.Variable]],
+        late: dict[float, list[tf.Variable]] | None = None,
     ) -> None:
         """Makes the optimizers.
 
@@ -65,9 +93,15 @@ class GroupedOptimizer:
             config: of the run.
             steps_per_epoch: optimizer steps an epoch.
             groups: variables by the factor of their learning rate, see `layer_names.rate_groups`.
+            late: the same of variables that are stepped after the config's `freeze_epochs`.
         """
-        self.variable_groups = tuple(tuple(variables) for variables in groups.values())
-        self.optimizers = [_make(config, EpochSchedule(config, steps_per_epoch, factor)) for factor in groups]
+        late = late or {}
+        self.waiting = len(late)
+        self.variable_groups = tuple(map(tuple, (*groups.values(), *late.values())))
+        first_step = config.freeze_epochs * steps_per_epoch
+        self.schedules = [EpochSchedule(config, steps_per_epoch, factor) for factor in groups]
+        self.schedules += [EpochSchedule(config, steps_per_epoch, factor, first_step) for factor in late]
+        self.optimizers = [_make(config, schedule) for schedule in self.schedules]
         for optimizer, variables in zip(self.optimizers, self.variable_groups):
             # All state is made now, so that a backup restores into it. Addons has Keras's older interface.
             build = getattr(optimizer, "build", None) or optimizer._create_all_weights
@@ -80,7 +114,13 @@ class GroupedOptimizer:
 
     @property
     def weights_in_order(self) -> list[tf.Variable]:
-        """All weights that are stepped; `apply` takes their gradients in this order."""
+        """All weights that are stepped now; `apply` takes their gradients in this order."""
+        stepped = len(self.variable_groups) - self.waiting
+        return [variable for group in self.variable_groups[:stepped] for variable in group]
+
+    @property
+    def all_weights(self) -> list[tf.Variable]:
+        """These, and the weights that wait."""
         return [variable for group in self.variable_groups for variable in group]
 
     def apply(self, gradients: Sequence[tf.Tensor]) -> None:
@@ -90,7 +130,8 @@ class GroupedOptimizer:
             gradients: in the order of `weights_in_order`, summed over all replicas.
         """
         gradients = iter(gradients)
-        for optimizer, variables in zip(self.optimizers, self.variable_groups):
+        stepped = len(self.variable_groups) - self.waiting
+        for optimizer, variables in zip(self.optimizers[:stepped], self.variable_groups):
             pairs = [(next(gradients), variable) for variable in variables]
             optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from tensorflow import keras
 
+from kind.training.duration import duration
+
 
 class Progress(keras.callbacks.Callback):
     """Epoch, named losses, images a second, time left."""
@@ -52,12 +54,3 @@ class Progress(keras.callbacks.Callback):
             file=sys.stderr,
             flush=True,
         )
-
-
-def duration(seconds: float) -> str:
-    """Seconds → "1h02m", "3m05s" or "12s"."""
-    hours, rest = divmod(round(seconds), 3600)
-    minutes, rest = divmod(rest, 60)
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -46,6 +46,7 @@ class RunFolder:
         self.best_file = self.path / "best.keras"
         self.last_file = self.path / "last.keras"
         self.curves_file = self.path / "curves.png"
+        self.sessions_file = self.path / "sessions.json"
         self.backup = self.path / "backup"
         self.samples = self.path / "samples"
 
@@ -275,6 +276,18 @@ def read_training_json(folder: Path) -> dict[str, dict[str, Any]]:
     """
     file = folder / TRAINING_FILE
     return read_json(file) if file.is_file() else {}
+
+
+def read_sessions(folder: RunFolder) -> list[dict[str, Any]]:
+    """When, where and how a run's processes trained, see `kind.training.sessions`; empty of older runs.
+
+    A damaged file counts as none: no result depends on it.
+    """
+    try:
+        found = json.loads(folder.sessions_file.read_text())["sessions"]
+        return [entry for entry in found if isinstance(entry, dict)]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return []
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -15,10 +15,17 @@ from kind.training.added_losses import AddedLosses, Comparison
 from kind.training.averaging import WeightAverage
 from kind.training.config import StageConfig
 from kind.training.layer_names import freeze, rate_groups
-from kind.training.optimizers import GroupedOptimizer
+from kind.training.optimizers import EpochSchedule, GroupedOptimizer
 
 #: What the error of a training step says before all loss terms, when one of them is not finite.
 NOT_FINITE = "loss terms"
+
+
+class _Kept:
+    """Hides a layer from Keras, which would count it twice as an attribute of the stage."""
+
+    def __init__(self, layer: keras.layers.Layer) -> None:
+        self.layer = layer
 
 
 class Stage(keras.Model):
@@ -41,6 +48,8 @@ class Stage(keras.Model):
     compared: Mapping[str, frozenset[str]] = {}
     #: Of the results that are compared.
     channels: int = 3
+    #: Names of what `visualisations` shows.
+    shown: tuple[str, ...] = ()
 
     def __init__(self, net: keras.Model, config: StageConfig) -> None:
         """Wraps a network.
@@ -55,6 +64,7 @@ class Stage(keras.Model):
         self._has_adversary = bool(getattr(config, "adversarial_weight", 0))
         self._adversary: adversary.Adversary | None = None
         self._added: AddedLosses | None = None
+        self._frozen: tuple[_Kept, ...] = ()
         names = [*self.loss_names, *(adversary.TERMS if self._has_adversary else ())]
         self._means = {name: keras.metrics.Mean(name=name) for name in names}
 
@@ -109,14 +119,14 @@ class Stage(keras.Model):
             UserError: when `freeze` or `learning_rate_multipliers` of the config do not fit the network.
         """
         config = self.config
-        freeze(self.net, config.freeze)
+        self.freeze()
         groups = rate_groups(self.net, config.learning_rate_multipliers)
         self.grouped_optimizer = self.make_optimizer(steps_per_epoch, groups)
         if self._has_adversary:
             self._adversary = adversary.Adversary(config, self.channels, steps_per_epoch)
         self.average = None
         if config.average_decay:
-            variables = self.grouped_optimizer.weights_in_order
+            variables = self.grouped_optimizer.all_weights
             self.average = WeightAverage(variables, config.average_decay, self.grouped_optimizer.steps)
         # All steps of up to 32 run in one call into TensorFlow, without Python between them.
         self.compile(self.grouped_optimizer.optimizers[0], steps_per_execution=min(steps_per_epoch, 32))
@@ -125,7 +135,45 @@ class Stage(keras.Model):
         self, steps_per_epoch: int, groups: dict[float, list[tf.Variable]]
     ) -> GroupedOptimizer:
         """Makes what steps the weights, from their groups by the factor of the learning rate."""
-        return GroupedOptimizer(self.config, steps_per_epoch, groups)
+        return GroupedOptimizer(self.config, steps_per_epoch, groups, self._late_groups(groups))
+
+    def freeze(self) -> None:
+        """Takes the config's layers out of training; once more changes nothing.
+
+        Raises:
+            UserError: when `freeze` of the config does not fit the network.
+        """
+        self._frozen += tuple(map(_Kept, freeze(self.net, self.config.freeze)))
+
+    def thaw(self) -> None:
+        """Trains the frozen layers from now on; a step that was traced before is traced anew."""
+        for kept in self._frozen:
+            kept.layer.trainable = True
+        self.grouped_optimizer.waiting = 0
+        self.train_function = None
+        self.make_train_function()
+
+    def schedules(self) -> list[EpochSchedule]:
+        """Learning-rate schedules of all optimizers, a discriminator's too."""
+        own = self.grouped_optimizer.schedules
+        return [*own, self._adversary.schedule] if self._adversary else list(own)
+
+    def complaints(self, values: Sequence[dict[str, tf.Tensor]]) -> list[str]:
+        """What is plainly wrong with the network, by `validation_values` of the whole validation set."""
+        return []
+
+    def _late_groups(self, groups: dict[float, list[tf.Variable]]) -> dict[float, list[tf.Variable]]:
+        """The weights of frozen layers that will be trained, by the factor of the learning rate."""
+        if not (self.config.freeze_epochs and self.config.freezes_by_name):
+            return {}
+        early = {variable.ref() for variables in groups.values() for variable in variables}
+        for kept in self._frozen:
+            kept.layer.trainable = True
+        every = rate_groups(self.net, self.config.learning_rate_multipliers)
+        for kept in self._frozen:
+            kept.layer.trainable = False
+        late = {factor: [v for v in variables if v.ref() not in early] for factor, variables in every.items()}
+        return {factor: variables for factor, variables in late.items() if variables}
 
     def state(self) -> dict[str, tf.Variable | keras.Model | list]:
         """All that changes while training, by name: what a backup keeps."""

@@ -8,6 +8,7 @@ import pytest
 from kind.cli.runs import add_arguments, find_runs, run
 from kind.cli.stages import STAGES
 from kind.errors import UserError
+from kind.training import curves
 from kind.training.run_folder import RunFolder
 
 
@@ -34,6 +35,9 @@ def runs(tmp_path):
     make_run(tmp_path / "deep" / "b", "restoration", "val_psnr", True, [None, 20.5, 19.0])
     make_run(tmp_path / "a", "decom", "val_loss", False, [0.5, 0.25, 0.75, None])
     make_run(tmp_path / "new", "decom", "val_loss", False, [], network=False)
+    sessions = [{"seconds": 70.0, "remark": "first"}, {"seconds": 5, "remark": "brighter\ncrops"}, 3]
+    (tmp_path / "deep" / "b" / "sessions.json").write_text(json.dumps({"sessions": sessions}))
+    (tmp_path / "a" / "sessions.json").write_text("{")  # damaged: nothing depends on it
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text("{}")
     return tmp_path
@@ -42,11 +46,14 @@ def runs(tmp_path):
 def test_runs_are_listed_with_their_best_figure(runs, capsys):
     assert command(runs) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert rows[0] == ["run", "stage", "epochs", "best", "at", "epoch", "network"]
+    assert rows[0] == ["run", "stage", "epochs", "best", "at", "epoch", "time", "network", "remark"]
     assert rows[1:] == [
-        ["a", "decom", "4/9", "val_loss", "0.25", "2", str(runs / "a" / "best.keras")],
-        ["new", "decom", "0/9", "-", "-", "-"],
-        ["deep/b", "restoration", "3/9", "val_psnr", "20.5", "2", str(runs / "deep" / "b" / "best.keras")],
+        ["a", "decom", "4/9", "val_loss", "0.25", "2", "-", str(runs / "a" / "best.keras")],
+        ["new", "decom", "0/9", "-", "-", "-", "-"],
+        [
+            *("deep/b", "restoration", "3/9", "val_psnr", "20.5", "2", "1m15s"),
+            *(str(runs / "deep" / "b" / "best.keras"), "brighter", "crops"),
+        ],
     ]
 
 
@@ -65,7 +72,41 @@ def test_json_and_a_run_folder_itself(runs, capsys):
         "best": ["val_loss", 0.25],
         "best_epoch": 2,
         "network": str(runs / "a" / "best.keras"),
+        "seconds": None,
+        "remark": "",
+        "sessions": [],
     }
+
+
+def test_curves_of_several_runs_in_one_figure(runs, tmp_path, capsys, monkeypatch):
+    drawn, plot = {}, curves._plot
+
+    def recording(axes, records, key, **style):
+        drawn[style["label"], key] = [one[key] for one in records if key in one]
+        plot(axes, records, key, **style)
+
+    monkeypatch.setattr(curves, "_plot", recording)
+    out = tmp_path / "both.png"
+    both = [runs / "a", runs / "deep" / "b"]
+    assert command("--curves", *both, "--out", out, "--skip-epochs", "1", "--log") == 0
+    assert out.read_bytes()[:4] == b"\x89PNG" and capsys.readouterr().out == f"written: {out}\n"
+    assert drawn["a, validation", "val_loss"] == [0.25, 0.75]
+    assert drawn["b, validation", "val_psnr"] == [20.5, 19.0] and drawn["b", "loss"] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "give a folder to list the runs in it, or --curves RUN"),
+        (["{}", "--curves", "{}/a"], "not both"),
+        (["--curves", "{}/a", "{}/new"], "new: no run with a finished epoch"),
+        (["--curves", "{}/a", "--skip-epochs", "4"], "a: no run with a finished epoch after the first 4"),
+        (["--curves", "{}/a", "--out", "{}/a.jpg"], "--out expects a .png file"),
+    ],
+)
+def test_curves_that_cannot_be_drawn_are_refused(runs, arguments, message):
+    with pytest.raises(UserError, match=message):
+        command(*(argument.format(runs) for argument in arguments))
 
 
 def test_nothing_to_list_is_an_error(tmp_path):

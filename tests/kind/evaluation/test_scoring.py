@@ -4,7 +4,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from kind.errors import UserError
 from kind.evaluation.methods import Sample
-from kind.evaluation.scoring import Metrics, figures_of, outputs_by_protocol, read_sample
+from kind.evaluation.scoring import MORE_METRICS, Metrics, figures_of, outputs_by_protocol, read_sample
 from kind.images.photo import read_photo
 from kind.metrics.niqe_model import NiqeModel
 
@@ -65,6 +65,29 @@ def test_columns_follow_what_was_brought():
     assert Metrics(NIQE_MODEL, object()).columns(False) == [
         *("loe", "blown", "hue", "noise", "halo", "niqe", "seconds")
     ]
+
+
+def test_further_metrics_are_columns_where_they_are_asked_for(make_samples, multiplied):
+    more = tuple(MORE_METRICS)
+    metrics = Metrics(NIQE_MODEL, more=more)
+    assert metrics.columns(True)[3:9] == ["mae", *more]
+    assert Metrics().identity == "2 niqe None lpips None"  # results that were kept before still count
+    assert metrics.identity != Metrics(NIQE_MODEL).identity
+    facts = dict(metrics.facts(True))
+    assert "FSIM of luma" in facts["Figures"] and facts["PI"].startswith("left out: ")
+    (sample,) = make_samples(1, (48, 50))
+    row = scored(multiplied(2.0), sample, metrics)["raw"]
+    high = read_photo(sample.high).pixels
+    output = np.round(np.clip(2.0 * read_photo(sample.low).pixels, 0, 1) * 255) / 255
+    assert row["mse"] == pytest.approx(np.mean((output - high) ** 2), rel=1e-4)
+    assert row["ms_ssim"] is None  # needs 176 pixels
+    assert all(row[name] > 0 for name in ("vif", "fsim", "delta_e2000"))
+
+
+def test_the_flags_of_further_metrics_are_their_columns():
+    from kind.cli.evaluate_enhance import _METRICS
+
+    assert tuple(name.replace("-", "_") for name in _METRICS) == tuple(MORE_METRICS)
 
 
 def test_the_header_names_what_the_figures_rest_on():

@@ -118,3 +118,67 @@ def test_fsim_of_less_contrast_is_the_similarity_of_gradients():
     with pytest.raises(ValueError, match="FSIM expects at least 16x16"):
         fsim(target[:15], target[:15])
     assert fsim(np.zeros([20, 20]), np.zeros([20, 20])) == 1
+
+
+def fsim_by_the_paper(output, target):
+    """The definition filter by filter, from the equations of Zhang et al. 2011 and Kovesi 1999."""
+    height, width = output.shape
+    rows = [(y if y <= (height - 1) // 2 else y - height) for y in range(height)]
+    columns = [(x if x <= (width - 1) // 2 else x - width) for x in range(width)]
+    v = np.array(rows)[:, None] / (height - height % 2 * 1.0) + np.zeros((1, width))
+    u = np.array(columns)[None, :] / (width - width % 2 * 1.0) + np.zeros((height, 1))
+    radius = np.sqrt(u * u + v * v)
+    low_pass = 1 / (1 + (radius / 0.45) ** 30)
+    maps = {}
+    for name, image in (("ours", output), ("theirs", target)):
+        strength, amplitude = np.zeros(image.shape), np.zeros(image.shape)
+        for orientation in range(4):
+            theta = orientation * np.pi / 4
+            along = u * np.cos(theta) - v * np.sin(theta)
+            across = -u * np.sin(theta) - v * np.cos(theta)
+            spread = np.exp(-(np.arctan2(across, along) ** 2) / (2 * (np.pi / 4 / 1.2) ** 2))
+            even, odd, sizes, masks = [], [], [], []
+            for scale in range(4):
+                centre = 1 / (6 * 2**scale)
+                with np.errstate(divide="ignore"):
+                    radial = np.exp(-(np.log(radius / centre) ** 2) / (2 * np.log(0.55) ** 2))
+                radial[0, 0] = 0
+                mask = radial * low_pass * spread
+                response = np.fft.ifft2(np.fft.fft2(image) * mask)
+                even.append(response.real)
+                odd.append(response.imag)
+                sizes.append(np.hypot(response.real, response.imag))
+                masks.append(mask)
+            length = np.hypot(sum(even), sum(odd)) + 1e-4
+            e, o = sum(even) / length, sum(odd) / length
+            energy = sum(a * e + b * o - np.abs(a * o - b * e) for a, b in zip(even, odd))
+            noise = -np.median(sizes[0] ** 2) / np.log(0.5) / np.sum(masks[0] ** 2)
+            spatial = [np.fft.ifft2(mask).real * np.sqrt(height * width) for mask in masks]
+            total = sum(np.sum(a * b) for a in spatial for b in spatial)
+            tau = np.sqrt(noise * total)
+            limit = (tau * np.sqrt(np.pi / 2) + 2 * np.sqrt((2 - np.pi / 2) * tau**2)) / 1.7
+            strength += np.maximum(energy - limit, 0)
+            amplitude += sum(sizes)
+        padded = np.pad(image, 1)
+        taps = {(y, x): padded[y : y + height, x : x + width] for y in range(3) for x in range(3)}
+        weights = {0: 3, 1: 10, 2: 3}
+        horizontal = sum(w * (taps[y, 2] - taps[y, 0]) for y, w in weights.items()) / 16
+        vertical = sum(w * (taps[2, x] - taps[0, x]) for x, w in weights.items()) / 16
+        maps[name] = strength / amplitude, np.hypot(horizontal, vertical)
+    (p1, g1), (p2, g2) = maps.values()
+    phase = (2 * p1 * p2 + 0.85) / (p1**2 + p2**2 + 0.85)
+    steep = (2 * g1 * g2 + 160) / (g1**2 + g2**2 + 160)
+    most = np.maximum(p1, p2)
+    return np.sum(phase * steep * most) / np.sum(most)
+
+
+@pytest.mark.parametrize("size", [(40, 48), (33, 37)])
+def test_fsim_is_the_papers(size):
+    target = smooth(*size)
+    for output in (
+        np.clip(target + 0.1 * RANDOM.standard_normal(target.shape), 0, 1),
+        ndimage.gaussian_filter(target, (1, 1, 0)),
+        0.3 * target,
+    ):
+        lumas = [255 * image @ [0.299, 0.587, 0.114] for image in (output, target)]
+        assert fsim(output, target) == pytest.approx(fsim_by_the_paper(*lumas), abs=1e-6)

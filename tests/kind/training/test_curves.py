@@ -2,7 +2,7 @@ import numpy as np
 
 from kind.images.photo import read_photo
 from kind.training.curves import draw_curves
-from kind.training.progress import duration
+from kind.training.duration import duration
 
 
 def test_every_term_has_a_plot(tmp_path):

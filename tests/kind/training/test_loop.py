@@ -21,6 +21,8 @@ RECIPES = {
         "learning_rate_multipliers": ("decode=0.5",),
     },
     "lookahead": {"optimizer": "radam", "lookahead": True, "weight_decay": 0.1, "freeze": ("norm",)},
+    "plateau": {"schedule": "plateau", "plateau": 1, "learning_rate": 1.0, "validate_epochs": 1},
+    "thawed": {"freeze": ("encode", "norm"), "freeze_epochs": 3, "average_decay": 0.5},
     "clipped": {"clip_norm": 0.01, "schedule": "cosine", "warmup_epochs": 1, "average_decay": 0.5},
 }
 
