@@ -135,7 +135,7 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves until SIGTERM or Ctrl+C, answers what has arrived by then, and returns 0.
+    """Serves until SIGTERM or Ctrl+C, answers what has arrived by then, and ends the process with code 0.
 
     Raises:
         UserError: when it cannot start.
