@@ -166,6 +166,7 @@ class _Served:
 
         def make(pixels, gray, index):
             relit, share = self._enhancer.in_graph(pixels, parts=("relit",)).relit, checked[index]
+            relit = tf.minimum(relit, 1.0)  # as it is shown
             return {"enhanced_bytes": self._encode((share * relit + (1.0 - share) * pixels)[0], gray)}
 
         return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES})
