@@ -45,9 +45,11 @@ class LoadedModel:
             Exception: TensorFlow's own, for a folder that is missing, damaged or incomplete.
         """
         _check(folder, trust)
-        graph = tf.Graph()
+        graph, config = tf.Graph(), tf.compat.v1.ConfigProto()
+        # Functions are optimised when they are first called; so nothing is left to do for what calls them.
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
         with graph.as_default():
-            self._session = tf.compat.v1.Session(graph=graph)
+            self._session = tf.compat.v1.Session(graph=graph, config=config)
             loaded = tf.compat.v1.saved_model.load(self._session, [_TAG], str(folder))
         self.definitions = dict(loaded.signature_def)
         self.signatures = {
