@@ -122,7 +122,8 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
         **_OVER_0,
         default=SECONDS,
         metavar="SECONDS",
-        help=f"time limit for a request, from its arrival to the answer (default: {SECONDS:g})",
+        help="time limit for a request, from its arrival to the answer; a model that takes longer is ended with its "
+        f"process (default: {SECONDS:g})",
     )
     parser.add_argument(
         "--grace",
