@@ -122,8 +122,8 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
         **_OVER_0,
         default=SECONDS,
         metavar="SECONDS",
-        help="time limit for a request, from its arrival to the answer; a model that takes longer is ended with its "
-        f"process (default: {SECONDS:g})",
+        help="time limit for a request, from its arrival to the answer; a model that takes longer is ended "
+        f"(default: {SECONDS:g})",
     )
     parser.add_argument(
         "--grace",
