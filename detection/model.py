@@ -13,7 +13,8 @@ from kind.detection.keras_cv_files import CHANNELS, DEPTH, saved_yolov8_backbone
 from kind.detection.keras_cv_parts import Task, YOLOV8Backbone, YOLOV8Detector, YOLOV8LabelEncoder
 from kind.detection.letterbox import GREY
 from kind.detection.sizes import PUBLISHED_INPUT_SIZE, SIZES, Proportions
-from kind.nn.file_schema import label, real, several, whole
+from kind.errors import UserError
+from kind.nn.file_schema import LONGEST_LABEL, MOST_CLASSES, Refused, label, real, several, whole
 from kind.nn.known_layers import saved_layer
 
 BOX_FORMAT = "xyxy"
@@ -121,7 +122,7 @@ class Detector(Task):
 
 
 _SETTINGS = {
-    "class_names": several(label, 1, 1024),
+    "class_names": several(label, 1, MOST_CLASSES),
     "fpn_depth": DEPTH,
     "class_channels": CHANNELS,
     "input_size": whole(1, 1 << 16),
@@ -206,6 +207,7 @@ def build_detector(
 
     Raises:
         ValueError: an unknown size or architecture, or no class.
+        UserError: a class name that a file cannot hold, or more classes than it can.
 
     Example:
         >>> net = build_detector("n", ["face"])
@@ -223,6 +225,7 @@ def build_detector(
         )
     if not class_names:
         raise ValueError("a detector expects at least one class name; received none")
+    _check_names(class_names)
     kind = ARCHITECTURES[proportions.architecture]
     settings = {
         "stackwise_channels": list(proportions.channels),
@@ -243,6 +246,23 @@ def build_detector(
         proportions.input_size,
         name=name,
     )
+
+
+def _check_names(class_names: Sequence[str]) -> None:
+    """Refuses what no file may say, see `_SETTINGS`: the detector could be saved, and never loaded.
+
+    Raises:
+        UserError: naming the first such class.
+    """
+    if len(class_names) > MOST_CLASSES:
+        raise UserError(f"{len(class_names):,} classes; a detector has {MOST_CLASSES:,} at most")
+    for number, name in enumerate(class_names):
+        try:
+            label(name)
+        except Refused as refused:
+            raise UserError(
+                f"class {number} is called {refused}; expected one line of 1 to {LONGEST_LABEL} characters"
+            ) from None
 
 
 def proportions_of(net: Detector) -> Proportions:

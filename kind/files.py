@@ -13,6 +13,7 @@ from typing import Optional, Union
 #: Names of temporary files; before they told the process they lacked its number.
 _TEMPORARY = re.compile(r"\..+\.(?:(\d+)-)?[a-z0-9_]{8}(?:\.\w+)?")
 _OLD = 3600.0  # seconds
+_LONGEST_NAME, _RANDOM = 255, 8  # bytes of a file's name, and of those that `tempfile` adds
 
 #: What TensorFlow's errors say of a place that takes no more; Python's have a number for it.
 DISK_FULL = re.compile("No space left|File too large|quota exceeded", re.IGNORECASE)
@@ -33,8 +34,7 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{path.stem}.{os.getpid()}-"  # tells `remove_leftovers` whose it is
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -43,6 +43,14 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """How a temporary name begins: it tells `remove_leftovers` whose it is, and fits beside the rest."""
+    owner = f".{os.getpid()}-"
+    room = _LONGEST_NAME - len(os.fsencode(f".{owner}{path.suffix}")) - _RANDOM
+    stem = os.fsencode(path.stem)[:room].decode("utf-8", "ignore")
+    return f".{stem or '_'}{owner}"
 
 
 def remove_leftovers(

@@ -173,7 +173,7 @@ def _row(where: str, annotation: object, labels: dict[Id, int], reading: Reading
         labels[category],
         (left, top, left + width, top + height),
         crowd=flag_of(annotation.get("iscrowd"), "iscrowd", where, reading),
-        area=_number(annotation.get("area")),
+        area=_area(annotation.get("area")),
     )
 
 
@@ -194,6 +194,12 @@ def _size(image: dict) -> tuple[int, int] | None:
     height, width = coco_id(image.get("height")), coco_id(image.get("width"))
     sound = all(isinstance(side, int) and side > 0 for side in (height, width))
     return (height, width) if sound else None
+
+
+def _area(value: object) -> float | None:
+    """An area; None, for the box's own, when it is none that could be."""
+    area = _number(value)
+    return area if area is not None and 0 <= area < math.inf else None
 
 
 def _number(value: object) -> float | None:

@@ -221,8 +221,9 @@ def check_class_names(names: Sequence[str], where: str = "class names") -> None:
     Raises:
         UserError: naming the first of them and its numbers.
     """
+    seen: dict[str, int] = {}
     for number, name in enumerate(names):
-        if (first := names.index(name)) != number:
+        if (first := seen.setdefault(name, number)) != number:
             raise UserError(f"{where}: {name!r} is given twice, as class {first} and as class {number}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from kind.data.annotations.annotated import Annotations
 from kind.data.annotations.image_files import FileIndex, images_below, readable_headers
 from kind.data.annotations.reading import Reading, Row
 from kind.errors import UserError
+
+NO_FILE = "{}: is a folder, or a link that leads nowhere; expected a file of annotations"
 
 _LARGEST_FILE = 1 << 24
 
@@ -94,7 +97,9 @@ def add_text_files(
     )
     for path, header in readable_headers(list(expected), reading.problems).items():
         if not files[path]:
-            if required:
+            if os.path.lexists(expected[path]):  # a link that leads nowhere would pass for "no objects"
+                reading.problems.append(NO_FILE.format(expected[path]))
+            elif required:
                 reading.problems.append(f"{expected[path]}: missing; expected the annotations of {path}")
             else:
                 reading.add(path, header.upright_size, ())

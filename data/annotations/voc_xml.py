@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from kind.data.annotations.annotated import Annotations
 from kind.data.annotations.class_names import PASCAL_VOC
 from kind.data.annotations.image_files import FileIndex, images_below, readable_headers
 from kind.data.annotations.reading import Reading, Row
-from kind.data.annotations.text_files import flag_of, numbers
+from kind.data.annotations.text_files import NO_FILE, flag_of, numbers
 from kind.errors import UserError
 from kind.images.header import Header
 
@@ -60,12 +61,15 @@ def read_voc_xml(
     files: dict[Path, Path] = {}
     used: set[Path] = set()
     for image in found:
-        file = index.find((annotations / image.relative_to(images)).with_suffix(".xml"))
+        expected = (annotations / image.relative_to(images)).with_suffix(".xml")
+        file = index.find(expected)
         if file in used:
             reading.problems.append(f"{image}: another image has this name, too; {file} can be of one only")
         elif file:
             files[image] = file
             used.add(file)
+        elif os.path.lexists(expected):
+            reading.problems.append(NO_FILE.format(expected))
     alone = [file for file in index.paths if file not in used]
     reading.problems += [f"{file}: no image of that name in {images}" for file in alone]
     reading.found = (
@@ -88,7 +92,7 @@ def _add(image: Path, header: Header, path: Path, reading: Reading) -> None:
     """One image with the objects of its file; one whose file is broken has none."""
     try:
         root = _parsed(path)
-    except (OSError, ValueError, expat.ExpatError) as error:
+    except (OSError, ValueError, LookupError, expat.ExpatError) as error:  # LookupError: of no known encoding
         reading.problems.append(f"{path}: not a Pascal VOC file: {error}")
         root = _Element("annotation", 0, [], [])
     objects = [child for child in root.children if child.name == "object"]

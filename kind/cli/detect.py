@@ -85,11 +85,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     from kind.detection.predictor import load_detector
 
+    # First the enhancer: a wrong file in its folder is named before the seconds that a detector takes.
+    enhancer = load_enhancer(arguments) if needs_enhancer(arguments.input) else None
     return search(
         jobs,
         load_detector(arguments.detector),
         thresholds_of(arguments),
-        load_enhancer(arguments) if needs_enhancer(arguments.input) else None,
+        enhancer,
         input=arguments.input,
         alpha=arguments.alpha,
         quality=arguments.quality,

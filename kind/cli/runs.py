@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kind.cli.stages import STAGES
-from kind.errors import UserError
+from kind.errors import UserError, one_line
 from kind.training.duration import duration
 from kind.training.run_folder import RunFolder, read_json, read_sessions
 
@@ -164,12 +164,12 @@ def _read(path: Path, above: Path) -> Run:
 def _row(found: Run) -> tuple[str, ...]:
     done, wanted = found.epochs
     return (
-        found.run,
-        found.stage,
+        one_line(found.run),
+        one_line(found.stage),
         f"{done}/{wanted}",
         f"{found.best[0]} {found.best[1]:.4g}" if found.best else "-",
         str(found.best_epoch or "-"),
         "-" if found.seconds is None else duration(found.seconds),
-        found.network or "-",
+        one_line(found.network or "-"),
         " ".join(found.remark.split()),
     )

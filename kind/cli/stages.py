@@ -111,11 +111,11 @@ class PairStage:
 
         return load_given(run_or_file, self.packed, self.spec().networks if to_train else None)
 
-    def read_initial(self, run_or_file: Path) -> keras.Model:
-        """Reads the network of `--init-from`: any, because with `--init-partly` some layers may do."""
+    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
+        """Reads the network of `--init-from`: any but detectors; with `--init-partly` some layers may do."""
         from kind.training.given import load_given
 
-        return load_given(run_or_file)
+        return load_given(run_or_file, stage, partly=True)
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,11 @@ class MixtureStage:
 
         return load_given(run_or_file, self.packed, self.spec().networks)
 
-    def read_initial(self, run_or_file: Path) -> keras.Model:
+    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
         """Reads the network of `--init-from`; see `PairStage.read_initial`."""
         from kind.training.given import load_given
 
-        return load_given(run_or_file)
+        return load_given(run_or_file, stage, partly=True)
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class DetectionStage:
 
         return load_detector(run_or_file)
 
-    def read_initial(self, run_or_file: Path) -> keras.Model:
+    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
         """Reads the network of `--init-from`: a detector, or one joined with the networks before it."""
         import kind.detection.joint  # noqa: F401  (registers its layers)
         from kind.training.given import load_given

@@ -201,7 +201,7 @@ def _initial_weights(flags: argparse.Namespace) -> InitialWeights | None:
 
     if not flags.init_from:
         return None
-    net = STAGES[flags.stage].read_initial(flags.init_from)
+    net = STAGES[flags.stage].read_initial(flags.init_from, flags.stage)
     return InitialWeights(best_weights(flags.init_from), net, flags.init_partly)
 
 

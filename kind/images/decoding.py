@@ -2,13 +2,15 @@
 
 import io
 import re
+import struct
 import sys
+import zlib
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from kind.errors import UserError
 
@@ -17,7 +19,8 @@ READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
 _SIXTEEN_BIT_COLOUR = re.compile("(LA|RGB|RGBA|RGBX);16[BLN]")
 _ORIENTATION, _COLOUR_PROFILE = 0x0112, 34675  # EXIF shares the numbers of TIFF's tags
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION = 258, 262, 284
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 258, 262, 284, 339
+_SIGNED = 2  # of TIFF's sample formats
 
 
 @dataclass
@@ -52,37 +55,19 @@ def stored_samples(data: bytes, pixel_limit: int) -> Stored:
         Exception: damaged data; Pillow and tifffile report it by many types (OSError, SyntaxError, …).
     """
     file_format = _format_of(data)
+    data, notes = _without_long_parts(data) if file_format == "PNG" else (data, [])
     try:
         image = _open(data, file_format)
     except SyntaxError:
         if file_format != "TIFF":
             raise
         return _by_tifffile(data, pixel_limit)  # a layout that Pillow does not know, such as floats in RGB
-    _check_size(*image.size, pixel_limit)
-    return (
-        _by_tifffile(data, pixel_limit) if _misread_by_pillow(image) else _by_pillow(data, image, file_format)
-    )
-
-
-def header_size(data: bytes) -> Optional[tuple[int, int]]:
-    """Reads the upright size of an image from its header.
-
-    Args:
-        data: the file, or as much of it as holds the header.
-
-    Returns:
-        (height, width) in pixels; None for a TIFF, whose header is not enough to know which way is up.
-
-    Raises:
-        UserError: the format is not supported. The message does not name the file.
-        Exception: a damaged header, as for `stored_samples`.
-    """
-    file_format = _format_of(data)
-    if file_format == "TIFF":
-        return None
-    image = _open(data, file_format)
-    on_its_side = _orientation(image, Stored(np.empty(0))) > 4
-    return image.size if on_its_side else image.size[::-1]
+    check_size(*image.size, pixel_limit)
+    if _misread_by_pillow(image):
+        return _by_tifffile(data, pixel_limit)
+    stored = _by_pillow(data, image, file_format)
+    stored.notes += notes
+    return stored
 
 
 def _format_of(data: bytes) -> str:
@@ -101,7 +86,46 @@ def _open(data: bytes, file_format: str) -> Image.Image:
     return Image.OPEN[file_format][0](io.BytesIO(data), "")
 
 
-def _check_size(width: int, height: int, pixel_limit: int) -> None:
+def _without_long_parts(data: bytes) -> tuple[bytes, list[str]]:
+    """A PNG without texts and profiles that unpack to more than Pillow takes, and what the user is told.
+
+    For one of them Pillow refuses the picture, though its pixels are whole.
+    """
+    if not any(kind in data for kind in (b"zTXt", b"iTXt", b"iCCP")):
+        return data, []
+    parts, notes, start = [data[:8]], [], 8
+    while start + 12 <= len(data):
+        length, kind = struct.unpack_from(">L4s", data, start)
+        end = start + 12 + length
+        if not _is_long(kind, data[start + 8 : end - 4]):
+            parts.append(data[start:end])
+        elif kind == b"iCCP":
+            notes.append("its colour profile is larger than 1 MiB and is left out")
+        start = end
+    return b"".join([*parts, data[start:]]), notes
+
+
+def _is_long(kind: bytes, content: bytes) -> bool:
+    """Whether a chunk is packed and unpacks to more than Pillow takes."""
+    _, _, rest = content.partition(b"\0")
+    if kind == b"iTXt" and rest[:1] == b"\1":
+        packed = rest[2:].split(b"\0", 2)[-1]
+    elif kind in (b"zTXt", b"iCCP"):
+        packed = rest[1:]
+    else:
+        return False
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(packed, PngImagePlugin.MAX_TEXT_CHUNK)
+    except zlib.error:  # Pillow leaves it out
+        return False
+    return bool(unpacking.unconsumed_tail)
+
+
+def check_size(width: int, height: int, pixel_limit: int) -> None:
+    """Refuses pictures without pixels or with too many; UserError says the size and names no file."""
+    if width < 1 or height < 1:
+        raise UserError(f"the header says {width}x{height} pixels: damaged or incomplete")
     if width * height > pixel_limit:
         megapixels = f"{width}x{height} is {width * height / 1e6:.0f} megapixels"
         raise UserError(f"{megapixels}, the limit is {pixel_limit / 1e6:.0f}: make the image smaller first")
@@ -110,9 +134,14 @@ def _check_size(width: int, height: int, pixel_limit: int) -> None:
 def _misread_by_pillow(image: Image.Image) -> bool:
     """Whether this is a TIFF that Pillow opens but gets wrong.
 
-    It takes planes of 16 bits for 8 bits, unsigned 32 bits for signed, and forgets that white may be zero.
+    It takes planes of 16 bits for 8 bits, unsigned 32 bits for signed, signed 8 bits for unsigned, and
+    forgets that white may be zero.
     """
-    if image.format != "TIFF" or max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) <= 8:
+    if image.format != "TIFF":
+        return False
+    if _SIGNED in image.tag_v2.get(_SAMPLE_FORMAT, ()):
+        return True
+    if max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) <= 8:
         return False
     planes_apart = image.tag_v2.get(_PLANAR_CONFIGURATION) == 2
     return image.mode == "I" or planes_apart or image.tag_v2.get(_PHOTOMETRIC) == 0
@@ -207,7 +236,7 @@ def _orientation(image: Image.Image, stored: Stored) -> int:
 def _by_tifffile(data: bytes, pixel_limit: int) -> Stored:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         page = tiff.pages[0]
-        _check_size(page.imagewidth, page.imagelength, pixel_limit)
+        check_size(page.imagewidth, page.imagelength, pixel_limit)
         white_is_zero, premultiplied = page.photometric == 0, 1 in page.extrasamples
         if page.photometric > 2 or page.axes not in ("YX", "YXS", "SYX") or premultiplied:
             raise UserError(

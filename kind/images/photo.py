@@ -13,7 +13,8 @@ from PIL import Image
 from kind.constants import BT601
 from kind.errors import UserError
 from kind.files import atomic_write
-from kind.images.decoding import Stored, header_size, stored_samples
+from kind.images.decoding import Stored, check_size, stored_samples
+from kind.images.header import read_header
 
 PIXEL_LIMIT = 200_000_000
 """More pixels than this are refused before decoding; the largest phone sensors have just under as many."""
@@ -67,7 +68,7 @@ def read_photo(path: Union[str, Path]) -> Photo:
 
 
 def photo_size(path: Union[str, Path]) -> tuple[int, int]:
-    """Tells the size of a photograph, upright, from its header where that is enough.
+    """Tells the size of a photograph, upright, from its header; only what has a damaged one is decoded.
 
     Args:
         path: as for `read_photo`.
@@ -76,12 +77,17 @@ def photo_size(path: Union[str, Path]) -> tuple[int, int]:
         (height, width) in pixels.
 
     Raises:
-        ImageError: the file cannot be read, or does not begin like an image of a known format.
+        ImageError: the file cannot be read, or does not begin like an image of a known format, or it has more
+            than `PIXEL_LIMIT` pixels.
     """
     data = _file_bytes(Path(path))
+    try:
+        size = read_header(data).upright_size
+    except UserError:
+        return decode_photo(data, str(path)).pixels.shape[:2]
     with _naming(str(path)):
-        size = header_size(data)
-    return size or decode_photo(data, str(path)).pixels.shape[:2]
+        check_size(*size[::-1], PIXEL_LIMIT)
+    return size
 
 
 def _file_bytes(path: Path) -> bytes:

@@ -184,8 +184,12 @@ def scope_name(value: Any) -> str:
     return value
 
 
+MOST_CLASSES, LONGEST_LABEL = 1 << 14, 200
+"""Classes of a detector, as many as a layer has channels at most; characters of a name."""
+
+
 def label(value: Any) -> str:
     """A text for people, such as the name of a class of objects: one line."""
-    if not isinstance(value, str) or not 0 < len(value) <= 200 or not value.isprintable():
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_LABEL or not value.isprintable():
         raise Refused(shown(value))
     return value

@@ -36,6 +36,8 @@ INTERFACES = {
 
 
 _PLAIN = ("Functional", "Network", "Sequential")
+_OF_DETECTORS = "detection>"
+"""How Keras's names of the layers begin that only detectors have."""
 _JOINED = "joint"
 """Name of the three networks of `kind.joint` as one, which has the channels of a restoration."""
 
@@ -61,18 +63,27 @@ def check_interface(net: keras.Model, stage: str) -> None:
 
 
 def check_class(config: object, stage: str) -> None:
-    """Refuses the config of a network of a class of its own, such as a detector's, in another's place.
+    """Refuses the config of a detector, or of other networks of a class of their own, in a stage's place.
 
     Args:
         config: what `config.json` holds, parsed.
-        stage: a key of `INTERFACES`, of which all are plain graphs.
+        stage: a key of `INTERFACES`, or another stage whose network is a plain graph, such as "joint".
 
     Raises:
-        WrongNetwork: naming the class.
+        WrongNetwork: naming the class, or the network that a detector is part of.
     """
-    name = config.get("class_name") if isinstance(config, dict) else None
+    expected = f"{stage} ({INTERFACES[stage]})" if stage in INTERFACES else stage
+    if not isinstance(config, dict):
+        return
+    name, inner = config.get("class_name"), config.get("config")
     if isinstance(name, str) and name not in _PLAIN:
-        raise WrongNetwork(f"holds a {shown(name)}; expected {stage} ({INTERFACES[stage]})")
+        raise WrongNetwork(f"holds a {shown(name)}; expected {expected}")
+    inner = inner if isinstance(inner, dict) else {}
+    layers = inner.get("layers")
+    for layer in layers if isinstance(layers, list) else ():
+        registered = layer.get("registered_name") if isinstance(layer, dict) else None
+        if isinstance(registered, str) and registered.startswith(_OF_DETECTORS):
+            raise WrongNetwork(f"holds {shown(inner.get('name'))}; expected {expected}")
 
 
 def interface_of(net: keras.Model) -> Interface:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from kind.nn.forking import refuse_forked
 from kind.nn.graph_builder import build_network
 from kind.nn.interfaces import WrongNetwork, check_class, check_interface
 from kind.nn.network import Network
-from kind.nn.weights_file import UnreadableWeights, read_arrays, write_arrays
+from kind.nn.weights_file import UnreadableWeights, check_shapes, read_layer_arrays, write_arrays
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
@@ -97,7 +97,7 @@ def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False
         archive.writestr(WEIGHTS, write_arrays(arrays))
 
 
-def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
+def load_net(path: str | Path, expected: str | None = None, *, partly: bool = False) -> keras.Model:
     """Reads a network; the file chooses among our layers and gives numbers, and nothing in it is executed.
 
     Networks of `kind.detection` load once their module is imported, as `kind.detection.predictor` does.
@@ -105,6 +105,7 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
     Args:
         path: a `.keras` file.
         expected: the stage whose network it must hold, of `kind.nn.interfaces.INTERFACES`; None takes any.
+        partly: only layers are to be taken from it: any network that is not a detector is the expected one.
 
     Returns:
         The model, not compiled, in inference form.
@@ -121,7 +122,7 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise UserError(f"{_one_line(path)}: not a .keras file (a zip with {CONFIG} and {WEIGHTS})")
     try:
-        return _read(path, expected)
+        return _read(path, expected, partly)
     except Refused as refused:
         reason = f"refused, because it asks for {refused}; only known layers are loaded"
     except (UnreadableArchive, UnreadableWeights, WrongNetwork) as error:
@@ -131,18 +132,21 @@ def load_net(path: str | Path, expected: str | None = None) -> keras.Model:
     raise UserError(f"{_one_line(path)}: {reason}")
 
 
-def _read(path: Path, expected: str | None) -> keras.Model:
+def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
     with Archive(path) as archive:
         config = _config(archive)
         if expected is not None:
             check_class(config, expected)
-        net, class_names = build_network(config, archive.size(WEIGHTS) // _SMALLEST_VALUE)
-        if expected is not None:
+        size = archive.size(WEIGHTS)
+        # Building takes seconds, so what any network may have is looked at before; more, when it is known.
+        arrays = read_layer_arrays(archive.read(WEIGHTS)) if size <= _SURPLUS else None
+        net, class_names = build_network(config, size // _SMALLEST_VALUE)
+        if expected is not None and not partly:
             check_interface(net, expected)
-        size, most = archive.size(WEIGHTS), _SURPLUS + _LARGEST_VALUE * net.count_params()
+        most = _SURPLUS + _LARGEST_VALUE * net.count_params()
         if size > most:
             raise UnreadableWeights(f"its {WEIGHTS} has {size:,} bytes; expected {most:,} or less")
-        _fill(net, class_names, archive.read(WEIGHTS))
+        _fill(net, class_names, read_layer_arrays(archive.read(WEIGHTS)) if arrays is None else arrays)
     return net
 
 
@@ -160,16 +164,16 @@ def net_of_parts(config: object, weights: bytes) -> keras.Model:
         ValueError: when the description asks for anything but known layers, or the weights are not the
             network's; one line, without the files' names.
     """
+    arrays = read_layer_arrays(weights)
     net, class_names = build_network(config, len(weights) // _SMALLEST_VALUE)
-    _fill(net, class_names, weights)
+    _fill(net, class_names, arrays)
     return net
 
 
-def _fill(net: keras.Model, class_names: dict[int, str], content: bytes) -> None:
+def _fill(net: keras.Model, class_names: dict[int, str], arrays: Mapping[str, np.ndarray]) -> None:
     """Gives a network the weights of an HDF5 file."""
     variables = _variables(net, class_names)
-    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    arrays = read_arrays(content, shapes) if shapes else {}
+    check_shapes(arrays, {name: tuple(variable.shape) for name, variable in variables.items()})
     for name, variable in variables.items():
         variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
 

@@ -1,19 +1,25 @@
 """The HDF5 file inside a `.keras` file: plain arrays by the path of their layer, and nothing else.
 
 HDF5 can keep a data set's bytes in any other file of the machine, link to other files, unpack filters
-without end and hold references. The reader takes none of it: it is told all names and shapes beforehand and
-reads those arrays only.
+without end and hold references. The readers take none of it: they read arrays of known names and shapes, or
+what stands where the arrays of layers do, and nothing else.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import h5py
 import numpy as np
 
+from kind.nn.file_schema import shown
+
 _FLOATS = ("float16", "float32", "float64")
+_LAYERS = "layers"
+_DEEPEST, _MOST = 32, 1 << 15
+"""Of groups in one another, and of groups and arrays; a detector of 400 layers has 1,500."""
 
 
 class UnreadableWeights(ValueError):
@@ -25,7 +31,7 @@ def read_arrays(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[s
 
     Args:
         content: the HDF5 file.
-        shapes: of each array by its path, such as "layers/conv2d/vars/0".
+        shapes: of each array by its path, such as "block1_conv1/kernel:0".
 
     Returns:
         For each path a finite array of float16, float32 or float64.
@@ -34,14 +40,47 @@ def read_arrays(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[s
         UnreadableWeights: when an array is missing, is stored in any but the plain way, has another shape or
             type, or holds NaN or infinity.
     """
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            return {name: _read(file, name, shape) for name, shape in shapes.items()}
-    except UnreadableWeights:
-        raise
-    except Exception as error:  # h5py raises anything from KeyError to RuntimeError on damaged files
-        reason = str(error).split("\n")[0]
-        raise UnreadableWeights(f"its weights cannot be read: {ascii(reason)[1:-1]}") from error
+    with _opened(content) as file:
+        return {name: _values(_dataset(file, name), name, shape) for name, shape in shapes.items()}
+
+
+def read_layer_arrays(content: bytes) -> dict[str, np.ndarray]:
+    """Reads the arrays of all layers of a `.keras` file, whose network need not be known.
+
+    Args:
+        content: the HDF5 file.
+
+    Returns:
+        Finite arrays of float16, float32 or float64 by path, such as "layers/conv2d/vars/0"; together they
+        have no more bytes than the file.
+
+    Raises:
+        UnreadableWeights: when an array is stored in any but the plain way, has another type, or holds NaN or
+            infinity, and when there is more than arrays.
+    """
+    with _opened(content) as file:
+        found: dict[str, h5py.Dataset] = {}
+        if _LAYERS in file:
+            _collect(file, _LAYERS, found, set())
+        if sum(dataset.nbytes for dataset in found.values()) > len(content):
+            raise UnreadableWeights("its arrays hold more bytes than the file")
+        return {name: _values(dataset, name) for name, dataset in found.items()}
+
+
+def check_shapes(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Compares what a file holds with what a network needs.
+
+    Args:
+        arrays: of the file, by path; more than are needed do no harm.
+        shapes: of each array of the network, by path.
+
+    Raises:
+        UnreadableWeights: when an array is missing or has another shape.
+    """
+    for name, shape in shapes.items():
+        if name not in arrays:
+            raise UnreadableWeights(f"it has no array {name}")
+        _check_shape(arrays[name], name, shape)
 
 
 def write_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -61,14 +100,27 @@ def write_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     return content.getvalue()
 
 
-def _read(file: h5py.File, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    dataset = _dataset(file, name)
+@contextmanager
+def _opened(content: bytes) -> Iterator[h5py.File]:
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            yield file
+    except UnreadableWeights:
+        raise
+    except Exception as error:  # h5py raises anything from KeyError to RuntimeError on damaged files
+        reason = str(error).split("\n")[0]
+        raise UnreadableWeights(f"its weights cannot be read: {ascii(reason)[1:-1]}") from error
+
+
+def _values(dataset: h5py.Dataset, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """A checked array; of any shape when none is given."""
+    name = shown(name)[1:-1]
     if dataset.dtype.name not in _FLOATS:
         raise UnreadableWeights(
             f"its array {name} has the type {dataset.dtype}; expected one of {', '.join(_FLOATS)}"
         )
-    if dataset.shape != shape:
-        raise UnreadableWeights(f"its array {name} has the shape {dataset.shape}; the network needs {shape}")
+    if shape is not None:
+        _check_shape(dataset, name, shape)
     _check_storage(dataset, name)
     values = dataset[()]
     if not np.isfinite(values).all():
@@ -76,18 +128,41 @@ def _read(file: h5py.File, name: str, shape: tuple[int, ...]) -> np.ndarray:
     return values
 
 
+def _check_shape(array: np.ndarray | h5py.Dataset, name: str, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise UnreadableWeights(f"its array {name} has the shape {array.shape}; the network needs {shape}")
+
+
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    """Follows a path through groups by hard links only."""
+    """Follows a path through groups."""
     item = file
     for part in name.split("/"):
         if not isinstance(item, h5py.Group) or part not in item:
             raise UnreadableWeights(f"it has no array {name}")
-        if type(item.get(part, getlink=True)) is not h5py.HardLink:
-            raise UnreadableWeights(f"its array {name} is a link to elsewhere")
-        item = item[part]
+        item = _member(item, part, name)
     if not isinstance(item, h5py.Dataset):
         raise UnreadableWeights(f"it has no array {name}")
     return item
+
+
+def _collect(group: h5py.Group, place: str, found: dict[str, h5py.Dataset], groups: set[str]) -> None:
+    """Finds the arrays at and below a member of a group."""
+    item = _member(group, place.rpartition("/")[2], place)
+    if isinstance(item, h5py.Dataset):
+        found[place] = item
+        return
+    groups.add(place)
+    if not isinstance(item, h5py.Group) or place.count("/") > _DEEPEST or len(groups) + len(found) > _MOST:
+        raise UnreadableWeights(f"it holds more than the arrays of layers: {shown(place)}")
+    for part in item:
+        _collect(item, f"{place}/{part}", found, groups)
+
+
+def _member(group: h5py.Group, part: str, name: str) -> h5py.HLObject:
+    """A member of a group, by a hard link only."""
+    if type(group.get(part, getlink=True)) is not h5py.HardLink:
+        raise UnreadableWeights(f"its array {shown(name)[1:-1]} is a link to elsewhere")
+    return group[part]
 
 
 def _check_storage(dataset: h5py.Dataset, name: str) -> None:

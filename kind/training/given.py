@@ -17,7 +17,11 @@ Builders = Mapping[str, Callable[[], keras.Model]]
 
 
 def load_given(
-    run_or_file: str | Path, stage: str | None = None, builders: Builders | None = None
+    run_or_file: str | Path,
+    stage: str | None = None,
+    builders: Builders | None = None,
+    *,
+    partly: bool = False,
 ) -> keras.Model:
     """Reads the trained network of a stage.
 
@@ -25,6 +29,7 @@ def load_given(
         run_or_file: a run folder (its `best.keras`) or a `.keras` file.
         stage: whose network it must hold, see `kind.nn.saving.load_net`; None takes any.
         builders: of the architectures that can be trained on; None takes any.
+        partly: see `kind.nn.saving.load_net`.
 
     Returns:
         The network, in inference form.
@@ -33,7 +38,7 @@ def load_given(
         UserError: when it cannot be read, or holds another network.
     """
     file = best_weights(run_or_file)
-    net = load_net(file, stage)
+    net = load_net(file, stage, partly=partly)
     if builders is not None and net.name not in builders:
         raise UserError(f"{file}: holds {net.name!r}; expected {' or '.join(map(repr, builders))}")
     return net

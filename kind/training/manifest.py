@@ -15,6 +15,8 @@ _FILE = re.compile(r"ckpt-\d+\.[\w-]+")
 _NETWORK = re.compile(r"\w[\w-]*\.keras", re.ASCII)
 _PIECE = 1 << 20
 
+_LARGEST_WHOLE = 2**63  # of a record: more is no count, and may be too large for a float
+
 
 class Manifest(NamedTuple):
     """The record of one checkpoint.
@@ -93,8 +95,11 @@ def _check(manifest: Manifest) -> None:
 
 def is_record(record: object) -> bool:
     """Whether something is a line of `metrics.jsonl`: an epoch's number and figures by name."""
-    is_of_epoch = isinstance(record, dict) and type(record.get("epoch")) is int
-    return is_of_epoch and all(isinstance(value, (int, float)) for value in record.values())
+    is_of_epoch = isinstance(record, dict) and type(record.get("epoch")) is int and record["epoch"] > 0
+    return is_of_epoch and all(
+        isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LARGEST_WHOLE)
+        for value in record.values()
+    )
 
 
 def damage(manifest: Manifest, folder: Path, run_folder: Path) -> str | None:

@@ -9,6 +9,8 @@ from tensorflow import keras
 from kind.detection.model import BOX_FORMAT, build_detector, proportions_of
 from kind.detection.reuse import with_classes
 from kind.detection.sizes import SIZES, Proportions
+from kind.errors import UserError
+from kind.nn.file_schema import MOST_CLASSES
 from kind.nn.saving import load_net, save_net
 
 TINY = Proportions((16, 16, 32, 32), (1, 2, 1, 1), 2)
@@ -120,3 +122,17 @@ def test_mistakes_are_named():
         build_detector("xs", ["face"])
     with pytest.raises(ValueError, match="at least one class"):
         build_detector("n", [])
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["cat", "two\nlines"], r"class 1 is called 'two\\nlines'; expected one line of 1 to 200 characters"),
+        ([""], "class 0 is called ''"),
+        (["n" * 201], "class 0 is called 'nnn"),
+        (["cat"] * (MOST_CLASSES + 1), "16,385 classes; a detector has 16,384 at most"),
+    ],
+)
+def test_class_names_that_a_file_cannot_hold_are_refused_before_training(names, reason):
+    with pytest.raises(UserError, match=reason):
+        build_detector("n", names)

@@ -68,3 +68,14 @@ def test_temporary_folders_are_removed_where_they_are_asked_for(tmp_path, dead_p
     assert len(list(tmp_path.iterdir())) == 3
     remove_leftovers(tmp_path, folders_of=".export.")
     assert {path.name for path in tmp_path.iterdir()} == {*names[1:]}
+
+
+@pytest.mark.parametrize("stem", ["n" * 251, "é" * 125 + "n", "\udcff" * 251, "é" * 124 + "nnn"])
+def test_names_as_long_as_a_name_can_be_are_written(tmp_path, stem):
+    path = tmp_path / f"{stem}.png"
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    temporary.write_bytes(b"left")
+    remove_leftovers(tmp_path, locked=True)
+    assert [*tmp_path.iterdir()] == [path]

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 
@@ -154,3 +155,9 @@ def test_file_names_that_no_file_can_have_are_named(read, name):
 def test_sides_too_large_for_a_float_are_named(read):
     with pytest.raises(UserError, match="is not finite"):
         read(lambda content: content["annotations"][0].update(bbox=[0, 0, 10**400, 5]))
+
+
+@pytest.mark.parametrize("area", [-5, math.inf, math.nan, "large", None])
+def test_areas_that_cannot_be_are_the_boxes_own(read, area):
+    found = read(lambda content: content["annotations"][0].update(area=area))
+    assert found.images[1].areas.tolist() == [1200, 8000]

@@ -186,3 +186,12 @@ def test_exdark_counts_only_a_number_as_ignored(data):
     lines = [f"Cat 10 20 30 40 0 0 0 0 0 {ign} 0" for ign in ("0", "2", "nan")]
     found = read_exdark_text(*data({"Cat/1.jpg.txt": "\n".join(lines)}, ["Cat/1.jpg"]))
     assert found.images[0].difficult.tolist() == [False, True, False] and "ign is nan" in found.problems[0]
+
+
+def test_labels_behind_a_broken_link_are_not_taken_for_an_image_without_objects(data):
+    images, labels = data({"1.txt": "0 0.5 0.5 1 1"}, images=("1.png", "2.png", "3.png"))
+    (labels / "2.txt").symlink_to("gone.txt")
+    (labels / "3.txt").mkdir()
+    named = problems(read_yolo_text, (images, labels))
+    assert [line.partition(": ")[0] for line in named] == ["labels/2.txt", "labels/3.txt"]
+    assert len(read_yolo_text(images, labels, repair=True).images) == 1

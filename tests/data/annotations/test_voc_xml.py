@@ -140,3 +140,16 @@ def test_two_images_of_one_name_are_named(photo, tmp_path):
     (tmp_path / "Annotations/1.xml").write_text(f"<annotation>{CAT}</annotation>")
     with pytest.raises(UserError, match="1.png: another image has this name, too"):
         read_voc_xml(tmp_path / "JPEGImages", tmp_path / "Annotations")
+
+
+def test_annotations_behind_a_broken_link_are_named(read, photo, tmp_path):
+    photo(tmp_path / "JPEGImages/2.jpg")
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations/2.xml").symlink_to("gone.xml")
+    assert "2.xml: is a folder, or a link" in refusal(read, f"<annotation>{CAT}</annotation>")
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "gbk", "idna", "rot13"])
+def test_encodings_that_cannot_be_read_are_named(read, encoding):
+    text = f"<?xml version='1.0' encoding='{encoding}'?><annotation>{CAT}</annotation>"
+    assert "1.xml: not a Pascal VOC file: " in refusal(read, text)

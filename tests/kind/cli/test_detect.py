@@ -164,3 +164,12 @@ def test_without_a_detector_there_is_one_line(run, photographs, monkeypatch, tmp
     monkeypatch.setattr(predictor, "SHIPPED_DETECTOR", tmp_path / "none.keras")
     assert run(photographs) == 2
     assert "no detector ships with this installation: give --detector FILE" in capsys.readouterr().err
+
+
+def test_a_wrong_network_is_named_before_the_detector_is_built(
+    run, photographs, monkeypatch, tmp_path, capsys
+):
+    (tmp_path / "lite.keras").write_bytes(b"no zip")
+    monkeypatch.setattr(predictor, "load_detector", lambda path: pytest.fail("it was built"))
+    assert run(photographs, "--input", "reflectance", "--weights", tmp_path) == 2
+    assert "lite.keras: not a .keras file" in capsys.readouterr().err

@@ -150,3 +150,24 @@ def test_other_content_is_named_in_one_line(runs, file, content, message, capsys
     with pytest.raises(UserError, match=message) as caught:
         find_runs(runs)
     assert "\n" not in str(caught.value)
+
+
+def test_names_of_folders_and_stages_stay_in_their_cells(tmp_path, capsys):
+    make_run(tmp_path / "a\n\x1b[31mred", "new\nstage", "val_loss", False, [0.5])
+    assert command(tmp_path) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 2 and rows[1].isprintable() and r"a\n\x1b[31mred" in rows[1]
+    (tmp_path / "a\n\x1b[31mred/config.json").write_text("[]")
+    with pytest.raises(UserError) as caught:
+        find_runs(tmp_path)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "line", ['{"epoch": 0, "val_loss": 1}', '{"epoch": 1, "val_loss": 1' + "0" * 400 + "}"]
+)
+def test_figures_that_cannot_be_are_no_record(runs, line):
+    with open(runs / "a" / "metrics.jsonl", "a") as file:
+        file.write(line + "\n")
+    with pytest.raises(UserError, match="line 5 is no record of an epoch"):
+        find_runs(runs)

@@ -7,10 +7,12 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
+from kind.errors import UserError
 from kind.images import photo as kind_image
 from kind.images.finding import find_photos
+from kind.images.header import read_header
 from kind.images.photo import (
     ImageError,
     Photo,
@@ -207,3 +209,45 @@ def test_eight_bit_images_are_written_back_unchanged():
             encode_photo(wrong)
     with pytest.raises(ImageError, match="cannot be written"):
         encode_photo(np.zeros((2, 2, 3)), "gif")
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+@pytest.mark.parametrize("place", [33, -12])  # after IHDR, before IEND
+def test_a_png_is_whole_whatever_its_texts_unpack_to(kind, place):
+    """Editors keep histories of megabytes there; Pillow refuses the picture for them."""
+    content = (b"name\0" + (b"\1\0\0\0" if kind == b"iTXt" else b"\0")) + zlib.compress(bytes(2 << 20))
+    chunk = struct.pack(">I", len(content)) + kind + content
+    data = encoded(Image.fromarray(LEVELS), "PNG")
+    data = data[:place] + chunk + struct.pack(">I", zlib.crc32(kind + content)) + data[place:]
+    photo = decode_photo(data, "x")
+    np.testing.assert_array_equal(photo.pixels, LEVELS / np.float32(255))
+    assert len(photo.notes) == (kind == b"iCCP") and photo.icc_profile is None
+
+
+def test_signed_values_are_refused_at_every_depth():
+    file = io.BytesIO()
+    tifffile.imwrite(file, LEVELS[..., 0].view(np.int8), photometric="minisblack")
+    with pytest.raises(ImageError, match="int8 values are not supported"):
+        decode_photo(file.getvalue(), "x")
+
+
+@pytest.mark.parametrize("size", [(0, 8), (8, 0)])
+def test_a_picture_without_pixels_is_named(size):
+    tags = [(256, size[0]), (257, size[1]), (258, 8), (259, 1), (262, 1), (273, 200), (277, 1), (278, 8)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in [*tags, (279, 64)])
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags) + 1) + entries
+    for read in (lambda: decode_photo(data.ljust(264, b"\0"), "x"), lambda: read_header(data)):
+        with pytest.raises(UserError, match=f"{size[0]}x{size[1]} pixels: damaged or incomplete"):
+            read()
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "GIF", "JPEG", "BMP"])
+def test_a_size_is_told_without_decoding(tmp_path, monkeypatch, format):
+    """Of Pillow's EXIF of a PNG the whole picture is decoded, gigabytes where somebody wishes it."""
+    (tmp_path / "x.png").write_bytes(encoded(Image.fromarray(LEVELS), format))
+    monkeypatch.setattr(kind_image, "stored_samples", lambda *arguments: pytest.fail("it was decoded"))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
+    assert photo_size(tmp_path / "x.png") == (6, 9)
+    monkeypatch.setattr(kind_image, "PIXEL_LIMIT", 53)
+    with pytest.raises(ImageError, match="x.png: 9x6 is 0 megapixels, the limit is"):
+        photo_size(tmp_path / "x.png")

@@ -53,9 +53,9 @@ def altered(small, tmp_path):
 def refusal():
     """The one line that loading a file ends in."""
 
-    def load(path, *arguments):
+    def load(path, *arguments, **options):
         with pytest.raises(UserError) as caught:
-            load_net(path, *arguments)
+            load_net(path, *arguments, **options)
         assert str(caught.value).isprintable() and str(path) in str(caught.value)
         return str(caught.value)
 

@@ -40,6 +40,12 @@ def never_written(file, values):
     file.create_dataset(ARRAY, SHAPE, "f4")
 
 
+def under_many_names(file, values):
+    array = file.create_dataset("layers/0", data=np.ones(1 << 18, np.float32))
+    for number in range(1, 9):
+        file[f"layers/{number}"] = array
+
+
 def unfinite(value):
     def make(file, values):
         values[0, 0, 0, 0] = value
@@ -81,6 +87,23 @@ def unfinite(value):
 def test_arrays_that_are_not_plain_are_named(altered, refusal, make, message):
     line = refusal(altered(weights=replace(make)))
     assert message in line and ARRAY in line
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (unfinite(np.nan), "NaN or infinity"),
+        (external, "kept outside"),
+        (lambda file, values: file.create_dataset(ARRAY, data=values.astype("c8")), "type complex64"),
+        (lambda file, values: file.__setitem__(ARRAY, h5py.SoftLink("/layers/conv2d/vars/1")), "a link"),
+        (lambda file, values: file.__setitem__(f"{ARRAY}/loop", file["layers"]), "more than the arrays"),
+        (under_many_names, "more bytes than the file"),
+    ],
+)
+def test_arrays_are_looked_at_before_anything_is_built(altered, refusal, monkeypatch, make, message):
+    """Building a network of hundreds of layers takes seconds."""
+    monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
+    assert message in refusal(altered(weights=replace(make)))
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])

@@ -315,3 +315,15 @@ def test_files_that_we_write_open_with_keras_alone(build, tmp_path):
             assert np.array_equal(before, after)
     with zipfile.ZipFile(files[0]) as archive:
         assert json.loads(archive.read("metadata.json"))["keras_version"]
+
+
+@pytest.mark.parametrize("stage", ["decom", "lite", "joint"])
+def test_detectors_are_no_networks_to_take_layers_from(altered, refusal, stage):
+    joined = {"name": "seeing_detector", "layers": [{"registered_name": "detection>OnGrey"}]}
+    for change, name in (({"class_name": "YoloX"}, "a 'YoloX'"), ({"config": joined}, "'seeing_detector'")):
+        path = altered(config=lambda config, change=change: {**config, **change})
+        assert f"holds {name}; expected {stage}" in refusal(path, stage, partly=True)
+
+
+def test_any_other_network_may_give_layers(small):
+    assert load_net(small, "decom", partly=True).name == "small"
