@@ -11,87 +11,35 @@ With `--old CHECKOUT` honest clients measure the server of that checkout and thi
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
-import http.client
-import io
-import json
 import multiprocessing
-import re
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-import grpc
 import numpy as np
-from PIL import Image
 
-from kind.serving import Client
-from kind.serving.protos import DT_STRING, TensorProto, model_management_pb2, predict_pb2
+from benchmarks.serving_attackers import (
+    REPOSITORY,
+    Attack,
+    Served,
+    attacks,
+    body_of,
+    picture,
+    start,
+    unfinished,
+)
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 _EVERY = 0.02  # seconds between two questions of an honest client
 _AFTER = 2.0  # seconds until memory counts as that after an attack
-_HTTP_TIMEOUT = 120
 _LONGEST_SWAP = 300
 _TURNS, _TURN = 5, 4.0  # how often each server is asked, and for how many seconds
-
-
-class Served(NamedTuple):
-    """A running server: its process, ports and model."""
-
-    process: subprocess.Popen | None
-    pid: int
-    port: int
-    grpc_port: int
-    model: str
-
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None) -> int:
-        """The status of one HTTP request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_HTTP_TIMEOUT)
-        try:
-            connection.request(method, path, body, headers or {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
-        finally:
-            connection.close()
-
-    def has(self, version: int) -> bool:
-        """Whether a version is served."""
-        with Client(f"127.0.0.1:{self.port}", model=self.model) as client:
-            return client.status().get(version) == "AVAILABLE"
-
-    def predict(self, body: bytes, headers: dict | None = None) -> int:
-        """The status of a request to run the model."""
-        return self.ask("POST", f"/v1/models/{self.model}:predict", body, headers)
-
-    def memory(self) -> float:
-        """Resident MiB of the server and of the processes that it has started."""
-        total = 0
-        for path in Path("/proc").glob("[0-9]*/status"):
-            with contextlib.suppress(OSError):
-                fields = dict(line.split(":", 1) for line in path.read_text().splitlines())
-                if str(self.pid) in (fields["Pid"].strip(), fields["PPid"].strip()):
-                    total += int(fields.get("VmRSS", "0 kB").split()[0])
-        return total / 1024
-
-
-class Attack(NamedTuple):
-    """An attack: its name, and what sends it and returns what the attacker got."""
-
-    name: str
-    send: Callable[[Served], object]
 
 
 def main() -> int:
@@ -119,20 +67,6 @@ def main() -> int:
         finally:
             served.process.kill()
             served.process.wait()
-
-
-def start(folder: Path, checkout: Path = REPOSITORY) -> Served:
-    """Starts a server for a model's folder, and waits until it is ready."""
-    command = [sys.executable, "-m", "kind", "serve", str(folder), "--rest-port", "0", "--grpc-port", "0"]
-    process = subprocess.Popen(command, cwd=checkout, stdout=subprocess.PIPE, text=True)
-    lines = [process.stdout.readline() for _ in range(3)]
-    if not lines[-1]:
-        raise SystemExit("the server did not start")
-    ports = [int(re.search(r":(\d+)(?:/|$)", line.strip())[1]) for line in lines]
-    served = Served(process, process.pid, ports[0], ports[2], folder.name)
-    while served.ask("GET", "/healthz") != 200:
-        time.sleep(0.1)
-    return served
 
 
 def _compare(folder: Path, checkouts: dict[str, Path]) -> None:
@@ -232,141 +166,6 @@ def _watch(served: Served, stop, sender) -> None:
     sender.send(found)
 
 
-def picture(width: int, height: int) -> bytes:
-    """A PNG of one colour."""
-    file = io.BytesIO()
-    Image.fromarray(np.full((height, width, 3), 40, np.uint8)).save(file, "PNG")
-    return file.getvalue()
-
-
-def _claim(side: int) -> bytes:
-    """A whole PNG of zeros, 1 bit a pixel, side×side."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
-
-    packer = zlib.compressobj(9)
-    row = bytes(1 + (side + 7) // 8)
-    rows = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
-    header = struct.pack(">LLBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-def body_of(*images: bytes) -> bytes:
-    """The JSON of a request to decompose them."""
-    rows = [{"b64": base64.b64encode(image).decode("ascii")} for image in images]
-    return json.dumps({"signature_name": "decompose", "instances": rows}).encode()
-
-
-def _declared(rows: int, *strings: bytes) -> Callable[[Served], str]:
-    """A gRPC message that declares a number of rows and holds these."""
-
-    def send(served: Served) -> str:
-        proto = TensorProto(dtype=DT_STRING, string_val=strings)
-        proto.tensor_shape.dim.add(size=rows)
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name, request.model_spec.signature_name = served.model, "decompose"
-        request.inputs["image_bytes"].CopyFrom(proto)
-        with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
-            return _called(channel, "PredictionService/Predict", request.SerializeToString())
-
-    return send
-
-
-def _empty_strings(count: int) -> Callable[[Served], str]:
-    """A gRPC message of two bytes for each string."""
-
-    def send(served: Served) -> str:
-        proto = TensorProto(dtype=DT_STRING).SerializeToString() + b"\x42\x00" * count
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = served.model
-        head = b"\x0a\x0bimage_bytes\x12" + _varint(len(proto))
-        message = request.SerializeToString() + b"\x12" + _varint(len(head) + len(proto)) + head + proto
-        with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
-            return _called(channel, "PredictionService/Predict", message)
-
-    return send
-
-
-def _varint(number: int) -> bytes:
-    head = bytearray()
-    while number > 127:
-        head.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*head, number])
-
-
-def _reload(served: Served) -> str:
-    request = model_management_pb2.ReloadConfigRequest()
-    request.config.model_config_list.SetInParent()
-    with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
-        message = request.SerializeToString()
-        return _called(channel, "ModelService/HandleReloadConfigRequest", message)
-
-
-def _called(channel: grpc.Channel, method: str, message: bytes) -> str:
-    """What a gRPC server says to a message."""
-    try:
-        channel.unary_unary(f"/tensorflow.serving.{method}")(message, timeout=60)
-        return "an answer"
-    except grpc.RpcError as error:
-        return error.code().name
-
-
-def _flood(unit: bytes, count: int) -> Callable[[Served], int]:
-    return lambda served: served.predict(b'{"instances": [' + unit * count + b"0]}")
-
-
-def _silent(count: int, sent: bytes, to_grpc: bool = False) -> Callable[[Served], str]:
-    """Holds connections on which nothing, or half a header, arrives."""
-
-    def send(served: Served) -> str:
-        port = served.grpc_port if to_grpc else served.port
-        held = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(count)]
-        for each in held[::2]:
-            each.sendall(sent)
-        time.sleep(20)
-        still = sum(_is_open(each) for each in held)
-        for each in held:
-            each.close()
-        return f"{still} of {count} open after 20 s"
-
-    return send
-
-
-def _is_open(connection: socket.socket) -> bool:
-    connection.setblocking(False)
-    try:
-        while connection.recv(1 << 12):
-            pass
-        return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-
-
-def _gone(served: Served) -> str:
-    """Clients that go away in the middle of a request."""
-    for _ in range(200):
-        _unfinished(served).close()
-    return "nothing"
-
-
-def _unfinished(served: Served) -> socket.socket:
-    """An upload of which the first byte has been sent."""
-    connection = socket.create_connection(("127.0.0.1", served.port))
-    head = f"POST /v1/models/{served.model}:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n"
-    connection.sendall(head.encode() + b"{")
-    return connection
-
-
-def _header(name: str, value: str) -> Callable[[Served], int]:
-    return lambda served: served.predict(
-        body_of(picture(60, 40)), {name: value, "Content-Type": "text/plain"}
-    )
-
-
 def _swap(served: Served, folder: Path) -> str:
     """Publishes a copy of the newest version, and waits until it is served."""
     newest = max(int(path.name) for path in folder.iterdir() if path.name.isdigit())
@@ -384,7 +183,7 @@ def _swap(served: Served, folder: Path) -> str:
 
 def _stop(served: Served) -> int:
     """SIGTERM beside an unfinished upload; 1 when the process does not end with code 0."""
-    with _unfinished(served):
+    with unfinished(served):
         time.sleep(0.5)
         started = time.perf_counter()
         served.process.send_signal(signal.SIGTERM)
@@ -395,28 +194,6 @@ def _stop(served: Served) -> int:
     seconds = time.perf_counter() - started
     print(f"\nSIGTERM beside an unfinished upload: ended after {seconds:.1f} s with {code}")
     return int(code != 0)
-
-
-def attacks() -> Iterator[Attack]:
-    """All of them, a row of the table each."""
-    yield Attack("none", lambda served: time.sleep(5))
-    claim = body_of(_claim(60_000))
-    yield Attack("PNG of 60000×60000", lambda served: served.predict(claim))
-    yield Attack("gRPC, 16 million rows declared, one sent", _declared(16_000_000, b"a"))
-    yield Attack("gRPC, one PNG of 20000×20000 declared 30 times", _declared(30, _claim(20_000)))
-    yield Attack("`[],[],…`, 28 MiB", _flood(b"[],", (28 << 20) // 3))
-    yield Attack("two million lists", _flood(b"[],", 2_000_000))
-    yield Attack("eight million numbers", _flood(b"0,", 8_000_000))
-    large = body_of(bytes(47 << 20))
-    yield Attack("63 MiB of base64", lambda served: served.predict(large))
-    yield Attack("gRPC, 33 million empty strings in 63 MiB", _empty_strings(63 << 19))
-    yield Attack("40 silent connections", _silent(40, b"POST / HTTP/1.1\r\nHost: 127"))
-    yield Attack("600 silent connections", _silent(600, b"GET"))
-    yield Attack("300 silent gRPC connections", _silent(300, b"PRI", to_grpc=True))
-    yield Attack("200 clients that go away", _gone)
-    yield Attack("Host of somebody else", _header("Host", "evil.example"))
-    yield Attack("page of somebody else", _header("Origin", "http://evil.example"))
-    yield Attack("reload of an empty list", _reload)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,8 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
         **_OVER_0,
         default=SECONDS,
         metavar="SECONDS",
-        help=f"time limit for a request, from its arrival to the answer (default: {SECONDS:g})",
+        help="time limit for a request, from its arrival to the answer; a model that takes longer is ended "
+        f"(default: {SECONDS:g})",
     )
     parser.add_argument(
         "--grace",
@@ -135,7 +136,7 @@ def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves until SIGTERM or Ctrl+C, answers what has arrived by then, and returns 0.
+    """Serves until SIGTERM or Ctrl+C, answers what has arrived by then, and ends the process with code 0.
 
     Raises:
         UserError: when it cannot start.

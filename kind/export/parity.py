@@ -80,7 +80,7 @@ def deviations(
     expected = {
         ("serving_default", "enhanced_bytes"): enhanced.relit,
         ("enhance", "enhanced_bytes"): brighter.relit,
-        ("blend", "enhanced_bytes"): _STRENGTH * enhanced.relit + (1.0 - _STRENGTH) * images,
+        ("blend", "enhanced_bytes"): _STRENGTH * tf.minimum(enhanced.relit, 1.0) + (1.0 - _STRENGTH) * images,
         ("decompose", "reflectance_bytes"): enhanced.reflectance,
         ("decompose", "illumination_bytes"): np.repeat(enhanced.illumination, 3, axis=-1),
     }

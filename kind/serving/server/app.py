@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -178,12 +179,14 @@ class Server:
 
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, and prints where.
+    """Serves until SIGTERM or SIGINT, and prints where; then the process ends with code 0.
 
     Raises:
         UserError: see `Server.start`.
     """
     asyncio.run(_serve(settings))
+    sys.stdout.flush()
+    os._exit(0)  # all is closed; taking Python's modules apart may take as long as all of that
 
 
 async def _serve(settings: Settings) -> None:

@@ -43,10 +43,11 @@ def test_a_model_is_written_compared_and_its_start_commands_printed(run, tmp_pat
     assert (folder / "1/assets.extra/tf_serving_warmup_requests").is_file()
     assert f"written to {folder / '1'}, " in output.out
     assert f"\n  python -m kind serve {folder}\n" in output.out and "\n  docker run --rm " in output.out
-    compared = [line.split()[:2] for line in output.out.splitlines()[1:7]]
+    compared = [line.split()[:2] for line in output.out.splitlines()[1:8]]
     assert compared == [
         ["serving_default", "enhanced_bytes"],
         ["enhance", "enhanced_bytes"],
+        ["blend", "enhanced_bytes"],
         ["decompose", "reflectance_bytes"],
         ["decompose", "illumination_bytes"],
         ["serving_default", "alpha"],

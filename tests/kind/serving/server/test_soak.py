@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from benchmarks.serving_attacks import attacks, body_of, picture, start
+from benchmarks.serving_attackers import attacks, body_of, picture, start
 
 SECONDS = float(os.environ.get("KIND_SOAK_SECONDS", "600"))
 MOST_KEPT = 100  # MiB
