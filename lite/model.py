@@ -15,6 +15,7 @@ from kind.nn.exposure_layers import (
     SoftHistogram,
     Thumbnail,
     WholePlace,
+    WithinHeadroom,
     faded,
 )
 from kind.nn.layers import leaky_conv, leaky_relu
@@ -123,8 +124,7 @@ def _restoration(image, exposed, stops, summary):
     detail = keras.layers.Add(dtype="float32", name="change")([detail, turned])
     shown = keras.layers.Activation(faded, dtype="float32", name="shown")(stops)
     detail = keras.layers.Multiply(dtype="float32", name="shown_change")([detail, shown])
-    total = keras.layers.Add(dtype="float32", name="restored_total")([exposed, detail])
-    return keras.layers.ReLU(max_value=1.0, dtype="float32", name="restored")(total)
+    return WithinHeadroom(name="restored")([exposed, detail])
 
 
 def _small():

@@ -19,6 +19,7 @@ from kind.ops.area import area_resized
 from kind.ops.light import expose_trainably, linear_to_srgb, srgb_to_linear
 
 _FLOOR = 0.02  # 5 of 255
+_LINEAR_SHARE, _LARGEST_SHARE = 0.25, 0.5  # of the headroom
 _NO_STOPS = 16.0  # below the largest of a grid's logits, after which the softplus is 0
 
 
@@ -239,6 +240,31 @@ class Exposed(Pointwise, _Float32Layer):
         """Exposes `inputs[0]`."""
         image, stops, colour = inputs
         return expose_trainably(image, stops + faded(stops) * colour[:, tf.newaxis, tf.newaxis])
+
+    def compute_output_shape(self, input_shape):
+        """[N, H, W, 3]."""
+        return input_shape[0]
+
+
+@saved_layer("kind")
+class WithinHeadroom(Pointwise, _Float32Layer):
+    """An image and what is added to it, of which at most half of what is left up to white.
+
+    So the addition never burns a highlight out. Up to a quarter of the headroom it is added as it is.
+
+    Input: [image float [N, H, W, 3] in [0, 1], addition float [N, H, W, 3]].
+    Output: float32 [N, H, W, 3] in [0, 1].
+    """
+
+    def call(self, inputs):
+        """Adds `inputs[1]`."""
+        image, addition = inputs
+        headroom = 1.0 - image
+        share = tf.nn.relu(addition) / (headroom + 1e-3)
+        beyond = tf.nn.relu(share - _LINEAR_SHARE)
+        rest = _LARGEST_SHARE - _LINEAR_SHARE
+        share = tf.minimum(share, _LINEAR_SHARE) + rest * (1.0 - tf.exp(-beyond / rest))
+        return tf.nn.relu(image + headroom * share - tf.nn.relu(-addition))
 
     def compute_output_shape(self, input_shape):
         """[N, H, W, 3]."""

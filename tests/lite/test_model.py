@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kind.enhancing.light_branches import branches
 from kind.lite.model import lite_net
+from kind.nn.exposure_layers import WithinHeadroom
 from kind.nn.saving import load_net, save_net
 from kind.ops.light import expose
 
@@ -99,3 +100,12 @@ def test_a_dark_photograph_keeps_its_stops(net):
     image[:, :, 28:] = 4 / 255
     _, stops, _ = net(image, training=False)
     assert np.min(stops) > 0.5
+
+
+def test_an_addition_burns_no_highlight_out():
+    image = np.float32([[[[0.0, 0.5, 1.0]], [[0.2, 0.6, 0.98]], [[0.3, 0.5, 0.9]]]])
+    added = np.float32([[[[9.0, 9.0, 9.0]], [[0.1, -0.3, 0.005]], [[-0.5, 0.1, -9.0]]]])
+    total = WithinHeadroom()([image, added]).numpy()
+    np.testing.assert_allclose(total[0, 0, 0], [0.5, 0.75, 1.0], atol=2e-3)
+    np.testing.assert_allclose(total[0, 1, 0], [0.3, 0.3, 0.985], atol=2e-3)
+    np.testing.assert_allclose(total[0, 2, 0], [0.0, 0.6, 0.0], atol=2e-3)
