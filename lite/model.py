@@ -24,7 +24,7 @@ from kind.nn.subpixel import DepthToSpace, SpaceToDepth
 _SIDE = 128  # of the thumbnail, in pixels
 _VIEWS = (6.0, 36.0)  # gains in linear light
 _GLANCE_WIDTHS = (16, 32, 48)
-_DILATIONS = (2, 4, 2)
+_CONTEXTS = (5, 9, 5)  # cells along each axis
 _GLOBAL_WIDTH = 64
 _BINS = 8
 _HISTOGRAM_BINS = 24
@@ -81,8 +81,8 @@ def _exposure(thumbnail):
         dense = keras.layers.Dense(_GLOBAL_WIDTH, activation=leaky_relu, dtype="float32", name=name)
         summary = dense(summary)
     values = _block(_steered(values, summary, "glance"), "glance")
-    for number, dilation in enumerate(_DILATIONS, start=1):  # what is bright may lie far from what is dark
-        values = _context(values, dilation, f"glance_context_{number}")
+    for number, size in enumerate(_CONTEXTS, start=1):  # what is bright may lie far from what is dark
+        values = _context(values, size, f"glance_context_{number}")
     near = keras.layers.Conv2D(
         _BINS, 3, padding="same", kernel_initializer=_small(), dtype="float32", name="grid_near"
     )(values)
@@ -141,11 +141,11 @@ def _block(values, name: str):
     return keras.layers.Activation(leaky_relu, name=name)(total)
 
 
-def _context(values, dilation: int, name: str):
-    """Adds what a depthwise 3×3 convolution with so wide steps sees, mixed: [N, H, W, C] → [N, H, W, C]."""
-    wide = keras.layers.DepthwiseConv2D(
-        3, padding="same", dilation_rate=dilation, activation=leaky_relu, name=f"{name}_wide"
-    )(values)
+def _context(values, size: int, name: str):
+    """Adds what a depthwise size×size convolution sees, mixed: [N, H, W, C] → [N, H, W, C]."""
+    wide = keras.layers.DepthwiseConv2D(size, padding="same", activation=leaky_relu, name=f"{name}_wide")(
+        values
+    )
     mixed = keras.layers.Conv2D(values.shape[-1], 1, kernel_initializer=_small(), name=f"{name}_mixed")(wide)
     return keras.layers.Add(name=name)([values, mixed])
 

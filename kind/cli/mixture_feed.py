@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from kind.errors import UserError
+
 if TYPE_CHECKING:
     from kind.data.mixture import Prepare
     from kind.data.mixture_parts import MixturePart, Progress
@@ -48,8 +50,16 @@ def add_mixture_argument(parser: argparse.ArgumentParser, alone: str) -> None:
 
 
 def is_mixture(texts: Sequence[str]) -> bool:
-    """Whether what the user gave as --data are parts of a mixture, and not one folder of pairs."""
-    return len(texts) > 1 or "=" in texts[0]
+    """Whether what the user gave as --data are parts of a mixture, and not one folder of pairs.
+
+    Raises:
+        UserError: when it is neither.
+    """
+    if len(texts) == 1 and ("=" not in texts[0] or Path(texts[0]).is_dir()):
+        return False
+    if any("=" not in text for text in texts):
+        raise UserError("--data expects one folder of pairs, or NAME=DIR:WEIGHT for each part of a mixture")
+    return True
 
 
 def open_mixture(

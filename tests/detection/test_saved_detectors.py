@@ -135,7 +135,7 @@ def test_keras_alone_opens_detectors_after_the_package(files, tmp_path):
         lambda settings: settings.update(input_size="640"),
         lambda settings: settings.update(class_names=["a\n\x1b[31mred"]),
         lambda settings: settings.update(class_names=[]),
-        lambda settings: settings.update(class_names=["x"] * 5000),
+        lambda settings: settings.update(class_names=["x"] * 20_000),
         lambda settings: settings.update(canvas=float("nan")),
         lambda settings: settings.update(backbone=[settings["backbone"]]),
         lambda settings: settings["backbone"].update(class_name="CSPDarkNet"),
