@@ -22,7 +22,8 @@ def mirrored(images: np.ndarray | tf.Tensor, width: int) -> np.ndarray | tf.Tens
         return np.pad(images, ((0, 0), (width, width), (width, width), (0, 0)), mode="symmetric")
     for axis in (1, 2):
         length = tf.shape(images)[axis]
-        pixels = tf.range(-width, length + width)
+        # So many whole mirrors further: ONNX has another remainder of numbers below 0.
+        pixels = tf.range(-width, length + width) + 2 * length * width
         images = tf.gather(images, _places(pixels, length, tf.minimum), axis=axis)
     return images
 
