@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.data.batches import Prepare
 from kind.ops.area import area_resized
-
-Sample = dict[str, tf.Tensor]
-Prepare = Callable[[Sample, tf.Tensor], Sample]
 
 
 def decomposing(decom: keras.Model, side: int | None = None, then: Prepare | None = None) -> Prepare:
@@ -29,7 +25,7 @@ def decomposing(decom: keras.Model, side: int | None = None, then: Prepare | Non
         or what `then` makes of it.
     """
 
-    def take_apart(sample: Sample, seed: tf.Tensor) -> Sample:
+    def take_apart(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
         both = tf.stack([sample["low"], sample["high"]])
         if side:
             both = area_resized(both, side, side)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kind.data.arrays import to_float
 from kind.data.augmentation import turned
-from kind.data.batches import check_shared
+from kind.data.batches import Prepare, check_shared
 from kind.data.dark_twins import MEASURED, any_twin, twin
 from kind.data.mixture_parts import THUMBNAIL, MixturePart
 from kind.data.order import sample_seed
@@ -29,7 +29,6 @@ _DARKER_STOPS = (0.8, -0.1)  # a pair's dark image is up to this many stops dark
 _MOST_PAIRS, _MOST_TWINS = 24, 8  # validation samples of a group, evenly spaced
 
 Sample = dict[str, tf.Tensor]
-Prepare = Callable[[Sample, tf.Tensor], Sample]
 
 
 def mixture_batches(

@@ -19,7 +19,8 @@ def mirrored(images: np.ndarray | tf.Tensor, width: int) -> np.ndarray | tf.Tens
     if not width:
         return images
     if isinstance(images, np.ndarray):
-        return np.pad(images, ((0, 0), (width, width), (width, width), (0, 0)), mode="symmetric")
+        rows, columns = ((-width, length + width) for length in images.shape[1:3])
+        return mirrored_part(images, rows, columns)
     for axis in (1, 2):
         length = tf.shape(images)[axis]
         # So many whole mirrors further: ONNX has another remainder of numbers below 0.

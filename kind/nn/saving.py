@@ -51,11 +51,7 @@ def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dic
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of weights")
-    found = {}
-    for stage in stages:
-        for path in (folder / stage / "best.keras", folder / f"{stage}.keras"):
-            if path.is_file():
-                found[stage] = path
+    found = {stage: path for stage in stages if (path := _weights_in(folder, stage))}
     if not found:
         names = ", ".join(f"{stage}.keras" for stage in stages)
         several = "any of " if len(stages) > 1 else ""
@@ -65,9 +61,15 @@ def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dic
 
 def beside(file: Path, stage: str) -> Path | None:
     """Another stage's network in the same folder of weights as a file of `find_weights`; None without one."""
-    other = file.parent.parent / stage / "best.keras" if file.name == "best.keras" else None
-    other = other or file.with_name(f"{stage}.keras")
-    return other if other.is_file() else None
+    return _weights_in(file.parent.parent if file.name == "best.keras" else file.parent, stage)
+
+
+def _weights_in(folder: Path, stage: str) -> Path | None:
+    """A stage's network in a folder of weights: its file, or that of a run folder of its name."""
+    for path in (folder / f"{stage}.keras", folder / stage / "best.keras"):
+        if path.is_file():
+            return path
+    return None
 
 
 def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False) -> None:
@@ -118,9 +120,9 @@ def load_net(path: str | Path, expected: str | None = None, *, partly: bool = Fa
     refuse_forked()
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{_one_line(path)}: no such weights file; expected a .keras file")
+        raise UserError(f"{path}: no such weights file; expected a .keras file")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise UserError(f"{_one_line(path)}: not a .keras file (a zip with {CONFIG} and {WEIGHTS})")
+        raise UserError(f"{path}: not a .keras file (a zip with {CONFIG} and {WEIGHTS})")
     try:
         return _read(path, expected, partly)
     except Refused as refused:
@@ -129,7 +131,7 @@ def load_net(path: str | Path, expected: str | None = None, *, partly: bool = Fa
         reason = str(error)
     except Exception as error:  # Keras raises anything from TypeError to InvalidArgumentError on odd settings
         reason = "cannot be built as a network: " + ascii(str(error).strip().split("\n")[0][:300])[1:-1]
-    raise UserError(f"{_one_line(path)}: {reason}")
+    raise UserError(f"{path}: {reason}")
 
 
 def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
@@ -236,11 +238,6 @@ def _plain(config: object) -> object:
     if isinstance(config, dict):
         return {key: _plain(value) for key, value in config.items() if key not in _UNWANTED}
     return [_plain(value) for value in config] if isinstance(config, (list, tuple)) else config
-
-
-def _one_line(path: Path) -> str:
-    """A path for a message, with control characters escaped."""
-    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in str(path))
 
 
 def weights_digest(net: keras.Model) -> str:

@@ -6,7 +6,7 @@ Both are functions of the recorded validations alone, so a resumed run decides a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tensorflow import keras
@@ -21,10 +21,9 @@ def since_best(values: Sequence[float], higher_is_better: bool) -> int:
         values: the monitored figure of each validation, in order; NaN is never better.
         higher_is_better: of the figure.
     """
-    count, best = 0, None
-    for value in values:
-        better = value == value and (best is None or (value > best if higher_is_better else value < best))
-        best, count = (value, 0) if better else (best, count + 1)
+    count = 0
+    for is_better in _improvements(values, higher_is_better):
+        count = 0 if is_better else count + 1
     return count
 
 
@@ -36,13 +35,21 @@ def decays(values: Sequence[float], higher_is_better: bool, patience: int) -> in
         higher_is_better: of the figure.
         patience: validations in a row without a better one.
     """
-    count, waited, best = 0, 0, None
-    for value in values:
-        better = value == value and (best is None or (value > best if higher_is_better else value < best))
-        best, waited = (value, 0) if better else (best, waited + 1)
+    count = waited = 0
+    for is_better in _improvements(values, higher_is_better):
+        waited = 0 if is_better else waited + 1
         if waited == patience:
             count, waited = count + 1, 0
     return count
+
+
+def _improvements(values: Sequence[float], higher_is_better: bool) -> Iterator[bool]:
+    """For each validation, whether it was better than all before; the first one is, and NaN never."""
+    best = None
+    for value in values:
+        is_better = value == value and (best is None or (value > best if higher_is_better else value < best))
+        best = value if is_better else best
+        yield is_better
 
 
 def monitored(records: Sequence[Mapping[str, Any]], monitor: str) -> list[float]:

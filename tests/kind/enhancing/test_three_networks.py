@@ -92,6 +92,9 @@ def test_a_head_is_used_only_beside_its_decomposition(nets, enhancer, photograph
     save_net(enhancer.exposure, tmp_path / "exposure.keras")
     loaded = Enhancer.load(tmp_path, variant="kind")
     np.testing.assert_allclose(loaded(photograph).relit, enhancer(photograph).relit, atol=1e-5)
+    (tmp_path / "exposure").mkdir()
+    (tmp_path / "exposure.keras").rename(tmp_path / "exposure" / "best.keras")
+    assert Enhancer.load(tmp_path, variant="kind").exposure is not None
     assert set(loaded.digests()) == {"decom", "restoration", "illumination", "exposure"}
 
 
