@@ -38,3 +38,8 @@ def to_pil(pixels: np.ndarray) -> Image.Image:
     """
     levels = np.rint(np.clip(np.asarray(pixels), 0, 1) * 255).astype(np.uint8)
     return Image.fromarray(np.repeat(levels, 3 // levels.shape[2], axis=2))
+
+
+def cropped(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """A part of a loaded image; `Image.crop` refuses what is larger than Pillow's process-wide limit."""
+    return image._new(image.im.crop(box))
