@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import math
 import re
 import sys
@@ -30,6 +31,7 @@ _SIGNED = 2  # of TIFF's sample formats
 _ROWS_AT_ONCE = 256  # a copy of a large picture would be as large
 _CUT = "its data end before its last row: what is missing is one colour"
 _pillow_limit = threading.Lock()
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its exceptions say the same in one line
 
 
 @dataclass

@@ -161,7 +161,9 @@ def _interpreted(stored: Stored) -> StoredPhoto:
         profile = None
         notes.append("its colour profile is not for RGB and is left out")
     samples = _upright(_checked(stored.samples, notes), stored.orientation)
-    return StoredPhoto(samples, profile, tuple(notes))
+    colours = 1 if samples.shape[2] < 3 else 3
+    alpha = samples[..., -1] if samples.shape[2] in (2, 4) else None
+    return StoredPhoto(samples[..., :colours], alpha, profile, tuple(notes))
 
 
 def _checked(samples: np.ndarray, notes: list[str]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,52 +31,55 @@ class Photo:
     gray: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.pixels.shape[:2]
+
 
 @dataclass(frozen=True, eq=False)
 class StoredPhoto:
     """A decoded photograph, upright, in the numbers that its file has: 3 bytes a pixel instead of 12.
 
     Attributes:
-        samples: uint8, uint16 or others of up to 32 bits, full scale, or float32 in [0, 1]; [H, W, C] with
-            C = 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        levels: uint8, uint16 or uint32 at full scale, or float32 in [0, 1]; [H, W, 3], or [H, W, 1] when the
+            file was grayscale.
+        alpha: opacity [H, W] in the same numbers; None when the file carries none.
         icc_profile: see `Photo`.
         notes: see `Photo`.
     """
 
-    samples: np.ndarray
+    levels: np.ndarray
+    alpha: np.ndarray | None = None
     icc_profile: bytes | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
-        return self.samples.shape[:2]
+        return self.levels.shape[:2]
 
     @property
     def gray(self) -> bool:
         """Whether the file was grayscale."""
-        return self.samples.shape[2] < 3
+        return self.levels.shape[2] == 1
 
     @property
     def colours(self) -> np.ndarray:
         """R, G and B, [H, W, 3], without a copy; three times the same of a grayscale photograph."""
-        if self.gray:
-            return np.broadcast_to(self.samples[..., :1], (*self.size, 3))
-        return self.samples[..., :3]
+        return np.broadcast_to(self.levels, (*self.size, 3))
 
-    @property
-    def alpha(self) -> np.ndarray | None:
-        """Opacity [H, W], without a copy; None when the file carries none."""
-        return self.samples[..., -1] if self.samples.shape[2] in (2, 4) else None
+    def without_colours(self) -> StoredPhoto:
+        """What `write_photo` needs for `like`, in little memory."""
+        nothing = np.zeros((1, 1, self.levels.shape[2]), self.levels.dtype)
+        alpha = None if self.alpha is None else self.alpha.copy()
+        return replace(self, levels=np.broadcast_to(nothing, self.levels.shape), alpha=alpha)
 
     def in_floats(self) -> Photo:
         """The same in [0, 1]."""
-        samples = in_unit_range(self.samples)
         return Photo(
-            pixels=np.repeat(samples[..., :1], 3, axis=2)
-            if self.gray
-            else np.ascontiguousarray(samples[..., :3]),
-            alpha=None if self.alpha is None else np.ascontiguousarray(samples[..., -1]),
+            pixels=np.ascontiguousarray(np.broadcast_to(in_unit_range(self.levels), (*self.size, 3))),
+            alpha=None if self.alpha is None else np.ascontiguousarray(in_unit_range(self.alpha)),
             icc_profile=self.icc_profile,
             gray=self.gray,
             notes=self.notes,

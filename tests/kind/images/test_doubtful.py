@@ -226,7 +226,7 @@ def test_a_large_file_that_is_no_picture_is_refused_by_its_first_bytes(tmp_path)
 def test_levels_stay_what_they_are(format, tmp_path):
     (tmp_path / "x").write_bytes(encoded(format))
     stored = read_stored_photo(tmp_path / "x")
-    assert stored.samples.dtype == np.uint8 and stored.size == (96, 120)
+    assert stored.levels.dtype == np.uint8 and stored.size == (96, 120)
     np.testing.assert_array_equal(stored.colours / np.float32(255), read_photo(tmp_path / "x").pixels)
 
 
