@@ -140,9 +140,10 @@ def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
         if expected is not None:
             check_class(config, expected)
         size = archive.size(WEIGHTS)
-        # Building takes seconds, so what any network may have is looked at before; more, when it is known.
+        # Building takes its time, so what any network may have is looked at before; more, when it is known.
         arrays = read_layer_arrays(archive.read(WEIGHTS)) if size <= _SURPLUS else None
-        net, class_names = build_network(config, size // _SMALLEST_VALUE)
+        shapes = None if arrays is None else [array.shape for array in arrays.values()]
+        net, class_names = build_network(config, size // _SMALLEST_VALUE, shapes)
         if expected is not None and not partly:
             check_interface(net, expected)
         most = _SURPLUS + _LARGEST_VALUE * net.count_params()
@@ -167,7 +168,8 @@ def net_of_parts(config: object, weights: bytes) -> keras.Model:
             network's; one line, without the files' names.
     """
     arrays = read_layer_arrays(weights)
-    net, class_names = build_network(config, len(weights) // _SMALLEST_VALUE)
+    shapes = [array.shape for array in arrays.values()]
+    net, class_names = build_network(config, len(weights) // _SMALLEST_VALUE, shapes)
     _fill(net, class_names, arrays)
     return net
 

@@ -68,13 +68,6 @@ def unfinite(value):
         (lambda file, values: file.create_dataset(ARRAY, data=values.astype("i4")), "type int32"),
         (lambda file, values: file.create_dataset(ARRAY, SHAPE, h5py.ref_dtype), "type object"),
         (
-            lambda file, values: file.create_dataset(ARRAY, data=values[..., :1]),
-            "the network needs (3, 3, 3, 2)",
-        ),
-        (lambda file, values: file.create_dataset(ARRAY, data=values[0]), "the network needs (3, 3, 3, 2)"),
-        (lambda file, values: file.create_group(ARRAY), "has no array"),
-        (lambda file, values: None, "has no array"),
-        (
             lambda file, values: file.create_dataset(
                 ARRAY, SHAPE, "f4", maxshape=(None,) * 4, chunks=(64,) * 4
             ),
@@ -104,6 +97,26 @@ def test_arrays_are_looked_at_before_anything_is_built(altered, refusal, monkeyp
     """Building a network of hundreds of layers takes seconds."""
     monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
     assert message in refusal(altered(weights=replace(make)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda file, values: file.create_dataset(ARRAY, data=values[..., :1]),
+        lambda file, values: file.create_dataset(ARRAY, data=values[0]),
+        lambda file, values: file.create_group(ARRAY),
+        lambda file, values: None,
+    ],
+)
+def test_a_shape_that_is_not_there_stops_the_building(altered, refusal, monkeypatch, make):
+    monkeypatch.setattr("kind.nn.saving._fill", lambda *arguments: pytest.fail("all of it was built"))
+    line = refusal(altered(weights=replace(make)))
+    assert "the network needs more arrays of the shape (3, 3, 3, 2) than it holds" in line
+
+
+def test_an_array_in_another_place_is_named(altered, refusal):
+    change = replace(lambda file, values: file.create_dataset("layers/elsewhere", data=values))
+    assert f"it has no array {ARRAY}" in refusal(altered(weights=change))
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
