@@ -1,6 +1,8 @@
 """The embedded server's life: started, versions swapped and reloaded under load, stopped."""
 
+import asyncio
 import base64
+import gc
 import os
 import shutil
 import signal
@@ -22,6 +24,7 @@ import tensorflow as tf
 import urllib3
 
 from kind.errors import UserError
+from kind.serving.server import app
 from kind.serving.server.app import _say_where, running
 from kind.serving.server.parameters import Batching
 
@@ -66,6 +69,31 @@ def test_requests_in_flight_end_on_the_version_they_met(serve, images, model_fol
         while rest.level(rest.enhance(images(level=10))[1]) != 60:
             assert time.monotonic() < end
         assert rest.level(old.result()[1]) == 20
+
+
+def test_what_stays_is_not_looked_through_for_garbage(monkeypatch):
+    """A full collection would stop everybody, `/healthz` too, for some 30 ms of the processor's time."""
+    frozen = []
+
+    class Started(SimpleNamespace):
+        async def listen(self):
+            assert not gc.get_freeze_count()
+
+        async def load(self):
+            frozen.append(gc.get_freeze_count())
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        async def stop(self):
+            pass
+
+    monkeypatch.setattr(app, "Server", lambda settings: Started())
+    for name in ("_say_where", "_end_after"):
+        monkeypatch.setattr(app, name, lambda _: None)
+    try:
+        asyncio.run(app._serve(SimpleNamespace(grace=0.0)))
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > 10_000
 
 
 def test_warm_up_comes_before_the_first_request(serve, images, slow):
