@@ -123,14 +123,14 @@ class Scheduler:
             if self._stopping:
                 raise ServingError("UNAVAILABLE", "the server is being stopped")
             self._forget_cancelled(target)
-            own = self._queues.get(_key(target, tasks[0]), (target, ()))[1]
+            key = _key(target, tasks[0])
+            own = self._queues.get(key, (target, ()))[1]
             grows_by = self._batches([*own, *tasks]) - self._batches(own)
             waiting = sum(self._batches(queue) for other, queue in self._queues.values() if other == target)
             if grows_by and waiting + grows_by > self.parameters.max_enqueued_batches:
                 raise ServingError(
                     "UNAVAILABLE", "The batch scheduling queue to which this task was submitted is full"
                 )
-            key = _key(target, tasks[0])
             self._queues.setdefault(key, (target, deque()))[1].extend(tasks)
             self._changed.notify()
 
