@@ -103,7 +103,7 @@ def _train(flags: argparse.Namespace, config: LiteConfig, path: Path) -> None:
     added = added_losses(entry.spec().stage, config, load_features)
     tf.keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
-    initial = InitialWeights(file, entry.read_initial(file))
+    initial = InitialWeights(file, entry.read_initial(file, "lite"))
 
     def built(make_stage):
         return build_early(make_stage, tf.distribute.get_strategy(), initial, added)

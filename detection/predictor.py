@@ -15,6 +15,7 @@ from kind.detection.model import Detector
 from kind.errors import UserError
 from kind.metrics.boxes import Predictions
 from kind.nn.forking import refuse_forked
+from kind.nn.graphs import as_graph
 from kind.nn.saving import SHIPPED_WEIGHTS, load_net
 from kind.training.run_folder import best_weights
 
@@ -73,7 +74,7 @@ class Predictor:
         """
         # One graph for all sizes.
         signature = [tf.TensorSpec([1, None, None, 3])]
-        self._find = tf.function(lambda images: thresholds.search(net, images), input_signature=signature)
+        self._find = as_graph(lambda images: thresholds.search(net, images), signature)
 
     def __call__(self, image: tf.Tensor) -> Predictions:
         """Finds the objects of one image.

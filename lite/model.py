@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import tensorflow as tf
 from tensorflow import keras
 
 from kind.nn.exposure_layers import (
@@ -34,6 +35,7 @@ _WIDTHS = (44, 56, 48)
 _STOPS = 1.0  # that an untrained network suggests
 
 
+@tf.autograph.experimental.do_not_convert  # half of the time: it has no Python branches on tensors
 def lite_net() -> keras.Model:
     """Builds the light network, for the whole of an enhancement.
 

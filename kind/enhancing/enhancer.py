@@ -26,6 +26,7 @@ from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 from kind.nn.bfloat16 import in_bfloat16
 from kind.nn.forking import refuse_forked
+from kind.nn.graphs import as_graph
 from kind.nn.saving import weights_digest
 
 #: Global statistics of whole images, which tiles of them are enhanced with: float32 [N, …] each.
@@ -351,7 +352,7 @@ class Enhancer(abc.ABC):
     def _graph(self, key: tuple, function: Callable, *signature: tf.TensorSpec) -> Callable:
         """`function` as one graph for all sizes, made once for each key."""
         if key not in self._graphs:
-            self._graphs[key] = tf.function(function, input_signature=signature)
+            self._graphs[key] = as_graph(function, signature)
         return self._graphs[key]
 
 

@@ -7,8 +7,8 @@ constructor from our table with checked arguments, and is called with tensors of
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
@@ -37,35 +37,41 @@ _DEEPEST, _MOST_LAYERS, _MOST_USES = 8, 4096, 256
 _UNSPOKEN = ({}, {"training": None}, {"mask": None}, {"training": None, "mask": None})
 
 
-def build_network(config: object, most_values: int) -> tuple[keras.Model, dict[int, str]]:
+def build_network(
+    config: object, most_values: int, shapes: Iterable[tuple[int, ...]] | None = None
+) -> tuple[keras.Model, dict[int, str]]:
     """Builds a network from a `.keras` file's config.
 
     Args:
         config: the parsed `config.json`.
         most_values: how many numbers its variables may have in all.
+        shapes: of the arrays that the file holds for them, in any order; None where they are not known.
 
     Returns:
         The network with zeros for weights, and by layer id the class name that the file has for a layer.
 
     Raises:
         Refused: when the config asks for anything that is not in our tables.
-        UnreadableWeights: when it needs more numbers.
+        UnreadableWeights: when it needs more numbers, or an array of a shape that the file has not or has too
+            few of.
     """
     builder = _Builder()
-    with _zeros(most_values):
-        if isinstance(config, dict):  # losses and optimizers: nothing that a network computes with
-            config = {key: value for key, value in config.items() if key != "compile_config"}
-        net = builder.built(config, 0)
+    if isinstance(config, dict):  # losses and optimizers: nothing that a network computes with
+        config = {key: value for key, value in config.items() if key != "compile_config"}
+    with _zeros(most_values, None if shapes is None else Counter(shapes)):
+        # Our layers have no Python branches on tensors, which AutoGraph would look for in all their sources.
+        net = tf.autograph.experimental.do_not_convert(builder.built)(config, 0)
     if not isinstance(net, keras.Model):
         raise Refused("a single layer; expected a network")
     return net, builder.class_names
 
 
 @contextmanager
-def _zeros(most_values: int) -> Iterator[None]:
-    """Variables made in the block start as zeros, and there are no more of them than a file can fill.
+def _zeros(most_values: int, shapes: Counter[tuple[int, ...]] | None) -> Iterator[None]:
+    """Variables made in the block start as zeros, and a file can fill each of them.
 
-    Zeros, because random numbers for millions of weights, which are replaced at once, take their time.
+    Zeros, because random numbers for millions of weights, which are replaced at once, take their time. A
+    variable that no array of the file fits is refused at once: the rest of a network can take seconds.
     """
     left = most_values
 
@@ -77,6 +83,10 @@ def _zeros(most_values: int) -> Iterator[None]:
             left -= shape.num_elements()
             if left < 0:
                 raise UnreadableWeights(f"its arrays hold {most_values:,} numbers at most, too few")
+            if shapes is not None:
+                shapes[key := tuple(shape)] -= 1
+                if shapes[key] < 0:
+                    raise UnreadableWeights(f"the network needs more arrays of the shape {key} than it holds")
             settings["initial_value"] = lambda: tf.zeros(shape, settings.get("dtype") or tf.float32)
         return next_creator(**settings)
 

@@ -22,7 +22,13 @@ from kind.nn.forking import refuse_forked
 from kind.nn.graph_builder import build_network
 from kind.nn.interfaces import WrongNetwork, check_class, check_interface
 from kind.nn.network import Network
-from kind.nn.weights_file import UnreadableWeights, check_shapes, read_layer_arrays, write_arrays
+from kind.nn.weights_file import (
+    UnreadableWeights,
+    check_shapes,
+    read_layer_arrays,
+    read_layer_shapes,
+    write_arrays,
+)
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
@@ -140,9 +146,12 @@ def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
         if expected is not None:
             check_class(config, expected)
         size = archive.size(WEIGHTS)
-        # Building takes seconds, so what any network may have is looked at before; more, when it is known.
+        # Building takes its time, so what any network may have is looked at before; more, when it is known.
         arrays = read_layer_arrays(archive.read(WEIGHTS)) if size <= _SURPLUS else None
-        net, class_names = build_network(config, size // _SMALLEST_VALUE)
+        if arrays is not None:
+            check_shapes(arrays, _shapes_of_shipped(config))
+        shapes = None if arrays is None else [array.shape for array in arrays.values()]
+        net, class_names = build_network(config, size // _SMALLEST_VALUE, shapes)
         if expected is not None and not partly:
             check_interface(net, expected)
         most = _SURPLUS + _LARGEST_VALUE * net.count_params()
@@ -150,6 +159,18 @@ def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
             raise UnreadableWeights(f"its {WEIGHTS} has {size:,} bytes; expected {most:,} or less")
         _fill(net, class_names, read_layer_arrays(archive.read(WEIGHTS)) if arrays is None else arrays)
     return net
+
+
+def _shapes_of_shipped(config: object) -> dict[str, tuple[int, ...]]:
+    """What a network has for arrays, by path, when one that ships has the same description; else nothing.
+
+    So a wrong array in a large network, such as the detector, is found without building it.
+    """
+    for path in SHIPPED_WEIGHTS.glob("*.keras"):
+        with Archive(path) as shipped:
+            if _config(shipped) == config:
+                return read_layer_shapes(shipped.read(WEIGHTS))
+    return {}
 
 
 def net_of_parts(config: object, weights: bytes) -> keras.Model:
@@ -167,7 +188,8 @@ def net_of_parts(config: object, weights: bytes) -> keras.Model:
             network's; one line, without the files' names.
     """
     arrays = read_layer_arrays(weights)
-    net, class_names = build_network(config, len(weights) // _SMALLEST_VALUE)
+    shapes = [array.shape for array in arrays.values()]
+    net, class_names = build_network(config, len(weights) // _SMALLEST_VALUE, shapes)
     _fill(net, class_names, arrays)
     return net
 

@@ -59,12 +59,16 @@ def read_layer_arrays(content: bytes) -> dict[str, np.ndarray]:
             infinity, and when there is more than arrays.
     """
     with _opened(content) as file:
-        found: dict[str, h5py.Dataset] = {}
-        if _LAYERS in file:
-            _collect(file, _LAYERS, found, set())
+        found = _datasets(file)
         if sum(dataset.nbytes for dataset in found.values()) > len(content):
             raise UnreadableWeights("its arrays hold more bytes than the file")
         return {name: _values(dataset, name) for name, dataset in found.items()}
+
+
+def read_layer_shapes(content: bytes) -> dict[str, tuple[int, ...]]:
+    """The shapes of what `read_layer_arrays` reads, by path."""
+    with _opened(content) as file:
+        return {name: dataset.shape for name, dataset in _datasets(file).items()}
 
 
 def check_shapes(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -143,6 +147,14 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
     if not isinstance(item, h5py.Dataset):
         raise UnreadableWeights(f"it has no array {name}")
     return item
+
+
+def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
+    """The arrays of all layers by path."""
+    found: dict[str, h5py.Dataset] = {}
+    if _LAYERS in file:
+        _collect(file, _LAYERS, found, set())
+    return found
 
 
 def _collect(group: h5py.Group, place: str, found: dict[str, h5py.Dataset], groups: set[str]) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from kind.nn.graphs import as_graph
+
 CONVENTION = (
     "FLOPs: a multiply-add counts 2; an addition, a comparison or an elementary function of one number "
     "counts 1; moving numbers counts 0"
@@ -58,7 +60,7 @@ def count_operations(function: Callable, *shapes: tuple[int, ...]) -> Counter[st
         UnknownOperation: when the graph has an operation that the count does not know.
     """
     signature = [tf.TensorSpec(shape) for shape in shapes]
-    graph = tf.function(function, input_signature=signature).get_concrete_function().graph
+    graph = as_graph(function, signature).get_concrete_function().graph
     counts: Counter[str] = Counter()
     _add(graph, counts)
     return counts

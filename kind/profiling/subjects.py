@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kind.enhancing.enhancer import Enhancer
+from kind.nn.graphs import as_graph
 from kind.profiling.memory import peak_of
 from kind.profiling.operations import count_operations
 
@@ -133,8 +134,7 @@ def _flops(function: Callable, shapes: list[tuple[int, ...]]) -> int:
 
 def _graph(net) -> Callable:
     signature = [tf.TensorSpec([None, None, None, tensor.shape[-1]]) for tensor in net.inputs]
-    function = tf.function(lambda *values: _called(net, values), input_signature=signature)
-    return function.get_concrete_function()
+    return as_graph(lambda *values: _called(net, values), signature).get_concrete_function()
 
 
 def _called(net, values):

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.images.photo import write_photo
+from kind.nn.graphs import as_graph
 from kind.nn.saving import save_net
 from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.curves import draw_curves
@@ -45,7 +46,7 @@ class Validate(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Makes one graph for all sizes."""
         signature = [self._samples.element_spec]
-        self._values = tf.function(self.model.validation_values, input_signature=signature)
+        self._values = as_graph(self.model.validation_values, signature)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds "val_…" entries to `logs`, which the callbacks after this one see."""

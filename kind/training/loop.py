@@ -195,9 +195,10 @@ def _saving(folder: RunFolder):
     except OSError as error:
         raise _unwritable(error.filename or folder.path, error.strerror or error) from error
     except ImageError as error:
-        if not isinstance(error.__cause__, OSError):
+        reason = error.__context__  # Keras takes `__cause__` away where it shortens tracebacks
+        if not isinstance(reason, OSError):
             raise
-        raise _unwritable(folder.samples, error.__cause__.strerror or error.__cause__) from error
+        raise _unwritable(folder.samples, reason.strerror or reason) from error
     except tf.errors.OpError as error:  # TensorBoard's files are TensorFlow's to write
         if not DISK_FULL.search(error.message):
             raise

@@ -192,6 +192,7 @@ class Stage(keras.Model):
         """The running means, which Keras resets at the start of each epoch."""
         return list(self._means.values())
 
+    @tf.autograph.experimental.do_not_convert  # see `as_graph`; Keras asks for it where it makes the graph
     def train_step(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step. A term or gradient that is not finite raises before the network changes."""
         replica = tf.distribute.get_replica_context()

@@ -1,14 +1,18 @@
 """The table of what losses are worth."""
 
 import argparse
+import sys
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
+from benchmarks import losses
 from benchmarks.loss_changes import CHANGES, DEFAULT, SEEDS
 from benchmarks.loss_table import document
 from kind.cli.loss_document import MEASURED
 from kind.cli.stages import STAGES
+from kind.images.photo import write_photo
 from kind.training.added_losses import added_losses
 from kind.training.config import add_flags, config_from_flags
 
@@ -51,3 +55,21 @@ def test_at_least_twelve_changes_and_three_seeds_each_as_its_flags_say():
 @pytest.mark.parametrize("name", [change.name for change in CHANGES])
 def test_names_are_names_of_folders(name):
     assert "/" not in name and " " not in name
+
+
+@pytest.mark.slow
+def test_it_trains_scores_and_goes_on_where_it_was_left(tmp_path, monkeypatch):
+    for side, brightness in (("low", 0.1), ("high", 0.6)):
+        for number in range(4):
+            pixels = brightness * np.random.default_rng(number).random((72, 80, 3))
+            write_photo(tmp_path / f"pairs/{side}/{number}.png", pixels)
+    pairs = str(tmp_path / "pairs")
+    line = ["losses", "--data", f"lol={pairs}:1", "--pairs", pairs, "--out", str(tmp_path / "runs")]
+    line += ["--markdown", str(tmp_path / "table.md"), "--epochs", "1", "--steps", "1", "--batch", "1"]
+    monkeypatch.setattr(sys, "argv", [*line, "--only", "default"])
+    monkeypatch.setattr(losses, "SEEDS", (0,))
+    assert losses.main() == 0
+    table = (tmp_path / "table.md").read_text()
+    assert table.count("\n| ") == 3 and "Not measured yet: " in table
+    monkeypatch.setattr(losses, "_train", lambda *arguments: pytest.fail("it is trained already"))
+    assert losses.main() == 0 and (tmp_path / "table.md").read_text() == table

@@ -1,12 +1,14 @@
 """A version of a model in a process of its own.
 
 What TensorFlow takes or does there is no concern of the server: memory comes back when the process ends, a
-model that does not end is killed, and a crash costs the request that caused it.
+model that does not end is killed, and a crash costs the request that caused it. oneDNN keeps some of what it
+prepares for each size of image for ever, so a process that has grown too far is exchanged for a fresh one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import weakref
@@ -24,6 +26,8 @@ from kind.serving.wire import Arrays
 
 _MODULE = "kind.serving.worker.main"
 _LONGEST_LOADING = 3600.0
+_MOST_GROWTH = 1 << 30
+"""Bytes that a process may have more than when it was loaded, after some 1,000 sizes of image."""
 
 
 class VersionProcess:
@@ -53,7 +57,8 @@ class VersionProcess:
         self._loading = threading.Lock()
         self._changed = threading.Condition()
         self._running = self._wait_alone = 0
-        self._alone = False
+        self._alone = self._is_renewing = False
+        self._loaded_size = 0
 
     @property
     def pid(self) -> int:
@@ -66,10 +71,15 @@ class VersionProcess:
         Raises:
             ServingError: it cannot be loaded.
         """
-        header, arrays = self._do({"do": "load", "folder": str(self._folder), "trust": self._trust})
+        header, arrays = self._do(self._loading_call)
+        self._loaded_size = _resident(self.pid)
         texts = arrays["definitions"]
         self.definitions = {name: SignatureDef.FromString(text) for name, text in zip(header["names"], texts)}
         self.signatures = {name: Signature(name, self.definitions[name]) for name in header["signatures"]}
+
+    @property
+    def _loading_call(self) -> dict:
+        return {"do": "load", "folder": str(self._folder), "trust": self._trust}
 
     def warm_up(self, folder: Path) -> int:
         """Runs the recorded requests of the folder, and returns how many; raises ServingError."""
@@ -102,6 +112,7 @@ class VersionProcess:
                     ended = error
                 finally:
                     self._start_again_if_ended()
+                    self._renew_if_grown()
             if ended.guilty:
                 break
         raise ServingError("INTERNAL", f"the model's process was ended ({ended}) while it ran this request")
@@ -147,6 +158,34 @@ class VersionProcess:
         if self._child.has_ended and not self._closed:
             threading.Thread(target=start, daemon=True).start()
 
+    def _renew_if_grown(self) -> None:
+        """Loads the version in another process, which takes over between two batches."""
+
+        def renew() -> None:
+            fresh = Child(self._module)
+            try:
+                fresh.call(self._loading_call, seconds=_LONGEST_LOADING)
+                with self._turn(alone=True), self._loading:
+                    fresh, self._child = self._child, fresh
+                    self._loaded_size = _resident(self.pid)
+                if self._closed:  # meanwhile
+                    self._child.close()
+            except (ServingError, ChildEnded) as error:
+                print(f"kind: {self._folder} cannot be loaded once more: {error}", file=sys.stderr)
+                self._loaded_size = _resident(self.pid)  # it is not tried with every request
+            finally:
+                fresh.close()
+                self._is_renewing = False
+
+        growth = _resident(self.pid) - self._loaded_size
+        with self._changed:
+            if growth <= _MOST_GROWTH or self._is_renewing or self._closed or self._child.has_ended:
+                return
+            self._is_renewing = True
+        text = f"has grown by {growth >> 20:,} MiB; a fresh one takes its place"
+        print(f"kind: the process of {self._folder} {text}", file=sys.stderr)
+        threading.Thread(target=renew, daemon=True).start()
+
     @contextlib.contextmanager
     def _turn(self, alone: bool) -> Iterator[None]:
         """Lets others in at the same time, or nobody."""
@@ -165,6 +204,14 @@ class VersionProcess:
                 self._running -= 1
                 self._alone = False
                 self._changed.notify_all()
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process has; 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0
 
 
 class Workers:

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from kind.nn.saving import load_net
+from kind.nn.saving import SHIPPED_WEIGHTS, load_net
 
 ARRAY = "layers/conv2d/vars/0"
 SHAPE = (3, 3, 3, 2)
@@ -68,13 +68,6 @@ def unfinite(value):
         (lambda file, values: file.create_dataset(ARRAY, data=values.astype("i4")), "type int32"),
         (lambda file, values: file.create_dataset(ARRAY, SHAPE, h5py.ref_dtype), "type object"),
         (
-            lambda file, values: file.create_dataset(ARRAY, data=values[..., :1]),
-            "the network needs (3, 3, 3, 2)",
-        ),
-        (lambda file, values: file.create_dataset(ARRAY, data=values[0]), "the network needs (3, 3, 3, 2)"),
-        (lambda file, values: file.create_group(ARRAY), "has no array"),
-        (lambda file, values: None, "has no array"),
-        (
             lambda file, values: file.create_dataset(
                 ARRAY, SHAPE, "f4", maxshape=(None,) * 4, chunks=(64,) * 4
             ),
@@ -104,6 +97,59 @@ def test_arrays_are_looked_at_before_anything_is_built(altered, refusal, monkeyp
     """Building a network of hundreds of layers takes seconds."""
     monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
     assert message in refusal(altered(weights=replace(make)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda file, values: file.create_dataset(ARRAY, data=values[..., :1]),
+        lambda file, values: file.create_dataset(ARRAY, data=values[0]),
+        lambda file, values: file.create_group(ARRAY),
+        lambda file, values: None,
+    ],
+)
+def test_a_shape_that_is_not_there_stops_the_building(altered, refusal, monkeypatch, make):
+    monkeypatch.setattr("kind.nn.saving._fill", lambda *arguments: pytest.fail("all of it was built"))
+    line = refusal(altered(weights=replace(make)))
+    assert "the network needs more arrays of the shape (3, 3, 3, 2) than it holds" in line
+
+
+@pytest.mark.parametrize("stage", ["lite", "detector"])
+@pytest.mark.parametrize("number", [0, -1])
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_wrong_array_in_a_shipped_network_is_named_and_nothing_is_built(
+    tmp_path, refusal, monkeypatch, stage, number, is_gone
+):
+    names = []
+
+    def change(file):
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        values = file[names[number]][()]
+        del file[names[number]]
+        if not is_gone:
+            file[names[number]] = values[..., np.newaxis]
+
+    path = with_weights(SHIPPED_WEIGHTS / f"{stage}.keras", tmp_path / "altered.keras", change)
+    monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
+    line = at_once(path, refusal)
+    assert f"array {names[number]}" in line
+
+
+def with_weights(source, path, change):
+    """A copy of a network's file whose HDF5 file `change(file)` has altered."""
+    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(path, "w") as target:
+        for name in archive.namelist():
+            content = io.BytesIO(archive.read(name))
+            if name == "model.weights.h5":
+                with h5py.File(content, "r+") as file:
+                    change(file)
+            target.writestr(name, content.getvalue())
+    return path
+
+
+def test_an_array_in_another_place_is_named(altered, refusal):
+    change = replace(lambda file, values: file.create_dataset("layers/elsewhere", data=values))
+    assert f"it has no array {ARRAY}" in refusal(altered(weights=change))
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])

@@ -133,6 +133,30 @@ def test_a_crash_costs_the_request_that_caused_it(version, capfd):
     assert "starting another" in capfd.readouterr().err
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
+def test_a_process_that_has_grown_is_exchanged_and_no_answer_is_lost(version, monkeypatch, capfd):
+    before = run(version, 0)
+    monkeypatch.setattr("kind.serving.server.version_process._MOST_GROWTH", -1 << 40)
+    with ThreadPoolExecutor(3) as threads:
+        served = {each.result() for each in [threads.submit(run, version, 0.02) for _ in range(60)]}
+    wait_until(lambda: version.pid != before and not is_running(before))
+    monkeypatch.undo()
+    wait_until(lambda: not version._is_renewing)
+    assert before in served and run(version, 0) == version.pid
+    assert "a fresh one takes its place" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
+def test_a_process_that_cannot_be_loaded_once_more_goes_on(version, tmp_path, monkeypatch, capfd):
+    before = run(version, 0)
+    (tmp_path / "damaged").touch()
+    monkeypatch.setattr("kind.serving.server.version_process._MOST_GROWTH", -1 << 40)
+    assert run(version, 0) == before
+    wait_until(lambda: "cannot be loaded once more" in capfd.readouterr().err)
+    assert run(version, 0) == before == version.pid
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
 def test_what_cannot_be_loaded_again_is_tried_with_every_request(version, tmp_path):
     damaged = tmp_path / "damaged"
     damaged.touch()
