@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import io
 import json
+import mmap
 import re
 import socket
 import struct
@@ -60,13 +61,14 @@ class Served(NamedTuple):
 
     def memory(self) -> float:
         """Resident MiB of the server and of the processes that it has started."""
-        total = 0
-        for path in Path("/proc").glob("[0-9]*/status"):
+        pages, pids = 0, [str(self.pid)]
+        for path in Path(f"/proc/{self.pid}/task").glob("*/children"):
             with contextlib.suppress(OSError):
-                fields = dict(line.split(":", 1) for line in path.read_text().splitlines())
-                if str(self.pid) in (fields["Pid"].strip(), fields["PPid"].strip()):
-                    total += int(fields.get("VmRSS", "0 kB").split()[0])
-        return total / 1024
+                pids += path.read_text().split()
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * mmap.PAGESIZE / (1 << 20)
 
 
 class Attack(NamedTuple):

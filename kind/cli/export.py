@@ -218,7 +218,7 @@ def served_detector(net: Detector, thresholds: Thresholds, input_name: str) -> S
         return Found(*thresholds.search(net, seen))
 
     return ServedDetector(
-        find, tuple(net.class_names), thresholds.max_detections, enhanced_parts([input_name])
+        find, tuple(net.class_names), thresholds.max_detections, enhanced_parts([input_name]), (net,)
     )
 
 

@@ -18,6 +18,8 @@ _PURE = frozenset(
 )
 """Operations whose results depend on their inputs and attributes alone."""
 
+
+_UNUSED_IS_USELESS = _PURE | {"ReadVariableOp", "Unpack"}
 _GRADIENT = "_gradient_op_type"  # names a gradient, which exports leave out; TensorFlow would warn of that
 
 
@@ -34,9 +36,7 @@ def leave_out_saving(saved_model: SavedModel) -> None:
         nodes = {node.name: node for node in graph.node}
         functions = {function.signature.name: function for function in graph.library.function}
         save = nodes[saver.save_tensor_name.partition(":")[0]]
-        restore = nodes[saver.restore_op_name]
         _empty(functions[save.attr["f"].func.name])
-        _assign_directly(functions[restore.attr["f"].func.name])
         used = {name.lstrip("^").partition(":")[0] for node in graph.node for name in node.input}
         kept = [node for node in graph.node if node.op != "ReadVariableOp" or node.name in used]
         del graph.node[:]
@@ -51,29 +51,61 @@ def _empty(function: FunctionDef) -> None:
         function.ret[key] = function.signature.input_arg[0].name
 
 
-def _assign_directly(function: FunctionDef) -> None:
-    """Leaves out copies between what is read from a file and the variables."""
-    copies = {f"{node.name}:output:0": node for node in function.node_def if node.op == "Identity"}
-    passed = set()
-    for node in function.node_def:
-        for place, name in enumerate(node.input if node.op == "AssignVariableOp" else ()):
-            if name in copies and len(copies[name].input) == 1:
-                passed.add(copies[name].name)
-                node.input[place] = copies[name].input[0]
-    kept = [node for node in function.node_def if node.name not in passed]
-    del function.node_def[:]
-    function.node_def.extend(kept)
-
-
 def merge_nodes(saved_model: SavedModel) -> None:
-    """Leaves each of several equal nodes of a function once; what the functions compute is the same.
+    """Leaves each of several equal nodes of a function once, and no copies; the functions compute the same.
 
     Args:
         saved_model: see `kind.export.operations.read_graph`; changed in place.
     """
     for graph in saved_model.meta_graphs:
         for function in graph.graph_def.library.function:
+            _leave_out_copies(function)
             _merge(function)
+            _leave_out_unused(function)
+
+
+def _leave_out_copies(function: FunctionDef) -> None:
+    """Lets nodes read what is copied instead of the copy."""
+    waited_for = {name for node in function.node_def for name in node.input if name.startswith("^")}
+    waited_for.update(f"^{name}" for name in function.control_ret.values())
+    sources: dict[str, str] = {}
+    for node in function.node_def:
+        if f"^{node.name}" in waited_for or any(name.startswith("^") for name in node.input):
+            continue
+        if node.op in ("Identity", "IdentityN"):
+            sources.update((f"{node.name}:output:{place}", name) for place, name in enumerate(node.input))
+
+    def source(name: str) -> str:
+        while name in sources:
+            name = sources[name]
+        return name
+
+    copies = {name.partition(":")[0] for name in sources}
+    kept = [node for node in function.node_def if node.name not in copies]
+    for node in kept:
+        node.input[:] = map(source, node.input)
+    for key, name in list(function.ret.items()):
+        function.ret[key] = source(name)
+    _keep(function, kept)
+
+
+def _leave_out_unused(function: FunctionDef) -> None:
+    """Leaves out what computes or reads something for nobody."""
+    nodes = {node.name: node for node in function.node_def}
+    waiting = [*function.ret.values(), *function.control_ret.values()]
+    waiting += [node.name for node in function.node_def if node.op not in _UNUSED_IS_USELESS]
+    used = set()
+    while waiting:
+        name = waiting.pop().lstrip("^").partition(":")[0]
+        if name in nodes and name not in used:
+            used.add(name)
+            waiting += nodes[name].input
+    _keep(function, [node for node in function.node_def if node.name in used])
+
+
+def _keep(function: FunctionDef, nodes: list[NodeDef]) -> None:
+    del function.node_def[:]
+    function.node_def.extend(nodes)
 
 
 def _merge(function: FunctionDef) -> None:
@@ -88,10 +120,9 @@ def _merge(function: FunctionDef) -> None:
     for node in kept:  # once more, because a node may come before those that it needs
         node.input[:] = [_renamed(name, renamed) for name in node.input]
     for results in (function.ret, function.control_ret):
-        for key, name in results.items():
+        for key, name in list(results.items()):
             results[key] = _renamed(name, renamed)
-    del function.node_def[:]
-    function.node_def.extend(kept)
+    _keep(function, kept)
 
 
 def _meaning(node: NodeDef) -> tuple:

@@ -130,7 +130,7 @@ def foreign_operations(saved_model: SavedModel) -> set[str]:
         foreign |= found - CHECKPOINT_OPERATIONS
     called = {name for node in _nodes(graph, but=_saver_nodes(graph)) for name in _functions_of(node)}
     called |= {name for node in _nodes(graph) for name in _functions_of(node)} - savers
-    reachable = (called | _functions_of_objects(graph)) & savers
+    reachable = (called | functions_of_objects(graph)) & savers
     foreign |= {node.op for name in reachable for node in functions[name].node_def} & CHECKPOINT_OPERATIONS
     return foreign | (called - set(functions)) | _foreign_objects(graph)
 
@@ -158,7 +158,7 @@ def _functions_of(node: NodeDef) -> Iterator[str]:
             waiting += function.attr.values()
 
 
-def _functions_of_objects(graph: MetaGraphDef) -> set[str]:
+def functions_of_objects(graph: MetaGraphDef) -> set[str]:
     """The functions that can be called from Python once the SavedModel is loaded."""
     objects = graph.object_graph_def
     names = set(objects.concrete_functions)

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from kind.enhancing.enhanced import PARTS, Enhanced
 from kind.enhancing.enhancer import Enhancer
+from kind.export.stacked_weights import StackedWeights
 
 
 def one_function(function: Callable) -> Callable:
@@ -22,19 +23,20 @@ def one_function(function: Callable) -> Callable:
     return tf.function(function, autograph=False)
 
 
-def with_shared_steps(enhancer: Enhancer) -> Enhancer:
+def with_shared_steps(enhancer: Enhancer, weights: StackedWeights) -> Enhancer:
     """A copy of an enhancer, for `Enhancer.in_graph`, of which every step is one function.
 
     Args:
         enhancer: any variant.
+        weights: of its networks.
 
     Returns:
         An enhancer with the same networks and results; images are float32 [1, H, W, 3] in its graphs.
     """
     shared = copy.copy(enhancer)
-    shared.make = one_function(enhancer.make)
+    shared.make = one_function(weights.used_by(enhancer.make))
     shared.chosen_alpha = one_function(enhancer.chosen_alpha)
-    shared.collect_statistics = one_function(enhancer.collect_statistics)
+    shared.collect_statistics = one_function(weights.used_by(enhancer.collect_statistics))
 
     @functools.cache
     def graph_of(parts: tuple[str, ...]) -> Callable:

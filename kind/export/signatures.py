@@ -13,9 +13,11 @@ from kind.constants import MAX_PIXELS
 from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.export.contract import IMAGE_BYTES, NO_CLASS
 from kind.export.graph_images import decode_in_graph, decode_photos, encode_png
+from kind.export.merged_functions import merge_functions
 from kind.export.merged_nodes import leave_out_saving, merge_nodes
 from kind.export.operations import GRAPH_FILE, read_graph
 from kind.export.shared_functions import one_function, with_shared_steps
+from kind.export.stacked_weights import StackedWeights
 
 _FINGERPRINT = "fingerprint.pb"
 
@@ -47,12 +49,14 @@ class ServedDetector:
         max_detections: M of what `find` returns.
         parts: names of the wanted parts, of `kind.enhancing.enhancer.PARTS`; none for a detector of the
             image itself.
+        networks: that `find` runs.
     """
 
     find: Callable[[tf.Tensor, Callable[[], Enhanced]], Found]
     class_names: tuple[str, ...]
     max_detections: int
     parts: tuple[str, ...] = ()
+    networks: tuple[tf.keras.Model, ...] = ()
 
 
 class Signatures(NamedTuple):
@@ -73,6 +77,7 @@ class Signatures(NamedTuple):
         graph = read_graph(Path(folder))
         merge_nodes(graph)
         leave_out_saving(graph)
+        merge_functions(graph)
         Path(folder, GRAPH_FILE).write_bytes(graph.SerializeToString(deterministic=True))
         Path(folder, _FINGERPRINT).unlink()  # of the file as it was
 
@@ -134,10 +139,12 @@ class _Served:
     """The signatures as methods, see `make_signatures`."""
 
     def __init__(self, enhancer: Enhancer, detector: ServedDetector | None, max_pixels: int) -> None:
-        self._enhancer, self._detector, self._max_pixels = with_shared_steps(enhancer), detector, max_pixels
+        self._detector, self._max_pixels = detector, max_pixels
+        self._enhancer = with_shared_steps(enhancer, StackedWeights(enhancer.networks.values()))
         self._decode = one_function(lambda data: decode_in_graph(data, max_pixels))
         self._encode = one_function(encode_png)
-        self._find = one_function(self._find_in)
+        weights = StackedWeights(detector.networks if detector else ())
+        self._find = one_function(weights.used_by(self._find_in))
 
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         detector = self._detector

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gc
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,17 +92,12 @@ class Server:
         self._connections: Connections | None = None
         self._rpc: grpc.aio.Server | None = None
 
-    async def start(self) -> None:
-        """Listens, then loads the models; requests wait for that.
+    async def listen(self) -> None:
+        """Listens; requests wait for `load`.
 
         Raises:
-            UserError: a port is taken, or a model has no version or none that can be loaded.
+            UserError: a port is taken, or a model has no version.
         """
-        await self.listen()
-        await self.load()
-
-    async def listen(self) -> None:
-        """The first half of `start`."""
         settings = self.settings
         for port in (settings.rest_port, settings.grpc_port):
             _check_free(settings.host, port)
@@ -119,7 +113,7 @@ class Server:
         await self._start_rpc()
 
     async def load(self) -> None:
-        """The second half of `start`."""
+        """Loads the models; raises UserError when one has no version that can be loaded."""
         await asyncio.get_running_loop().run_in_executor(None, self.manager.poll)
         _check_loaded(self.manager, self.settings.models)
         self.manager.watch(self.settings.poll_seconds)
@@ -182,7 +176,7 @@ def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, and prints where; then the process ends with code 0.
 
     Raises:
-        UserError: see `Server.start`.
+        UserError: see `Server.listen` and `Server.load`.
     """
     asyncio.run(_serve(settings))
     sys.stdout.flush()
@@ -198,6 +192,9 @@ async def _serve(settings: Settings) -> None:
             loop.add_signal_handler(number, told.set)
         await server.listen()
         _say_where(server)
+        # What is there now stays. Looking through it for garbage would stop everybody for some 30 ms.
+        gc.collect()
+        gc.freeze()
         loading = loop.create_task(server.load())
         stopping = asyncio.create_task(told.wait())
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -233,49 +230,6 @@ def _end_after(seconds: float) -> None:
     timer = threading.Timer(seconds, os._exit, (0,))
     timer.daemon = True
     timer.start()
-
-
-@contextlib.contextmanager
-def running(settings: Settings) -> Iterator[Server]:
-    """A server in a thread of this process, for as long as the block lasts.
-
-    Raises:
-        UserError: see `Server.start`.
-    """
-    started: Future = Future()
-    loop = asyncio.new_event_loop()
-
-    async def run() -> None:
-        server, done = Server(settings), asyncio.Event()
-        try:
-            await server.start()
-        except BaseException as error:
-            await server.stop()
-            started.set_exception(error)
-            return
-        started.set_result((server, done))
-        await done.wait()
-        await server.stop()
-
-    def work() -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_until_complete(run())
-            loop.run_until_complete(loop.shutdown_default_executor())
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
-
-    thread = threading.Thread(target=work, name="server", daemon=True)
-    thread.start()
-    try:
-        server, done = started.result()
-        try:
-            yield server
-        finally:
-            loop.call_soon_threadsafe(done.set)
-    finally:
-        thread.join()
 
 
 def _reloadable(settings: Settings) -> list[Path] | None:

@@ -8,39 +8,24 @@ import time
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from kind.serving.server.errors import ServingError, bad_request, serving_error_of
 from kind.serving.server.joining import joined
+from kind.serving.server.metrics import Metrics
 from kind.serving.server.parameters import Batching
+from kind.serving.server.versions import Model
 
 Arrays = Mapping[str, np.ndarray]
-
-
-class Runnable(Protocol):
-    """Runs batches: a loaded version of a model."""
-
-    def run(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Runs a signature; every array has the batch dimension first."""
-
-
-class Observer(Protocol):
-    """Receives queueing times and batch statistics."""
-
-    def waited(self, model: str, seconds: float) -> None:
-        """Called when a request leaves the queue."""
-
-    def ran(self, model: str, rows: int, padding: int, seconds: float) -> None:
-        """Called after a batch has run."""
 
 
 class Target(NamedTuple):
     """The destination of a request: a version of a model, and one of its signatures."""
 
     model: str
-    runnable: Runnable
+    runnable: Model
     signature: str
 
 
@@ -60,12 +45,12 @@ class Scheduler:
     fills up to the next larger size, which costs time on a CPU and gives the same results.)
     """
 
-    def __init__(self, parameters: Batching, observer: Observer) -> None:
+    def __init__(self, parameters: Batching, observer: Metrics) -> None:
         """Starts the threads.
 
         Args:
             parameters: sizes and times; with `merge` off every request is a batch of its own.
-            observer: its methods are called from the threads.
+            observer: its `waited` and `ran` are called from the threads.
         """
         self.parameters = parameters
         self._observer = observer
@@ -138,14 +123,14 @@ class Scheduler:
             if self._stopping:
                 raise ServingError("UNAVAILABLE", "the server is being stopped")
             self._forget_cancelled(target)
-            own = self._queues.get(_key(target, tasks[0]), (target, ()))[1]
+            key = _key(target, tasks[0])
+            own = self._queues.get(key, (target, ()))[1]
             grows_by = self._batches([*own, *tasks]) - self._batches(own)
             waiting = sum(self._batches(queue) for other, queue in self._queues.values() if other == target)
             if grows_by and waiting + grows_by > self.parameters.max_enqueued_batches:
                 raise ServingError(
                     "UNAVAILABLE", "The batch scheduling queue to which this task was submitted is full"
                 )
-            key = _key(target, tasks[0])
             self._queues.setdefault(key, (target, deque()))[1].extend(tasks)
             self._changed.notify()
 
@@ -225,26 +210,20 @@ class Scheduler:
         tasks = [task for task in tasks if task.future.set_running_or_notify_cancel()]
         for task in tasks:
             self._observer.waited(target.model, now - task.arrived)
-        if not tasks:
-            return
+        if tasks:
+            self._answer(target, tasks)
+
+    def _answer(self, target: Target, tasks: Sequence[_Task]) -> None:
         try:
-            results = self._run_together(target, tasks)
+            for task, outputs in zip(tasks, self._run_together(target, tasks)):
+                task.future.set_result(outputs)
         except Exception as error:
             if len(tasks) == 1:
                 tasks[0].future.set_exception(serving_error_of(error))
                 return
             # One request's bad image must not fail the others'.
             for task in tasks:
-                self._run_alone(target, task)
-            return
-        for task, outputs in zip(tasks, results):
-            task.future.set_result(outputs)
-
-    def _run_alone(self, target: Target, task: _Task) -> None:
-        try:
-            task.future.set_result(self._run_together(target, [task])[0])
-        except Exception as error:
-            task.future.set_exception(serving_error_of(error))
+                self._answer(target, [task])
 
     def _run_together(self, target: Target, tasks: Sequence[_Task]) -> list[dict[str, np.ndarray]]:
         rows = sum(task.rows for task in tasks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -21,22 +20,20 @@ def joined(parts: Sequence[Future]) -> Future:
         A future of all rows together. It fails with the first part that does, and cancelling it cancels all.
     """
     whole: Future = Future()
-    left, lock = [len(parts)], threading.Lock()
 
-    def finish(part: Future) -> None:
-        with lock:
-            left[0] -= 1
-            last = left[0] == 0
-        if last:
+    def wait_for_next(_: Future) -> None:
+        waited_for = next((part for part in parts if not part.done()), None)
+        if waited_for:
+            waited_for.add_done_callback(wait_for_next)
+        else:
             _finish_joined(whole, parts)
 
     def cancel(_: Future) -> None:
-        for part in parts:
+        for part in parts if whole.cancelled() else ():
             part.cancel()
 
-    for part in parts:
-        part.add_done_callback(finish)
-    whole.add_done_callback(lambda future: cancel(future) if future.cancelled() else None)
+    whole.add_done_callback(cancel)
+    parts[0].add_done_callback(wait_for_next)
     return whole
 
 

@@ -13,17 +13,22 @@ from kind.errors import UserError
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
-# The messages are declared here because the public stubs have no module for them.
-_BATCHING = {
-    "max_batch_size": "Int64Value",
-    "batch_timeout_micros": "Int64Value",
-    "max_enqueued_batches": "Int64Value",
-    "num_batch_threads": "Int64Value",
-    "thread_pool_name": "StringValue",
-    "allowed_batch_sizes": "repeated",
-    "pad_variable_length_inputs": "bool",
-    "enable_large_batch_splitting": "BoolValue",
-    "max_execution_batch_size": "Int64Value",
+# The messages are declared here because the public stubs have no module for them: names and types of their
+# fields, in the order of their numbers.
+_MESSAGES = {
+    "BatchingParameters": {
+        "max_batch_size": ".google.protobuf.Int64Value",
+        "batch_timeout_micros": ".google.protobuf.Int64Value",
+        "max_enqueued_batches": ".google.protobuf.Int64Value",
+        "num_batch_threads": ".google.protobuf.Int64Value",
+        "thread_pool_name": ".google.protobuf.StringValue",
+        "allowed_batch_sizes": "repeated int64",
+        "pad_variable_length_inputs": "bool",
+        "enable_large_batch_splitting": ".google.protobuf.BoolValue",
+        "max_execution_batch_size": ".google.protobuf.Int64Value",
+    },
+    "PrometheusConfig": {"enable": "bool", "path": "string"},
+    "MonitoringConfig": {"prometheus_config": ".kind.serving.PrometheusConfig"},
 }
 
 
@@ -131,38 +136,22 @@ def _message_class(name: str):
 
 @cache
 def _pool() -> descriptor_pool.DescriptorPool:
-    kinds = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(
         name="kind/serving/parameters.proto",
         package="kind.serving",
         syntax="proto3",
-        dependency=["google/protobuf/wrappers.proto"],
+        dependency=[wrappers_pb2.DESCRIPTOR.name],
     )
-    batching = file.message_type.add(name="BatchingParameters")
-    for number, (name, kind) in enumerate(_BATCHING.items(), start=1):
-        field = batching.field.add(name=name, number=number, label=kinds.LABEL_OPTIONAL)
-        if kind == "repeated":
-            field.label, field.type = kinds.LABEL_REPEATED, kinds.TYPE_INT64
-        elif kind == "bool":
-            field.type = kinds.TYPE_BOOL
-        else:
-            field.type, field.type_name = kinds.TYPE_MESSAGE, f".google.protobuf.{kind}"
-    prometheus = file.message_type.add(name="PrometheusConfig")
-    for number, (name, kind) in enumerate(
-        (("enable", kinds.TYPE_BOOL), ("path", kinds.TYPE_STRING)), start=1
-    ):
-        prometheus.field.add(name=name, number=number, label=kinds.LABEL_OPTIONAL, type=kind)
-    monitoring = file.message_type.add(name="MonitoringConfig")
-    monitoring.field.add(
-        name="prometheus_config",
-        number=1,
-        label=kinds.LABEL_OPTIONAL,
-        type=kinds.TYPE_MESSAGE,
-        type_name=".kind.serving.PrometheusConfig",
-    )
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for number, (field, kind) in enumerate(fields.items(), start=1):
+            label = "LABEL_REPEATED" if kind.startswith("repeated ") else "LABEL_OPTIONAL"
+            entry = message.field.add(name=field, number=number, label=label)
+            if kind.startswith("."):
+                entry.type_name = kind
+            else:
+                entry.type = f"TYPE_{kind.split()[-1].upper()}"
     pool = descriptor_pool.DescriptorPool()
-    wrappers = descriptor_pb2.FileDescriptorProto()
-    wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
-    pool.Add(wrappers)
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(file)
     return pool

@@ -65,7 +65,7 @@ class RestApi:
             signatures = version.model.signatures
             name, form, inputs = await self._service.parser.read(body, signatures)
             del body
-            outputs = await self._service.predict(Lease(version, version.model, signatures[name]), inputs)
+            outputs = await self._service.predict(Lease(version, signatures[name]), inputs)
         answer = await call_in_thread_if_large(bytes_in(outputs), json_answer, outputs, form)
         return web.Response(body=answer, content_type="application/json", charset="utf-8")
 

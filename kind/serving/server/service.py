@@ -17,15 +17,14 @@ from kind.serving.server.errors import ServingError
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.parsing import ModelSpec, Parser
 from kind.serving.server.signatures import Signature, check_rows, signature_named
-from kind.serving.server.threads import call_in_thread_if_large
-from kind.serving.server.versions import Model, ModelManager, Version
+from kind.serving.server.threads import bytes_in, call_in_thread_if_large
+from kind.serving.server.versions import ModelManager, Version
 
 
 class Lease(NamedTuple):
     """A version that stays in memory while a request uses it, and the signature to run."""
 
     version: Version
-    model: Model
     signature: Signature
 
 
@@ -95,7 +94,7 @@ class Service:
     async def lease(self, spec: ModelSpec) -> AsyncIterator[Lease]:
         """`acquired`, with the signature; ServingError when there is none of that name."""
         async with self.acquired(spec) as version:
-            yield Lease(version, version.model, signature_named(version.model.signatures, spec.signature))
+            yield Lease(version, signature_named(version.model.signatures, spec.signature))
 
     async def predict(
         self, lease: Lease, inputs: Mapping[str, np.ndarray], seconds: float | None = None
@@ -116,26 +115,14 @@ class Service:
         """
         check_rows(max((len(array) for array in inputs.values() if array.ndim), default=0), self.limits.rows)
         rows = await call_in_thread_if_large(
-            _text_bytes(inputs), lease.signature.check, inputs, self.limits.pixels
+            bytes_in(inputs), lease.signature.check, inputs, self.limits.pixels
         )
         version = lease.version
-        target = Target(version.name, lease.model, lease.signature.name)
-        # Leased until the model has finished, even when the sender does not wait that long.
-        self.manager.hold(version)
-        try:
-            future = self.scheduler.submit(target, inputs, rows)
-        except BaseException:
-            self.manager.release(version)
-            raise
-        future.add_done_callback(lambda _: self.manager.release(version))
+        target = Target(version.name, version.model, lease.signature.name)
+        future = self.scheduler.submit(target, inputs, rows)
         self.metrics.received(version.name, rows)
         limit = self.limits.seconds if seconds is None else min(seconds, self.limits.seconds)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), limit)
         except asyncio.TimeoutError:
             raise ServingError("DEADLINE_EXCEEDED", f"not answered within {limit:g} s") from None
-
-
-def _text_bytes(inputs: Mapping[str, np.ndarray]) -> int:
-    """The bytes of the image files in a request, whose headers are read."""
-    return sum(sum(map(len, array.ravel())) for array in inputs.values() if array.dtype == object)

@@ -145,11 +145,6 @@ class ModelManager:
             version.users += 1
             return version
 
-    def hold(self, version: Version) -> None:
-        """Acquires once more a version that the caller has acquired."""
-        with self._lock:
-            version.users += 1
-
     def release(self, version: Version) -> None:
         """Gives back a version that `acquire` returned."""
         with self._lock:

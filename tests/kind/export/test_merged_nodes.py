@@ -30,6 +30,7 @@ def test_equal_nodes_become_one_in_any_order():
         function.node_def[-1].attr["dtype"].type = 1
     function.node_def[0].attr["_gradient_op_type"].s = b"CustomGradient-1"
     function.ret["a"], function.ret["b"] = "again:z:0", "second:output:0"
+    function.ret["d"] = "sum:z:0"
     function.control_ret["c"] = "second"
     found = merged(function)
     assert [(node.name, *node.input) for node in found.node_def] == [
@@ -39,9 +40,34 @@ def test_equal_nodes_become_one_in_any_order():
         ("random", "first:output:0", "^first"),
         ("other", "first:output:0", "^first"),
     ]
-    assert dict(found.ret) == {"a": "again:z:0", "b": "first:output:0"}
+    assert dict(found.ret) == {"a": "again:z:0", "b": "first:output:0", "d": "sum:z:0"}
     assert dict(found.control_ret) == {"c": "first"}
     assert all("_gradient_op_type" not in node.attr for node in found.node_def)
+
+
+def test_copies_and_what_nobody_needs_are_left_out():
+    function = FunctionDef()
+    for name, op, *inputs in (
+        ("two", "Const"),
+        ("copy", "Identity", "x"),
+        ("pair", "IdentityN", "y", "copy:output:0"),
+        ("double", "Mul", "two:output:0", "pair:output:1"),
+        ("checked", "Identity", "x", "^double"),
+        ("gate", "Identity", "y"),
+        ("check", "Assert", "checked:output:0", "^gate"),
+        ("unused", "Unpack", "copy:output:0"),
+    ):
+        function.node_def.add(name=name, op=op, input=inputs)
+    function.ret["a"], function.ret["b"] = "double:z:0", "pair:output:0"
+    found = merged(function)
+    assert [(node.name, *node.input) for node in found.node_def] == [
+        ("two",),
+        ("double", "two:output:0", "x"),
+        ("checked", "x", "^double"),
+        ("gate", "y"),
+        ("check", "checked:output:0", "^gate"),
+    ]
+    assert dict(found.ret) == {"a": "double:z:0", "b": "y"}
 
 
 def test_other_values_types_and_functions_are_kept(tmp_path):
@@ -69,6 +95,7 @@ def test_what_saves_is_left_out_and_what_restores_stays(tmp_path):
     module.call = tf.function(lambda x: x + sum(module.weights), input_signature=[tf.TensorSpec([3])])
     tf.saved_model.save(module, str(tmp_path), module.call.get_concrete_function())
     graph = read_graph(tmp_path)
+    merge_nodes(graph)
     leave_out_saving(graph)
     (tmp_path / GRAPH_FILE).write_bytes(graph.SerializeToString())
     (meta,) = graph.meta_graphs

@@ -5,6 +5,7 @@ The embedded one always; `tensorflow_model_server` when it is on the path; and o
 """
 
 import contextlib
+import functools
 import os
 import shutil
 import socket
@@ -68,7 +69,7 @@ def exported(bright_networks, painted_detector, tmp_path_factory):
 
 
 @pytest.fixture(scope="session", params=SERVERS)
-def server(request):
+def server(request, running):
     """The address of each server in turn."""
     if request.param == "KIND_TFSERVING":
         named = os.environ.get("KIND_TFSERVING")
@@ -78,14 +79,14 @@ def server(request):
         return
     if request.param == "tensorflow_model_server" and not shutil.which(request.param):
         pytest.skip("tensorflow_model_server is not on the path")
-    start = {"embedded": embedded, "tensorflow_model_server": real}[request.param]
+    start = {"embedded": functools.partial(embedded, running), "tensorflow_model_server": real}[request.param]
     with start(request.getfixturevalue("exported")) as address:
         yield address
 
 
 @contextlib.contextmanager
-def embedded(folder):
-    from kind.serving.server.app import Settings, running
+def embedded(running, folder):
+    from kind.serving.server.app import Settings
     from kind.serving.server.parameters import read_batching
     from kind.serving.server.version_folders import ModelConfig
 

@@ -217,12 +217,10 @@ def rest_of():
 
 
 @pytest.fixture
-def serve(settings_for, model_folder, request):
+def serve(running, settings_for, model_folder, request):
     """(more settings) → a client of a server that runs until the test ends."""
 
     def serve(**more):
-        from kind.serving.server.app import running
-
         context = running(settings_for(model_folder, **more))
         server = context.__enter__()
         rest = Rest(server.rest_port)

@@ -136,9 +136,8 @@ def test_nobody_there(protocol):
     assert "\n" not in str(caught.value)
 
 
-def test_a_server_that_comes_up_late_is_waited_for(model_folder, settings_for, monkeypatch, images):
+def test_a_server_that_comes_up_late_is_waited_for(running, model_folder, settings_for, monkeypatch, images):
     from kind.serving import client as module
-    from kind.serving.server.app import running
 
     monkeypatch.setattr(module, "_FIRST_PAUSE", 0.3)
     import socket
@@ -199,9 +198,7 @@ def photographs(tmp_path):
 
 
 @pytest.fixture
-def served(model_folder, settings_for):
-    from kind.serving.server.app import running
-
+def served(running, model_folder, settings_for):
     with running(settings_for(model_folder)) as server:
         yield {"rest": f"127.0.0.1:{server.rest_port}", "grpc": f"127.0.0.1:{server.grpc_port}"}
 

@@ -12,7 +12,6 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis import predict_pb2
 
 from kind.serving.limits import Limits
-from kind.serving.server.app import running
 
 bounded = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, *HealthCheck]
@@ -60,7 +59,7 @@ def _tensor(dtype, sizes, content, floats, texts, unknown):
 
 
 @pytest.fixture(scope="module")
-def server(saved_brightener, tmp_path_factory):
+def server(running, saved_brightener, tmp_path_factory):
     from kind.serving.server.app import Settings
     from kind.serving.server.version_folders import ModelConfig
 

@@ -113,8 +113,8 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def server(saved_brightener, tmp_path_factory):
-    from kind.serving.server.app import Settings, running
+def server(running, saved_brightener, tmp_path_factory):
+    from kind.serving.server.app import Settings
     from kind.serving.server.version_folders import ModelConfig
 
     folder = tmp_path_factory.mktemp("served") / "kind"
@@ -210,9 +210,10 @@ def test_with_less_strength_the_photograph_shows_through(page, photograph, tmp_p
     page.set("strength", 100)
 
 
-def test_a_photograph_beyond_the_limit_is_made_smaller(browser, model_folder, settings_for, photograph):
+def test_a_photograph_beyond_the_limit_is_made_smaller(
+    running, browser, model_folder, settings_for, photograph
+):
     from kind.serving.limits import Limits
-    from kind.serving.server.app import running
 
     with running(settings_for(model_folder, limits=Limits(pixels=1_200_000))) as server:
         page = Page(browser, server.rest_port)
@@ -277,9 +278,7 @@ def test_it_fits_light_and_dark_wide_and_narrow(page, photograph, tmp_path):
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_without_a_detector_there_are_no_boxes(browser, bare_model_folder, settings_for, photograph):
-    from kind.serving.server.app import running
-
+def test_without_a_detector_there_are_no_boxes(running, browser, bare_model_folder, settings_for, photograph):
     with running(settings_for(bare_model_folder)) as server:
         page = Page(browser, server.rest_port)
         page.open(photograph)

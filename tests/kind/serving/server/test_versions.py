@@ -86,7 +86,7 @@ def test_a_version_in_use_stays_until_the_request_ends(manager, add):
     add(1)
     manager.poll()
     old = manager.acquire("kind")
-    manager.hold(old)
+    assert manager.acquire("kind") is old
     add(2)
     manager.poll()
     assert states(manager) == {2: "AVAILABLE", 1: "UNLOADING"}
