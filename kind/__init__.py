@@ -7,13 +7,13 @@ Example:
 
 import importlib
 import os
-from typing import TYPE_CHECKING
 
 # TensorFlow reads these once, when it is imported. It leaves oneDNN off on CPUs without AVX-512 VNNI, where
 # it makes these networks about twice as fast all the same. A user's own setting goes first.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+TYPE_CHECKING = False  # as that of `typing`, whose import is long enough to be interrupted
 if TYPE_CHECKING:  # what `__getattr__` imports on first use, for type checkers and editors
     from kind import losses, metrics
     from kind.enhancing.enhanced import Enhanced

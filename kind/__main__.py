@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 _INTERRUPTED = 130
 
 
 def main() -> int:
-    """Runs one command; an interruption while its modules are imported ends in one line, too."""
+    """Runs one command; an interruption while its modules are imported leaves no traceback."""
     try:
-        from kind.cli.main import main as run
-
+        with _WithoutPython():
+            from kind.cli.main import main as run
         return run()
     except KeyboardInterrupt:
         sys.stderr.write("kind: interrupted; nothing was done\n")
         return _INTERRUPTED
+
+
+class _WithoutPython:  # contextlib's decorator is one import more
+    """Leaves Ctrl-C to the system, which ends the process: Python may lose it while it imports."""
+
+    def __enter__(self) -> None:
+        self._is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._is_pythons:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def __exit__(self, *error: object) -> None:
+        if self._is_pythons:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ SEED = 20261129
 SECONDS = 8  # of each group
 LONGEST = 20  # seconds that one file may take; on a busy machine most of them is waiting
 PIXELS = 1_000_000  # the limit here, so that what a header claims may be as large as the limit
-MEMORY = 700 << 20  # bytes of the whole process, libraries included
+MEMORY = 300 << 20  # bytes of the whole process, libraries included
 
 ANNOTATIONS = ("yolo", "coco", "voc", "exdark", "dark face", "data.yaml", "classes.txt", "found boxes")
 GROUPS = ("images", *ANNOTATIONS, "metrics", "configs")
@@ -127,10 +127,10 @@ def damaged_text(text, chance):
     """A copy with words exchanged, lines repeated, or bytes damaged."""
     if chance.random() < 0.2:
         return damaged_bytes(text.encode(), chance)
-    words = []
+    words, share = [], chance.choice((0.005, 0.02, 0.08))
     for word in text.replace("\n", " \n ").split(" "):
-        words.append(chance.choice(WORDS) if chance.random() < 0.08 else word)
-        if chance.random() < 0.02:
+        words.append(chance.choice(WORDS) if chance.random() < share else word)
+        if chance.random() < share / 4:
             words += words[-chance.randrange(1, 6) :]
     text = " ".join(words)
     place = chance.randrange(len(text) or 1)

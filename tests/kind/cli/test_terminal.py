@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import signal
 import subprocess
 import sys
 
@@ -124,15 +125,25 @@ def test_controls_are_all_but_line_breaks_and_tabs():
     assert {letter for letter in shown if not letter.isprintable()} == {"\n", "\t", "\xa0", "\xad"}
 
 
-def test_an_interruption_while_modules_are_imported_is_one_line(monkeypatch, capsys):
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
+def test_an_interruption_while_modules_are_imported_has_no_traceback(monkeypatch, capsys, handler):
     from kind import __main__
+
+    seen = []
 
     class Interrupted:
         def find_spec(self, name, *rest):
             if name == "kind.cli.main":
+                seen.append(signal.getsignal(signal.SIGINT))
                 raise KeyboardInterrupt
 
-    monkeypatch.delitem(sys.modules, "kind.cli.main", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
-    assert __main__.main() == 130
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        monkeypatch.delitem(sys.modules, "kind.cli.main", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+        assert __main__.main() == 130
+        assert seen == [signal.SIG_IGN if handler == signal.SIG_IGN else signal.SIG_DFL]
+        assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == "kind: interrupted; nothing was done\n"
