@@ -1,9 +1,10 @@
-"""Measures how much memory enhancing takes: `python -m benchmarks.memory {networks|images}` (Linux).
+"""Measures how much memory enhancing takes: `python -m benchmarks.memory {networks|images|files}` (Linux).
 
 `networks` restores one image with each restoration network, as one graph for all sizes. `images` enhances
-images of several sizes, large ones in tiles, and shows how time and memory grow. Every line is measured in
-a process of its own: its peak resident memory above what it held before it imported anything or, for
-`networks`, above what it held with TensorFlow loaded and no network built.
+images of several sizes, large ones in tiles, and shows how time and memory grow. `files` runs `kind enhance`
+on a JPEG of each size, from file to file. Every line is measured in a process of its own: its peak resident
+memory above what it held before it imported anything; for `networks`, above what it held with TensorFlow
+loaded and no network built; for `files`, all of it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +24,10 @@ from kind.enhancing.variants import add_variant_argument
 from kind.profiling.memory import resident
 
 _RESTORATIONS = ("unet", "msia")
+_SIZES = {
+    "images": "400x600,1080x1920,2160x3840,4320x7680",
+    "files": "2160x3840,4320x7680,14142x14142",
+}
 _RUNS = 3
 _MIB = 2**20
 
@@ -29,7 +35,7 @@ _MIB = 2**20
 def main() -> int:
     """Measures and prints a table in MiB."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("networks", "images"), nargs="?", default="networks")
+    parser.add_argument("what", choices=("networks", "images", "files"), nargs="?", default="networks")
     parser.add_argument(
         "--height", type=int, default=400, help="of the image of `networks` in pixels (default: %(default)s)"
     )
@@ -38,8 +44,8 @@ def main() -> int:
     )
     parser.add_argument(
         "--sizes",
-        default="400x600,1080x1920,2160x3840,4320x7680",
-        help="heights and widths of the images of `images` in pixels (default: %(default)s)",
+        help="heights and widths of the images of `images` and `files` in pixels (default: "
+        f"{_SIZES['images']} and {_SIZES['files']})",
     )
     add_precision_argument(parser)
     add_variant_argument(parser)
@@ -51,12 +57,15 @@ def main() -> int:
     )
     parser.add_argument("--one", help=argparse.SUPPRESS)  # what a process of its own measures
     flags = parser.parse_args()
+    flags.sizes = flags.sizes or _SIZES.get(flags.what)
     if flags.one in _RESTORATIONS:
         print(_restoring(flags.one, flags.height, flags.width))
     elif flags.one:
         print(json.dumps(_enhancing(flags.one, flags)))
     elif flags.what == "networks":
         _compare_networks(flags)
+    elif flags.what == "files":
+        _compare_files(flags)
     else:
         _compare_sizes(flags)
     return 0
@@ -105,6 +114,57 @@ def _compare_sizes(flags: argparse.Namespace) -> None:
     print(
         "peak: over the interpreter's start, TensorFlow and networks included; seconds: wall clock, one pass"
     )
+
+
+def _compare_files(flags: argparse.Namespace) -> None:
+    """A line for each size; the last column says how the memory grows from the first size on."""
+    headings = ("size", "megapixels", "seconds", "peak MiB", "bytes a pixel")
+    print("  ".join(f"{heading:>13}" for heading in headings))
+    first = None
+    for size in flags.sizes.split(","):
+        height, width = map(int, size.split("x"))
+        seconds, peak = _enhancing_a_file(height, width, flags)
+        first = first or (height * width, peak)
+        more = height * width - first[0]
+        growth = f"{(peak - first[1]) / more:.1f}" if more > 0 else "-"
+        cells = (size, f"{height * width / 1e6:.1f}", f"{seconds:.1f}", f"{peak / _MIB:.0f}", growth)
+        print("  ".join(f"{cell:>13}" for cell in cells), flush=True)
+    print(f"variant {flags.variant or 'lite'}, {flags.precision}, {os.cpu_count()} CPUs; JPEG to JPEG")
+    print("peak: of the whole process; bytes a pixel: what the peak grows by, a pixel more than the first's")
+
+
+def _enhancing_a_file(height: int, width: int, flags: argparse.Namespace) -> tuple[float, int]:
+    """Seconds and peak bytes of `kind enhance` on a JPEG."""
+    from PIL import Image
+
+    print(f"measuring {height}x{width} …", file=sys.stderr)
+    options = ["--workers=0", f"--precision={flags.precision}"]
+    options += [f"--variant={flags.variant}"] if flags.variant else []
+    with tempfile.TemporaryDirectory() as folder:
+        noise = Image.effect_noise((512, 512), 60).convert("RGB").point(lambda level: level // 3)
+        image = Image.new("RGB", (width, height))
+        for left in range(0, width, 512):
+            for top in range(0, height, 512):
+                image.paste(noise, (left, top))
+        image.save(f"{folder}/dark.jpg", quality=90)
+        del image
+        command = [
+            sys.executable,
+            "-m",
+            "kind",
+            "enhance",
+            f"{folder}/dark.jpg",
+            "--out",
+            f"{folder}/lit.jpg",
+        ]
+        started = time.perf_counter()
+        process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if status:
+        raise SystemExit(f"kind enhance failed on {height}x{width}")
+    return seconds, usage.ru_maxrss * 1024
 
 
 def _restoring(variant: str, height: int, width: int) -> float:

@@ -14,6 +14,7 @@ from kind.data.pair_checks import Finding, Measured, check_pair
 from kind.data.pairs import SUFFIXES, TEST_FOLDER, TRAINING_FOLDER, Pair, split_pairs
 from kind.data.scenes import likeness
 from kind.errors import UserError
+from kind.images.finding import entries_of
 
 ERROR, WARNING = "error", "warning"
 SAME_SCENE = 0.5
@@ -42,6 +43,7 @@ KINDS = {
     "not compared": Kind(WARNING, "too small to tell whether it is a pair: look at it yourself"),
     "shifted": Kind(WARNING, "register the pair or remove it: its edges teach blur"),
     "constant": Kind(WARNING, "remove the pair, unless it is there on purpose (black pairs are)"),
+    "doubtful": Kind(WARNING, "look at the picture; export it again when a part of it is missing"),
     "clipped": Kind(WARNING, "what is clipped cannot be learned: expose again, or remove the pair"),
     "duplicate": Kind(WARNING, "keep one: the others only weigh it more"),
     "same scene": Kind(
@@ -137,11 +139,7 @@ def _matched(root: Path, findings: list[Finding]) -> list[Pair]:
 
 def _by_stem(folder: Path, findings: list[Finding]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be listed ({error.strerror}): check the permissions") from error
-    for path in entries:
+    for path in entries_of(folder):
         if path.name.startswith("."):
             continue
         if path.suffix.lower() not in SUFFIXES:

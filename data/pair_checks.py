@@ -81,8 +81,8 @@ def check_pair(pair: Pair) -> Measured:
         pair: two files, which may be damaged or of different sizes.
 
     Returns:
-        What was measured, and the findings of the kinds unreadable, size, constant, clipped, brighter,
-        unrelated, shifted and not compared.
+        What was measured, and the findings of the kinds unreadable, doubtful, size, constant, clipped,
+        brighter, unrelated, shifted and not compared.
     """
     findings: list[Finding] = []
     pictures = {side: _read(getattr(pair, side), findings) for side in ("low", "high")}
@@ -112,7 +112,9 @@ def check_pair(pair: Pair) -> Measured:
 
 def _read(path: Path, findings: list[Finding]) -> np.ndarray | None:
     try:
-        return read_photo(path).pixels
+        photo = read_photo(path)
+        findings += [Finding("doubtful", (path,), note) for note in photo.notes]
+        return photo.pixels
     except ImageError as error:
         findings.append(Finding("unreadable", (path,), str(error).removeprefix(f"{path}: ")))
         return None

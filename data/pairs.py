@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kind.errors import UserError, listed
+from kind.images.finding import entries_of
 from kind.images.photo import photo_size
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -87,7 +88,7 @@ def split_pairs(
 def _by_stem(folder: Path) -> dict[str, Path]:
     """The images of a folder by stem; hidden files and other suffixes are left aside."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in entries_of(folder):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         if path.stem in found:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kind.data.pairs import SUFFIXES, TRAINING_FOLDER, Pair, find_pairs
 from kind.errors import UserError
+from kind.images.finding import entries_of
 
 VALIDATION_EVERY = 10
 _TEST_PLACES = (0, 5, 10)  # of each 16 photographs by sorted name: 24 of 128
@@ -116,7 +117,7 @@ def find_bright_photographs(folder: str | Path) -> list[Photograph]:
         raise UserError(f"{folder}: no such folder; expected photographs, or low/ and high/, in it")
     found = [
         Photograph(path.stem, path)
-        for path in sorted(root.iterdir())
+        for path in entries_of(root)
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     ]
     if not found:

@@ -39,7 +39,11 @@ def write_suspect_sheet(path: Path, findings: Sequence[Finding]) -> int:
     if shown:
         write_photo(path, np.asarray(_drawn(shown), np.float32) / 255, quality=90)
     else:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            reason = "it is a folder" if path.is_dir() else error.strerror
+            raise ImageError(f"{path}: cannot be removed ({reason}): choose another place") from error
     return len(shown)
 
 

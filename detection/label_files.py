@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from kind.detection.results import Searched
-from kind.files import atomic_write
+from kind.files import atomic_write, fitted_name
 
 FORMATS = {
     "coco": "one COCO file with images, categories and annotations, which have scores",
@@ -53,7 +53,8 @@ def write_labels(
         raise ValueError(f"a form of labels expects one of {', '.join(FORMATS)}; received {form!r}")
     suffix, lines = _WRITERS[form]
     for name, entry in zip(_file_names(searched), searched):
-        _write(folder / form / f"{name}{suffix}", "".join(f"{line}\n" for line in lines(entry, class_names)))
+        text = "".join(f"{line}\n" for line in lines(entry, class_names))
+        _write(folder / form / fitted_name(name, suffix), text)
     if form == "yolo":
         _write(folder / form / "classes.txt", "".join(f"{name}\n" for name in class_names))
     return [folder / form]

@@ -1,7 +1,22 @@
-"""`python -m kind`."""
+"""`python -m kind`, and the console script."""
+
+from __future__ import annotations
 
 import sys
 
-from kind.cli.main import main
+_INTERRUPTED = 130
 
-sys.exit(main())
+
+def main() -> int:
+    """Runs one command; an interruption while its modules are imported ends in one line, too."""
+    try:
+        from kind.cli.main import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        sys.stderr.write("kind: interrupted; nothing was done\n")
+        return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

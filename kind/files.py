@@ -1,9 +1,11 @@
 """Files that are either wholly there or not there at all."""
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,7 +26,8 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
     """Yields a temporary name beside `path`, which takes its place when the block ends without an error.
 
     The temporary name keeps the suffix, because image and model writers choose their format by it.
-    When the block raises, the temporary file is removed and whatever stood at `path` stays as it was.
+    A file that is there already hands its mode down. When the block raises, the temporary file is removed and
+    whatever stood at `path` stays as it was.
 
     Args:
         path: the file to write; its folder is made when it is missing.
@@ -34,15 +37,42 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    mode = _mode_of(path)
     handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def fitted_name(stem: str, ending: str) -> str:
+    """A file's name; a stem too long for it is cut, and keeps apart from others by a digest.
+
+    Args:
+        stem: what the name begins with, such as the stem of another file.
+        ending: what it ends with, suffix included.
+
+    Returns:
+        At most 255 bytes.
+    """
+    room = _LONGEST_NAME - len(os.fsencode(ending))
+    whole = os.fsencode(stem)
+    if len(whole) <= room:
+        return f"{stem}{ending}"
+    digest = hashlib.sha256(whole).hexdigest()[:_RANDOM]
+    return whole[: room - _RANDOM - 1].decode("utf-8", "ignore") + f"-{digest}{ending}"
+
+
+def _mode_of(path: Path) -> int:
+    """The mode of a file that is there, else what the process's mask leaves of a new one's."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0o666 & ~_umask()
 
 
 def _prefix(path: Path) -> str:

@@ -38,6 +38,7 @@ SHORT_MIXTURE = ["--epochs", "1", "--steps", "2", "--batch", "2", "--patch", "64
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_TABLE = ["--only", "default", "--epochs", "1", "--steps", "1", "--batch", "2"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
+SHORT_FILES = ["--sizes", "64x64,400x600"]
 
 #: Files that other people published, as the documents name them, and where the reference data has them.
 PUBLISHED = {
@@ -222,6 +223,8 @@ def shortening(words):
         return SHORT_EXPERIMENT
     if "benchmarks.losses" in words:
         return SHORT_TABLE
+    if "benchmarks.memory" in words and "files" in words:
+        return SHORT_FILES
     return SHORT_SCENES if "scenes" in words else []
 
 

@@ -18,6 +18,8 @@ from kind.images.header import Header
 
 _LARGEST_FILE = 1 << 31
 _LONGEST_NUMBER = 18
+_LONGEST_SHOWN = 500  # letters of a name
+_LONGEST_TEXT = 640  # digits, which Python always reads
 
 Id = Union[int, str]
 
@@ -99,7 +101,7 @@ def _content(file: Path) -> dict:
     try:
         if file.stat().st_size > _LARGEST_FILE:
             raise UserError(f"{file}: larger than {_LARGEST_FILE >> 30} GiB: not a file of annotations")
-        content = json.loads(file.read_bytes())
+        content = _parsed(file.read_bytes())
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror}); expected a COCO file (.json)") from error
     except (ValueError, RecursionError) as error:
@@ -108,6 +110,15 @@ def _content(file: Path) -> dict:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise UserError(f"{file}: not a COCO file of instances: it has no list of {key}")
     return content
+
+
+def _parsed(data: bytes) -> object:
+    try:
+        return json.loads(data)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a number of more digits than Python reads, which its entry is named for
+        return json.loads(data, parse_int=lambda text: (int if len(text) < _LONGEST_TEXT else float)(text))
 
 
 def _by_id(content: dict, key: str, file: Path) -> dict[Id, dict]:
@@ -173,7 +184,7 @@ def _row(where: str, annotation: object, labels: dict[Id, int], reading: Reading
         labels[category],
         (left, top, left + width, top + height),
         crowd=flag_of(annotation.get("iscrowd"), "iscrowd", where, reading),
-        area=_area(annotation.get("area")),
+        area=_area(annotation.get("area"), where, reading),
     )
 
 
@@ -184,7 +195,9 @@ def _path(images: Path, image: dict, file: Path, number: Id, reading: Reading) -
         reading.problems.append(f"{file}, image {number}: expected a file_name inside the folder of images")
         return None
     if not os.path.isfile(images / name):  # False for names that no file can have
-        reading.problems.append(f"{images / name}: no such image; {file} names it (image {number})")
+        reading.problems.append(
+            f"{str(images / name)[:_LONGEST_SHOWN]}: no such image; {file} names it (image {number})"
+        )
         return None
     return images / name
 
@@ -196,10 +209,14 @@ def _size(image: dict) -> tuple[int, int] | None:
     return (height, width) if sound else None
 
 
-def _area(value: object) -> float | None:
+def _area(value: object, where: str, reading: Reading) -> float | None:
     """An area; None, for the box's own, when it is none that could be."""
     area = _number(value)
-    return area if area is not None and 0 <= area < math.inf else None
+    if value is None or (area is not None and 0 <= area < math.inf):
+        return area
+    told = f"{area:g}" if area is not None else ascii(value)[:40]
+    reading.note(where, f"its area is {told}, which is none: that of its box is used")
+    return None
 
 
 def _number(value: object) -> float | None:

@@ -17,6 +17,8 @@ from kind.images.photo import READABLE_SUFFIXES, photo_size
 def images_below(folder: Path) -> list[Path]:
     """All images in a folder and its folders, hidden files left out, sorted.
 
+    Links that lead nowhere are among them: whoever reads them says so.
+
     Raises:
         UserError: when there is no such folder, or no image in it.
     """
@@ -24,7 +26,7 @@ def images_below(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: no such folder of images")
     found = sorted(
         path
-        for path in files_below(folder)
+        for path in files_below(folder, with_broken_links=True)
         if path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".")
     )
     if not found:
@@ -32,8 +34,12 @@ def images_below(folder: Path) -> list[Path]:
     return found
 
 
-def files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path, with_broken_links: bool = False) -> Iterator[Path]:
     """Every file in a folder and its folders, those behind links too, each folder once.
+
+    Args:
+        folder: to look in.
+        with_broken_links: also links that lead nowhere.
 
     Raises:
         UserError: when one of them cannot be listed.
@@ -50,7 +56,8 @@ def files_below(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        yield from (path for path in (Path(place, name) for name in names) if path.is_file())
+        paths = (Path(place, name) for name in names)
+        yield from (path for path in paths if path.is_file() or (with_broken_links and not path.exists()))
 
 
 class FileIndex:

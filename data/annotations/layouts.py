@@ -202,7 +202,9 @@ def _listed_classes(folder: Path) -> tuple[Path | None, list[str]]:
             names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
         except FileNotFoundError:
             continue
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        except UnicodeDecodeError as error:
             raise UserError(f"{path}: expected a text file with one class name a line: {error}") from error
         return path, [name for name in names if name]
     return None, []

@@ -88,13 +88,19 @@ class _Element(NamedTuple):
     text: list
 
 
+_NOTHING = _Element("annotation", 0, [], [])
+
+
 def _add(image: Path, header: Header, path: Path, reading: Reading) -> None:
     """One image with the objects of its file; one whose file is broken has none."""
     try:
         root = _parsed(path)
-    except (OSError, ValueError, LookupError, expat.ExpatError) as error:  # LookupError: of no known encoding
+    except OSError as error:
+        reading.problems.append(f"{path}: cannot be read ({error.strerror})")
+        root = _NOTHING
+    except (ValueError, LookupError, expat.ExpatError) as error:  # LookupError: of no known encoding
         reading.problems.append(f"{path}: not a Pascal VOC file: {error}")
-        root = _Element("annotation", 0, [], [])
+        root = _NOTHING
     objects = [child for child in root.children if child.name == "object"]
     frame = reading.frame(image, header, _size(root), binding=False) if objects else None
     if frame:

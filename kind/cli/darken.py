@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from kind.cli.jobs import Job, plan
+from kind.cli.jobs import Job, plan, work_one_by_one
 from kind.cli.options import add_format_argument, add_inputs_argument, add_seed_argument
 from kind.constants import DARKENING_PRESETS, DEFAULT_DARKENING, TWIN_PRESETS
+from kind.errors import one_line
 from kind.images.photo import read_photo, write_photo
 
 
@@ -34,47 +35,52 @@ def run(arguments: argparse.Namespace) -> int:
     """Darkens the photographs and prints what each was darkened with.
 
     Returns:
-        The exit code 0.
+        0 when all were darkened, 1 when some could not be, 2 when none could.
 
     Raises:
-        UserError: when a photograph cannot be read or its twin cannot be written; those before it are
-            complete.
+        UserError: when nothing can be done, before anything is.
     """
-    jobs = plan(arguments.inputs, arguments.out, arguments.format, all_or_nothing=True)
+    jobs = plan(arguments.inputs, arguments.out, arguments.format)
     darken = _underexpose if arguments.preset in TWIN_PRESETS else _darken_by_isp
-    darken(jobs, arguments.preset, arguments.seed)
-    return 0
+    return darken(jobs, arguments.preset, arguments.seed)
 
 
-def _darken_by_isp(jobs: Sequence[Job], preset: str, seed: int) -> None:
+def _darken_by_isp(jobs: Sequence[Job], preset: str, seed: int) -> int:
     import tensorflow as tf
 
     from kind.data.darkening import PRESETS, darken_with_parameters
 
-    width = max(len("photograph"), *(len(job.source.name) for job in jobs))
-    print(f"{'photograph':{width}}  light  shot noise     γ  written to", flush=True)
-    for number, job in enumerate(jobs):
+    def work(number: int, job: Job) -> None:
         photo = read_photo(job.source)
         key = tf.constant([seed, number])
         dark, drawn = darken_with_parameters(tf.constant(photo.pixels), key, PRESETS[preset])
         write_photo(job.target, dark.numpy(), like=photo)
-        print(
-            f"{job.source.name:{width}}  {drawn.light:5.3f}  {drawn.shot_noise:10.6f}  {drawn.gamma:4.2f}  "
-            f"{job.target}",
-            flush=True,
-        )
+        _print_row(width, job, f"{drawn.light:5.3f}  {drawn.shot_noise:10.6f}  {drawn.gamma:4.2f}")
+
+    width = _width(jobs)
+    print(f"{'photograph':{width}}  light  shot noise     γ  written to", flush=True)
+    return work_one_by_one(jobs, work)
 
 
-def _underexpose(jobs: Sequence[Job], preset: str, seed: int) -> None:
+def _underexpose(jobs: Sequence[Job], preset: str, seed: int) -> int:
     import tensorflow as tf
 
     from kind.data.dark_twins import PRESETS, twin
 
-    width = max(len("photograph"), *(len(job.source.name) for job in jobs))
-    print(f"{'photograph':{width}}  mean  of its twin  written to", flush=True)
-    for number, job in enumerate(jobs):
+    def work(number: int, job: Job) -> None:
         photo = read_photo(job.source)
         dark = twin(tf.constant(photo.pixels), tf.constant([seed, number]), PRESETS[preset]).numpy()
         write_photo(job.target, dark, like=photo)
-        means = f"{photo.pixels.mean():4.2f}  {dark.mean():11.2f}"
-        print(f"{job.source.name:{width}}  {means}  {job.target}", flush=True)
+        _print_row(width, job, f"{photo.pixels.mean():4.2f}  {dark.mean():11.2f}")
+
+    width = _width(jobs)
+    print(f"{'photograph':{width}}  mean  of its twin  written to", flush=True)
+    return work_one_by_one(jobs, work)
+
+
+def _width(jobs: Sequence[Job]) -> int:
+    return max(len("photograph"), *(len(one_line(job.source.name)) for job in jobs))
+
+
+def _print_row(width: int, job: Job, cells: str) -> None:
+    print(f"{one_line(job.source.name):{width}}  {cells}  {one_line(str(job.target))}", flush=True)

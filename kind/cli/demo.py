@@ -12,7 +12,8 @@ from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job, plan
 from kind.cli.options import add_inputs_argument, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
-from kind.images.photo import Photo, write_photo
+from kind.errors import UserError
+from kind.images.photo import WRITABLE_SUFFIXES, StoredPhoto, write_photo
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced
@@ -36,19 +37,20 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
+    if arguments.out.suffix.lower() in WRITABLE_SUFFIXES and not arguments.out.is_dir():
+        raise UserError(f"{arguments.out}: --out expects a folder, for pictures and a page that shows them")
     inputs = arguments.inputs or _builtin_photographs(arguments.out / "inputs")
     jobs = plan(inputs, arguments.out, arguments.format, also=("sheet",))
     entries: list[Entry] = []
 
-    def write_sheet(job: Job, photo: Photo, enhanced: Enhanced) -> None:
+    def write_sheet(job: Job, photo: StoredPhoto, enhanced: Enhanced) -> None:
         from kind.images.contact_sheet import contact_sheet
 
-        row = [photo.pixels, *(np.asarray(getattr(enhanced, part)) for part in SHEET_TITLES[1:])]
+        row = [photo.in_floats().pixels, *(np.asarray(getattr(enhanced, part)) for part in SHEET_TITLES[1:])]
         write_photo(job.beside("sheet"), contact_sheet([row], SHEET_TITLES))
 
-    def enter(job: Job, photo: Photo, alpha: str) -> None:
-        size = photo.pixels.shape[:2]
-        entries.append(Entry(job.target, job.beside("sheet"), size, f"α = {alpha}"))
+    def enter(job: Job, photo: StoredPhoto, alpha: str) -> None:
+        entries.append(Entry(job.target, job.beside("sheet"), photo.size, f"α = {alpha}"))
 
     enhancer = load_enhancer(arguments)
     code = relight(

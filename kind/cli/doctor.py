@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.errors import one_line
+
 if TYPE_CHECKING:
     from kind.data.doctor import Examination
     from kind.data.pair_checks import Finding
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     report, sheet = arguments.out / "doctor.json", arguments.out / "suspects.jpg"
     _write_report(report, examination)
     drawn = write_suspect_sheet(sheet, examination.findings)
-    print(f"written: {report}{f', {sheet} ({drawn} of {len(examination.findings)})' if drawn else ''}")
+    _print_line(f"written: {report}{f', {sheet} ({drawn} of {len(examination.findings)})' if drawn else ''}")
     if examination.count(ERROR):
         return ERRORS
     return WARNINGS if examination.count(WARNING) else CLEAN
@@ -88,8 +90,8 @@ def _print_patches(examination: Examination, patches: dict[str, int]) -> None:
 
 
 def _print_line(text: str) -> None:
-    """Prints file names too that are not text, which Linux allows."""
-    print(text.encode(errors="backslashreplace").decode())
+    """Prints what holds file names, which may have line breaks in them, as one line."""
+    print(one_line(text))
 
 
 def _counted(examination: Examination, severity: str) -> str:

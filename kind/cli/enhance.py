@@ -11,7 +11,7 @@ import numpy as np
 from kind.cli.jobs import Job, plan
 from kind.cli.options import add_inputs_argument, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
-from kind.images.photo import Photo, write_photo
+from kind.images.photo import StoredPhoto, write_photo
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
 
-def _write_parts(job: Job, photo: Photo, enhanced: Enhanced) -> None:
+def _write_parts(job: Job, photo: StoredPhoto, enhanced: Enhanced) -> None:
     for name in PARTS:
         pixels = np.asarray(getattr(enhanced, name))
         is_colour = pixels.shape[-1] == 3

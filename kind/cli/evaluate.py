@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 
 from kind.cli import evaluate_detect, evaluate_enhance, evaluate_exposures, evaluate_fit_niqe
 from kind.cli.options import Parser
+from kind.cli.terminal import run_guarded
 from kind.errors import UserError
 from kind.files import remove_leftovers
 
@@ -44,8 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when the user must mend something first.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ↑ must not cost the table
     try:
         remove_leftovers(arguments.out)
         return arguments.evaluation(arguments)
@@ -70,6 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code: as `run`; 2 when the user must mend something first; 130 when interrupted.
     """
+    return run_guarded(lambda: _main(arguments))
+
+
+def _main(arguments: list[str] | None) -> int:
     parser = make_parser()
     try:
         return run(parser.parse_args(arguments))

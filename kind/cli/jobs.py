@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from kind.cli.pipelined import Finished, Pipeline, Worked
-from kind.errors import UserError
-from kind.files import remove_leftovers
+from kind.errors import UserError, one_line
+from kind.files import fitted_name, remove_leftovers
 from kind.images.finding import find_photos
-from kind.images.photo import WRITABLE_SUFFIXES, Photo, read_photo
+from kind.images.photo import WRITABLE_SUFFIXES, Photo, StoredPhoto, read_photo
 
 _COLUMN_WIDTH = 4
 _TOO_LARGE = "does not fit into memory: make the image smaller first"
@@ -30,7 +31,7 @@ class Job(NamedTuple):
 
     def beside(self, part: str) -> Path:
         """The PNG file for another image of this photograph, such as a part, next to the target."""
-        return self.target.with_name(f"{self.target.stem}_{part}.png")
+        return self.target.with_name(fitted_name(self.target.stem, f"_{part}.png"))
 
 
 def plan(
@@ -38,28 +39,26 @@ def plan(
     out: Path,
     format: str | None,
     also: Sequence[str] = (),
-    all_or_nothing: bool = False,
 ) -> list[Job]:
     """Plans which file each photograph is written to, and refuses collisions before any work is done.
 
     Of two photographs in a folder that would be written to one file, the second is refused alone:
-    `Job.refusal` says why.
+    `Job.refusal` says why. Two names of one file are two photographs.
 
     Args:
         inputs: photographs and folders of them.
         out: a folder; a file when `inputs` is one photograph and `out` has an image's suffix.
         format: of all outputs, such as "png"; None keeps each input's.
         also: names of further images that will be written beside each target, see `Job.beside`.
-        all_or_nothing: refuse everything when one photograph is refused.
 
     Returns:
-        At least one job, each photograph once.
+        At least one job, each name of a photograph once.
 
     Raises:
         UserError: an input is missing, an output would overwrite an input or another output, or the
             output folder cannot be made or written to.
     """
-    sources = list({path.resolve(): path for path in find_photos(inputs)}.values())
+    sources = list({(_place(path), path.name): path for path in find_photos(inputs)}.values())
     if len(sources) == 1 and out.suffix.lower() in WRITABLE_SUFFIXES and not out.is_dir():
         if format and out.suffix.lower() != f".{format}":
             raise UserError(f"{out}: its suffix and --format {format} disagree; leave one of them out")
@@ -68,7 +67,7 @@ def plan(
         raise UserError(f"{out}: {len(sources)} photographs do not fit in one file; give --out a folder")
     else:
         jobs = [Job(source, out / _target_name(source, format)) for source in sources]
-    folders = set() if all_or_nothing else {path for path in inputs if path.is_dir()}
+    folders = {path for path in inputs if path.is_dir()}
     jobs = _without_collisions(jobs, also, folders)
     _make_writable(jobs[0].target.parent)
     return jobs
@@ -76,17 +75,25 @@ def plan(
 
 def _target_name(source: Path, format: str | None) -> str:
     suffix = f".{format}" if format else source.suffix
-    return source.stem + (suffix if suffix.lower() in WRITABLE_SUFFIXES else _FORMAT_OF_THE_REST)
+    return fitted_name(source.stem, suffix if suffix.lower() in WRITABLE_SUFFIXES else _FORMAT_OF_THE_REST)
+
+
+def _place(path: Path) -> Path:
+    """Where a name leads to; the name itself when that is a circle of links."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
 
 
 def _without_collisions(jobs: Sequence[Job], also: Sequence[str], folders: Collection[Path]) -> list[Job]:
     """The jobs, with a refusal for each that would write a file again and was found in one of the folders."""
-    sources = {job.source.resolve() for job in jobs}
+    sources = {_place(job.source) for job in jobs}
     written: dict[Path, Path] = {}
     checked = []
     for job in jobs:
         targets = [job.target, *map(job.beside, also)]
-        places = [target.resolve() for target in targets]
+        places = [_place(target) for target in targets]
         if taken := next((target for target, place in zip(targets, places) if place in sources), None):
             raise UserError(f"{taken}: would overwrite an input; give --out another place")
         if taken := next((place for place in places if place in written), None):
@@ -126,19 +133,24 @@ class PhotographTable(Pipeline):
         >>> table.exit_code
     """
 
-    def __init__(self, jobs: Sequence[Job], column: str, workers: int = 1) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        column: str,
+        workers: int = 1,
+        read: Callable[[Path], Photo | StoredPhoto] = read_photo,
+    ) -> None:
         """Prints the heading and starts to read.
 
         Args:
             jobs: see `plan`.
             column: the heading of the column for `Worked.cell`.
             workers: see `kind.cli.pipelined.Pipeline`.
+            read: reads a photograph.
         """
-        tensorflow = sys.modules.get("tensorflow")  # not loaded where a server does the work
-        lacks_memory = (MemoryError, *([tensorflow.errors.ResourceExhaustedError] if tensorflow else []))
-        super().__init__(jobs, _read, (UserError, *lacks_memory), self._print_end, workers)
+        super().__init__(jobs, partial(_read, read), _failures(), self._print_end, workers)
         self._count, self._failed = len(jobs), 0
-        self._width = max(len("photograph"), *(len(job.source.name) for job in jobs))
+        self._width = max(len("photograph"), *(len(one_line(job.source.name)) for job in jobs))
         self._digits = max(_COLUMN_WIDTH, len(column))
         heading = f"{'photograph':{self._width}}  {'size':>11}  {column:>{self._digits}}  {'seconds':>7}"
         print(f"{heading}  written to", flush=True)
@@ -147,8 +159,8 @@ class PhotographTable(Pipeline):
 
     @property
     def exit_code(self) -> int:
-        """0 when all were done, 1 when some could not be, 2 when none could."""
-        return 0 if not self._failed else 1 if self._failed < self._count else 2
+        """See `exit_code`."""
+        return exit_code(self._failed, self._count)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Finishes what is being written; says how many photographs failed."""
@@ -167,25 +179,55 @@ class PhotographTable(Pipeline):
             else:
                 self._failed += 1
                 is_named = isinstance(end.error, UserError)
-                text = end.error if is_named else f"{end.job.source}: {_TOO_LARGE}"
+                text = end.error if is_named else one_line(f"{end.job.source}: {_TOO_LARGE}")
                 print(f"kind: {text}", file=sys.stderr, flush=True)
         self._bar.update()
 
     def _print_row(self, end: Finished) -> None:
         for note in end.read.notes:
-            print(f"kind: {end.job.source}: {note}", file=sys.stderr)
-        size = "{1}x{0}".format(*end.read.pixels.shape)
+            print(one_line(f"kind: {end.job.source}: {note}"), file=sys.stderr)
+        size = "{1}x{0}".format(*end.read.size)
         print(
-            f"{end.job.source.name:{self._width}}  {size:>11}  {end.cell:>{self._digits}}  "
-            f"{end.seconds:>7.2f}  {end.job.target}",
+            f"{one_line(end.job.source.name):{self._width}}  {size:>11}  {end.cell:>{self._digits}}  "
+            f"{end.seconds:>7.2f}  {one_line(str(end.job.target))}",
             flush=True,
         )
 
 
-def _read(job: Job) -> Photo:
+def _read(read: Callable[[Path], Photo | StoredPhoto], job: Job) -> Photo | StoredPhoto:
     if job.refusal:
         raise UserError(job.refusal)
-    return read_photo(job.source)
+    return read(job.source)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What ends the work on one photograph and not on the others."""
+    tensorflow = sys.modules.get("tensorflow")  # not loaded where a server does the work
+    return (UserError, MemoryError, *([tensorflow.errors.ResourceExhaustedError] if tensorflow else []))
+
+
+def exit_code(failed: int, count: int) -> int:
+    """0 when all photographs were done, 1 when some could not be, 2 when none could."""
+    return 0 if not failed else 1 if failed < count else 2
+
+
+def work_one_by_one(jobs: Sequence[Job], work: Callable[[int, Job], None]) -> int:
+    """Calls `work` with the number of each photograph and its job; one that fails does not stop the rest.
+
+    Returns:
+        See `exit_code`.
+    """
+    failed = 0
+    for number, job in enumerate(jobs):
+        try:
+            if job.refusal:
+                raise UserError(job.refusal)
+            work(number, job)
+        except _failures() as error:
+            failed += 1
+            text = error if isinstance(error, UserError) else one_line(f"{job.source}: {_TOO_LARGE}")
+            print(f"kind: {text}", file=sys.stderr, flush=True)
+    return exit_code(failed, len(jobs))
 
 
 def work_through(

@@ -25,6 +25,7 @@ from kind.cli import (
     train,
 )
 from kind.cli.options import Parser
+from kind.cli.terminal import run_guarded
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.errors import UserError
 
@@ -60,10 +61,14 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: the command line after the program's name; None takes the process's own.
 
     Returns:
-        The exit code: 0 done, 1 partly done, 2 nothing done, 130 interrupted. Whatever went wrong has
-        been printed on stderr.
+        The exit code: 0 done, 1 partly done, 2 nothing done, 130 interrupted; 141 when the reader of its
+        output went away. Whatever went wrong has been printed on stderr.
     """
     give_back_large_pieces()
+    return run_guarded(lambda: _run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         parsed = make_parser().parse_args(arguments)
         return parsed.run(parsed)

@@ -122,6 +122,7 @@ class Pipeline:
         while self._ahead:
             job, reading = self._ahead.popleft()
             task = Task(job, *_outcome(reading, self._failures), self._failures)
+            del reading  # what was read is in the task alone, which may drop a part of it
             self._read_ahead(self._workers)
             if task.error is None:
                 yield task

@@ -20,7 +20,7 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.cli.tile_progress import TileProgress
-from kind.images.photo import Photo, write_photo
+from kind.images.photo import StoredPhoto, read_stored_photo, write_photo
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced, Enhancer
@@ -46,8 +46,8 @@ def relight(
     quality: int = 95,
     workers: int = 1,
     parts: Collection[str] = (),
-    write_more: Callable[[Job, Photo, Enhanced], None] | None = None,
-    then: Callable[[Job, Photo, str], None] | None = None,
+    write_more: Callable[[Job, StoredPhoto, Enhanced], None] | None = None,
+    then: Callable[[Job, StoredPhoto, str], None] | None = None,
 ) -> int:
     """Relights one photograph after another and prints a table; one that fails does not stop the rest.
 
@@ -66,17 +66,20 @@ def relight(
     Returns:
         0 when all were relit, 1 when some could not be, 2 when none could.
     """
-    with PhotographTable(jobs, "α", workers) as table:
+    with PhotographTable(jobs, "α", workers, read_stored_photo) as table:
         for task in table:
             with task, TileProgress(task.job.source.name) as progress:
                 enhanced = enhancer(
-                    task.read.pixels,
+                    task.read.colours,
                     alpha,
                     fusion,
                     parts={"relit", *parts},
                     progress=progress,
                     strength=strength,
+                    levels=True,
                 )
+                if not write_more:
+                    task.read = task.read.without_colours()
                 cell = f"{float(enhanced.alpha):.3g}"
                 task.worked = Worked(
                     cell,
@@ -89,10 +92,10 @@ def relight(
 
 def _write(
     job: Job,
-    photo: Photo,
+    photo: StoredPhoto,
     enhanced: Enhanced,
     quality: int,
-    write_more: Callable[[Job, Photo, Enhanced], None] | None,
+    write_more: Callable[[Job, StoredPhoto, Enhanced], None] | None,
 ) -> None:
     # `numpy()` would copy what may be a large image.
     write_photo(job.target, np.asarray(enhanced.relit), like=photo, quality=quality)

@@ -7,6 +7,8 @@ import time
 
 from tqdm import tqdm
 
+from kind.errors import one_line
+
 _FIRST_AFTER = 1.0  # seconds: shorter work shows nothing
 _LINE_EVERY = 10.0  # seconds, where lines cannot be overwritten
 _BAR = "{desc} |{bar:20}| {n_fmt}/{total_fmt} tiles, {remaining} left"
@@ -17,7 +19,7 @@ class TileProgress:
 
     def __init__(self, name: str) -> None:
         """Takes what the image is called."""
-        self._name = name
+        self._name = one_line(name)
         self._terminal = sys.stderr.isatty()
         self._bar: tqdm | None = None
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kind.cli.options import add_cache_argument, add_old_name
 from kind.cli.stages import STAGES, Surroundings
+from kind.cli.terminal import run_guarded
 from kind.errors import UserError
 from kind.reports.progress import Progress
 from kind.training.config import OLD_NAMES, StageConfig, add_flags, config_from_flags, flag_of
@@ -76,6 +77,10 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code: 0; 2 when the user has to mend something; 130 when interrupted, 143 when terminated.
     """
+    return run_guarded(lambda: _main(arguments))
+
+
+def _main(arguments: list[str] | None) -> int:
     flags = make_parser().parse_args(arguments)
     try:
         return run(flags, "train_stage.py")

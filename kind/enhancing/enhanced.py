@@ -12,7 +12,9 @@ from kind.images.pil import to_pil
 
 
 class Enhanced(NamedTuple):
-    """The parts of a batch of enhanced images, float32 in [0, 1]; None for parts that were not asked for.
+    """The parts of a batch of enhanced images, float32 in [0, 1], or uint8 where levels were wanted.
+
+    Parts that were not asked for are None.
 
     Of a single image, the parts come without the batch dimension N.
 
@@ -33,6 +35,15 @@ class Enhanced(NamedTuple):
     adjusted: tf.Tensor | None = None
     relit: tf.Tensor | None = None
     alpha: tf.Tensor | None = None
+
+    def in_levels(self) -> Enhanced:
+        """The same parts as uint8, rounded."""
+        rounded = {
+            name: tf.cast(tf.round(tf.clip_by_value(part, 0.0, 1.0) * 255.0), tf.uint8)
+            for name, part in zip(PARTS, self)
+            if part is not None
+        }
+        return self._replace(**rounded)
 
     def relit_image(self, number: int = 0) -> Image.Image:
         """The enhanced image for Pillow.

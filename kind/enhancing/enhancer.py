@@ -17,13 +17,14 @@ from kind.constants import FUSIONS
 from kind.enhancing.borders import mirrored, mirrored_part, without_border
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
-from kind.enhancing.given_images import Picture, as_floats
+from kind.enhancing.given_images import Picture, as_levels
 from kind.enhancing.precision import chosen_precision
 from kind.enhancing.tiling.graph_tiles import in_tiles
 from kind.enhancing.tiling.large_memory import shareable, shared
 from kind.enhancing.tiling.plan import TilePlan, Windows
 from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
+from kind.images.pixels import in_levels, in_unit_range
 from kind.nn.bfloat16 import in_bfloat16
 from kind.nn.forking import refuse_forked
 from kind.nn.graphs import as_graph
@@ -142,6 +143,7 @@ class Enhancer(abc.ABC):
         parts: Collection[str] = PARTS,
         progress: Callable[[int, int], None] | None = None,
         strength: float | tf.Tensor = 1.0,
+        levels: bool = False,
     ) -> Enhanced:
         """Enhances a batch, or a single image.
 
@@ -151,7 +153,8 @@ class Enhancer(abc.ABC):
         Args:
             images: one image or a batch, of any size from 1×1. One image is a path, a Pillow image, or an
                 array or tensor [H, W, 3]; a batch is an array or tensor [N, H, W, 3], or a list of images of
-                one size. RGB; floats in [0, 1] or uint8.
+                one size. RGB; floats in [0, 1], or unsigned integers, which large arrays stay in until a tile
+                is computed.
             alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens.
                 None, or NaN for one of several images, leaves it to the variant: 5, the published
                 default, for "kind", which was trained on ratios up to about 20; what the network
@@ -161,6 +164,7 @@ class Enhancer(abc.ABC):
             parts: names of what is wanted, of `PARTS`; nothing else is kept, or computed without need.
             progress: called after each tile with the number of tiles that are done and that there are.
             strength: share of the relit image in `relit`, 0 to 1; the rest is the input.
+            levels: give the parts as uint8, rounded tile by tile, in a quarter of the memory.
 
         Returns:
             The wanted parts, see `Enhanced`.
@@ -176,7 +180,7 @@ class Enhancer(abc.ABC):
             raise ValueError(f"parts expects some of {', '.join(PARTS)}; received {list(parts)}")
         if not tf.is_tensor(strength) and not 0 <= strength <= 1:
             raise ValueError(f"strength expects a number from 0 to 1; received {strength!r}")
-        images = as_floats(images)
+        images = as_levels(images)
         single = len(images.shape) == 3
         if single:
             images = images[np.newaxis]
@@ -185,11 +189,14 @@ class Enhancer(abc.ABC):
         alpha = _alphas(alpha, count)
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
         if tf.executing_eagerly() and not self.windows.holds_whole(*self._outer(*images.shape[:3])):
-            enhanced = self._tiled(np.asarray(images), alpha, fusion, parts, progress, strength)
+            enhanced = self._tiled(np.asarray(images), alpha, fusion, parts, progress, strength, levels)
         else:
             graph, shares = self._whole_graph(fusion, parts, strength)
             compute = graph if tf.executing_eagerly() else graph.python_function
+            if isinstance(images, np.ndarray):
+                images = in_unit_range(images)
             enhanced = self._cut(Enhanced(**compute(mirrored(images, self.border), alpha, *shares)))
+            enhanced = enhanced.in_levels() if levels else enhanced
         if single:  # not `part[0]`, which copies
             return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in enhanced))
         return enhanced
@@ -302,20 +309,21 @@ class Enhancer(abc.ABC):
         return count, height + 2 * self.border, width + 2 * self.border
 
     def _tiled(
-        self, images, alpha: tf.Tensor, fusion: str, parts: tuple[str, ...], progress, strength: float
+        self, images, alpha, fusion: str, parts: tuple[str, ...], progress, strength: float, levels: bool
     ) -> Enhanced:
         """The same result tile by tile, in memory that depends on the tile for all but the result."""
         seen = self.collect_statistics_of(images)
         windows = self.windows.of(*images.shape[:3], border=self.border)
         alpha = self.chosen_alpha(alpha, seen)
-        wholes = {name: shareable((*images.shape[:3], CHANNELS[name])) for name in parts}
+        dtype, stored = (np.uint8, in_levels) if levels else (np.float32, np.asarray)
+        wholes = {name: shareable((*images.shape[:3], CHANNELS[name]), dtype) for name in parts}
         graph, shares = self._tile_graph(fusion, parts, seen, strength)
         for done, (some, row, column) in enumerate(windows, start=1):
-            window = mirrored_part(images[some], row[:2], column[:2])
+            window = in_unit_range(mirrored_part(images[some], row[:2], column[:2]))
             origin = tf.constant([row.start, column.start])
             made = graph(window, alpha[some], origin, *shares, *(each[some] for each in seen))
             for name, whole in wholes.items():
-                kept = made[name][:, row.kept, column.kept]
+                kept = stored(np.asarray(made[name][:, row.kept, column.kept]))
                 whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
             if progress:
                 progress(done, len(windows))

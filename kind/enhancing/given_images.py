@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kind.images.photo import read_photo
+from kind.images.photo import read_photo, read_stored_photo
 from kind.images.pil import from_pil
 
 Picture = Union[str, Path, Image.Image, np.ndarray, tf.Tensor]
@@ -18,6 +18,22 @@ Picture = Union[str, Path, Image.Image, np.ndarray, tf.Tensor]
 
 _TOLERANCE = 1e-6  # float32 arithmetic may end this far beyond [0, 1]
 _EXPECTED = "images expects float32 (or other floats) in [0, 1] or uint8, RGB, [N, H, W, 3] or [H, W, 3]"
+
+
+def as_levels(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:
+    """As `as_floats`, but files and arrays of unsigned integers stay in these: large ones take less memory.
+
+    Raises:
+        ValueError: see `as_floats`.
+        ImageError: see `as_floats`.
+    """
+    if isinstance(images, (str, Path)):
+        return read_stored_photo(images).colours
+    if isinstance(images, np.ndarray) and images.dtype.kind == "u":
+        if images.ndim not in (3, 4) or images.shape[-1] != 3:
+            raise ValueError(f"{_EXPECTED}; received {images.dtype} {list(images.shape)}")
+        return images
+    return as_floats(images)
 
 
 def as_floats(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:

@@ -1,26 +1,37 @@
 """From the bytes of an image file to the samples it stores, whatever their depth; for `photo.py` alone."""
 
+import contextlib
 import io
+import logging
+import math
 import re
-import struct
 import sys
-import zlib
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Optional, Union
+from typing import BinaryIO, Optional, Union
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms
 
 from kind.errors import UserError
+from kind.images.header import read_header
+from kind.images.missing_rows import has_missing_strips, is_cut_jpeg, is_cut_png
+from kind.images.pil import cropped
+from kind.images.png_texts import without_texts
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
 _SIXTEEN_BIT_COLOUR = re.compile("(LA|RGB|RGBA|RGBX);16[BLN]")
-_ORIENTATION, _COLOUR_PROFILE = 0x0112, 34675  # EXIF shares the numbers of TIFF's tags
+_COLOUR_PROFILE = 34675  # TIFF's tags
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 258, 262, 284, 339
 _SIGNED = 2  # of TIFF's sample formats
+_ROWS_AT_ONCE = 256  # a copy of a large picture would be as large
+_CUT = "its data end before its last row: what is missing is one colour"
+_pillow_limit = threading.Lock()
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its exceptions say the same in one line
 
 
 @dataclass
@@ -40,11 +51,12 @@ class Stored:
     notes: list[str] = field(default_factory=list)
 
 
-def stored_samples(data: bytes, pixel_limit: int) -> Stored:
+def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
     """Decodes an image file, at its full depth, to the samples of its first frame.
 
     Args:
-        data: a whole PNG, JPEG, WebP, BMP, TIFF or GIF file.
+        file: a whole PNG, JPEG, WebP, BMP, TIFF or GIF, open for reading. What is not one of them is refused
+            after its first bytes.
         pixel_limit: a header that announces more pixels is refused before anything is decoded.
 
     Returns:
@@ -54,72 +66,65 @@ def stored_samples(data: bytes, pixel_limit: int) -> Stored:
         UserError: the format, the layout or the size is not supported. The message does not name the file.
         Exception: damaged data; Pillow and tifffile report it by many types (OSError, SyntaxError, …).
     """
-    file_format = _format_of(data)
-    data, notes = _without_long_parts(data) if file_format == "PNG" else (data, [])
+    file_format = _format_of(file)
+    stored = Stored(np.empty(0))
+    with contextlib.suppress(UserError):  # a header that only Pillow can make something of
+        header = read_header(file)
+        check_size(header.width, header.height, pixel_limit)
+        stored.orientation = header.orientation
+    if file_format == "PNG":
+        file, notes = without_texts(file)
+        stored.notes += notes
     try:
-        image = _open(data, file_format)
+        image = _open(file, file_format)
     except SyntaxError:
         if file_format != "TIFF":
             raise
-        return _by_tifffile(data, pixel_limit)  # a layout that Pillow does not know, such as floats in RGB
+        return _by_tifffile(file, pixel_limit, stored)  # a layout that Pillow does not know: floats in RGB
     check_size(*image.size, pixel_limit)
     if _misread_by_pillow(image):
-        return _by_tifffile(data, pixel_limit)
-    stored = _by_pillow(data, image, file_format)
-    stored.notes += notes
-    return stored
+        return _by_tifffile(file, pixel_limit, stored)
+    if file_format == "TIFF":
+        _prepare_tiff(image)
+    return _by_pillow(file, image, file_format, stored)
 
 
-def _format_of(data: bytes) -> str:
+def _format_of(file: BinaryIO) -> str:
+    start = file.read(16)
     Image.init()
     for known in READABLE_FORMATS:
-        if Image.OPEN[known][1](data[:16]) is True:
+        if Image.OPEN[known][1](start) is True:
             return known
     raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}")
 
 
-def _open(data: bytes, file_format: str) -> Image.Image:
+def _open(file: BinaryIO, file_format: str) -> Image.Image:
     """Reads the header, as Image.open does, but without its process-wide pixel limit.
 
     That one warns from 89 megapixels and refuses from 179: less than some phones take.
     """
-    return Image.OPEN[file_format][0](io.BytesIO(data), "")
+    file.seek(0)
+    with _without_pillows_limit():
+        return Image.OPEN[file_format][0](file, "")
 
 
-def _without_long_parts(data: bytes) -> tuple[bytes, list[str]]:
-    """A PNG without texts and profiles that unpack to more than Pillow takes, and what the user is told.
-
-    For one of them Pillow refuses the picture, though its pixels are whole.
-    """
-    if not any(kind in data for kind in (b"zTXt", b"iTXt", b"iCCP")):
-        return data, []
-    parts, notes, start = [data[:8]], [], 8
-    while start + 12 <= len(data):
-        length, kind = struct.unpack_from(">L4s", data, start)
-        end = start + 12 + length
-        if not _is_long(kind, data[start + 8 : end - 4]):
-            parts.append(data[start:end])
-        elif kind == b"iCCP":
-            notes.append("its colour profile is larger than 1 MiB and is left out")
-        start = end
-    return b"".join([*parts, data[start:]]), notes
+@contextlib.contextmanager
+def _without_pillows_limit() -> Iterator[None]:
+    """Lifts Pillow's limit, which some of its readers look at themselves, while a header is read."""
+    with _pillow_limit:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
-def _is_long(kind: bytes, content: bytes) -> bool:
-    """Whether a chunk is packed and unpacks to more than Pillow takes."""
-    _, _, rest = content.partition(b"\0")
-    if kind == b"iTXt" and rest[:1] == b"\1":
-        packed = rest[2:].split(b"\0", 2)[-1]
-    elif kind in (b"zTXt", b"iCCP"):
-        packed = rest[1:]
-    else:
-        return False
-    unpacking = zlib.decompressobj()
-    try:
-        unpacking.decompress(packed, PngImagePlugin.MAX_TEXT_CHUNK)
-    except zlib.error:  # Pillow leaves it out
-        return False
-    return bool(unpacking.unconsumed_tail)
+def _prepare_tiff(image: Image.Image) -> None:
+    """Keeps Pillow from turning a TIFF upright by its own reading of EXIF, and from its pixel limit."""
+    image._exif = Image.Exif()
+    image._exif._loaded = True
+    image._size = image._tile_size
+    image.im = Image.core.new(image.mode, image._size)
 
 
 def check_size(width: int, height: int, pixel_limit: int) -> None:
@@ -147,27 +152,59 @@ def _misread_by_pillow(image: Image.Image) -> bool:
     return image.mode == "I" or planes_apart or image.tag_v2.get(_PHOTOMETRIC) == 0
 
 
-def _by_pillow(data: bytes, image: Image.Image, file_format: str) -> Stored:
-    stored = Stored(np.empty(0), image.info.get("icc_profile"))
-    rawmode = _rawmode(image)
+def _by_pillow(file: BinaryIO, image: Image.Image, file_format: str, stored: Stored) -> Stored:
+    profile = image.info.get("icc_profile")
+    rawmode, is_strips_short = _rawmode(image), file_format == "TIFF" and has_missing_strips(image)
     if image.mode == "F":
         samples = np.asarray(image)
     elif rawmode == "I;12":
         samples = np.asarray(image) / np.float32(4095)
     elif image.mode.startswith("I;16") or _SIXTEEN_BIT_COLOUR.fullmatch(rawmode):
-        samples = _sixteen_bits(data, image, file_format)
+        samples = _sixteen_bits(file, image, file_format)
     elif image.mode == "CMYK":
-        samples = np.asarray(_rgb_of_cmyk(image, stored))
+        samples = _in_strips(image, _to_rgb_of_cmyk(profile, stored))
+        profile = None  # it no longer fits
     elif image.mode in _EIGHT_BIT_MODES:
-        samples = np.asarray(_gray_or_rgb(image))
+        samples = _in_strips(image, _gray_or_rgb)
     else:
         raise UserError(f"{image.mode} pixels are not supported: save it as RGB")
     stored.samples = samples if samples.ndim == 3 else samples[..., None]
-    stored.orientation = _orientation(image, stored)  # after decoding, which turns a TIFF upright by itself
-    frames = getattr(image, "n_frames", 1)
+    _keep_profile(profile, stored)
+    is_cut = {"JPEG": is_cut_jpeg, "PNG": is_cut_png}.get(file_format)
+    if is_strips_short or (is_cut and is_cut(file, image)):
+        stored.notes.append(_CUT)
+    frames = _frames(image)
     if frames > 1 and image.format != "MPO":  # the first picture of an MPO is the photograph itself
         stored.notes.append(f"{frames} frames or pages: the first is used")
     return stored
+
+
+def _frames(image: Image.Image) -> int:
+    try:
+        with _without_pillows_limit():
+            return getattr(image, "n_frames", 1)
+    except Exception:  # whatever is wrong with the others, the first one is whole
+        return 1
+
+
+def _keep_profile(profile: object, stored: Stored) -> None:
+    if isinstance(profile, bytes):
+        stored.icc_profile = profile
+    elif profile is not None:
+        stored.notes.append("its colour profile is none and is left out")
+
+
+def _in_strips(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    """The samples of a converted image, of which only a strip is there at a time."""
+    image.load()
+    width, height = image.size
+    samples = None
+    for top in range(0, height, _ROWS_AT_ONCE):
+        strip = np.asarray(convert(cropped(image, (0, top, width, min(top + _ROWS_AT_ONCE, height)))))
+        if samples is None:
+            samples = np.empty((height, *strip.shape[1:]), strip.dtype)
+        samples[top : top + len(strip)] = strip
+    return samples
 
 
 def _rawmode(image: Image.Image) -> str:
@@ -181,7 +218,7 @@ def _gray_or_rgb(image: Image.Image) -> Image.Image:
     return image.convert(target + "A" if image.has_transparency_data else target)
 
 
-def _sixteen_bits(data: bytes, image: Image.Image, file_format: str) -> np.ndarray:
+def _sixteen_bits(file: BinaryIO, image: Image.Image, file_format: str) -> np.ndarray:
     """Decodes uint16 [H, W, C].
 
     Pillow keeps only the high byte of 16-bit colour. Told the other byte order it keeps the low one, so
@@ -197,8 +234,11 @@ def _sixteen_bits(data: bytes, image: Image.Image, file_format: str) -> np.ndarr
     else:
         native_swapped = "B" if sys.byteorder == "little" else "L"
         swapped = rawmode[:-1] + {"B": "L", "L": "B", "N": native_swapped}[rawmode[-1]]
-        low = np.asarray(_relabelled(_open(data, file_format), swapped))
-        samples = np.asarray(image).astype(np.uint16) << 8 | low
+        high = np.asarray(image).astype(np.uint16) << 8
+        again = _open(file, file_format)
+        if file_format == "TIFF":
+            _prepare_tiff(again)
+        samples = high | np.asarray(_relabelled(again, swapped))
     if transparent is not None:
         opaque = (samples != np.asarray(transparent)).any(axis=-1, keepdims=True)
         samples = np.concatenate([samples, opaque * np.uint16(65535)], axis=-1)
@@ -213,28 +253,20 @@ def _relabelled(image: Image.Image, rawmode: str) -> Image.Image:
     return image
 
 
-def _rgb_of_cmyk(image: Image.Image, stored: Stored) -> Image.Image:
-    """Converts to sRGB, by the profile when it serves; either way the profile no longer fits the result."""
-    image.load()
-    profile, stored.icc_profile = stored.icc_profile, None
+def _to_rgb_of_cmyk(profile: Optional[bytes], stored: Stored) -> Callable[[Image.Image], Image.Image]:
+    """How to convert to sRGB: by the profile when it serves."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
-        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), "CMYK", "RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError):
         stored.notes.append("CMYK without a usable colour profile: colours are approximate")
-        return image.convert("RGB")
+        return lambda image: image.convert("RGB")
+    return lambda image: ImageCms.applyTransform(image, transform)
 
 
-def _orientation(image: Image.Image, stored: Stored) -> int:
-    try:
-        return image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # whatever is wrong with the metadata, the picture itself is whole
-        stored.notes.append("its EXIF data is damaged: the orientation is unknown")
-        return 1
-
-
-def _by_tifffile(data: bytes, pixel_limit: int) -> Stored:
-    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+def _by_tifffile(file: BinaryIO, pixel_limit: int, stored: Stored) -> Stored:
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
         page = tiff.pages[0]
         check_size(page.imagewidth, page.imagelength, pixel_limit)
         white_is_zero, premultiplied = page.photometric == 0, 1 in page.extrasamples
@@ -253,9 +285,14 @@ def _by_tifffile(data: bytes, pixel_limit: int) -> Stored:
         colours = 3 if page.photometric == 2 else 1
         has_alpha = 2 in page.extrasamples[:1]
         samples = samples[..., : colours + has_alpha]
-        tags = {code: page.tags[code].value for code in (_COLOUR_PROFILE, _ORIENTATION) if code in page.tags}
+        profile = page.tags[_COLOUR_PROFILE].value if _COLOUR_PROFILE in page.tags else None
+        if sum(map(bool, page.databytecounts)) < math.prod(page.chunked):
+            stored.notes.append(_CUT)
         pages = len(tiff.pages)
-    if white_is_zero and samples.dtype.kind == "u":
-        samples = np.iinfo(samples.dtype).max - samples
-    notes = [f"{pages} frames or pages: the first is used"] if pages > 1 else []
-    return Stored(samples, tags.get(_COLOUR_PROFILE), tags.get(_ORIENTATION, 1), notes)
+    if white_is_zero and samples.dtype.kind in "uf":
+        samples = (np.iinfo(samples.dtype).max if samples.dtype.kind == "u" else 1) - samples
+    if pages > 1:
+        stored.notes.append(f"{pages} frames or pages: the first is used")
+    stored.samples = samples
+    _keep_profile(profile, stored)
+    return stored

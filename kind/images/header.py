@@ -41,7 +41,7 @@ class Header(NamedTuple):
         return (self.width, self.height) if self.orientation > 4 else (self.height, self.width)
 
 
-def read_header(source: bytes | str | Path) -> Header:
+def read_header(source: BinaryIO | bytes | str | Path) -> Header:
     """Reads size and orientation of a PNG, JPEG, WebP, BMP, TIFF or GIF.
 
     No pixel is decoded and no thumbnail or colour profile read: time and memory do not depend on the size of
@@ -49,7 +49,7 @@ def read_header(source: bytes | str | Path) -> Header:
     1 to 8, or stored as anything but a whole number is 1.
 
     Args:
-        source: the bytes of the file, or its path.
+        source: the file, open for reading; its bytes; or its path.
 
     Returns:
         The header; width and height are 1 or more.
@@ -61,7 +61,8 @@ def read_header(source: bytes | str | Path) -> Header:
     Example:
         >>> height, width = read_header("night.jpg").upright_size
     """
-    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+    with _opened(source) as file:
+        file.seek(0)
         start = file.read(16)
         read = next((read for known, read in _READERS if known(start)), None)
         if read is None:
@@ -74,6 +75,12 @@ def read_header(source: bytes | str | Path) -> Header:
         if header.width < 1 or header.height < 1:
             raise UserError(f"the header says {header.width}x{header.height} pixels: damaged or incomplete")
         return header
+
+
+def _opened(source: BinaryIO | bytes | str | Path) -> contextlib.AbstractContextManager[BinaryIO]:
+    if isinstance(source, (str, Path)):
+        return open(source, "rb")
+    return io.BytesIO(source) if isinstance(source, bytes) else contextlib.nullcontext(source)
 
 
 def _png(file: BinaryIO) -> Header:

@@ -1,54 +1,45 @@
-"""The only place where bytes become [0, 1] floats and back."""
+"""The only place where bytes become pixels; `encoding.py` has the way back."""
+
+from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Union
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
 
-from kind.constants import BT601
 from kind.errors import UserError
-from kind.files import atomic_write
 from kind.images.decoding import Stored, check_size, stored_samples
+from kind.images.encoding import WRITABLE_SUFFIXES, can_keep_alpha, encode_photo, write_photo
 from kind.images.header import read_header
+from kind.images.pixels import ImageError, Photo, StoredPhoto
+
+__all__ = [
+    "PIXEL_LIMIT",
+    "READABLE_SUFFIXES",
+    "WRITABLE_SUFFIXES",
+    "ImageError",
+    "Photo",
+    "StoredPhoto",
+    "can_keep_alpha",
+    "decode_photo",
+    "encode_photo",
+    "photo_size",
+    "read_photo",
+    "read_stored_photo",
+    "write_photo",
+]
 
 PIXEL_LIMIT = 200_000_000
 """More pixels than this are refused before decoding; the largest phone sensors have just under as many."""
 
 READABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-
-_ROWS_AT_ONCE = 256  # of a large image: intermediate results would take several times its memory
 
 
-class ImageError(UserError):
-    """An image that cannot be read or written; the one-line message names it and says what to do."""
-
-
-@dataclass(frozen=True, eq=False)
-class Photo:
-    """A decoded photograph, upright, together with what should survive until it is written again.
-
-    Attributes:
-        pixels: float32 [H, W, 3], RGB in [0, 1], with the file's transfer curve (sRGB as a rule; not linear).
-        alpha: float32 [H, W] in [0, 1], 1 where opaque; None when the file carries no transparency.
-        icc_profile: the file's RGB colour profile, which describes `pixels`; None without one.
-        gray: whether the file was grayscale; the three channels are then equal.
-        notes: what the user should be told, e.g. "12 frames or pages: the first is used".
-    """
-
-    pixels: np.ndarray
-    alpha: Optional[np.ndarray] = None
-    icc_profile: Optional[bytes] = None
-    gray: bool = False
-    notes: tuple[str, ...] = ()
-
-
-def read_photo(path: Union[str, Path]) -> Photo:
+def read_photo(path: str | Path) -> Photo:
     """Reads a photograph from a file; its content, not its suffix, tells the format.
 
     Args:
@@ -64,10 +55,20 @@ def read_photo(path: Union[str, Path]) -> Photo:
         >>> photo = read_photo("night.jpg")
         >>> write_photo("brighter.png", photo.pixels**0.5, like=photo)
     """
-    return decode_photo(_file_bytes(Path(path)), str(path))
+    return read_stored_photo(path).in_floats()
 
 
-def photo_size(path: Union[str, Path]) -> tuple[int, int]:
+def read_stored_photo(path: str | Path) -> StoredPhoto:
+    """As `read_photo`, but in the numbers that the file has.
+
+    Raises:
+        ImageError: see `read_photo`.
+    """
+    with _opened(Path(path)) as file, _naming(str(path)):
+        return _interpreted(stored_samples(file, PIXEL_LIMIT))
+
+
+def photo_size(path: str | Path) -> tuple[int, int]:
     """Tells the size of a photograph, upright, from its header; only what has a damaged one is decoded.
 
     Args:
@@ -80,30 +81,40 @@ def photo_size(path: Union[str, Path]) -> tuple[int, int]:
         ImageError: the file cannot be read, or does not begin like an image of a known format, or it has more
             than `PIXEL_LIMIT` pixels.
     """
-    data = _file_bytes(Path(path))
-    try:
-        size = read_header(data).upright_size
-    except UserError:
-        return decode_photo(data, str(path)).pixels.shape[:2]
-    with _naming(str(path)):
-        check_size(*size[::-1], PIXEL_LIMIT)
+    with _opened(Path(path)) as file:
+        try:
+            size = read_header(file).upright_size
+        except UserError:
+            size = None
+        with _naming(str(path)):
+            if size is None:
+                file.seek(0)
+                return _interpreted(stored_samples(file, PIXEL_LIMIT)).size
+            check_size(*size[::-1], PIXEL_LIMIT)
     return size
 
 
-def _file_bytes(path: Path) -> bytes:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, which is not empty; what cannot be opened is named."""
     try:
         if path.is_dir():
             raise ImageError(f"{path}: is a folder: name an image file in it")
         if path.exists() and not path.is_file():
             raise ImageError(f"{path}: is not a regular file: name an image file")
-        data = path.read_bytes()
+        file = path.open("rb")
     except FileNotFoundError as error:
+        if path.is_symlink():
+            raise ImageError(f"{path}: is a link to a file that is not there: mend or remove it") from error
         raise ImageError(f"{path}: no such file: check the spelling") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror}): check the permissions") from error
-    if not data:
-        raise ImageError(f"{path}: the file is empty (0 bytes): copy or download it again")
-    return data
+    except ValueError as error:  # a name that no file can have
+        raise ImageError(f"{path}: cannot be read ({error}): check the spelling") from error
+    with file:
+        if not os.fstat(file.fileno()).st_size:
+            raise ImageError(f"{path}: the file is empty (0 bytes): copy or download it again")
+        yield file
 
 
 def decode_photo(data: bytes, name: str) -> Photo:
@@ -126,7 +137,7 @@ def decode_photo(data: bytes, name: str) -> Photo:
     if not data:
         raise ImageError(f"{name}: no bytes to decode: send a whole image file")
     with _naming(name):
-        return _interpreted(stored_samples(data, PIXEL_LIMIT))
+        return _interpreted(stored_samples(io.BytesIO(data), PIXEL_LIMIT)).in_floats()
 
 
 @contextlib.contextmanager
@@ -143,26 +154,24 @@ def _naming(name: str) -> Iterator[None]:
         raise ImageError(f"{name}: damaged or incomplete ({reason}): copy or export it again") from error
 
 
-def _interpreted(stored: Stored) -> Photo:
+def _interpreted(stored: Stored) -> StoredPhoto:
     notes = list(stored.notes)
     profile = stored.icc_profile
     if profile and profile[16:20] != b"RGB ":  # the colour space in a profile's header; gray has its own
         profile = None
         notes.append("its colour profile is not for RGB and is left out")
-    samples = _upright(_in_unit_range(stored.samples, notes), stored.orientation)
-    gray, with_alpha = samples.shape[2] < 3, samples.shape[2] in (2, 4)
-    return Photo(
-        pixels=np.repeat(samples[..., :1], 3, axis=2) if gray else np.ascontiguousarray(samples[..., :3]),
-        alpha=np.ascontiguousarray(samples[..., -1]) if with_alpha else None,
-        icc_profile=profile,
-        gray=gray,
-        notes=tuple(notes),
-    )
+    samples = _upright(_checked(stored.samples, notes), stored.orientation)
+    colours = 1 if samples.shape[2] < 3 else 3
+    alpha = samples[..., -1] if samples.shape[2] in (2, 4) else None
+    return StoredPhoto(samples[..., :colours], alpha, profile, tuple(notes))
 
 
-def _in_unit_range(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+def _checked(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Unsigned integers as they are; floats float32 in [0, 1]."""
+    if 0 in samples.shape:
+        raise UserError("it has no pixels: damaged or incomplete")
     if samples.dtype.kind == "u":
-        return np.divide(samples, np.float32(np.iinfo(samples.dtype).max), dtype=np.float32)
+        return samples
     if samples.dtype.kind != "f":
         raise UserError(f"{samples.dtype} values are not supported: save 8 or 16 bits or floats in [0, 1]")
     if not np.isfinite(samples).all():
@@ -182,111 +191,3 @@ def _upright(samples: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (3, 4, 7, 8):
         samples = samples[::-1]
     return samples
-
-
-def can_keep_alpha(suffix: str) -> bool:
-    """Tells whether files with this suffix (".png" or "png", any case) can hold transparency."""
-    return suffix.lower().lstrip(".") in ("png", "webp", "tif", "tiff")
-
-
-def encode_photo(
-    pixels: np.ndarray, format: str = "png", like: Optional[Photo] = None, quality: int = 95
-) -> bytes:
-    """Encodes pixels as an 8-bit image file.
-
-    Published code: truncates to 8 bits. Here: rounds, because truncation darkens by half a level and does
-    not give back an image that was merely read and written.
-
-    Args:
-        pixels: float [H, W, 3] RGB, clipped to [0, 1].
-        format: one of `WRITABLE_SUFFIXES`, the dot left out or not.
-        like: the photograph that `pixels` were made from. Its colour profile is attached and its alpha
-            (same H and W) kept where the format can hold them, see `can_keep_alpha`; when it was gray, the
-            result is too: RGB with three equal channels, the luma of `pixels`.
-        quality: 1 to 100, for JPEG and WebP.
-
-    Returns:
-        The bytes of a whole file.
-
-    Raises:
-        ImageError: unknown format, or an image that the format cannot hold.
-        ValueError: wrong shape, values that are not finite, or a quality out of range.
-    """
-    kind = format.lower().lstrip(".")
-    if f".{kind}" not in WRITABLE_SUFFIXES:
-        raise ImageError(f"{format!r} images cannot be written: choose one of {' '.join(WRITABLE_SUFFIXES)}")
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality expects 1 to 100, received {quality}")
-    options = {
-        # zlib's level 6, Pillow's default, takes nearly three times as long for a hundredth less.
-        "png": {"format": "PNG", "compress_level": 4},
-        "jpg": {"format": "JPEG", "quality": quality, "subsampling": 0},
-        "jpeg": {"format": "JPEG", "quality": quality, "subsampling": 0},
-        "webp": {"format": "WEBP", "quality": quality},
-        "tif": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-        "tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    }.get(kind, {"format": kind})
-    if like is not None and like.icc_profile and kind != "bmp":
-        options["icc_profile"] = like.icc_profile
-    levels = _eight_bit(pixels, like, with_alpha=can_keep_alpha(kind))
-    file = io.BytesIO()
-    try:
-        Image.fromarray(levels).save(file, **options)
-    except (OSError, ValueError) as error:
-        size = f"{levels.shape[1]}x{levels.shape[0]}"
-        raise ImageError(f"{size} pixels cannot be encoded as {kind} ({error}): choose .png") from error
-    return file.getvalue()
-
-
-def _eight_bit(pixels: np.ndarray, like: Optional[Photo], with_alpha: bool) -> np.ndarray:
-    """Rounds to uint8 [H, W, 3], or [H, W, 4] when `like` has an alpha and it is to be kept."""
-    pixels = np.asarray(pixels)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise ValueError(f"expects pixels of shape [H, W, 3], received {list(pixels.shape)}")
-    if not np.isfinite(pixels).all():
-        raise ValueError("expects finite pixels, received NaN or infinity")
-    if like is not None and like.gray:
-        pixels = np.repeat((np.clip(pixels, 0, 1) @ np.float32(BT601))[..., None], 3, axis=2)
-    if with_alpha and like is not None and like.alpha is not None:
-        if like.alpha.shape != pixels.shape[:2]:
-            raise ValueError(
-                f"expects pixels of the alpha's size {like.alpha.shape}, received {pixels.shape}"
-            )
-        pixels = np.concatenate([pixels, like.alpha[..., None]], axis=2)
-    levels = np.empty(pixels.shape, np.uint8)
-    for start in range(0, len(pixels), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        levels[rows] = np.rint(np.clip(pixels[rows], 0, 1) * 255)
-    return levels
-
-
-def write_photo(
-    path: Union[str, Path], pixels: np.ndarray, *, like: Optional[Photo] = None, quality: int = 95
-) -> None:
-    """Writes pixels to an 8-bit image file, which is there wholly or not at all.
-
-    Args:
-        path: the file, in the format of its suffix, one of `WRITABLE_SUFFIXES`; missing folders are made.
-        pixels: float [H, W, 3] RGB, clipped to [0, 1] and rounded; see `encode_photo`.
-        like: the photograph that `pixels` were made from; its profile, alpha and grayness are kept.
-        quality: 1 to 100, for JPEG and WebP.
-
-    Raises:
-        ImageError: unknown suffix, a place that cannot be written, or an image the format cannot hold.
-        ValueError: wrong shape, values that are not finite, or a quality out of range.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise ImageError(f"{path}: expects one of the suffixes {' '.join(WRITABLE_SUFFIXES)}: rename it")
-    try:
-        data = encode_photo(pixels, path.suffix, like, quality)
-        if path.is_dir():
-            raise IsADirectoryError(0, "it is a folder")
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(data)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}") from error
-    except OSError as error:
-        raise ImageError(
-            f"{path}: cannot be written ({error.strerror or error}): choose another place"
-        ) from error

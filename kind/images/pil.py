@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageOps
 
+from kind.images.pixels import in_levels
+
 
 def from_pil(image: Image.Image) -> np.ndarray:
     """Makes an array of a Pillow image: upright by its EXIF orientation, without transparency.
@@ -31,10 +33,15 @@ def to_pil(pixels: np.ndarray) -> Image.Image:
     """Makes a Pillow image of an array.
 
     Args:
-        pixels: float [H, W, 3] or [H, W, 1], clipped to [0, 1] and rounded to 8 bits.
+        pixels: [H, W, 3] or [H, W, 1], uint8, or floats that are clipped to [0, 1] and rounded.
 
     Returns:
         An image of mode RGB.
     """
-    levels = np.rint(np.clip(np.asarray(pixels), 0, 1) * 255).astype(np.uint8)
+    levels = in_levels(np.asarray(pixels))
     return Image.fromarray(np.repeat(levels, 3 // levels.shape[2], axis=2))
+
+
+def cropped(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """A part of a loaded image; `Image.crop` refuses what is larger than Pillow's process-wide limit."""
+    return image._new(image.im.crop(box))

@@ -19,7 +19,7 @@ _INTEGERS = {
 }  # by type; text, bytes and fractions are left out
 _CLASSIC, _BIG = 42, 43
 _MOST_ENTRIES = 65_535
-_FARTHEST = 1 << 62  # files cannot seek further
+_FARTHEST = 1 << 40  # bytes; file systems have other limits, from 16 TiB on
 _ORIENTATION_IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
 

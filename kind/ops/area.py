@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
+
+_PART = 1024  # pixels
 
 
 def area_weights(length: tf.Tensor, count: int, start: tf.Tensor = 0, whole: tf.Tensor | None = None):
@@ -53,13 +57,25 @@ def area_resized_array(image: np.ndarray, height: int, width: int) -> np.ndarray
     """What `area_resized` gives for one array, without making a tensor of what may be large.
 
     Args:
-        image: float32 [H, W, C].
+        image: [H, W, C]; float32, or unsigned integers, whose largest number stands for 1.
         height: of the result.
         width: of the result.
 
     Returns:
         float32 [height, width, C].
     """
-    rows, columns = (area_weights(*sides).numpy() for sides in zip(image.shape[:2], (height, width)))
-    strips = (rows @ image.reshape(image.shape[0], -1)).reshape(height, *image.shape[1:])
-    return columns @ strips
+    rows, columns = (list(_parts(*sides)) for sides in zip(image.shape[:2], (height, width)))
+    result = np.zeros((height, width, image.shape[2]), np.float32)
+    for down, from_rows in rows:
+        for across, from_columns in columns:
+            block = image[down, across].astype(np.float32, copy=False)
+            strips = (from_rows @ block.reshape(len(block), -1)).reshape(height, *block.shape[1:])
+            result += from_columns @ strips
+    return result / np.float32(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else result
+
+
+def _parts(length: int, count: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """An axis in parts that are small as floats, each with its weights."""
+    for start in range(0, length, _PART):
+        size = min(_PART, length - start)
+        yield slice(start, start + size), area_weights(size, count, start, length).numpy()

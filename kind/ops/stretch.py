@@ -30,8 +30,10 @@ def value_range(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def range_of_array(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What `value_range` gives, without making a tensor of what may be large."""
-    return images.min(axis=(1, 2, 3), keepdims=True), images.max(axis=(1, 2, 3), keepdims=True)
+    """What `value_range` gives, without making a tensor of what may be large; levels count from 0 to 1."""
+    both = images.min(axis=(1, 2, 3), keepdims=True), images.max(axis=(1, 2, 3), keepdims=True)
+    largest = np.iinfo(images.dtype).max if images.dtype.kind == "u" else 1
+    return tuple(np.divide(one, np.float32(largest), dtype=np.float32) for one in both)
 
 
 def stretched_by(images: tf.Tensor, smallest: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:

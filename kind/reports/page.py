@@ -6,6 +6,7 @@ A room's own template extends `page.html` and shows its tables, notes and pictur
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,5 +37,6 @@ def write_page(path: Path, template: Path, **content: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["link"] = lambda file: quote(file.relative_to(path.parent).as_posix())
+    # A name need not be text: a link has its bytes.
+    environment.filters["link"] = lambda file: quote(os.fsencode(file.relative_to(path.parent).as_posix()))
     write_text(path, environment.get_template(template.name).render(**content) + "\n")

@@ -34,8 +34,11 @@ class Results:
         self._path, self._field, self._parse = path, field, parse
         self._kept: dict[str, Any] = {}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             content = path.read_bytes() if path.is_file() and not fresh else b""
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             if fresh or not path.exists():
                 path.write_bytes(b"")
             elif content and not content.endswith(b"\n"):

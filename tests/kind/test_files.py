@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kind.files import atomic_write, remove_leftovers
+from kind.files import atomic_write, fitted_name, remove_leftovers
 
 
 def test_a_temporary_file_tells_its_process_and_keeps_the_suffix(tmp_path):
@@ -79,3 +79,22 @@ def test_names_as_long_as_a_name_can_be_are_written(tmp_path, stem):
     temporary.write_bytes(b"left")
     remove_leftovers(tmp_path, locked=True)
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_file_that_is_there_hands_its_mode_down(tmp_path):
+    path = tmp_path / "out.png"
+    for mode in (0o600, 0o664):
+        path.touch()
+        path.chmod(mode)
+        with atomic_write(path) as temporary:
+            temporary.write_text("new")
+        assert path.read_text() == "new" and path.stat().st_mode & 0o777 == mode
+
+
+def test_a_name_too_long_is_cut_and_stays_apart():
+    assert fitted_name("night", "_sheet.png") == "night_sheet.png"
+    names = {fitted_name("n" * 250 + last, "_sheet.png") for last in "abc"}
+    names |= {fitted_name("ü" * 125 + "\udcff", "_sheet.png")}
+    assert len(names) == 4
+    for name in names:
+        assert len(os.fsencode(name)) <= 255 and name.endswith("_sheet.png")

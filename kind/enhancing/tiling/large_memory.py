@@ -8,12 +8,12 @@ import tensorflow as tf
 _ALIGNMENT = 64  # bytes
 
 
-def shareable(shape: tuple[int, ...]) -> np.ndarray:
-    """Memory for float32 that TensorFlow can take over as it is, because it begins where its own does."""
-    size = 4 * int(np.prod(shape, dtype=np.int64))
+def shareable(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+    """Memory for numbers that TensorFlow can take over as it is, because it begins where its own does."""
+    size = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(np.float32).reshape(shape)
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def shared(array: np.ndarray) -> tf.Tensor:

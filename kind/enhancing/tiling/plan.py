@@ -14,6 +14,9 @@ from kind.enhancing.tiling.tiles import Tile, tile_sizes, tiles
 #: because halos are computed twice; `python -m benchmarks.memory images --working-memory` shows how much.
 WORKING_MEMORY = 640 * 2**20
 
+# From so many pixels on, an image and its result take as much as the tiles: these then get half of it.
+_HUGE = 100_000_000
+
 # What TensorFlow takes for each byte that the networks' results need at least: oneDNN's scratch memory, and
 # layers that run side by side. Measured with benchmarks/memory.py.
 _OVERHEAD = 1.3
@@ -78,8 +81,9 @@ class Windows:
             The pieces. Pixels are counted in the image, so those of the border are below 0 or beyond its end.
         """
         outer = height + 2 * border, width + 2 * border
-        at_once = max(1, self._pixels // (outer[0] * outer[1]))
-        sizes = tile_sizes(*outer, self._halo, self._stride, self._pixels)
+        pixels = self._pixels if height * width < _HUGE else self._pixels // 2
+        at_once = max(1, pixels // (outer[0] * outer[1]))
+        sizes = tile_sizes(*outer, self._halo, self._stride, pixels)
         rows, columns = (
             [tile.inside(border, length) for tile in tiles(whole, size, self._halo, self._stride)]
             for length, whole, size in zip((height, width), outer, sizes)

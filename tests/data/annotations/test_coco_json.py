@@ -161,3 +161,27 @@ def test_sides_too_large_for_a_float_are_named(read):
 def test_areas_that_cannot_be_are_the_boxes_own(read, area):
     found = read(lambda content: content["annotations"][0].update(area=area))
     assert found.images[1].areas.tolist() == [1200, 8000]
+    named = [line for line in found.problems if "instances.json, annotation 1: its area is" in line]
+    assert len(named) == len(found.problems) == (area is not None)
+
+
+def test_numbers_of_more_digits_than_python_reads_are_named(read, tmp_path):
+    read()
+    file = tmp_path / "instances.json"
+    file.write_text(file.read_text().replace("[10, 20,", f"[{'9' * 5000}, 20,"))
+    with pytest.raises(UserError, match="annotation 1: box inf .* is not finite"):
+        read_coco_json(file, tmp_path / "images")
+
+
+def test_a_long_name_is_not_all_of_the_message(read):
+    with pytest.raises(UserError, match=r"x: no such image; .*instances.json names it \(image 7\)") as error:
+        read(lambda content: content["images"][0].update(file_name="x" * 5000))
+    assert len(str(error.value)) < 1000
+
+
+def test_images_behind_a_broken_link_are_named(read, tmp_path):
+    read()
+    (tmp_path / "images/a.png").unlink()
+    (tmp_path / "images/a.png").symlink_to("nowhere.png")
+    with pytest.raises(UserError, match="a.png: no such image"):
+        read()

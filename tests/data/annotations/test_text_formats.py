@@ -4,6 +4,7 @@ import pytest
 
 from kind.data.annotations.dark_face_text import read_dark_face_text
 from kind.data.annotations.exdark_text import read_exdark_text
+from kind.data.annotations.layouts import read_yolo_folder
 from kind.data.annotations.yolo_text import read_yolo_text
 from kind.errors import UserError
 
@@ -195,3 +196,18 @@ def test_labels_behind_a_broken_link_are_not_taken_for_an_image_without_objects(
     named = problems(read_yolo_text, (images, labels))
     assert [line.partition(": ")[0] for line in named] == ["labels/2.txt", "labels/3.txt"]
     assert len(read_yolo_text(images, labels, repair=True).images) == 1
+
+
+def test_images_behind_a_broken_link_are_named(data):
+    images, labels = data({"1.txt": "0 0.5 0.5 1 1"}, ["1.png", "2.png"])
+    (images / "2.png").unlink()
+    (images / "2.png").symlink_to("nowhere.png")
+    (line,) = problems(read_yolo_text, (images, labels))
+    assert line == "images/2.png: is a link to a file that is not there: mend or remove it"
+
+
+def test_class_names_that_cannot_be_read_are_named(data):
+    images, labels = data({"1.txt": "0 0.5 0.5 1 1"})
+    (labels / "classes.txt").mkdir()
+    with pytest.raises(UserError, match=r"classes.txt: cannot be read \(Is a directory\)"):
+        read_yolo_folder(images.parent)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from kind.data.annotations.annotated import describe_objects
@@ -153,3 +155,12 @@ def test_annotations_behind_a_broken_link_are_named(read, photo, tmp_path):
 def test_encodings_that_cannot_be_read_are_named(read, encoding):
     text = f"<?xml version='1.0' encoding='{encoding}'?><annotation>{CAT}</annotation>"
     assert "1.xml: not a Pascal VOC file: " in refusal(read, text)
+
+
+def test_what_cannot_be_read_is_not_called_another_format(read, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(UserError, match=r"1.xml: cannot be read \(Permission denied\)"):
+        read(f"<annotation>{CAT}</annotation>")

@@ -62,6 +62,16 @@ def test_preset_and_seed_decide(run, bright, tmp_path):
     assert twin("d.png", "--preset", "dusk").mean() > twin("a.png").mean()
 
 
+def test_one_bad_file_is_named_and_the_rest_is_done(run, bright, tmp_path, capsys):
+    for preset in ("moderate", "backlit"):
+        out = tmp_path / preset
+        (bright / "bad.png").write_bytes(b"nonsense")
+        assert run(bright, "--out", out, "--preset", preset) == 1
+        assert {path.name for path in out.iterdir()} == {"cat.png", "cup.png"}
+        assert "bad.png: not an image of a known format" in capsys.readouterr().err
+    assert run(bright / "bad.png", "--out", tmp_path / "none") == 2
+
+
 def test_mistakes_are_named(run, bright, tmp_path):
     with pytest.raises(UserError, match="no such file"):
         run(tmp_path / "none.png", "--out", tmp_path / "dark")

@@ -1,6 +1,7 @@
 """`python -m kind doctor`: what it prints, writes and returns."""
 
 import argparse
+import io
 import json
 import subprocess
 import sys
@@ -122,3 +123,28 @@ def test_the_largest_patch_is_named_where_a_stage_takes_more_by_default(run, pai
     (line,) = [line for line in printed.splitlines() if "--patch" in line]
     assert line.startswith("the smallest image allows --patch 150 at most") and "restoration (384)" in line
     assert "decom" not in line
+
+
+def test_a_folder_in_the_sheets_place_is_named(run, pairs, tmp_path):
+    (tmp_path / "out/suspects.jpg").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"suspects.jpg: cannot be removed \(it is a folder\)"):
+        run(pairs)
+    (pairs / "low/note.txt").touch()
+    with pytest.raises(UserError, match=r"suspects.jpg: cannot be written \(it is a folder\)"):
+        run(pairs)
+
+
+def test_a_picture_of_which_a_part_is_missing_is_named(run, pairs):
+    whole = io.BytesIO()
+    Image.open(pairs / "low/a.png").save(whole, "JPEG")
+    (pairs / "low/a.png").unlink()
+    (pairs / "low/a.jpg").write_bytes(whole.getvalue()[:-2000] + b"\xff\xd9")
+    code, printed = run(pairs)
+    assert code == 1 and "low/a.jpg  its data end before its last row" in printed
+
+
+def test_a_broken_link_is_named(run, pairs):
+    (pairs / "low/a.png").unlink()
+    (pairs / "low/a.png").symlink_to("nowhere.png")
+    code, printed = run(pairs)
+    assert code == 3 and "low/a.png  is a link to a file that is not there" in printed

@@ -1,12 +1,17 @@
 """Which file each photograph is written to, and what happens when two would be written to one."""
 
+import importlib
+import inspect
+import os
+import re
+
 import numpy as np
 import pytest
 
-from kind.cli.jobs import plan, work_through
+from kind.cli.jobs import plan, work_one_by_one, work_through
 from kind.cli.pipelined import Worked
 from kind.errors import UserError
-from kind.images.photo import write_photo
+from kind.images.photo import read_photo, write_photo
 
 
 @pytest.fixture
@@ -38,9 +43,75 @@ def test_parts_are_looked_at_too(tmp_path):
     assert [bool(job.refusal) for job in jobs] == [False, True]
 
 
-@pytest.mark.parametrize("all_or_nothing", [False, True])
-def test_a_clash_of_named_files_stops_everything(folder, tmp_path, all_or_nothing):
-    inputs = [folder] if all_or_nothing else [folder / "a.bmp", folder / "a.png"]
+def test_a_clash_of_named_files_stops_everything(folder, tmp_path):
     with pytest.raises(UserError, match="would both be written"):
-        plan(inputs, tmp_path / "out", "png", all_or_nothing=all_or_nothing)
+        plan([folder / "a.bmp", folder / "a.png"], tmp_path / "out", "png")
     assert not (tmp_path / "out").exists()
+
+
+def written(jobs, tmp_path):
+    """Works through jobs: the exit code and the files."""
+    code = work_through(
+        jobs, lambda job, photo: Worked("", lambda: write_photo(job.target, photo.pixels)), ""
+    )
+    return code, {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_two_names_of_one_file_are_both_written_and_one_name_once(folder, tmp_path):
+    (folder / "link.png").symlink_to("b.png")
+    os.link(folder / "b.png", folder / "hard.png")
+    (tmp_path / "same").symlink_to(folder)
+    (folder / "a.bmp").unlink()
+    jobs = plan([folder, folder / "b.png", folder / "../in/b.png", tmp_path / "same"], tmp_path / "out", None)
+    assert written(jobs, tmp_path) == (0, {"a.png", "b.png", "hard.png", "link.png"})
+
+
+def test_a_link_that_leads_nowhere_is_named_and_the_rest_is_done(folder, tmp_path, capsys):
+    (folder / "a.bmp").unlink()
+    (folder / "gone.png").symlink_to("nowhere.png")
+    (folder / "circle.png").symlink_to("circle.png")
+    assert written(plan([folder], tmp_path / "out", None), tmp_path) == (1, {"a.png", "b.png"})
+    told = capsys.readouterr().err
+    assert "gone.png: is a link to a file that is not there" in told and "circle.png: cannot be read" in told
+    assert work_through(plan([folder / "gone.png"], tmp_path / "out", None), None, "") == 2
+
+
+def test_names_that_would_break_the_table_are_escaped(folder, tmp_path, capsys):
+    (folder / "a.bmp").unlink()
+    (folder / "b.png").rename(folder / "two\nlines\x1b[2J\udcff.png")
+    code, files = written(plan([folder], tmp_path / "out", None), tmp_path)
+    assert code == 0 and "two\nlines\x1b[2J\udcff.png" in files
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("stem", ["n" * 251, "ü" * 125])
+def test_names_of_255_bytes_leave_room_for_parts_and_other_suffixes(folder, tmp_path, stem):
+    long = folder / f"{stem}.png"
+    (folder / "a.png").rename(long)
+    (job,) = plan([long], tmp_path / "out", None)
+    assert job.target.name == long.name
+    for part in (job.beside("reflectance"), plan([long], tmp_path / "out", "webp")[0].target):
+        write_photo(part, np.zeros((2, 2, 3)))
+        assert part.name.startswith(stem[:90])
+    other = job._replace(target=job.target.with_name(f"{stem[:-1]}x.png"))
+    assert other.beside("sheet") != job.beside("sheet")
+
+
+def test_one_bad_photograph_does_not_stop_the_others(folder, tmp_path, capsys):
+    (folder / "a.png").write_bytes(b"nonsense")
+    jobs = plan([folder], tmp_path / "out", None)
+    done = []
+
+    def work(number, job):
+        read_photo(job.source)
+        done.append((number, job.source.name))
+
+    assert work_one_by_one(jobs, work) == 1 and done == [(0, "a.bmp"), (2, "b.png")]
+    assert "a.png: not an image of a known format" in capsys.readouterr().err
+    assert work_one_by_one(jobs[1:2], work) == 2
+
+
+def test_every_command_that_walks_a_folder_does_it_here():
+    for name in ("enhance", "demo", "detect", "darken", "remote"):
+        source = inspect.getsource(importlib.import_module(f"kind.cli.{name}"))
+        assert "plan(" in source and re.search(r"work_through|work_one_by_one|relight\(", source), name

@@ -287,6 +287,13 @@ def test_demo_brings_its_own_photographs_and_finds_objects_in_them(untrained_wei
     assert len(pictures) == 2 * 10 and all((tmp_path / picture).is_file() for picture in pictures)
 
 
+def test_demo_needs_a_folder(photographs, tmp_path, capsys):
+    for inputs in ([], [str(photographs / "a.png")]):
+        assert main(["demo", *inputs, "--out", str(tmp_path / "x.png")]) == 2
+        assert "x.png: --out expects a folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_needs_no_tensorflow():
     program = "import sys, kind.cli.main as m\ntry: m.main(['--help'])\nexcept SystemExit: pass\n"
     program += "sys.exit(any(name in sys.modules for name in ('tensorflow', 'skimage', 'matplotlib')))"

@@ -155,3 +155,26 @@ def test_strength_blends_the_relit_image_with_the_input(enhancer, strength):
 def test_other_strengths_are_refused(enhancer, strength):
     with pytest.raises(ValueError, match="strength expects a number from 0 to 1"):
         enhancer(photograph(4, 4), strength=strength)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_levels_go_in_and_come_out_tile_by_tile(enhancer, monkeypatch, dtype):
+    most = np.iinfo(dtype).max
+    levels = (photograph(48, 470) * most).astype(dtype)
+    expected = enhancer(levels / np.float32(most))
+    whole = enhancer(levels, levels=True)
+    monkeypatch.setattr(windows, "WORKING_MEMORY", enhancer.windows._bytes_per_pixel * 48 * 400)
+    seen, part = [], pipeline.mirrored_part
+
+    def spied(images, *place):
+        seen.append(images.dtype)
+        return part(images, *place)
+
+    monkeypatch.setattr(pipeline, "mirrored_part", spied)
+    tiled = enhancer(levels, levels=True)
+    assert set(seen) == {np.dtype(dtype)}
+    for name in pipeline.PARTS:
+        rounded = np.clip(getattr(expected, name), 0, 1) * 255
+        for found in (whole, tiled):
+            found = np.asarray(getattr(found, name))
+            assert found.dtype == np.uint8 and np.abs(found - rounded).max() < 0.51

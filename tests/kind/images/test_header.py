@@ -208,3 +208,10 @@ def test_the_photographs_that_ship_agree_with_pillow(shared):
         with Image.open(path) as image:
             width, height, orientation = read_header(path)
             assert (width, height) == image.size and orientation == image.getexif().get(ORIENTATION, 1)
+
+
+@pytest.mark.parametrize("place", [1 << 44, 1 << 62, (1 << 63) + 5])
+def test_a_directory_where_no_file_reaches_is_named(tmp_path, place):
+    (tmp_path / "big.tif").write_bytes(struct.pack("<2sHHHQ", b"II", 43, 8, 0, place))
+    with pytest.raises(UserError, match="damaged or incomplete"):
+        read_header(tmp_path / "big.tif")

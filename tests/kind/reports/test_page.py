@@ -67,3 +67,9 @@ def test_templates_are_package_data():
     assert '"kind.detection" = ["**/*.html"]' in patterns and '"**/*.html"]\n' in patterns
     rooms = {package.parent for package in root.glob("*/__init__.py")}  # not what commands write, as out/
     assert {room.name for room in rooms if any(room.rglob("*.html"))} == {"kind", "detection"}
+
+
+def test_a_link_has_the_bytes_of_a_name_that_is_no_text(tmp_path, template):
+    content = {"title": "t", "facts": [], "table": Table([], [], range(0))}
+    write_page(tmp_path / "page.html", template, pictures=[("a", "b", tmp_path / "a\udcff.jpg")], **content)
+    assert "a%FF.jpg" in (tmp_path / "page.html").read_text(encoding="utf-8")

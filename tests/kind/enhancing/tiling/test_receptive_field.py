@@ -5,6 +5,7 @@ import pytest
 from tensorflow import keras
 
 from kind.enhancing.three_networks import KindEnhancer
+from kind.enhancing.tiling.plan import TilePlan, Windows
 from kind.enhancing.tiling.receptive_field import (
     Span,
     UnboundedReceptiveField,
@@ -114,3 +115,13 @@ def test_a_model_without_a_graph_of_layers_gets_the_whole_image():
 
     with pytest.raises(UnboundedReceptiveField, match="not a functional model"):
         stride(Opaque())
+
+
+def test_tiles_of_huge_images_get_half_of_the_memory():
+    windows = Windows(lambda: TilePlan(halo=8, stride=4, values=100, half=False))
+
+    def largest(side):
+        cut = windows.of(1, side, 10_000)
+        return max((one.row.stop - one.row.start) * (one.column.stop - one.column.start) for one in cut)
+
+    assert largest(10_000) <= windows._pixels / 2 < largest(9_990) <= windows._pixels
