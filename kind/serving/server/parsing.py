@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import mmap
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from kind.serving.child import answer_calls
 from kind.serving.protos import predict_pb2
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
-from kind.serving.server.processes import Child, ChildEnded
+from kind.serving.server.processes import Child, ChildEnded, resident
 from kind.serving.server.signatures import Signature, Tensor, check_rows, signature_named
 from kind.serving.server.tensor_protos import array_of
 from kind.serving.server.threads import call_in_thread_if_large
@@ -167,7 +166,7 @@ class Parser:
             raise
         except ChildEnded as ended:
             raise ServingError("RESOURCE_EXHAUSTED", f"reading the request failed ({ended})") from ended
-        if header["memory"] > _MOST_KEPT:
+        if resident(self._child.pid) > _MOST_KEPT:
             self._child.kill()
         return header, inputs
 
@@ -187,20 +186,9 @@ def _answer(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arr
             for name, inputs in header["signatures"].items()
         }
         name, form, inputs = read_request(body, signatures, rows)
-        answer = {"signature": name, "form": form}
-    else:
-        spec, wanted, inputs = read_message(body, rows)
-        answer = {"spec": spec, "wanted": wanted}
-    return {**answer, "memory": _resident()}, inputs
-
-
-def _resident() -> int:
-    """This process's memory in bytes; 0 where the system does not say it."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * mmap.PAGESIZE
-    except OSError:
-        return 0
+        return {"signature": name, "form": form}, inputs
+    spec, wanted, inputs = read_message(body, rows)
+    return {"spec": spec, "wanted": wanted}, inputs
 
 
 def main() -> None:

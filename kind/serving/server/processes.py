@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import mmap
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from kind.serving.server.errors import ServingError
@@ -151,3 +153,11 @@ class Child:
         self._process.stdout.close()
         with self._writing, contextlib.suppress(OSError):
             self._process.stdin.close()
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has; 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * mmap.PAGESIZE
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -8,7 +8,6 @@ prepares for each size of image for ever, so a process that has grown too far is
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 import weakref
@@ -20,7 +19,7 @@ import numpy as np
 from kind.serving.limits import SECONDS
 from kind.serving.protos import SignatureDef
 from kind.serving.server.errors import ServingError, without_folders
-from kind.serving.server.processes import Child, ChildEnded
+from kind.serving.server.processes import Child, ChildEnded, resident
 from kind.serving.server.signatures import Signature
 from kind.serving.wire import Arrays
 
@@ -72,7 +71,7 @@ class VersionProcess:
             ServingError: it cannot be loaded.
         """
         header, arrays = self._do(self._loading_call)
-        self._loaded_size = _resident(self.pid)
+        self._loaded_size = resident(self.pid)
         texts = arrays["definitions"]
         self.definitions = {name: SignatureDef.FromString(text) for name, text in zip(header["names"], texts)}
         self.signatures = {name: Signature(name, self.definitions[name]) for name in header["signatures"]}
@@ -167,17 +166,17 @@ class VersionProcess:
                 fresh.call(self._loading_call, seconds=_LONGEST_LOADING)
                 with self._turn(alone=True), self._loading:
                     fresh, self._child = self._child, fresh
-                    self._loaded_size = _resident(self.pid)
+                    self._loaded_size = resident(self.pid)
                 if self._closed:  # meanwhile
                     self._child.close()
             except (ServingError, ChildEnded) as error:
                 print(f"kind: {self._folder} cannot be loaded once more: {error}", file=sys.stderr)
-                self._loaded_size = _resident(self.pid)  # it is not tried with every request
+                self._loaded_size = resident(self.pid)  # it is not tried with every request
             finally:
                 fresh.close()
                 self._is_renewing = False
 
-        growth = _resident(self.pid) - self._loaded_size
+        growth = resident(self.pid) - self._loaded_size
         with self._changed:
             if growth <= _MOST_GROWTH or self._is_renewing or self._closed or self._child.has_ended:
                 return
@@ -204,14 +203,6 @@ class VersionProcess:
                 self._running -= 1
                 self._alone = False
                 self._changed.notify_all()
-
-
-def _resident(pid: int) -> int:
-    """Bytes of memory that a process has; 0 where the system does not say."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError, AttributeError):
-        return 0
 
 
 class Workers:
