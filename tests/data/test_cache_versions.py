@@ -24,9 +24,9 @@ MAKING = {
     "detection/sources.py": ["_made", "dark_twin", "shrunk"],
     "detection/inputs.py": ["detector_inputs"],
 }
-# Decoding 1 now reads signed TIFF files of 8 bits right, which nobody can have trained on with any use:
-# counting up for them would keep all run folders from being resumed.
-DIGESTS = {("decoding", 1): "b19392a08b9c2d2179868a4b", ("making", 1): "8d2cd0d7c817166ab327d074"}
+# Decoding 1 now refuses signed TIFF files of 8 bits and turns white-is-zero floats the right way round, which
+# nobody can have trained on with any use: counting up for them would keep all run folders from being resumed.
+DIGESTS = {("decoding", 1): "26153832291f39e022cbcd5f", ("making", 1): "8d2cd0d7c817166ab327d074"}
 
 
 def code(path, roots):
