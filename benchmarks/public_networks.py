@@ -55,6 +55,7 @@ class PublicGraph:
         self.description = builders.description
         graph = tf.Graph()
         with graph.as_default():
+            tf1.set_random_seed(0)  # needed where operations have been made deterministic
             image = tf1.placeholder(tf.float32, [None, None, None, 3])
             plane = tf1.placeholder(tf.float32, [None, None, None, 1])
             try:

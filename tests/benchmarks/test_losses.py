@@ -1,13 +1,14 @@
 """The table of what losses are worth."""
 
 import argparse
+import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import losses
 from benchmarks.loss_changes import CHANGES, DEFAULT, SEEDS
 from benchmarks.loss_table import document
 from kind.cli.loss_document import MEASURED
@@ -16,6 +17,7 @@ from kind.images.photo import write_photo
 from kind.training.added_losses import added_losses
 from kind.training.config import add_flags, config_from_flags
 
+ROOT = Path(__file__).resolve().parents[2]
 SCHEDULE = {"epochs": 2, "steps": 10, "batch": 4, "patch": 64, "learning_rate": 1e-4}
 
 
@@ -58,18 +60,18 @@ def test_names_are_names_of_folders(name):
 
 
 @pytest.mark.slow
-def test_it_trains_scores_and_goes_on_where_it_was_left(tmp_path, monkeypatch):
+def test_it_trains_scores_and_goes_on_where_it_was_left(tmp_path):
     for side, brightness in (("low", 0.1), ("high", 0.6)):
         for number in range(4):
             pixels = brightness * np.random.default_rng(number).random((72, 80, 3))
             write_photo(tmp_path / f"pairs/{side}/{number}.png", pixels)
     pairs = str(tmp_path / "pairs")
-    line = ["losses", "--data", f"lol={pairs}:1", "--pairs", pairs, "--out", str(tmp_path / "runs")]
-    line += ["--markdown", str(tmp_path / "table.md"), "--epochs", "1", "--steps", "1", "--batch", "1"]
-    monkeypatch.setattr(sys, "argv", [*line, "--only", "default"])
-    monkeypatch.setattr(losses, "SEEDS", (0,))
-    assert losses.main() == 0
-    table = (tmp_path / "table.md").read_text()
-    assert table.count("\n| ") == 3 and "Not measured yet: " in table
-    monkeypatch.setattr(losses, "_train", lambda *arguments: pytest.fail("it is trained already"))
-    assert losses.main() == 0 and (tmp_path / "table.md").read_text() == table
+    line = ["--data", f"lol={pairs}:1", "--pairs", pairs, "--out", str(tmp_path / "runs")]
+    line += ["--epochs", "1", "--steps", "1", "--batch", "1"]
+    command = [sys.executable, "-m", "benchmarks.losses", *line, "--only", "l2-for-absolute_error"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "l2-for-absolute_error, seed 0" in done.stderr, done.stderr[-2000:]
+    figures = (tmp_path / "runs/l2-for-absolute_error-0/figures.json").read_bytes()
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0 and "seed 0" not in again.stderr
+    assert (tmp_path / "runs/l2-for-absolute_error-0/figures.json").read_bytes() == figures

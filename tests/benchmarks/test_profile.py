@@ -88,9 +88,12 @@ def test_the_published_code_computes_what_ours_does(untrained_weights):
         check(graph, enhancer, (16, 32))
 
 
-def test_a_checkouts_own_code_builds_the_graph(untrained_weights, checkout):
+def test_a_checkouts_own_code_builds_the_graph(untrained_weights, checkout, request):
     import tensorflow
+    from tensorflow.python.framework import config as framework_config
 
+    request.addfinalizer(framework_config.disable_op_determinism)
+    tensorflow.config.experimental.enable_op_determinism()  # as training leaves it
     enhancer = Enhancer.load(untrained_weights, variant="kind")
     weights = published_weights(enhancer.originals)
     for more in ("", ", training=True"):
