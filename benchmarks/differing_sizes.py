@@ -130,9 +130,11 @@ def _ask_all(flags: argparse.Namespace, setting: str) -> None:
 
 
 def _with_children(pid: int) -> float:
-    """MiB of a process and of those that it started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return resident(pid) + sum(_with_children(int(child)) for child in children)
+    """MiB of a process and of those that its threads started."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return resident(pid) + sum(
+        _with_children(int(child)) for file in lists for child in file.read_text().split()
+    )
 
 
 if __name__ == "__main__":

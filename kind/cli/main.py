@@ -25,7 +25,7 @@ from kind.cli import (
     train,
 )
 from kind.cli.options import Parser
-from kind.cli.terminal import run_guarded
+from kind.cli.terminal import guarded
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.errors import UserError
 
@@ -65,19 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
         output went away. Whatever went wrong has been printed on stderr.
     """
     give_back_large_pieces()
-    return run_guarded(lambda: _run(arguments))
-
-
-def _run(arguments: list[str] | None) -> int:
-    try:
-        parsed = make_parser().parse_args(arguments)
-        return parsed.run(parsed)
-    except UserError as error:
-        print(f"kind: {error}", file=sys.stderr)
-        return NOTHING_DONE
-    except KeyboardInterrupt:
-        print("kind: interrupted; what was written is complete", file=sys.stderr)
-        return INTERRUPTED
+    with guarded() as outcome:
+        try:
+            parsed = make_parser().parse_args(arguments)
+            outcome.code = parsed.run(parsed)
+        except UserError as error:
+            print(f"kind: {error}", file=sys.stderr)
+            outcome.code = NOTHING_DONE
+        except KeyboardInterrupt:
+            print("kind: interrupted; what was written is complete", file=sys.stderr)
+            outcome.code = INTERRUPTED
+    return outcome.code
 
 
 def make_parser() -> argparse.ArgumentParser:

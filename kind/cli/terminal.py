@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 NOT_SHOWN, READER_GONE = 2, 141  # exit codes; 141 is what a shell shows of a program that SIGPIPE ended
@@ -83,31 +83,48 @@ def printable(text: str, encoding: str, controls: re.Pattern[str] = _CONTROLS) -
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def run_guarded(work: Callable[[], int]) -> int:
-    """Calls a command's function with stdout and stderr that can always be printed to.
+class Outcome:
+    """What a command has come to.
 
-    Args:
-        work: returns the exit code, or raises SystemExit.
-
-    Returns:
-        Its exit code; 141 when whoever read the output went away; 2, and one line on stderr, when the work is
-        done but its output could not be written.
+    Attributes:
+        code: its exit code.
     """
-    before = sys.stdout, sys.stderr
+
+    code: Any = 0
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[Outcome]:
+    """Gives a command stdout and stderr that can always be printed to, for the length of a `with` block.
+
+    Yields:
+        Where the block puts its exit code, unless it raises SystemExit. Afterwards the code is 141 when
+        whoever read the output went away, and 2, with one line on stderr, when the work is done but its
+        output could not be written.
+    """
+    before, outcome = (sys.stdout, sys.stderr), Outcome()
     out, err = (
         stream and _Stream(stream, controls)
         for stream, controls in zip(before, (_CONTROLS, _CONTROLS_BUT_OF_BARS))
     )
     sys.stdout, sys.stderr = out, err
     try:
-        return _finished(work(), out)
+        yield outcome
+        outcome.code = _finished(outcome.code, out)
     except SystemExit as end:  # of --help and wrong arguments
         code = _finished(end.code, out)
         raise SystemExit(code) from None
     except ReaderGone:
-        return READER_GONE
+        outcome.code = READER_GONE
     finally:
         sys.stdout, sys.stderr = before
+
+
+def run_guarded(work: Callable[[], int]) -> int:
+    """Calls a command's function in a `guarded` block; returns the exit code."""
+    with guarded() as outcome:
+        outcome.code = work()
+    return outcome.code
 
 
 def _finished(code: Any, out: _Stream | None) -> Any:
