@@ -31,6 +31,8 @@ def find_photos(inputs: Sequence[str | Path]) -> list[Path]:
             if not path.exists() and not path.is_symlink():
                 raise ImageError(f"{path}: no such file or folder: check the spelling")
             found += _photos_in(path) if path.is_dir() else [path]
+        except ImageError:  # a ValueError too
+            raise
         except OSError as error:
             raise ImageError(f"{path}: cannot be listed ({error.strerror}): check the permissions") from error
         except ValueError as error:  # a name that no file can have
