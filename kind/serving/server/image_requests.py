@@ -10,8 +10,9 @@ import numpy as np
 from aiohttp import web
 
 from kind.export.contract import IMAGE_BYTES
+from kind.images.pixels import ImageError
+from kind.images.reencoding import FORMATS, reencoded
 from kind.serving.errors import echoed
-from kind.serving.server.answered_images import FORMATS, answered_image
 from kind.serving.server.bodies import parse_form, read_body
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.parsing import ModelSpec
@@ -85,10 +86,14 @@ class ImageRequests:
             except ServingError as error:
                 raise _of_one_image(error) from error
         relit, alpha = outputs[_RESULT][0], outputs.get(ALPHA, inputs.get(ALPHA))
-        async with self._encoding:
-            body, media_type = await asyncio.get_running_loop().run_in_executor(
-                None, answered_image, relit, data, wishes.format, share, wishes.strip
-            )
+        loop = asyncio.get_running_loop()
+        try:
+            async with self._encoding:
+                body, media_type = await loop.run_in_executor(
+                    None, reencoded, relit, data, wishes.format, share, wishes.strip
+                )
+        except ImageError as error:
+            raise bad_request(str(error)) from error
         headers = {} if alpha is None else {_SHOWN_ALPHA: f"{alpha[0]:.4g}"}
         return web.Response(body=body, content_type=media_type, headers=headers)
 

@@ -10,25 +10,9 @@ from PIL import Image
 
 from kind.serving.limits import Limits
 from kind.serving.server import page_files
-from kind.serving.server.answered_images import answered_image
 from kind.serving.server.bodies import parse_form
 from kind.serving.server.errors import ServingError
 from kind.serving.server.image_requests import PARAMETERS, PATH, read_wishes, signature_for
-
-SIDEWAYS = 6
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
-
-
-def photograph(file_format="JPEG", level=40, size=(12, 8)):
-    """A file whose EXIF says that it lies on its side."""
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = SIDEWAYS, "Camera"
-    file = io.BytesIO()
-    options = {"xmp": XMP} if file_format == "JPEG" else {}
-    Image.new("RGB", size, (level,) * 3).save(
-        file, file_format, exif=exif, icc_profile=b"a profile", dpi=(300, 300), **options
-    )
-    return file.getvalue()
 
 
 def opened(data):
@@ -74,27 +58,6 @@ def test_plain_bytes_and_forms_are_answered_with_images(serve, images):
     assert rest.ask("POST", PATH, body=b"x", headers={"Origin": "http://evil.example"}).status == 403
     metrics = rest.ask("GET", "/monitoring/prometheus/metrics").data.decode()
     assert 'request_count{model_name="kind",status="OK"} 3.0' in metrics
-
-
-@pytest.mark.parametrize("wanted", ["png", "jpeg", "webp", "same"])
-def test_metadata_stay_and_the_picture_is_upright(wanted):
-    relit = photograph("PNG", 80, (8, 12))  # upright, as a model answers
-    data, kind = answered_image(relit, photograph(), wanted, strength=0.5)
-    image = opened(data)
-    assert kind == f"image/{'jpeg' if wanted == 'same' else wanted}" and image.size == (8, 12)
-    assert image.info["icc_profile"] == b"a profile"
-    exif = image.getexif()
-    assert exif[0x010F] == "Camera" and exif[0x0112] == 1
-    assert b'tiff:Orientation="1"' in bytes(image.info.get("xmp", b""))
-    assert np.mean(image) == pytest.approx(60, abs=1)
-    bare = opened(answered_image(relit, photograph(), wanted, strip=True)[0])
-    assert wanted == "png" or not bare.getexif()
-
-
-def test_without_wishes_the_models_bytes_are_the_answer(images):
-    assert answered_image(b"as it is", images(), "png") == (b"as it is", "image/png")
-    with pytest.raises(ServingError, match="cannot be made as format=jpeg"):
-        answered_image(b"no image", images(), "jpeg")
 
 
 @pytest.mark.parametrize(

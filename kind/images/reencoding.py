@@ -1,4 +1,4 @@
-"""The image of an answer: in the wanted format, as strong as wanted, with the photograph's metadata."""
+"""A relit image file in another format, blended with its photograph, and with that one's metadata."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from kind.images.header import FORMATS as KNOWN
-from kind.serving.server.errors import bad_request
+from kind.images.pixels import ImageError
 
 FORMATS = {"png": "PNG", "jpeg": "JPEG", "jpg": "JPEG", "webp": "WEBP", "same": ""}
-"""Names in requests and Pillow's; "same" is the photograph's own format, or PNG where that is another."""
+"""Names, and Pillow's names; "same" is the photograph's own format, or PNG where that is another."""
 
 _OPTIONS = {
     "PNG": {"compress_level": 4},
@@ -24,13 +24,13 @@ _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:>|=[\"']))[2-8]")
 _MOST_METADATA = 1 << 20
 
 
-def answered_image(
+def reencoded(
     relit: bytes, photograph: bytes, wanted: str, strength: float = 1.0, strip: bool = False
 ) -> tuple[bytes, str]:
-    """Makes the file that a request is answered with.
+    """Makes an image file of a PNG and the photograph that it was made of.
 
     Args:
-        relit: the model's PNG, upright.
+        relit: the PNG, 8 bits, upright.
         photograph: the file that it was made of.
         wanted: a key of `FORMATS`.
         strength: how much of the result, in [0, 1]; the rest is the photograph.
@@ -40,7 +40,7 @@ def answered_image(
         The file and its media type.
 
     Raises:
-        ServingError: the format cannot hold the picture, or the photograph cannot be read.
+        ImageError: the format cannot hold the picture, or one of the two cannot be decoded.
     """
     try:
         own, metadata = _metadata(photograph)
@@ -55,7 +55,7 @@ def answered_image(
             image.save(file, file_format, **_OPTIONS[file_format], **_accepted(metadata, file_format))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise bad_request(f"the answer cannot be made as format={wanted}: {reason}") from error
+        raise ImageError(f"the result cannot be made as {wanted}: {reason}") from error
     return file.getvalue(), media_type
 
 
