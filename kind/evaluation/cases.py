@@ -12,7 +12,7 @@ from kind.errors import UserError
 from kind.evaluation.methods import Method, Sample
 from kind.evaluation.run import Row
 from kind.evaluation.scoring import outputs_by_protocol, read_sample
-from kind.reports.cases import choose_cases, remove_others, write_small
+from kind.reports.cases import choose_cases, remove_others, write_picture
 
 ERROR_RANGE = 0.5
 _RAMP = np.array([[0, 0, 0], [0.5, 0, 0.3], [1, 0.4, 0], [1, 0.9, 0.3], [1, 1, 1]])
@@ -122,5 +122,5 @@ def _draw(row: Row, method: Method, sample: Sample, folder: Path) -> list[tuple[
         return []
     images = [dark, output] + ([target, error_map(output, target)] if target is not None else [])
     for (_, path), image in zip(files, images):
-        write_small(path, image)
+        write_picture(path, image)
     return files
