@@ -169,7 +169,7 @@ def _print(evaluation: Evaluation, files: Sequence[Path]) -> None:
     for note in evaluation.all_notes:
         print(f"NOTE: {note}")
     print(f"\n{text_table(summary_table(evaluation.summary))}\n")
-    print("95 %: bootstrap interval of the mean over images")
+    print(evaluation.intervals)
     print(f"written: {', '.join(map(str, files))}")
 
 
