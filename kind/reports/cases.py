@@ -41,6 +41,6 @@ def write_picture(path: Path, pixels: np.ndarray) -> None:
 
 
 def remove_others(folder: Path, used: Collection[Path]) -> None:
-    """Removes pictures of cases, `case-*.jpg`, that an earlier report left in a folder."""
-    for path in set(folder.glob("case-*.jpg")) - set(used):
+    """Removes pictures, `case-*.jpg` and `plot-*.png`, that an earlier report left in a folder."""
+    for path in {*folder.glob("case-*.jpg"), *folder.glob("plot-*.png")} - set(used):
         path.unlink()
