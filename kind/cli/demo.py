@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.gallery import Entry, write_gallery
+from kind.cli.gallery import Entry, update_gallery, write_parts
 from kind.cli.jobs import Job, plan
 from kind.cli.options import add_inputs_argument, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
@@ -42,15 +42,17 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = arguments.inputs or _builtin_photographs(arguments.out / "inputs")
     jobs = plan(inputs, arguments.out, arguments.format, also=("sheet",))
     entries: list[Entry] = []
+    steps: dict[Path, list[tuple[str, Path]]] = {}
 
     def write_sheet(job: Job, photo: StoredPhoto, enhanced: Enhanced) -> None:
         from kind.images.contact_sheet import contact_sheet
 
         row = [photo.in_floats().pixels, *(np.asarray(getattr(enhanced, part)) for part in SHEET_TITLES[1:])]
         write_photo(job.beside("sheet"), contact_sheet([row], SHEET_TITLES))
+        steps[job.target] = write_parts(job.beside("sheet"), list(zip(SHEET_TITLES, row)))
 
     def enter(job: Job, photo: StoredPhoto, alpha: str) -> None:
-        entries.append(Entry(job.target, job.beside("sheet"), photo.size, f"α = {alpha}"))
+        entries.append(Entry(job.target, steps.pop(job.target), photo.size, f"α = {alpha}"))
 
     enhancer = load_enhancer(arguments)
     code = relight(
@@ -71,8 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("\nobjects that the detector finds in their restored reflectance:")
         entries += find_objects(arguments.out, inputs, enhancer)
     if entries:
-        write_gallery(arguments.out / "index.html", entries)
-        print(f"look at {arguments.out / 'index.html'}")
+        print(f"look at {update_gallery(arguments.out, entries)}")
     return code
 
 
