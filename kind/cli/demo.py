@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.gallery import Entry, update_gallery, write_parts
+from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job, plan
 from kind.cli.options import add_inputs_argument, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     steps: dict[Path, list[tuple[str, Path]]] = {}
 
     def write_sheet(job: Job, photo: StoredPhoto, enhanced: Enhanced) -> None:
+        from kind.cli.gallery import write_parts
         from kind.images.contact_sheet import contact_sheet
 
         row = [photo.in_floats().pixels, *(np.asarray(getattr(enhanced, part)) for part in SHEET_TITLES[1:])]
@@ -73,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         print("\nobjects that the detector finds in their restored reflectance:")
         entries += find_objects(arguments.out, inputs, enhancer)
     if entries:
-        print(f"look at {update_gallery(arguments.out, entries)}")
+        write_gallery(arguments.out / "index.html", entries)
+        print(f"look at {arguments.out / 'index.html'}")
     return code
 
 

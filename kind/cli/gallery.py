@@ -13,7 +13,7 @@ import numpy as np
 from kind.images.photo import write_photo
 from kind.reports.page import write_page
 
-PAGE_FILE, STEPS = "index.html", "steps"
+STEPS = "steps"
 
 _TEMPLATE = Path(__file__).with_name("gallery.html")
 _KEPT = re.compile(r'<script type="application/json" id="entries">(.*?)</script>', re.DOTALL)
@@ -56,20 +56,17 @@ def write_parts(sheet: Path, parts: Sequence[tuple[str, np.ndarray]]) -> list[tu
     return written
 
 
-def update_gallery(folder: Path, entries: Sequence[Entry]) -> Path:
-    """Writes the page of a folder: what it showed before, as far as it is still there, and new entries.
+def write_gallery(path: Path, entries: Sequence[Entry]) -> None:
+    """Writes the page: what it showed before, as far as it is still there, and new entries.
 
     Args:
-        folder: above the entries' files.
+        path: the HTML file, in a folder above the entries' files.
         entries: in the order to show; an older one of the same picture is replaced.
-
-    Returns:
-        The page.
 
     Raises:
         UserError: when the page cannot be written.
     """
-    path = folder / PAGE_FILE
+    folder = path.parent
     new = {entry.picture for entry in entries}
     shown = [*(entry for entry in _kept(path) if entry.picture not in new), *entries]
     names = [
@@ -84,7 +81,6 @@ def update_gallery(folder: Path, entries: Sequence[Entry]) -> Path:
     # Within a script only "<" could end it.
     kept = json.dumps(names).replace("<", "\\u003c")
     write_page(path, _TEMPLATE, title="Relit photographs", entries=shown, kept=kept)
-    return path
 
 
 def _kept(path: Path) -> list[Entry]:

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from kind.cli.gallery import PAGE_FILE, Entry, update_gallery, write_parts
+from kind.cli.gallery import Entry, write_gallery, write_parts
 from kind.images.photo import write_photo
+
+PAGE_FILE = "index.html"
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def entry(tmp_path):
 
 
 def test_every_step_has_its_file_caption_and_alternative_text(entry, tmp_path):
-    update_gallery(tmp_path, [entry("a<b")])
+    write_gallery(tmp_path / PAGE_FILE, [entry("a<b")])
     page = (tmp_path / PAGE_FILE).read_text(encoding="utf-8")
     for words in (
         '<img loading="lazy" src="steps/a%3Cb_sheet-input.jpg" alt="a&lt;b.png: input">',
@@ -44,13 +46,13 @@ def test_the_page_shows_what_is_there_and_nothing_else(entry, tmp_path):
         page = (tmp_path / PAGE_FILE).read_text(encoding="utf-8")
         return [name for name in ("a", "b", "c") if f'<h2><a href="{name}.png">' in page], page
 
-    update_gallery(tmp_path, [entry("a"), entry("b", "old")])
-    update_gallery(tmp_path, [entry("b", "</script>new"), entry("c")])
+    write_gallery(tmp_path / PAGE_FILE, [entry("a"), entry("b", "old")])
+    write_gallery(tmp_path / PAGE_FILE, [entry("b", "</script>new"), entry("c")])
     names, page = shown()
     assert names == ["a", "b", "c"] and "old" not in page and "</script>new" not in page
     (tmp_path / "a.png").unlink()
     (tmp_path / "steps" / "c_sheet-input.jpg").unlink()
-    update_gallery(tmp_path, [])
+    write_gallery(tmp_path / PAGE_FILE, [])
     assert shown()[0] == ["b"]
 
 
@@ -70,6 +72,6 @@ def test_a_page_of_somebody_else_is_not_believed(entry, tmp_path, kept):
     (tmp_path.parent / "secret.png").write_text("")
     script = f'<script type="application/json" id="entries">{kept}</script>'
     (tmp_path / PAGE_FILE).write_text(script, encoding="utf-8")
-    update_gallery(tmp_path, [entry("b")])
+    write_gallery(tmp_path / PAGE_FILE, [entry("b")])
     page = (tmp_path / PAGE_FILE).read_text(encoding="utf-8")
     assert page.count("<section>") == 1 and "secret" not in page and "passwd" not in page
