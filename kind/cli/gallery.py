@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kind.images.photo import write_photo
+from kind.images.photo import photo_size, write_photo
 from kind.reports.page import write_page
 
-STEPS = "steps"
+PAGE_FILE, STEPS = "index.html", "steps"
 
 _TEMPLATE = Path(__file__).with_name("gallery.html")
 _KEPT = re.compile(r'<script type="application/json" id="entries">(.*?)</script>', re.DOTALL)
@@ -83,15 +83,40 @@ def write_gallery(path: Path, entries: Sequence[Entry]) -> None:
     write_page(path, _TEMPLATE, title="Relit photographs", entries=shown, kept=kept)
 
 
+def refresh_galleries(pictures: Iterable[Path]) -> None:
+    """Shows results on the pages of their folders, where there are such pages, in place of what these showed.
+
+    Args:
+        pictures: that a command has just written; those that are not there are passed over.
+
+    Raises:
+        UserError: when a page cannot be written.
+    """
+    by_folder: dict[Path, list[Path]] = {}
+    for picture in filter(Path.is_file, pictures):
+        by_folder.setdefault(picture.parent, []).append(picture)
+    for folder, inside in by_folder.items():
+        if _kept_text(folder / PAGE_FILE):
+            entries = [Entry(each, [("relit", each)], photo_size(each), "relit") for each in inside]
+            write_gallery(folder / PAGE_FILE, entries)
+
+
 def _kept(path: Path) -> list[Entry]:
     """The entries of a page whose files are all there; none of a page that somebody else has written."""
     try:
-        found = _KEPT.search(path.read_text(encoding="utf-8"))
-        return (
-            [entry for each in json.loads(found[1]) if (entry := _entry(each, path.parent))] if found else []
-        )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        found = json.loads(_kept_text(path) or "[]")
+        return [entry for each in found if (entry := _entry(each, path.parent))]
+    except (ValueError, TypeError, KeyError, RecursionError):
         return []
+
+
+def _kept_text(path: Path) -> str | None:
+    """The JSON with the entries of a page; None of another page, or where there is none."""
+    try:
+        found = _KEPT.search(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found[1] if found else None
 
 
 def _entry(content: dict[str, Any], folder: Path) -> Entry | None:

@@ -5,10 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from kind.cli.gallery import Entry, write_gallery, write_parts
+from kind.cli.gallery import PAGE_FILE, Entry, refresh_galleries, write_gallery, write_parts
 from kind.images.photo import write_photo
-
-PAGE_FILE = "index.html"
 
 
 @pytest.fixture
@@ -75,3 +73,18 @@ def test_a_page_of_somebody_else_is_not_believed(entry, tmp_path, kept):
     write_gallery(tmp_path / PAGE_FILE, [entry("b")])
     page = (tmp_path / PAGE_FILE).read_text(encoding="utf-8")
     assert page.count("<section>") == 1 and "secret" not in page and "passwd" not in page
+
+
+def test_a_picture_that_is_written_anew_is_shown_without_its_old_steps(entry, tmp_path):
+    a, b = entry("a"), entry("b")
+    other = tmp_path / "other" / "a.png"
+    write_photo(other, np.zeros((4, 5, 3), np.float32))
+    refresh_galleries([a.picture, other])  # where there is no page, none is made
+    assert not (tmp_path / PAGE_FILE).exists()
+    write_gallery(tmp_path / PAGE_FILE, [a, b])
+    (tmp_path / "other" / PAGE_FILE).write_text("<p>mine</p>")
+    write_photo(tmp_path / "a.png", np.zeros((4, 5, 3), np.float32))
+    refresh_galleries([a.picture, tmp_path / "failed.png", other])
+    page = (tmp_path / PAGE_FILE).read_text(encoding="utf-8")
+    assert "5×4 pixels, relit" in page and "steps/a_sheet" not in page and "steps/b_sheet" in page
+    assert (tmp_path / "other" / PAGE_FILE).read_text() == "<p>mine</p>"
