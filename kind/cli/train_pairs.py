@@ -102,7 +102,8 @@ def _last_step(
 ) -> Prepare:
     """What a sample of a mixture becomes for the stage."""
     if spec.needs_decom:
-        return decomposing(given["decom"], config.patch if spec.whole else None, then)
+        side = config.patch if spec.whole else None
+        return decomposing(given["decom"], side, then, exposed=spec.exposed)
 
     def pair(sample, seed):
         images = {side: sample[side] for side in ("low", "high")}

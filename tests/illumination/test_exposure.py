@@ -9,7 +9,7 @@ from kind.data.decomposing import decomposing
 from kind.decom.model import decomposition_net
 from kind.illumination.config import ExposureConfig
 from kind.illumination.exposure_model import exposure_net
-from kind.illumination.exposure_stage import SPEC, ExposureStage, with_ratio
+from kind.illumination.exposure_stage import SPEC, ExposureStage, with_missing_light
 from kind.nn.interfaces import WrongNetwork, check_interface
 
 
@@ -24,14 +24,14 @@ def decomposed(dark):
 
 @pytest.mark.parametrize("dark", [1.0, 2.0, 16.0])
 def test_alpha_is_the_ratio_of_the_illuminations(dark):
-    sample = with_ratio(decomposed(dark), tf.constant([0, 0]))
+    sample = with_missing_light(decomposed(dark), tf.constant([0, 0]))
     assert set(sample) == {"reflectance", "illumination", "log_alpha"} and sample["log_alpha"].shape == (1,)
     assert float(tf.exp(sample["log_alpha"])) == pytest.approx(dark, rel=1e-3)
 
 
 def test_nobody_asks_for_less_light_or_for_infinitely_more():
     for dark, alpha in ((0.5, 1.0), (1e9, 1000.0)):
-        found = with_ratio(decomposed(dark), tf.constant([0, 0]))["log_alpha"]
+        found = with_missing_light(decomposed(dark), tf.constant([0, 0]))["log_alpha"]
         assert float(tf.exp(found)) == pytest.approx(alpha, rel=1e-4)
 
 
@@ -48,7 +48,7 @@ def test_it_suggests_one_number_for_each_image():
 def test_it_learns_the_ratio():
     keras.utils.set_random_seed(0)
     stage = ExposureStage(exposure_net(), ExposureConfig(learning_rate=3e-3))
-    samples = [with_ratio(decomposed(dark), tf.constant([0, 0])) for dark in (1.0, 2.0, 4.0, 8.0)]
+    samples = [with_missing_light(decomposed(dark), tf.constant([0, 0])) for dark in (1.0, 2.0, 4.0, 8.0)]
     batch = {key: tf.stack([sample[key] for sample in samples]) for key in samples[0]}
     stage.set_up(steps_per_epoch=1)
     before = float(stage.losses(batch, True)["stops"])
