@@ -125,7 +125,7 @@ def test_written_outputs_score_as_the_networks_do(run, pairs, weights, tmp_path)
     folder = weights()
     enhancer = Enhancer.load(folder)
     for path in (pairs / "low").iterdir():
-        write_photo(tmp_path / "made" / path.name, enhancer(read_photo(path).pixels[None]).relit[0].numpy())
+        write_photo(tmp_path / "made" / path.name, enhancer(read_photo(path).pixels[None]).relit[0])
     run("--data", pairs, "--weights", folder, "--pred", tmp_path / "made", "--out", tmp_path / "out")
     found = table(tmp_path / "out")
     for protocol in ("raw", "GT-mean"):
