@@ -17,6 +17,9 @@ Config = TypeVar("Config", bound="StageConfig")
 Schedule = Literal["constant", "step", "cosine", "plateau"]
 """Words that `--schedule` takes, in every stage."""
 
+SCHEDULES_TO_THE_END = ("cosine",)
+"""Those whose learning rate depends on the number of epochs from the first one on."""
+
 #: Settings that were renamed: their old flags still work, and so do run folders that record them.
 OLD_NAMES = {
     "rates": "learning_rate_multipliers",
