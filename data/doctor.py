@@ -15,22 +15,14 @@ from kind.data.pair_folders import PARTS, PairFolder, pair_folder, part_root
 from kind.data.pair_lists import read_pair_list
 from kind.data.pairs import SUFFIXES, Pair, is_pair_list, no_images, same_stems, split_pairs
 from kind.data.scenes import likeness
+from kind.data.severity import ERROR, WARNING, Kind
 from kind.errors import UserError
 from kind.images.finding import entries_of
 
-ERROR, WARNING = "error", "warning"
 SAME_SCENE = 0.5
 """Likeness from which on two photographs count as one scene, see `data.scenes.likeness`."""
 
 
-class Kind(NamedTuple):
-    """A kind of finding: how bad it is, and what to do about it."""
-
-    severity: str
-    advice: str
-
-
-# An error stops training and evaluation; with a warning they run, and the result suffers.
 KINDS = {
     "unreadable": Kind(ERROR, "copy or export the file again, or remove the pair"),
     "unmatched": Kind(ERROR, "give the file its partner of the same stem, or remove it"),

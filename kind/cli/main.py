@@ -37,7 +37,7 @@ COMMANDS = {
     "demo": (demo, "relight photographs and show every step on a web page"),
     "detect": (detect, "find objects in dark photographs"),
     "evaluate": (evaluate, "score enhancement and detectors"),
-    "doctor": (doctor, "check a paired data set before training on it"),
+    "doctor": (doctor, "check a data set before training on it: pairs, annotated images, photographs"),
     "train": (train, "train one stage, or resume its run"),
     "losses": (losses, "list the losses that training takes, and show what one penalises"),
     "runs": (runs, "list training runs with their best metrics"),
