@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 
 import kind
 from kind.cli import (
@@ -24,7 +25,8 @@ from kind.cli import (
     serve,
     train,
 )
-from kind.cli.options import Parser
+from kind.cli.parser import Parser
+from kind.cli.talk import add_common_arguments, apply_common_arguments
 from kind.cli.terminal import guarded
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.errors import UserError
@@ -65,11 +67,15 @@ def main(arguments: list[str] | None = None) -> int:
         output went away. Whatever went wrong has been printed on stderr.
     """
     give_back_large_pieces()
+    parsed = None
     with guarded() as outcome:
         try:
             parsed = make_parser().parse_args(arguments)
+            apply_common_arguments(parsed)
             outcome.code = parsed.run(parsed)
         except UserError as error:
+            if parsed and parsed.verbose:
+                traceback.print_exc()
             print(f"kind: {error}", file=sys.stderr)
             outcome.code = NOTHING_DONE
         except KeyboardInterrupt:
@@ -80,11 +86,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parses has the chosen command's function as `run`."""
-    parser = Parser(prog="python -m kind", description=__doc__)
+    parser = Parser(prog="kind", description=__doc__)
     parser.add_argument("--version", action="version", version=f"kind {kind.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=module.__doc__)
         module.add_arguments(command)
+        add_common_arguments(command)
         command.set_defaults(run=module.run)
     return parser

@@ -1,0 +1,118 @@
+"""How much a command says, what it computes on: options that every command has."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import sys
+from typing import TextIO
+
+from kind.errors import UserError
+
+_DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares -q, -v and --device for a command, or for its sub-commands where it has some."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if inner:
+        for command in {id(each): each for action in inner for each in action.choices.values()}.values():
+            add_common_arguments(command)
+        return
+    group = parser.add_argument_group("everywhere")
+    amount = group.add_mutually_exclusive_group()
+    amount.add_argument(
+        "-q", "--quiet", action="store_true", help="print errors and warnings only: no tables, no progress"
+    )
+    amount.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="also print what TensorFlow logs, and where in the code an error was found",
+    )
+    group.add_argument(
+        "--device",
+        default="auto",
+        metavar="DEVICE",
+        help="what the networks compute on: auto, cpu, gpu or gpu:N (default: auto, a GPU if there is one)",
+    )
+
+
+def apply_common_arguments(arguments: argparse.Namespace) -> None:
+    """Does what the options of `add_common_arguments` ask for; before TensorFlow is imported.
+
+    Raises:
+        UserError: on another device, or a GPU that is not there.
+    """
+    if arguments.verbose:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    choose_device(arguments.device)
+    if arguments.quiet:  # `guarded` puts the streams back
+        sys.stdout, sys.stderr = _Silent(), ErrorsOnly(sys.stderr)
+
+
+def choose_device(text: str) -> None:
+    """Hides the other devices from TensorFlow.
+
+    Args:
+        text: "auto" hides none; "cpu"; "gpu", "gpu:1".
+
+    Raises:
+        UserError: on another text, or a GPU that is not there.
+    """
+    if not _DEVICE.fullmatch(text):
+        raise UserError(f"--device expects auto, cpu, gpu or gpu:N, received {text!r}")
+    if text == "auto":
+        return
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if text == "cpu" else text.partition(":")[2] or "0"
+    if text.startswith("gpu") and not _has_gpu():
+        raise UserError(
+            f"--device {text}: TensorFlow finds no such GPU; check nvidia-smi and the CUDA libraries, or "
+            "leave --device out"
+        )
+
+
+def _has_gpu() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+class ErrorsOnly(io.TextIOBase):
+    """Lets lines of errors and warnings through, which begin with the program's name, and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Takes the stream below."""
+        self._stream, self._line = stream, ""
+
+    def isatty(self) -> bool:
+        """No: bars are for terminals."""
+        return False
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Keeps a line until it has ended, and then writes or drops it."""
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            if line.startswith("kind") and not line.endswith(" left"):
+                self._stream.write(f"{line}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes the stream below."""
+        self._stream.flush()
+
+
+class _Silent(io.TextIOBase):
+    """Takes everything and writes nothing."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        return len(text)
