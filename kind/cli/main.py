@@ -8,6 +8,7 @@ import traceback
 
 import kind
 from kind.cli import (
+    completion,
     darken,
     demo,
     detect,
@@ -51,6 +52,7 @@ COMMANDS = {
     "import": (import_command, "convert published weights into .keras files"),
     "profile": (profile, "measure parameters, operations, memory and speed of the networks"),
     "pack": (pack, "pack trained networks into one small folder of weights"),
+    "completion": (completion, "print a script with which a shell completes commands and options"),
 }
 
 DONE, PARTLY_DONE, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
@@ -88,6 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parses has the chosen command's function as `run`."""
     parser = Parser(prog="kind", description=__doc__)
     parser.add_argument("--version", action="version", version=f"kind {kind.__version__}")
+    parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=module.__doc__)

@@ -120,3 +120,16 @@ def test_what_libraries_print_is_kept_unless_they_fail(capfd):
     assert capfd.readouterr().err == "what went wrong\n"
     os.write(1, b"after\n")
     assert capfd.readouterr().out == "after\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_gets_a_script_of_all_commands(shell, capsys):
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert all(word in script for word in ("enhance", "doctor", "strength"))
+
+
+def test_completion_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["completion", "bash"]) == 2
+    assert "pip install 'kind[completion]'" in capsys.readouterr().err
