@@ -2,7 +2,7 @@
 
     python scripts/build_docs.py [FOLDER]
 
-Ends with 1 and one line for each link that leads nowhere, in these pages and in the Markdown of the repository.
+Ends with 1 and one line for each link that leads nowhere, in these pages and in the repository's Markdown.
 """
 
 from __future__ import annotations
