@@ -15,11 +15,11 @@ _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares -q, -v and --device for a command, or for its sub-commands where it has some."""
+    """Declares -q, -v and --device for a command, or for its sub-commands where it needs one."""
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if inner:
-        for command in {id(each): each for action in inner for each in action.choices.values()}.values():
-            add_common_arguments(command)
+    for command in {id(each): each for action in inner for each in action.choices.values()}.values():
+        add_common_arguments(command)
+    if any(action.required for action in inner):
         return
     group = parser.add_argument_group("everywhere")
     amount = group.add_mutually_exclusive_group()

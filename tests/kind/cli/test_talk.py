@@ -85,7 +85,8 @@ def test_progress_of_tiles_is_no_error():
 def test_every_command_has_the_common_options():
     def leaves(parser):
         inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-        return [each for a in inner for c in a.choices.values() for each in leaves(c)] or [parser]
+        below = [each for a in inner for c in a.choices.values() for each in leaves(c)]
+        return below if any(a.required for a in inner) else [parser, *below]
 
     for parser in leaves(make_parser()):
         assert {"--quiet", "--verbose", "--device"} <= parser._option_string_actions.keys(), parser.prog
