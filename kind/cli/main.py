@@ -27,7 +27,7 @@ from kind.cli import (
     train,
 )
 from kind.cli.parser import Parser
-from kind.cli.talk import add_common_arguments, apply_common_arguments
+from kind.cli.talk import JSON_COMMANDS, add_common_arguments, apply_common_arguments
 from kind.cli.terminal import guarded
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.errors import UserError
@@ -95,6 +95,6 @@ def make_parser() -> argparse.ArgumentParser:
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=module.__doc__)
         module.add_arguments(command)
-        add_common_arguments(command)
-        command.set_defaults(run=module.run)
+        add_common_arguments(command, name in JSON_COMMANDS)
+        command.set_defaults(run=module.run, command=name)
     return parser

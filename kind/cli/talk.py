@@ -9,16 +9,25 @@ import re
 import sys
 from typing import TextIO
 
+from kind.cli.json_lines import JsonLines
 from kind.errors import UserError
+
+JSON_COMMANDS = ("enhance", "demo", "detect", "remote")
+"""Commands that can print a line of JSON for each photograph; `runs` prints JSON too, others write it to files."""
 
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares -q, -v and --device for a command, or for its sub-commands where it needs one."""
+def add_common_arguments(parser: argparse.ArgumentParser, json_lines: bool = False) -> None:
+    """Declares -q, -v and --device for a command, or for its sub-commands where it needs one.
+
+    Args:
+        parser: of the command.
+        json_lines: whether it works on photographs one by one, and can print a line of JSON for each.
+    """
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     for command in {id(each): each for action in inner for each in action.choices.values()}.values():
-        add_common_arguments(command)
+        add_common_arguments(command, json_lines)
     if any(action.required for action in inner):
         return
     group = parser.add_argument_group("everywhere")
@@ -32,6 +41,12 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also print what TensorFlow logs, and where in the code an error was found",
     )
+    if json_lines:
+        group.add_argument(
+            "--json",
+            action="store_true",
+            help="print a line of JSON for each photograph in place of the table",
+        )
     group.add_argument(
         "--device",
         default="auto",
@@ -49,8 +64,12 @@ def apply_common_arguments(arguments: argparse.Namespace) -> None:
     if arguments.verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
     choose_device(arguments.device)
+    json_lines = getattr(arguments, "json", None) is True and arguments.command in JSON_COMMANDS
+    if json_lines:
+        sys.stdout = JsonLines(sys.stdout)
     if arguments.quiet:  # `guarded` puts the streams back
-        sys.stdout, sys.stderr = _Silent(), ErrorsOnly(sys.stderr)
+        sys.stderr = ErrorsOnly(sys.stderr)
+        sys.stdout = sys.stdout if json_lines else _Silent()
 
 
 def choose_device(text: str) -> None:

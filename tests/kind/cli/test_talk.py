@@ -2,16 +2,21 @@
 
 import argparse
 import io
+import json
 import os
 import sys
 
+import numpy as np
 import pytest
 
 from kind.cli import main as module
+from kind.cli.jobs import Job, work_through
 from kind.cli.main import main, make_parser
 from kind.cli.native_output import native_output_kept
+from kind.cli.pipelined import Worked
 from kind.cli.talk import ErrorsOnly, choose_device
 from kind.errors import UserError
+from kind.images.photo import write_photo
 
 
 @pytest.mark.parametrize(
@@ -134,3 +139,26 @@ def test_completion_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert main(["completion", "bash"]) == 2
     assert "pip install 'kind[completion]'" in capsys.readouterr().err
+
+
+def test_a_photograph_is_a_line_of_json(monkeypatch, capsys, tmp_path):
+    class Enhance(Command):
+        def run(self, arguments):
+            print("a table")
+            jobs = [
+                Job(tmp_path / "a.png", tmp_path / "lit.png"),
+                Job(tmp_path / "b.png", tmp_path / "c.png"),
+            ]
+            write_photo(jobs[0].source, np.zeros((3, 5, 3)))
+            return work_through(jobs, lambda job, photo: Worked("1000"), "α", workers=0)
+
+    monkeypatch.setattr(module, "COMMANDS", {"enhance": (Enhance(), "works")})
+    assert main(["enhance", "--json", "-q"]) == 1
+    printed = capsys.readouterr()
+    done, failed = map(json.loads, printed.out.splitlines())
+    assert done.pop("seconds") >= 0 and done == {
+        "file": str(tmp_path / "a.png"), "output": str(tmp_path / "lit.png"), "width": 5, "height": 3,
+        "alpha": 1000, "notes": [], "error": None,
+    }  # fmt: skip
+    assert "no such file" in failed["error"] and failed["output"] is None
+    assert "b.png" in printed.err
