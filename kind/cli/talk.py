@@ -13,7 +13,7 @@ from kind.cli.json_lines import JsonLines
 from kind.errors import UserError
 
 JSON_COMMANDS = ("enhance", "demo", "detect", "remote")
-"""Commands that can print a line of JSON for each photograph; `runs` prints JSON too, others write it to files."""
+"""Commands that can print a line of JSON for each photograph; others write JSON to files."""
 
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 
