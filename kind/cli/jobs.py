@@ -19,6 +19,7 @@ from kind.images.finding import find_photos
 from kind.images.photo import WRITABLE_SUFFIXES, Photo, StoredPhoto, read_photo
 
 _COLUMN_WIDTH = 4
+_BAR = "{percentage:3.0f}%|{bar}| {n_fmt} of {total_fmt} photographs, {remaining} left"
 _TOO_LARGE = "does not fit into memory: make the image smaller first"
 _FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such as GIF
 
@@ -157,7 +158,7 @@ class PhotographTable(Pipeline):
         print(f"{heading}  written to", flush=True)
         self._column, self._emit = column, getattr(sys.stdout, "emit", None)  # see `kind.cli.json_lines`
         shown = len(jobs) > 1 and sys.stderr.isatty()
-        self._bar = tqdm(total=len(jobs), unit="photograph", leave=False, disable=not shown)
+        self._bar = tqdm(total=len(jobs), bar_format=_BAR, leave=False, disable=not shown)
 
     @property
     def exit_code(self) -> int:

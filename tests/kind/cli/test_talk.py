@@ -82,7 +82,7 @@ def test_verbose_shows_where_an_error_was_found(capsys, monkeypatch):
 def test_progress_of_tiles_is_no_error():
     stream = io.StringIO()
     quiet = ErrorsOnly(stream)
-    quiet.write("kind: a.png: 3/9 tiles, 5 s left\nkind: b.png: no")
+    quiet.write("kind: a.png: 3 of 9 tiles, 5 s left\nkind: b.png: no")
     quiet.write(" such file\n\rbar")
     assert stream.getvalue() == "kind: b.png: no such file\n"
 
