@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kind.cli.gallery import refresh_galleries
 from kind.cli.jobs import Job, PhotographTable
 from kind.cli.options import (
     add_alpha_argument,
@@ -88,6 +89,7 @@ def relight(
                     functools.partial(then, task.job, task.read, cell) if then else None,
                 )
                 del enhanced  # what is large lives until it is written, not until the next one is made
+    refresh_galleries(job.target for job in jobs)
     return table.exit_code
 
 

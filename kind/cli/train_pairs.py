@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 
 from kind.cli.mixture_feed import is_mixture, open_mixture
@@ -17,8 +19,10 @@ from kind.data.pairs import find_pairs, split_pairs
 from kind.data.samples import quick_pairs
 from kind.data.sources import Progress, Source, decomposed_source, pair_source
 from kind.errors import UserError
+from kind.images.photo import read_photo
 from kind.nn.saving import weights_digest
 from kind.training.added_losses import smallest_side
+from kind.training.callbacks import PHOTOGRAPH
 from kind.training.config import TrainingConfig
 from kind.training.given import Builders, trainable_copy
 from kind.training.loop import Building, Datasets, Prepared
@@ -95,7 +99,7 @@ def prepare(
     return Prepared(
         spec.stage,
         make_stage,
-        _datasets(spec, config, training, validation, replicas),
+        _datasets(spec, config, training, validation, replicas, [pair.low for pair in parts[1]]),
         {"training": training.digests(), "validation": validation.digests()},
         weights,
     )
@@ -132,7 +136,12 @@ def _make_stage(
 
 
 def _datasets(
-    spec: StageSpec, config: TrainingConfig, training: Source, validation: Source, replicas: int
+    spec: StageSpec,
+    config: TrainingConfig,
+    training: Source,
+    validation: Source,
+    replicas: int,
+    photographs: Sequence[Path],
 ) -> Datasets:
     smallest = smallest_side(config)
     batches.check_patch(training, config.patch, smallest)
@@ -151,6 +160,9 @@ def _datasets(
         ),
         steps=batches.steps_per_epoch(training, config.batch),
         validation=whole,
-        previews=list(whole.take(_PREVIEWS)),
+        previews=[
+            {**sample, PHOTOGRAPH: tf.constant(read_photo(path).pixels[np.newaxis])}
+            for sample, path in zip(whole.take(_PREVIEWS), photographs)
+        ],
         images_of=partial(batches.images_of_batch, training, config.batch, config.seed),
     )
