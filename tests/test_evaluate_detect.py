@@ -72,7 +72,7 @@ def test_inputs_are_compared_on_the_same_images(run, data, tmp_path):
     code, printed, errors = run(
         "--data", data, "--detector", "net=x.keras", "--inputs", "raw,stretched", *files
     )
-    assert code == 0 and "5/5 images" in errors
+    assert code == 0 and "5 of 5 images" in errors
     content = summary(tmp_path)
     raw, stretched = content["table"]
     assert (raw["detector"], raw["input"], stretched["input"]) == ("net", "raw", "stretched")

@@ -98,7 +98,7 @@ def _pictures(
         photograph = inputs.photograph(search.samples[position])
     except UserError:  # searched in an earlier run, and gone or changed since
         return []
-    seen = inputs.of(photograph, [kind])[kind].numpy()
+    seen = np.asarray(inputs.of(photograph, [kind])[kind])
     found = confident(search.found[number][position], evaluation.confidence)
     drawn = draw_verdict(seen, search.objects[position], found, evaluation.class_names)
     return [("photograph", photograph), (f"found in {kind}", drawn)]

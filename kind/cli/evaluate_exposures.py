@@ -106,4 +106,4 @@ def _enhancers(arguments: argparse.Namespace) -> dict[str, Enhancer]:
 
 
 def _relit(enhancer: Enhancer, alpha: float | None, image: np.ndarray) -> np.ndarray:
-    return enhancer(image, alpha, parts=("relit",)).relit.numpy()
+    return enhancer(image, alpha, parts=("relit",)).relit

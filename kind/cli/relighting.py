@@ -21,6 +21,7 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.cli.tile_progress import TileProgress
+from kind.enhancing.alpha_text import alpha_text
 from kind.images.photo import StoredPhoto, read_stored_photo, write_photo
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def relight(
                 )
                 if not write_more:
                     task.read = task.read.without_colours()
-                cell = f"{float(enhanced.alpha):.3g}"
+                cell = alpha_text(float(enhanced.alpha))
                 task.worked = Worked(
                     cell,
                     functools.partial(_write, task.job, task.read, enhanced, quality, write_more),

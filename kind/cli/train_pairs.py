@@ -14,9 +14,11 @@ from kind.cli.mixture_feed import is_mixture, open_mixture
 from kind.data import batches
 from kind.data.arrays import writing_to_cache
 from kind.data.decomposing import decomposing
+from kind.data.pair_lists import PairGlobs
 from kind.data.pairs import find_pairs, split_pairs
 from kind.data.samples import quick_pairs
 from kind.data.sources import Progress, Source, decomposed_source, pair_source
+from kind.errors import UserError
 from kind.images.photo import read_photo
 from kind.nn.saving import weights_digest
 from kind.training.added_losses import smallest_side
@@ -40,7 +42,7 @@ def prepare(
     given: Mapping[str, keras.Model],
     builders: Builders,
     *,
-    data: Sequence[str] | None,
+    data: Sequence[str | PairGlobs] | None,
     quick: bool,
     cache: Path,
     replicas: int,
@@ -54,7 +56,7 @@ def prepare(
         config: of the run.
         given: trained networks by stage.
         builders: of the given networks' architectures, by the name of the network.
-        data: one folder of pairs, or the parts of a mixture; None with `quick`.
+        data: one folder or list of pairs, two patterns of them, or the parts of a mixture; None with `quick`.
         quick: train on built-in pairs.
         cache: folder for decoded images.
         replicas: how many share each batch.
@@ -71,6 +73,8 @@ def prepare(
     make_stage = built(make_stage) if built else make_stage
     weights = {name: weights_digest(net) for name, net in given.items()}
     texts = [str(_built_in(cache))] if quick else list(data)
+    if spec.whole and isinstance(texts[0], PairGlobs):
+        raise UserError("this stage learns from whole photographs; give --data, not --low and --high")
     if spec.whole or is_mixture(texts):
         mixture = open_mixture(
             texts,
@@ -106,7 +110,8 @@ def _last_step(
 ) -> Prepare:
     """What a sample of a mixture becomes for the stage."""
     if spec.needs_decom:
-        return decomposing(given["decom"], config.patch if spec.whole else None, then)
+        side = config.patch if spec.whole else None
+        return decomposing(given["decom"], side, then, exposed=spec.exposed)
 
     def pair(sample, seed):
         images = {side: sample[side] for side in ("low", "high")}

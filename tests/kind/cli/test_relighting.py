@@ -242,7 +242,12 @@ def test_a_large_image_shows_its_progress_on_a_terminal_only(monkeypatch):
             progress(2, 3)
             progress(3, 3)
         shown = stream.getvalue()
-        assert "night.png" in shown and "1/3 tiles" in shown and "2/3 tiles" in shown and "3/3" not in shown
+        assert (
+            "night.png" in shown
+            and "1 of 3 tiles" in shown
+            and "2 of 3 tiles" in shown
+            and "3 of 3" not in shown
+        )
         assert ("\n" in shown) != stream.isatty() and shown.endswith("\r" if stream.isatty() else "\n")
 
 
