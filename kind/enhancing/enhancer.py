@@ -15,6 +15,7 @@ from tensorflow import keras
 
 from kind.constants import FUSIONS
 from kind.enhancing.borders import mirrored, mirrored_part, without_border
+from kind.enhancing.brightness import luma, solved_alpha, tried_factor
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.given_images import Picture, as_levels
@@ -29,6 +30,7 @@ from kind.nn.bfloat16 import in_bfloat16
 from kind.nn.forking import refuse_forked
 from kind.nn.graphs import as_graph
 from kind.nn.saving import weights_digest
+from kind.ops.blocks import block_mean_array
 
 #: Global statistics of whole images, which tiles of them are enhanced with: float32 [N, …] each.
 GlobalStatistics = tuple[tf.Tensor, ...]
@@ -232,6 +234,7 @@ class Enhancer(abc.ABC):
         def tiled():
             seen = self.collect_statistics(images)
             chosen = self.chosen_alpha(alpha, seen)
+            seen = self.conditioned(chosen, seen)
 
             def make(window, origin):
                 made = self.make(window, chosen, seen, origin - self.border)
@@ -254,7 +257,8 @@ class Enhancer(abc.ABC):
     def make_whole(self, images: tf.Tensor, alpha: tf.Tensor) -> Enhanced:
         """All but the relit image from whole images with their border, in a graph; α, [N], may be NaN."""
         seen = self.collect_statistics(without_border(images, self.border))
-        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.fill([2], -self.border))
+        chosen = self.chosen_alpha(alpha, seen)
+        return self.make(images, chosen, self.conditioned(chosen, seen), tf.fill([2], -self.border))
 
     @abc.abstractmethod
     def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics, origin: tf.Tensor) -> Enhanced:
@@ -275,6 +279,14 @@ class Enhancer(abc.ABC):
     def chosen_alpha(self, alpha: tf.Tensor, seen: GlobalStatistics) -> tf.Tensor:
         """α float32 [N], with the variant's own choice where it is NaN."""
 
+    def conditioned(self, alpha: tf.Tensor, seen: GlobalStatistics) -> GlobalStatistics:
+        """What tiles need of whole images once α is resolved: by default the statistics themselves."""
+        return seen
+
+    def statistics_specs(self, seen: GlobalStatistics) -> list[tf.TensorSpec]:
+        """Shapes of `conditioned` for a graph of tiles; other images' must fit as well."""
+        return [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
+
     def digests(self) -> dict[str, str]:
         """What kept results are keyed by: the digest of each network's weights, by its stage."""
         return {stage: weights_digest(net) for stage, net in self.originals.items()}
@@ -290,6 +302,29 @@ class Enhancer(abc.ABC):
             The ratio of their illuminations; None where the networks take no bright image apart.
         """
         return None
+
+    def alpha_for_brightness(self, image: Picture, brightness: float) -> float:
+        """α under which the enhanced image has a mean luma.
+
+        Args:
+            image: one image, as for a call; the search is on a version of at most 65,536 pixels or so.
+            brightness: mean BT.601 luma of the enhanced image, in [0, 1].
+
+        Returns:
+            α; where no α makes the image so bright or so dark, the one that comes closest.
+        """
+        small = self._tried(image)
+        start = float(self(small, parts=("relit",)).alpha)
+        return solved_alpha(
+            lambda alpha: luma(np.asarray(self(small, alpha, parts=("relit",)).relit)),
+            brightness,
+            min(max(start, _LEAST_START), _LARGEST_START),
+        )
+
+    def _tried(self, image: Picture) -> np.ndarray:
+        """An image as small as α is tried out on: float32 [h, w, 3] in [0, 1]."""
+        levels = np.asarray(as_levels(image))
+        return block_mean_array(levels, tried_factor(*levels.shape[:2]))
 
     @functools.cached_property
     def windows(self) -> Windows:
@@ -315,6 +350,7 @@ class Enhancer(abc.ABC):
         seen = self.collect_statistics_of(images)
         windows = self.windows.of(*images.shape[:3], border=self.border)
         alpha = self.chosen_alpha(alpha, seen)
+        seen = self.conditioned(alpha, seen)
         dtype, stored = (np.uint8, in_levels) if levels else (np.float32, np.asarray)
         wholes = {name: shareable((*images.shape[:3], CHANNELS[name]), dtype) for name in parts}
         graph, shares = self._tile_graph(fusion, parts, seen, strength)
@@ -352,9 +388,8 @@ class Enhancer(abc.ABC):
             return composed(self.make(images, alpha, seen, origin), fusion, parts, images, *shares)
 
         count = len(shares)
-        known = [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
         key = (fusion, parts, "tile", count)
-        signature = _IMAGES, _NUMBERS, _ORIGIN, *[_NUMBER] * count, *known
+        signature = _IMAGES, _NUMBERS, _ORIGIN, *[_NUMBER] * count, *self.statistics_specs(seen)
         return self._graph(key, enhance, *signature), shares
 
     def _graph(self, key: tuple, function: Callable, *signature: tf.TensorSpec) -> Callable:
@@ -364,6 +399,7 @@ class Enhancer(abc.ABC):
         return self._graphs[key]
 
 
+_LEAST_START, _LARGEST_START = 0.1, 1000.0
 _IMAGES = tf.TensorSpec([None, None, None, 3])
 _NUMBERS = tf.TensorSpec([None])
 _NUMBER = tf.TensorSpec([])

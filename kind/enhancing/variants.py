@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.constants import DEFAULT_ALPHA
+from kind.constants import BRIGHTNESS, DEFAULT_ALPHA
 
 
 class Variant(NamedTuple):
@@ -38,11 +38,39 @@ VARIANTS = {
         own_alpha=f"suggested by an exposure head beside them, otherwise {DEFAULT_ALPHA:g}",
         description="the three networks of the paper, for very dark ones",
     ),
+    "guided": Variant(
+        "kind.enhancing.guided_network:GuidedEnhancer",
+        stages=("guided",),
+        own_alpha=f"what gives a mean luma of {BRIGHTNESS:.3f}",
+        description="a small result and a guided filter, for a given brightness",
+    ),
+    "guided-y": Variant(
+        "kind.enhancing.guided_network:GuidedYEnhancer",
+        stages=("guided-y",),
+        own_alpha="what gives the brightness that a second network predicts",
+        description="the same with a predicted brightness",
+    ),
+    "guided-y-shared": Variant(
+        "kind.enhancing.guided_network:GuidedYSharedEnhancer",
+        stages=("guided-y-shared",),
+        own_alpha="what gives the brightness that the network predicts",
+        description="the same with one encoder for both",
+    ),
 }
 """By the name that `--variant` takes. A new variant is a module with its class, and an entry here."""
 
 DEFAULT_VARIANT = "lite"
 """Of shipped weights: the better one on photographs of all kinds, see docs/lite.md."""
+
+
+def shipped_variants() -> tuple[str, ...]:
+    """The variants whose networks ship with the package; others need training first."""
+    folder = Path(__file__).parents[1] / "weights"
+    return tuple(
+        name
+        for name, variant in VARIANTS.items()
+        if all((folder / f"{stage}.keras").is_file() for stage in variant.stages)
+    )
 
 
 def variant_of(weights: str | Path | None) -> str:

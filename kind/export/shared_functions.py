@@ -36,6 +36,8 @@ def with_shared_steps(enhancer: Enhancer, weights: StackedWeights) -> Enhancer:
     shared = copy.copy(enhancer)
     shared.make = one_function(weights.used_by(enhancer.make))
     shared.chosen_alpha = one_function(enhancer.chosen_alpha)
+    if type(enhancer).conditioned is not Enhancer.conditioned:
+        shared.conditioned = one_function(weights.used_by(enhancer.conditioned))
     shared.collect_statistics = one_function(weights.used_by(enhancer.collect_statistics))
 
     @functools.cache
