@@ -1,1 +1,1 @@
-"""The guided variants: the work at a quarter of the resolution, a learned guided filter, a wanted brightness."""
+"""The guided variants: a small result, a learned guided filter, and a brightness that is asked for."""

@@ -1,8 +1,10 @@
-"""The guided networks: image and wanted brightness → enhanced image (public code zhilin007/LightEnhancement)."""
+"""The guided networks: image and wanted brightness → enhanced image.
+
+The architecture is that of the public code zhilin007/LightEnhancement.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -50,11 +52,11 @@ class Design(NamedTuple):
     widths: tuple[int, int, int, int] = WIDTHS
 
 
-_Layer = Callable[..., keras.layers.Layer]
+PUBLISHED = Design()
 
 
 @tf.autograph.experimental.do_not_convert  # it has no Python branches on tensors
-def guided_net(design: Design = Design()) -> keras.Model:
+def guided_net(design: Design = PUBLISHED) -> keras.Model:
     """Builds `guided`: 427,556 trained weights.
 
     An encoder (a slim ResNet-18 with a 7×7 stem), pooling over grids and a decoder (SwiftNet's) make a small
@@ -74,7 +76,7 @@ def guided_net(design: Design = Design()) -> keras.Model:
 
 
 @tf.autograph.experimental.do_not_convert
-def guided_y_net(design: Design = Design()) -> keras.Model:
+def guided_y_net(design: Design = PUBLISHED) -> keras.Model:
     """Builds `guided-y`: a second network predicts the plane of luma; 853,458 trained weights.
 
     Args:
@@ -90,7 +92,7 @@ def guided_y_net(design: Design = Design()) -> keras.Model:
 
 
 @tf.autograph.experimental.do_not_convert
-def guided_y_shared_net(design: Design = Design()) -> keras.Model:
+def guided_y_shared_net(design: Design = PUBLISHED) -> keras.Model:
     """Builds `guided-y-shared`: both share encoder and pooling; 494,981 trained weights.
 
     Args:
@@ -135,7 +137,7 @@ def _finished(image, brightness, plane, trunk, design: Design, name: str) -> ker
         return keras.Model([image, brightness], [output, plane], name=name)
     seen = joined if design.guide == "learned" else image
     guided_by = _guide(design)
-    # Published: the middle 2×2 pixels of each 4×4 (PyTorch's bilinear). Here: all of them, which averages noise.
+    # Published: the middle 2×2 pixels of each 4×4. Here: all of them, which averages noise.
     quarter = BlockMean(_QUARTER, name="quarter")(seen)
     slopes = _slopes(guided_by(quarter), small, design)  # [N, H/4, W/4, 6]
     enlarged = Enlarged(_QUARTER, name="enlarged")([slopes, image])

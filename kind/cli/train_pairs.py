@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import tensorflow as tf
 from tensorflow import keras
 
 from kind.cli.mixture_feed import is_mixture, open_mixture
@@ -67,7 +68,7 @@ def prepare(
     make_stage = built(make_stage) if built else make_stage
     weights = {name: weights_digest(net) for name, net in given.items()}
     texts = [str(_built_in(cache))] if quick else list(data)
-    if spec.whole or is_mixture(texts):
+    if spec.whole or spec.mixture or is_mixture(texts):
         mixture = open_mixture(
             texts,
             config,
@@ -77,7 +78,7 @@ def prepare(
             whole=spec.whole,
             prepare=_last_step(spec, config, given, spec.prepare),
             prepare_validation=_last_step(spec, config, given, spec.prepare_validation),
-            validation_share=1 if spec.whole else _VALIDATION_SHARE,
+            validation_share=1 if spec.whole or spec.mixture else _VALIDATION_SHARE,
         )
         # The weights of the parts decide what is drawn, so a resumed run must have the same.
         more = {**weights, "mixture": texts}
@@ -147,5 +148,14 @@ def _datasets(
         steps=batches.steps_per_epoch(training, config.batch),
         validation=whole,
         previews=list(whole.take(_PREVIEWS)),
+        training_part=_training_part(spec, config, training),
         images_of=partial(batches.images_of_batch, training, config.batch, config.seed),
     )
+
+
+def _training_part(spec: StageSpec, config: TrainingConfig, training: Source) -> tf.data.Dataset | None:
+    """Evenly spaced training samples, whole, that are scored as well; None when the config wants none."""
+    if not config.training_scores:
+        return None
+    every = -(-len(training) // config.training_scores)
+    return batches.whole_images(training, spec.prepare_validation).shard(every, 0)

@@ -71,7 +71,9 @@ def alpha_for_luma(curve: tf.Tensor, brightness: tf.Tensor) -> tf.Tensor:
     below = tf.cast(curve < brightness[:, tf.newaxis], tf.float32)
     after = tf.clip_by_value(tf.reduce_sum(below, axis=-1), 1.0, float(len(_STOPS) - 1))
     low, high = (
-        tf.reduce_sum(tf.nn.relu(1.0 - tf.abs(place[:, tf.newaxis] - tf.range(float(len(_STOPS))))) * curve, -1)
+        tf.reduce_sum(
+            tf.nn.relu(1.0 - tf.abs(place[:, tf.newaxis] - tf.range(float(len(_STOPS))))) * curve, -1
+        )
         for place in (after - 1.0, after)
     )
     share = tf.clip_by_value((brightness - low) / tf.maximum(high - low, _TINY), 0.0, 1.0)

@@ -76,15 +76,14 @@ def guided_parts(net: keras.Model) -> GuidedParts:
 class GuidedEnhancer(Enhancer):
     """The pipeline of a network that is told how bright its result should be.
 
-    All but the guide is computed once for the whole image (averaged over squares first where it has more than
-    1088×1920 pixels), so tiles need no halo. What the parts of the result are, with O the network's output and
-    S the image:
+    All but the guide is computed once for the whole image (averaged over squares first where it has more
+    than 1088×1920 pixels). What the parts of the result are, with O the network's output and S the image:
 
-    - `restored` R̂ is O clipped to [0, 1] and `adjusted` L̂ is 1: the network has no illumination of its own,
-      and R̂ is the scene under even light of the wanted brightness. `relit` is R̂ ∘ L̂ = O.
+    - `restored` R̂ is O clipped to [0, 1] and `adjusted` L̂ is 1: the network has no illumination of its
+      own, and R̂ is the scene under even light of the wanted brightness. `relit` is R̂ ∘ L̂ = O.
     - `illumination` L is max(S) / max(O) ≤ 1, the largest of R, G and B: the part of the light that is there;
       `reflectance` R is S / L, noise included: R ∘ L is S.
-    - α is how many times the linear light: the wanted brightness is the mean luma of S under α times its light.
+    - α is how many times the light: the wanted brightness is the mean luma of S under α times its light.
       α = 1 asks for a result as bright as S, which is not S itself.
     """
 
@@ -115,8 +114,8 @@ class GuidedEnhancer(Enhancer):
         path = find_weights((cls.variant,), weights)[cls.variant]
         if weights is None and not path.is_file():
             raise UserError(
-                f"--variant {cls.variant}: no weights ship with it; train them with `python -m kind train guided "
-                f"--network {cls.variant} --data DIR --run runs/{cls.variant}` and give --weights runs"
+                f"--variant {cls.variant}: no weights ship with it; train them with `python -m kind train "
+                f"guided --network {cls.variant} --data DIR --run runs/{cls.variant}` and give --weights runs"
             )
         net = load_net(path, cls.variant)
         try:
@@ -146,7 +145,7 @@ class GuidedEnhancer(Enhancer):
         return Enhanced(tile, reflectance, light, output, tf.ones_like(light), alpha=alpha)
 
     def collect_statistics(self, images):
-        """See `Enhancer`: the image as the small result is computed from, its curve, the luma plane, factor."""
+        """See `Enhancer`: the image as the network sees it, its curve, the luma plane, α of it, factor."""
         height, width = (images.shape[axis] for axis in (1, 2))
         if height and width:
             factor = _factor(height, width)
@@ -154,7 +153,9 @@ class GuidedEnhancer(Enhancer):
         shape = tf.shape(images)
         pixels = tf.cast(shape[1] * shape[2], tf.float32)
         number = tf.cast(tf.math.ceil(tf.sqrt(pixels / _SEEN_PIXELS)), tf.int32)
-        choices = [lambda factor=factor: block_mean(images, factor) for factor in range(1, _LARGEST_FACTOR + 1)]
+        choices = [
+            lambda factor=factor: block_mean(images, factor) for factor in range(1, _LARGEST_FACTOR + 1)
+        ]
         number = tf.clip_by_value(number, 1, _LARGEST_FACTOR)
         small = tf.switch_case(number - 1, choices)
         return self._statistics(tf.ensure_shape(small, [images.shape[0], None, None, 3]), number)
@@ -177,7 +178,9 @@ class GuidedEnhancer(Enhancer):
         is_own = (alpha == suggested)[:, tf.newaxis, tf.newaxis, tf.newaxis]
         scale = (luma_under(curve, alpha) / tf.maximum(own, _SMALLEST))[:, tf.newaxis, tf.newaxis, tf.newaxis]
         plane = tf.where(is_own, plane, tf.clip_by_value(plane * scale, 0.0, 1.0))
-        full = self._enlarged(plane, images, tf.zeros([2], tf.int32), self._parts.factor * tf.ones_like(factor))
+        full = self._enlarged(
+            plane, images, tf.zeros([2], tf.int32), self._parts.factor * tf.ones_like(factor)
+        )
         slopes = tf.cast(self._parts.small([images, full], training=False), tf.float32)
         return slopes, plane, factor
 

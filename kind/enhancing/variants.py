@@ -83,14 +83,25 @@ def variant_of(weights: str | Path | None) -> str:
         The default variant; of a folder the one whose networks it holds, and the default when it holds
         several or none.
     """
-    if weights is not None:
-        for name in (DEFAULT_VARIANT, *VARIANTS):
-            for stage in VARIANTS[name].stages:
-                if any(
-                    (Path(weights) / file).is_file() for file in (f"{stage}.keras", f"{stage}/best.keras")
-                ):
-                    return name
-    return DEFAULT_VARIANT
+    found = () if weights is None else variants_in(weights)
+    return DEFAULT_VARIANT if DEFAULT_VARIANT in found or not found else found[0]
+
+
+def variants_in(weights: str | Path) -> tuple[str, ...]:
+    """The variants of which a folder of weights holds any network.
+
+    Args:
+        weights: folder of `STAGE.keras` files or run folders.
+    """
+    return tuple(
+        name
+        for name, variant in VARIANTS.items()
+        if any(
+            (Path(weights) / file).is_file()
+            for stage in variant.stages
+            for file in (f"{stage}.keras", f"{stage}/best.keras")
+        )
+    )
 
 
 def add_variant_argument(parser: argparse.ArgumentParser) -> None:

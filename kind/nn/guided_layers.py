@@ -1,4 +1,4 @@
-"""Keras layers of the guided networks: norms, pooling over grids, and the parts of a learned guided filter."""
+"""Keras layers of the guided networks: norms, pooling over grids, parts of a learned guided filter."""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ def bilinear_at(values: tf.Tensor, start: _Pair, step: _Pair, size: tuple) -> tf
         position = (first + tf.cast(tf.range(length), tf.float32) + 0.5) * scale - 0.5
         position = tf.clip_by_value(position, 0.0, tf.cast(last, tf.float32))
         below = tf.floor(position)
-        share = (position - below)[:, tf.newaxis, tf.newaxis] if axis == 1 else (position - below)[:, tf.newaxis]
+        share = (
+            (position - below)[:, tf.newaxis, tf.newaxis] if axis == 1 else (position - below)[:, tf.newaxis]
+        )
         before = tf.cast(below, tf.int32)
         lower = tf.gather(values, before, axis=axis)
         upper = tf.gather(values, tf.minimum(before + 1, last), axis=axis)

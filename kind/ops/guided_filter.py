@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+
 def box_mean(values: tf.Tensor, radius: int) -> tf.Tensor:
     """Mean over squares of (2·radius + 1)² pixels, of those pixels that lie in the image.
 
