@@ -87,12 +87,14 @@ def runs(tmp_path_factory):
     return folders
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_same_bits(runs):
     (whole, first), (halves, second) = runs
     assert weights_digest(first.net) == weights_digest(second.net)
     assert whole.metrics_file.read_bytes() == halves.metrics_file.read_bytes()
 
 
+@pytest.mark.slow
 def test_scores_of_training_images_stand_beside_those_of_validation(runs):
     records = [json.loads(line) for line in runs[0][0].metrics_file.read_text().splitlines()]
     assert "train_psnr" not in records[0]

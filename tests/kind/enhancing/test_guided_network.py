@@ -23,8 +23,8 @@ TINY = Design(widths=(4, 6, 8, 8))
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     keras.utils.set_random_seed(0)
-    for name, build in NETWORKS.items():
-        save_net(build(TINY), folder / f"{name}.keras")
+    for name in NAMES[:2]:
+        save_net(NETWORKS[name](TINY), folder / f"{name}.keras")
     return folder
 
 
@@ -69,7 +69,7 @@ def test_tiles_give_what_the_whole_gives_outside_and_inside_a_graph(weights, ima
 def test_alpha_is_the_light_whose_mean_luma_is_asked_for(enhancer, image):
     suggested = float(enhancer(image).alpha)
     if enhancer.variant == "guided":
-        exposed = expose(tf.constant(image), np.log2(suggested)).numpy()
+        exposed = expose(tf.constant(image), tf.constant(np.log2(suggested), tf.float32)).numpy()
         assert np.mean(exposed @ np.array(BT601)) == pytest.approx(BRIGHTNESS, abs=0.02)
     alpha = enhancer.alpha_for_brightness(image, 0.3)
     curve = brightness.light_curve(tf.constant(image[np.newaxis]))
