@@ -35,8 +35,13 @@ class GuidedStage(Stage):
     monitor = "val_psnr"
     higher_is_better = True
     config: GuidedConfig
-    shown = ("dark image", "brightness", "enhanced image", "bright image")
     compared = {"enhanced": IMAGE_INPUTS | {catalogue.SOURCE}}
+
+    @property
+    def shown(self):
+        """Names of what `visualisations` shows: a brightness that is given is the same everywhere."""
+        plane = ("predicted luma",) if self._predicts else ()
+        return ("dark image", *plane, "enhanced image", "bright image")
 
     @classmethod
     def term_weights(cls, config):
@@ -102,9 +107,10 @@ class GuidedStage(Stage):
         }
 
     def visualisations(self, sample):
-        """Dark image, brightness that it was made for, enhanced image, bright image."""
+        """Dark image, predicted luma if there is any, enhanced image, bright image."""
         enhanced, plane = self._enhanced(sample, training=False)
-        shown = [tf.clip_by_value(part, 0.0, 1.0) for part in (plane, enhanced)]
+        made = (plane, enhanced) if self._predicts else (enhanced,)
+        shown = [tf.clip_by_value(part, 0.0, 1.0) for part in made]
         return [sample["low"], *shown, sample["high"]]
 
     @property

@@ -8,6 +8,7 @@ from tensorflow import keras
 from kind.nn.file_schema import real, whole
 from kind.nn.known_layers import saved_layer
 from kind.nn.spatial import Pointwise
+from kind.ops.area import weighted_areas
 from kind.ops.bilinear import bilinear_at
 from kind.ops.blocks import block_mean
 
@@ -99,15 +100,14 @@ class GridPooling(_Float32Layer):
         self.cells = cells
 
     def call(self, inputs):
-        """Averages `inputs` along the rows, then along the columns."""
+        """Averages `inputs`."""
         height, width = lengths(inputs)
         if isinstance(height, int) and isinstance(width, int):
             columns = max(1, round(self.cells * width / height))
         else:
             share = tf.cast(width, tf.float32) / tf.cast(height, tf.float32)
             columns = tf.maximum(1, tf.cast(tf.round(self.cells * share), tf.int32))
-        rows = tf.einsum("gh,nhwc->ngwc", _cell_weights(height, self.cells), inputs)
-        return tf.einsum("gw,nhwc->nhgc", _cell_weights(width, columns), rows)
+        return weighted_areas(inputs, _cell_weights(height, self.cells), _cell_weights(width, columns))
 
     def compute_output_shape(self, input_shape):
         """[N, cells, ?, C]."""
