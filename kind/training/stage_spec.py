@@ -30,6 +30,7 @@ class StageSpec:
         whole: it learns from whole photographs, averaged down to squares of `--patch` pixels, not from crops;
             its data are always a mixture.
         mixture: its data are always a mixture, also when they are one folder of pairs.
+        exposed: of a mixture it gets dark images that have been brought to the brightness of the bright ones.
     """
 
     stage: type[Stage]
@@ -41,3 +42,4 @@ class StageSpec:
     fine_tunes: bool = False
     whole: bool = False
     mixture: bool = False
+    exposed: bool = False
