@@ -114,7 +114,7 @@ class GuidedEnhancer(Enhancer):
         path = find_weights((cls.variant,), weights)[cls.variant]
         if weights is None and not path.is_file():
             raise UserError(
-                f"--variant {cls.variant}: no weights ship with it; train them with `python -m kind train "
+                f"--variant {cls.variant}: no weights ship with it; train them with `kind train "
                 f"guided --network {cls.variant} --data DIR --run runs/{cls.variant}` and give --weights runs"
             )
         net = load_net(path, cls.variant)

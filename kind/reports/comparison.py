@@ -29,13 +29,13 @@ class Score(NamedTuple):
 
     Attributes:
         mean: None where no image has it.
-        interval: the bootstrap 95 % interval of the mean; None with fewer than two images.
-        images: how many have it.
+        interval: the bootstrap 95 % interval of the mean; None over too few images.
+        count: how many images have it.
     """
 
     mean: float | None
     interval: tuple[float, float] | None
-    images: int
+    count: int
 
 
 class Line(NamedTuple):

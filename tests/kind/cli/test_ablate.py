@@ -124,7 +124,9 @@ def test_a_stopped_grid_goes_on_and_a_changed_row_is_trained_anew(tmp_path, caps
     printed = capsys.readouterr().out
     assert "1 0 0" in printed and "+2.250" in printed
     lines = (tmp_path / "out" / "ablation.md").read_text(encoding="utf-8").splitlines()
-    assert lines[3] == "| 1 0 0 | batch | learned | False | 22.750 | 1.061 | +2.250 | +2.000–+2.500 | 2.0 |"
+    assert (
+        lines[3] == "| 1 0 0 | batch | learned | False | 22.750 | 1.061 | +2.250 | -0.927 to +5.427 | 2.0 |"
+    )
     assert (tmp_path / "out" / "ablation.png").stat().st_size > 1000
     assert json.loads((tmp_path / "out" / "ablation.json").read_text())[2]["difference"]["mean"] == -0.5
     changed = read_grid(written(tmp_path, rows=rows, fields={"epochs": 3}))

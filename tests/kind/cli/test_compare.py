@@ -52,7 +52,7 @@ def test_one_table_of_networks_and_of_other_programs_results(work, monkeypatch, 
     assert mine["parameters"] > 1000 and mine["costs"]["32x48"]["flops"] > 1e6
     assert theirs["parameters"] is None and theirs["costs"] == {}
     found = {(one["images"], one["protocol"], one["figure"]): one for one in mine["scores"]}
-    assert len(found["pairs", "raw", "psnr"]["interval"]) == 2 and ("photographs", "raw", "loe") in found
+    assert found["pairs", "raw", "psnr"]["count"] == 2 and ("photographs", "raw", "loe") in found
     with (out / "comparison.csv").open(encoding="utf-8") as file:
         head, *lines = csv.reader(file)
     assert "pairs GT-mean psnr low" in head and [line[0] for line in lines] == ["mine", "theirs"]
