@@ -10,7 +10,7 @@ import numpy as np
 
 from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job, plan
-from kind.cli.options import add_inputs_argument, load_enhancer
+from kind.cli.options import add_inputs_argument, check_brightness, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.errors import UserError
 from kind.images.photo import WRITABLE_SUFFIXES, StoredPhoto, write_photo
@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.out.suffix.lower() in WRITABLE_SUFFIXES and not arguments.out.is_dir():
         raise UserError(f"{arguments.out}: --out expects a folder, for pictures and a page that shows them")
+    check_brightness(arguments)
     inputs = arguments.inputs or _builtin_photographs(arguments.out / "inputs")
     jobs = plan(inputs, arguments.out, arguments.format, also=("sheet",))
     entries: list[Entry] = []
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         jobs,
         enhancer,
         alpha=arguments.alpha,
+        brightness=arguments.brightness,
         fusion=arguments.fusion,
         strength=arguments.strength,
         quality=arguments.quality,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kind.cli.jobs import Job, plan
-from kind.cli.options import add_inputs_argument, load_enhancer
+from kind.cli.options import add_inputs_argument, check_brightness, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.images.photo import StoredPhoto, write_photo
 
@@ -46,12 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
+    check_brightness(arguments)
     parts = PARTS if arguments.save_parts else ()
     jobs = plan(arguments.inputs, arguments.out, arguments.format, also=parts)
     return relight(
         jobs,
         load_enhancer(arguments),
         alpha=arguments.alpha,
+        brightness=arguments.brightness,
         fusion=arguments.fusion,
         strength=arguments.strength,
         quality=arguments.quality,
