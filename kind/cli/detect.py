@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kind.cli.batch import add_batch_arguments, carry_out
 from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
-from kind.cli.jobs import Job, plan, work_through
+from kind.cli.jobs import Job, work_through
 from kind.cli.options import (
     add_alpha_argument,
     add_enhancer_arguments,
-    add_inputs_argument,
     add_workers_argument,
     add_writing_arguments,
     load_enhancer,
 )
 from kind.cli.pipelined import Worked
+from kind.cli.planning import folder_of_lists
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.detection.label_files import FORMATS
 from kind.errors import UserError
@@ -33,17 +34,14 @@ if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhancer
 
 SHEET_TITLES = ("photograph", "what was found")
+FOUND = Path("found")
+LIST = "detections.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    add_inputs_argument(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="output folder; for a single photograph also a file, beside which JSON and CSV are written",
-    )
+    # Nothing is skipped: the lists of detections are of all photographs.
+    add_batch_arguments(parser, ending=None, out=FOUND, skipping=False)
     add_detector_argument(parser)
     parser.add_argument(
         "--input",
@@ -79,16 +77,18 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
-    jobs = plan(
-        arguments.inputs, arguments.out, arguments.format, also=("sheet",) if arguments.sheets else ()
-    )
+    also = ("sheet",) if arguments.sheets else ()
+    return carry_out(arguments, partial(_search, arguments), also, lists=(LIST,), format=arguments.format)
 
+
+def _search(arguments: argparse.Namespace, jobs: Sequence[Job]) -> int:
     from kind.detection.predictor import load_detector
 
     # First the enhancer: a wrong file in its folder is named before the seconds that a detector takes.
     enhancer = load_enhancer(arguments) if needs_enhancer(arguments.input) else None
     return search(
         jobs,
+        folder_of_lists(arguments.out, jobs),
         load_detector(arguments.detector),
         thresholds_of(arguments),
         enhancer,
@@ -103,6 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def search(
     jobs: Sequence[Job],
+    folder: Path,
     net: Detector,
     thresholds: Thresholds,
     enhancer: Enhancer | None,
@@ -117,7 +118,8 @@ def search(
     """Searches one photograph after another, prints a table, and writes all detections.
 
     Args:
-        jobs: see `kind.cli.jobs.plan`.
+        jobs: see `kind.cli.planning.plan`.
+        folder: where the lists of all detections are written.
         net: the detector.
         thresholds: which detections become boxes.
         enhancer: makes the detector's input; None for inputs that need none.
@@ -155,7 +157,7 @@ def search(
         return work_through(jobs, work, "boxes", workers)
     finally:  # an interruption keeps what was found
         if searched:
-            write_detections(jobs[0].target.parent, searched, net.class_names, labels)
+            write_detections(folder, searched, net.class_names, labels)
 
 
 def write_detections(

@@ -57,13 +57,6 @@ class Checked(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def add_inputs_argument(
-    parser: argparse.ArgumentParser, text: str = "a photograph, or a folder of them", *, nargs: str = "+"
-) -> None:
-    """Declares the photographs to work on; `kind.cli.jobs.plan` takes them."""
-    parser.add_argument("inputs", nargs=nargs, type=Path, metavar="INPUT", help=text)
-
-
 def add_weights_argument(parser: argparse.ArgumentParser) -> None:
     """Declares --weights, a folder of weights."""
     parser.add_argument(

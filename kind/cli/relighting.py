@@ -20,7 +20,7 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.cli.tile_progress import TileProgress
-from kind.images.photo import StoredPhoto, read_stored_photo, write_photo
+from kind.images.photo import StoredPhoto, write_photo
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced, Enhancer
@@ -52,7 +52,7 @@ def relight(
     """Relights one photograph after another and prints a table; one that fails does not stop the rest.
 
     Args:
-        jobs: see `kind.cli.jobs.plan`.
+        jobs: see `kind.cli.planning.plan`.
         enhancer: the networks.
         alpha: see `Enhancer.__call__`.
         fusion: see `Enhancer.__call__`.
@@ -66,7 +66,7 @@ def relight(
     Returns:
         0 when all were relit, 1 when some could not be, 2 when none could.
     """
-    with PhotographTable(jobs, "α", workers, read_stored_photo) as table:
+    with PhotographTable(jobs, "α", workers, Job.read) as table:
         for task in table:
             with task, TileProgress(task.job.source.name) as progress:
                 enhanced = enhancer(

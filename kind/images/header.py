@@ -64,7 +64,7 @@ def read_header(source: BinaryIO | bytes | str | Path) -> Header:
     with _opened(source) as file:
         file.seek(0)
         start = file.read(16)
-        read = next((read for known, read in _READERS if known(start)), None)
+        read = next((read for known, read, _ in _READERS if known(start)), None)
         if read is None:
             raise UserError(f"not an image of a known format: expects {', '.join(FORMATS)}")
         file.seek(0)
@@ -75,6 +75,11 @@ def read_header(source: BinaryIO | bytes | str | Path) -> Header:
         if header.width < 1 or header.height < 1:
             raise UserError(f"the header says {header.width}x{header.height} pixels: damaged or incomplete")
         return header
+
+
+def suffix_of(data: bytes) -> str:
+    """The suffix that files like these have, such as ".jpg"; "" when the format is not known."""
+    return next((suffix for known, _, suffix in _READERS if known(data[:16])), "")
 
 
 def _opened(source: BinaryIO | bytes | str | Path) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -252,10 +257,10 @@ def _orientation(exif: bytes, xmp: bytes) -> int:
 
 
 _READERS = (
-    (lambda start: start.startswith(b"\x89PNG\r\n\x1a\n"), _png),
-    (lambda start: start.startswith(b"\xff\xd8\xff"), _jpeg),
-    (lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP", _webp),
-    (lambda start: start.startswith(b"BM"), _bmp),
-    (lambda start: start[:4] in (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"), _tiff),
-    (lambda start: start.startswith((b"GIF87a", b"GIF89a")), _gif),
+    (lambda start: start.startswith(b"\x89PNG\r\n\x1a\n"), _png, ".png"),
+    (lambda start: start.startswith(b"\xff\xd8\xff"), _jpeg, ".jpg"),
+    (lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP", _webp, ".webp"),
+    (lambda start: start.startswith(b"BM"), _bmp, ".bmp"),
+    (lambda start: start[:4] in (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"), _tiff, ".tif"),
+    (lambda start: start.startswith((b"GIF87a", b"GIF89a")), _gif, ".gif"),
 )

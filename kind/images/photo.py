@@ -26,6 +26,7 @@ __all__ = [
     "StoredPhoto",
     "can_keep_alpha",
     "decode_photo",
+    "decode_stored_photo",
     "encode_photo",
     "photo_size",
     "read_photo",
@@ -134,10 +135,19 @@ def decode_photo(data: bytes, name: str) -> Photo:
     Raises:
         ImageError: unknown format, damaged or cut short, more than `PIXEL_LIMIT` pixels, or NaN inside.
     """
+    return decode_stored_photo(data, name).in_floats()
+
+
+def decode_stored_photo(data: bytes, name: str) -> StoredPhoto:
+    """As `decode_photo`, but in the numbers that the file has.
+
+    Raises:
+        ImageError: see `decode_photo`.
+    """
     if not data:
         raise ImageError(f"{name}: no bytes to decode: send a whole image file")
     with _naming(name):
-        return _interpreted(stored_samples(io.BytesIO(data), PIXEL_LIMIT)).in_floats()
+        return _interpreted(stored_samples(io.BytesIO(data), PIXEL_LIMIT))
 
 
 @contextlib.contextmanager
