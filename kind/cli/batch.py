@@ -114,6 +114,11 @@ def add_batch_arguments(
     parser.add_argument(
         "--dry-run", action="store_true", help="show which file each photograph would be written to, and stop"
     )
+    parser.add_argument(
+        "--strip",
+        action="store_true",
+        help="leave out EXIF, XMP, IPTC, resolution and date of the input; its colour profile stays",
+    )
     parser.set_defaults(ending=ending or "", stdout=stdout)
 
 
@@ -171,7 +176,11 @@ def carry_out(
     if not arguments.overwrite:
         more = [folder_of_lists(out, jobs) / name for name in lists]
         jobs = without_existing(jobs, also, more, skip=skip)
-    return work(jobs) if jobs else 0
+    return work(_stripping(jobs, arguments.strip)) if jobs else 0
+
+
+def _stripping(jobs: Sequence[Job], strip: bool) -> list[Job]:
+    return [job._replace(strip=strip) for job in jobs]
 
 
 def _show(jobs: Sequence[Job]) -> int:
@@ -201,7 +210,7 @@ def _to_stdout(
             print(one_line(f"{jobs[0].shown} -> standard output, {jobs[0].target.suffix}"))
             return 0
         with contextlib.redirect_stdout(io.StringIO()):
-            code = work(jobs)
+            code = work(_stripping(jobs, arguments.strip))
         if not code:
             with jobs[0].target.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)

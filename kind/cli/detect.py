@@ -110,7 +110,7 @@ def search(
     *,
     input: str = DEFAULT_INPUT,
     alpha: float | None = None,
-    quality: int = 95,
+    quality: int | None = None,
     workers: int = 1,
     sheets: bool = False,
     labels: Collection[str] = (),
@@ -125,7 +125,7 @@ def search(
         enhancer: makes the detector's input; None for inputs that need none.
         input: one of `kind.detection.inputs.INPUTS`.
         alpha: of the input "relit"; None is the variant's own.
-        quality: of JPEG and WebP, 1 to 100.
+        quality: see `kind.images.photo.write_photo`.
         workers: see `kind.cli.pipelined.Pipeline`.
         sheets: also write each photograph side by side with its detections.
         labels: annotation formats to write too, of `kind.detection.label_files.FORMATS`.
@@ -188,15 +188,15 @@ def write_detections(
 
 
 def _write(
-    job: Job, photo: Photo, seen, found, class_names: Sequence[str], quality: int, sheets: bool
+    job: Job, photo: Photo, seen, found, class_names: Sequence[str], quality: int | None, sheets: bool
 ) -> None:
     """Writes the boxes on what the detector saw, and the sheet."""
     from kind.detection.drawing import draw_predictions
     from kind.images.contact_sheet import contact_sheet
 
     drawn: np.ndarray = draw_predictions(seen, found, class_names)
-    # Boxes are coloured and opaque, whatever the photograph was.
-    write_photo(job.target, drawn, like=replace(photo, gray=False, alpha=None), quality=quality)
+    # Boxes are coloured, opaque and of 8 bits, whatever the photograph was.
+    write_photo(job.target, drawn, like=replace(photo, gray=False, alpha=None, bits=8), quality=quality)
     if sheets:
         sheet = contact_sheet([[photo.pixels, drawn]], SHEET_TITLES, longest_side=640)
         write_photo(job.beside("sheet"), sheet)

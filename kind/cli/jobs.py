@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ class Job(NamedTuple):
         refusal: why neither is done, else "".
         label: what messages call a source that is no file.
         fetch: gives the bytes of a source that is no file.
+        strip: whether what the file says beside pixels and colours is left out.
     """
 
     source: Path
@@ -34,6 +36,7 @@ class Job(NamedTuple):
     refusal: str = ""
     label: str = ""
     fetch: Callable[[], bytes] | None = None
+    strip: bool = False
 
     @property
     def shown(self) -> str:
@@ -49,8 +52,10 @@ class Job(NamedTuple):
         if self.refusal:
             raise UserError(self.refusal)
         if self.fetch:
-            return decode_stored_photo(self.fetch(), self.shown)
-        return read_stored_photo(self.source)
+            photo = decode_stored_photo(self.fetch(), self.shown)
+        else:
+            photo = read_stored_photo(self.source)
+        return replace(photo, metadata=photo.metadata.stripped()) if self.strip else photo
 
     def read_floats(self) -> Photo:
         """As `read`, in [0, 1]."""

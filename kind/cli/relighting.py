@@ -20,7 +20,7 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.cli.tile_progress import TileProgress
-from kind.images.photo import StoredPhoto, write_photo
+from kind.images.photo import StoredPhoto, holds_sixteen_bits, write_photo
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced, Enhancer
@@ -43,7 +43,7 @@ def relight(
     alpha: float | None = None,
     fusion: str = "plain",
     strength: float = 1.0,
-    quality: int = 95,
+    quality: int | None = None,
     workers: int = 1,
     parts: Collection[str] = (),
     write_more: Callable[[Job, StoredPhoto, Enhanced], None] | None = None,
@@ -57,7 +57,7 @@ def relight(
         alpha: see `Enhancer.__call__`.
         fusion: see `Enhancer.__call__`.
         strength: see `Enhancer.__call__`.
-        quality: of JPEG and WebP, 1 to 100.
+        quality: see `kind.images.photo.write_photo`.
         workers: see `kind.cli.pipelined.Pipeline`.
         parts: names of parts, beside the relit photograph, that `write_more` needs.
         write_more: called with each photograph and these parts once it is written, in another thread.
@@ -69,6 +69,7 @@ def relight(
     with PhotographTable(jobs, "α", workers, Job.read) as table:
         for task in table:
             with task, TileProgress(task.job.source.name) as progress:
+                is_deep = task.read.bits == 16 and holds_sixteen_bits(task.job.target.suffix)
                 enhanced = enhancer(
                     task.read.colours,
                     alpha,
@@ -76,7 +77,7 @@ def relight(
                     parts={"relit", *parts},
                     progress=progress,
                     strength=strength,
-                    levels=True,
+                    levels=not is_deep,
                 )
                 if not write_more:
                     task.read = task.read.without_colours()
@@ -94,7 +95,7 @@ def _write(
     job: Job,
     photo: StoredPhoto,
     enhanced: Enhanced,
-    quality: int,
+    quality: int | None,
     write_more: Callable[[Job, StoredPhoto, Enhanced], None] | None,
 ) -> None:
     # `numpy()` would copy what may be a large image.

@@ -123,7 +123,9 @@ def _run_detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) 
     return _detect(jobs, client, folder, confidence=arguments.confidence, quality=arguments.quality)
 
 
-def _enhance(jobs: list[Job], client: Client, alpha: float | None, strength: float, *, quality: int) -> int:
+def _enhance(
+    jobs: list[Job], client: Client, alpha: float | None, strength: float, *, quality: int | None
+) -> int:
     def work(job: Job, photo: Photo) -> Worked:
         with _naming(job):
             relit = client.enhance(_as_png(photo), alpha, strength)
@@ -131,14 +133,14 @@ def _enhance(jobs: list[Job], client: Client, alpha: float | None, strength: flo
         def write() -> None:
             with _naming(job):
                 pixels = _pixels_of(relit, photo)
-            write_photo(job.target, pixels, like=photo, quality=quality)
+            write_photo(job.target, pixels, like=replace(photo, bits=8), quality=quality)
 
         return Worked("model's" if alpha is None else f"{alpha:g}", write)
 
     return work_through(jobs, work, "α")
 
 
-def _detect(jobs: list[Job], client: Client, folder: Path, *, confidence: float, quality: int) -> int:
+def _detect(jobs: list[Job], client: Client, folder: Path, *, confidence: float, quality: int | None) -> int:
     from kind.detection.drawing import draw_predictions
     from kind.detection.results import Searched, write_results
     from kind.metrics.boxes import Predictions
@@ -157,7 +159,7 @@ def _detect(jobs: list[Job], client: Client, folder: Path, *, confidence: float,
             with _naming(job):
                 pixels = _pixels_of(relit, photo)
             drawn = draw_predictions(pixels, found, known)
-            like = replace(photo, gray=False, alpha=None)
+            like = replace(photo, gray=False, alpha=None, bits=8)
             write_photo(job.target, drawn, like=like, quality=quality)
 
         def then() -> None:

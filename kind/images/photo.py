@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,11 +14,19 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.images.decoding import Stored, check_size, stored_samples
-from kind.images.encoding import WRITABLE_SUFFIXES, can_keep_alpha, encode_photo, write_photo
+from kind.images.encoding import (
+    DEFAULT_QUALITY,
+    WRITABLE_SUFFIXES,
+    can_keep_alpha,
+    encode_photo,
+    holds_sixteen_bits,
+    write_photo,
+)
 from kind.images.header import read_header
 from kind.images.pixels import ImageError, Photo, StoredPhoto
 
 __all__ = [
+    "DEFAULT_QUALITY",
     "PIXEL_LIMIT",
     "READABLE_SUFFIXES",
     "WRITABLE_SUFFIXES",
@@ -28,6 +37,7 @@ __all__ = [
     "decode_photo",
     "decode_stored_photo",
     "encode_photo",
+    "holds_sixteen_bits",
     "photo_size",
     "read_photo",
     "read_stored_photo",
@@ -66,7 +76,9 @@ def read_stored_photo(path: str | Path) -> StoredPhoto:
         ImageError: see `read_photo`.
     """
     with _opened(Path(path)) as file, _naming(str(path)):
-        return _interpreted(stored_samples(file, PIXEL_LIMIT))
+        photo = _interpreted(stored_samples(file, PIXEL_LIMIT))
+        modified = os.fstat(file.fileno()).st_mtime_ns
+        return replace(photo, metadata=replace(photo.metadata, modified=modified))
 
 
 def photo_size(path: str | Path) -> tuple[int, int]:
@@ -173,7 +185,7 @@ def _interpreted(stored: Stored) -> StoredPhoto:
     samples = _upright(_checked(stored.samples, notes), stored.orientation)
     colours = 1 if samples.shape[2] < 3 else 3
     alpha = samples[..., -1] if samples.shape[2] in (2, 4) else None
-    return StoredPhoto(samples[..., :colours], alpha, profile, tuple(notes))
+    return StoredPhoto(samples[..., :colours], alpha, profile, tuple(notes), stored.metadata)
 
 
 def _checked(samples: np.ndarray, notes: list[str]) -> np.ndarray:

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from kind.cli.batch import add_batch_arguments, carry_out
 from kind.cli.inputs import find_inputs
@@ -16,8 +18,9 @@ from kind.cli.jobs import work_through
 from kind.cli.main import main
 from kind.cli.pipelined import Worked
 from kind.cli.planning import plan
+from kind.cli.relighting import relight
 from kind.errors import UserError
-from kind.images.photo import decode_photo, encode_photo, read_photo, write_photo
+from kind.images.photo import decode_photo, encode_photo, read_photo, read_stored_photo, write_photo
 
 
 @pytest.fixture
@@ -281,3 +284,30 @@ def test_a_tree_with_two_roots_is_refused_where_names_meet(here):
     write_photo("other/2.png", np.zeros((2, 2, 3)))
     jobs = plan(["holiday", "other"], Path("lit"), None)
     assert [bool(job.refusal) for job in jobs] == [False, False, True]
+
+
+@pytest.mark.parametrize("target, deep", [("out.png", True), ("out.tif", True), ("out.jpg", False)])
+def test_sixteen_bits_are_relit_in_sixteen_bits(here, target, deep):
+    levels = np.arange(600, dtype=np.uint16).reshape(20, 30, 1).repeat(3, axis=2)
+    tifffile.imwrite("deep.tif", levels, photometric="rgb", metadata=None)
+
+    def enhancer(colours, alpha, fusion, *, levels, **_):
+        relit = np.float32(2) * colours / 65535
+        return SimpleNamespace(alpha=2.0, relit=np.rint(relit * 255).astype(np.uint8) if levels else relit)
+
+    assert relight(plan(["deep.tif"], Path(target), None), enhancer) == 0
+    found = read_stored_photo(target).levels
+    assert (found.dtype == np.uint16) == deep
+    if deep:
+        assert np.array_equal(found, 2 * levels)
+
+
+def test_metadata_stay_unless_stripped(run):
+    tags = Image.Exif()
+    tags[271] = "Camera"
+    Image.new("RGB", (4, 5)).save("camera.jpg", exif=tags)
+    os.utime("camera.jpg", (1_000_000_000, 1_000_000_000))
+    assert run("camera.jpg") == 0 and run("camera.jpg", "--strip", "--suffix", "bare") == 0
+    for name, is_kept in (("camera-relit.jpg", True), ("camera-bare.jpg", False)):
+        assert (b"Camera" in Path(name).read_bytes()) == is_kept
+        assert (os.stat(name).st_mtime == 1_000_000_000) == is_kept
