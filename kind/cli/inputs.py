@@ -13,7 +13,7 @@ from kind.errors import UserError, listed, one_line
 from kind.images.fetching import MOST_BYTES, fetch, is_address, name_of
 from kind.images.finding import Found, is_folder, photos_in
 from kind.images.header import suffix_of
-from kind.images.photo import READABLE_SUFFIXES, ImageError
+from kind.images.photo import PHOTO_SUFFIXES, ImageError
 
 STDIN = "-"
 STDIN_NAME = "standard input"
@@ -123,7 +123,7 @@ def _matching(pattern: str, recursive: bool, but: Path | None) -> list[Input]:
         if path.is_dir():
             if "**" not in pattern:  # which gives the files of its folders itself
                 inputs += _inside(path, recursive, but)
-        elif path.suffix.lower() in READABLE_SUFFIXES:
+        elif path.suffix.lower() in PHOTO_SUFFIXES:
             inputs.append(Input(path, is_found=True))
         else:
             passed_over.append(path)
@@ -148,4 +148,5 @@ def _report(where: str, passed_over: Iterable[Path]) -> None:
     if kinds:
         texts = [f"{len(names)} {kind} ({listed(names, most=2)})" for kind, names in kinds.items()]
         hint = "; --recursive goes into folders" if "folder" in kinds else ""
+        hint += "; HEIC needs pip install 'kind[photos]'" if {".heic", ".heif"} & kinds.keys() else ""
         print(one_line(f"kind: {where}: passed over {', '.join(texts)}{hint}"), file=sys.stderr, flush=True)

@@ -17,10 +17,12 @@ from PIL import Image, ImageCms
 
 from kind.errors import UserError
 from kind.images.header import read_header_and_metadata
+from kind.images.iso_media import AVIF, HEIC, format_of
 from kind.images.metadata import Metadata, metadata_of
 from kind.images.missing_rows import has_missing_strips, is_cut_jpeg, is_cut_png
 from kind.images.pil import cropped
 from kind.images.png_texts import without_texts
+from kind.images.tiff_tags import ORIENTATION, valid_orientation
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
@@ -85,6 +87,9 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
             raise
         return _by_tifffile(file, pixel_limit, stored)  # a layout that Pillow does not know: floats in RGB
     check_size(*image.size, pixel_limit)
+    if file_format in (AVIF, HEIC):
+        exif, xmp = (image.info.get(name) or b"" for name in ("exif", "xmp"))
+        stored.orientation = valid_orientation(image.getexif().get(ORIENTATION))
     size = image.size[::-1] if stored.orientation > 4 else image.size
     stored.metadata = metadata_of(image, whole, exif, xmp, size)
     if _misread_by_pillow(image):
@@ -100,7 +105,9 @@ def _format_of(file: BinaryIO) -> str:
     for known in READABLE_FORMATS:
         if Image.OPEN[known][1](start) is True:
             return known
-    raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}")
+    if known := format_of(start):
+        return known
+    raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}, AVIF, HEIC")
 
 
 def _open(file: BinaryIO, file_format: str) -> Image.Image:

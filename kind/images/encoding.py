@@ -13,13 +13,15 @@ from PIL import Image
 
 from kind.constants import BT601
 from kind.files import atomic_write
+from kind.images.iso_media import HEIC, register_heic, suffixes
 from kind.images.metadata import Metadata, save_options
 from kind.images.pixels import ImageError, Photo, StoredPhoto, in_levels, in_sixteen_bits, in_unit_range
 from kind.images.writers import write_png, write_tiff
 
-WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", *suffixes())
 
 DEFAULT_QUALITY = 95
+_DEFAULTS_OF_OTHERS = {"avif": 85, "heic": 85, "heif": 85}  # whose numbers mean more
 
 _ROWS_AT_ONCE = 256  # of a large image: intermediate results would take several times its memory
 
@@ -33,7 +35,7 @@ class _PlainFile(io.FileIO):
 
 def can_keep_alpha(suffix: str) -> bool:
     """Tells whether files with this suffix (".png" or "png", any case) can hold transparency."""
-    return suffix.lower().lstrip(".") in ("png", "webp", "tif", "tiff")
+    return suffix.lower().lstrip(".") in ("png", "webp", "tif", "tiff", "avif", "heic", "heif")
 
 
 def holds_sixteen_bits(suffix: str) -> bool:
@@ -110,8 +112,11 @@ def _options(kind: str, quality: int | None, metadata: Metadata) -> dict[str, An
     if kind == "png":
         # zlib's level 6, Pillow's default, takes nearly three times as long for a hundredth less.
         return {"format": "PNG", "compress_level": 4, **options}
-    if kind == "webp":
-        return {"format": "WEBP", "quality": DEFAULT_QUALITY if quality is None else quality, **options}
+    if kind in ("webp", "avif", "heic", "heif"):
+        if kind.startswith("hei"):
+            register_heic()
+        chosen = _DEFAULTS_OF_OTHERS.get(kind, DEFAULT_QUALITY) if quality is None else quality
+        return {"format": {"heic": HEIC, "heif": HEIC}.get(kind, kind.upper()), "quality": chosen, **options}
     if kind == "bmp":
         return {"format": "BMP", **options}
     if quality is None and metadata.jpeg:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.images.photo import READABLE_SUFFIXES, ImageError
+from kind.images.photo import PHOTO_SUFFIXES, ImageError
 
 
 class Found(NamedTuple):
     """What a folder holds.
 
     Attributes:
-        photos: files with one of `READABLE_SUFFIXES`, in natural order (2.png before 10.png), each folder's
+        photos: files with one of `PHOTO_SUFFIXES`, in natural order (2.png before 10.png), each folder's
             own before those in its folders.
         passed_over: everything else that is not hidden, likewise.
     """
@@ -28,7 +28,7 @@ def find_photos(inputs: Sequence[str | Path]) -> list[Path]:
 
     Args:
         inputs: files, taken as they are, and folders, which stand for the files directly in them that
-            have one of `READABLE_SUFFIXES`, in natural order (2.png before 10.png). Hidden ones are left out;
+            have one of `PHOTO_SUFFIXES`, in natural order (2.png before 10.png). Hidden ones are left out;
             links that lead nowhere are not.
 
     Returns:
@@ -82,7 +82,7 @@ def photos_in(folder: Path, *, recursive: bool = False, but: Path | None = None)
     _walk(folder, recursive, but and but.resolve(), found)
     if not found.photos:
         where = "this folder and those in it" if recursive else "this folder"
-        raise ImageError(f"{folder}: no photograph in {where}: expects {' '.join(READABLE_SUFFIXES)}")
+        raise ImageError(f"{folder}: no photograph in {where}: expects {' '.join(PHOTO_SUFFIXES)}")
     return found
 
 
@@ -96,7 +96,7 @@ def _walk(folder: Path, recursive: bool, but: Path | None, found: Found) -> None
                 below.append(entry)
             elif not recursive:
                 found.passed_over.append(entry)
-        elif entry.suffix.lower() in READABLE_SUFFIXES and _is_listed(entry):
+        elif entry.suffix.lower() in PHOTO_SUFFIXES and _is_listed(entry):
             found.photos.append(entry)
         else:
             found.passed_over.append(entry)

@@ -23,10 +23,12 @@ from kind.images.encoding import (
     write_photo,
 )
 from kind.images.header import read_header
+from kind.images.iso_media import suffixes
 from kind.images.pixels import ImageError, Photo, StoredPhoto
 
 __all__ = [
     "DEFAULT_QUALITY",
+    "PHOTO_SUFFIXES",
     "PIXEL_LIMIT",
     "READABLE_SUFFIXES",
     "WRITABLE_SUFFIXES",
@@ -47,7 +49,10 @@ __all__ = [
 PIXEL_LIMIT = 200_000_000
 """More pixels than this are refused before decoding; the largest phone sensors have just under as many."""
 
+#: What data sets may consist of: the size of these is read from their headers.
 READABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+PHOTO_SUFFIXES = (*READABLE_SUFFIXES, *suffixes())
+"""What is a photograph in a folder."""
 
 
 def read_photo(path: str | Path) -> Photo:

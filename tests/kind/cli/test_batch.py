@@ -239,9 +239,8 @@ def test_stdin_to_stdout_keeps_the_format(format, run, new, monkeypatch, capsysb
 def test_stdin_is_named(run, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"hello"), isatty=lambda: False))
     assert run("-", "--out", "lit") == 2
-    assert capsys.readouterr().err == (
-        "kind: standard input: not an image of a known format: expects PNG, JPEG, WEBP, BMP, TIFF, GIF\n"
-    )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("kind: standard input: not an image of a known format: expects PNG, ")
     assert not Path("lit").exists()
 
 
