@@ -23,6 +23,7 @@ class Evaluation(NamedTuple):
         search: the images, and what was found.
         image_figures: for each method, of each image.
         confidence: that these are at.
+        counted: boxes of one class in one image that count.
     """
 
     facts: Sequence[tuple[str, str]]
@@ -33,6 +34,7 @@ class Evaluation(NamedTuple):
     search: Search
     image_figures: Sequence[Sequence[ImageFigures]]
     confidence: float
+    counted: int = COUNTED
 
 
 def summarise(
@@ -82,4 +84,5 @@ def summarise(
             for found in search.found
         ],
         confidence,
+        counted,
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from kind.cli.inputs import STDIN, STDIN_NAME, listed_in
 from kind.cli.jobs import Job
 from kind.cli.planning import DEFAULT_ENDING, folder_of_lists, plan, without_existing
+from kind.cli.terminal import ReaderGone
 from kind.errors import UserError, one_line
 from kind.images.photo import WRITABLE_SUFFIXES
 
@@ -200,6 +201,8 @@ def _to_stdout(
     """Writes one photograph to stdout, where the table then is not."""
     if also:
         raise UserError("--out -: stdout takes one image; give --out a folder for the parts")
+    if hasattr(sys.stdout, "emit"):
+        raise UserError("--out -: stdout takes the image; leave --json out")
     if sys.stdout.isatty() and not arguments.dry_run:
         raise UserError("--out -: would write an image to the terminal; redirect it, as in > relit.jpg")
     with tempfile.TemporaryDirectory() as folder:
@@ -212,7 +215,14 @@ def _to_stdout(
         with contextlib.redirect_stdout(io.StringIO()):
             code = work(_stripping(jobs, arguments.strip))
         if not code:
-            with jobs[0].target.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            _copy_to_stdout(jobs[0].target)
     return code
+
+
+def _copy_to_stdout(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise ReaderGone from error
