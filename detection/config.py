@@ -17,7 +17,7 @@ class DetectionConfig(StageConfig):
 
     freezes_by_name = False  # --freeze-epochs is about the backbone
 
-    input: Literal["reflectance", "relit", "stretched", "raw"] = option(
+    input: Literal["reflectance", "relit", "stretched", "raw", "ciconv"] = option(
         DEFAULT_INPUT, "image that the detector receives"
     )
     alpha: float = option(DEFAULT_ALPHA, "--input relit: brightness factor α")
