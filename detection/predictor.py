@@ -22,6 +22,10 @@ from kind.training.run_folder import best_weights
 SHIPPED_DETECTOR = SHIPPED_WEIGHTS / "detector.keras"
 
 
+SCALES = (0.75, 1.0, 1.5)
+"""Sizes of the views of --multi-scale, relative to the detector's input size."""
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """What becomes a box.
@@ -31,12 +35,16 @@ class Thresholds:
         confidence: scores of this and less give no box.
         iou: boxes of one class that overlap a better one by more than this go.
         max_detections: boxes an image, of all classes together.
+        scales: see `detection.decoding.detect`; `SCALES` are those of --multi-scale.
+        flip: likewise.
     """
 
     size: int | None = None
     confidence: float = CONFIDENCE
     iou: float = IOU
     max_detections: int = MAX_DETECTIONS
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what is out of range, in the words of the command line."""

@@ -23,6 +23,8 @@ class Evaluation(NamedTuple):
         search: the images, and what was found.
         image_figures: for each method, of each image.
         confidence: that these are at.
+        old_classes: names of the classes that were known before others were learned; none when that is no
+            question here.
     """
 
     facts: Sequence[tuple[str, str]]
@@ -33,6 +35,7 @@ class Evaluation(NamedTuple):
     search: Search
     image_figures: Sequence[Sequence[ImageFigures]]
     confidence: float
+    old_classes: Sequence[str] = ()
 
 
 def summarise(
@@ -44,6 +47,7 @@ def summarise(
     notes: Sequence[str] = (),
     counted: int = COUNTED,
     confidence: float = CONFIDENCE,
+    old_classes: Sequence[str] = (),
 ) -> Evaluation:
     """Scores what was found.
 
@@ -55,6 +59,7 @@ def summarise(
         notes: what a reader must know; what is missing is added to them.
         counted: boxes of one class in one image that count.
         confidence: of the figures image by image, and of the pictures.
+        old_classes: see `Evaluation`.
 
     Returns:
         The evaluation.
@@ -82,4 +87,5 @@ def summarise(
             for found in search.found
         ],
         confidence,
+        old_classes,
     )

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
+from kind.cli.detector_options import (
+    add_detector_argument,
+    add_threshold_arguments,
+    add_view_arguments,
+    thresholds_of,
+)
 from kind.cli.jobs import Job, plan, work_through
 from kind.cli.options import (
     add_alpha_argument,
@@ -56,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_enhancer_arguments(parser)
     add_alpha_argument(parser, "with --input relit: brightening factor of the illumination")
     add_threshold_arguments(parser)
+    add_view_arguments(parser)
     add_writing_arguments(parser)
     add_workers_argument(parser)
     parser.add_argument(
