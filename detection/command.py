@@ -223,6 +223,15 @@ def _generated(cache: Path) -> Annotations:
     return read_yolo_folder(folder)
 
 
+def _trainable(net: keras.Model, name: str | Path) -> Detector:
+    from kind.detection.model import ARCHITECTURES, Detector
+
+    if isinstance(net, Detector):
+        return net
+    titles = " or ".join(kind.title for kind in ARCHITECTURES.values())
+    raise UserError(f"{name}: a {net.title} finds objects, and is not trained here; give a {titles} detector")
+
+
 def _parts(
     config: DetectionConfig,
     detector: str | Path | None,
@@ -249,7 +258,7 @@ def _parts(
         )
     return Parts(
         (),
-        sizes[detector] if detector in sizes else load_detector(detector),
-        load_detector(teacher) if teacher else None,
+        sizes[detector] if detector in sizes else _trainable(load_detector(detector), detector),
+        _trainable(load_detector(teacher), teacher) if teacher else None,
         Enhancer.load(enhancer, variant=variant) if needs_enhancer(config.input) else None,
     )

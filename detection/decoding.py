@@ -200,6 +200,8 @@ class _View(NamedTuple):
 def _view(net: keras.Model, images: tf.Tensor, size: int) -> _View:
     canvas = letterbox(images, size, grey=getattr(net, "canvas", GREY))
     raw = net(canvas.images, training=False)
+    if "corners" in raw:  # what decodes its boxes itself
+        return _View(canvas, raw["corners"], raw["classes"])
     shape = tf.shape(canvas.images)
     return _View(canvas, decode_boxes(raw["boxes"], shape[1], shape[2]), raw["classes"])
 

@@ -104,8 +104,9 @@ def load_detector(path: str | Path | None = None) -> Detector:
     """Reads a detector.
 
     Args:
-        path: a `.keras` file, the run folder of a training, the name of a KerasCV `YOLOV8Detector` preset,
-            which is downloaded once, or a folder in which KerasCV saved one; None: the detector that ships.
+        path: a `.keras` file, the run folder of a training, the name of a KerasCV `YOLOV8Detector` or
+            `RetinaNet` preset, which is downloaded once, or a folder in which KerasCV saved one; None: the
+            detector that ships.
 
     Returns:
         The detector; `class_names` says what it knows.
@@ -119,11 +120,10 @@ def load_detector(path: str | Path | None = None) -> Detector:
             "from)"
         )
     if path is not None and not Path(path).is_file():
-        from kind.detection.published import detector_from_preset, detector_from_saved_preset, is_preset
+        from kind.detection.published import detector_to_use, is_preset
 
         if is_preset(path):
-            make = detector_from_saved_preset if Path(path).is_dir() else detector_from_preset
-            return make(str(path))
+            return detector_to_use(str(path))
     file = SHIPPED_DETECTOR if path is None else best_weights(path)
     import kind.detection.joint  # noqa: F401  (a joint run's network is named, not refused for its layers)
 
