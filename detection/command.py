@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from kind.training.loop import Building, Prepared
     from kind.training.stage import Stage
 
-_PREVIEWS = 4
-_QUICK_SCENES, _QUICK_SIDE, _QUICK_DETECTOR = 64, 160, "tiny"
+PREVIEWS = 4
+"""Validation images that are shown while training."""
+_QUICK_SCENES, _QUICK_SIDE = 64, 160
+
+QUICK_DETECTOR = "tiny"
+"""Size of the detector that `--quick` trains."""
 
 
 class Parts(NamedTuple):
@@ -78,21 +82,41 @@ def prepare(
     Raises:
         UserError: when something is missing, broken or does not fit.
     """
+    detector = detector or (None if read else QUICK_DETECTOR)
+    parts = _parts(config, detector, teacher, enhancer, variant)
+    class_names, training, validation = divided(config, read, cache)
+    parts = parts._replace(class_names=class_names)
+    return prepared(parts, config, training, validation, cache, replicas, progress, built)
+
+
+def divided(
+    config: DetectionConfig, read: Callable[[], Annotations] | None, cache: Path
+) -> tuple[tuple[str, ...], list[AnnotatedImage], list[AnnotatedImage]]:
+    """Reads the data set and says on stderr what is in it.
+
+    Args:
+        config: of the run.
+        read: see `prepare`.
+        cache: likewise.
+
+    Returns:
+        Class names, training images, validation images.
+
+    Raises:
+        UserError: when it is broken, or either part has no object.
+    """
     from kind.data.annotations.annotated import describe_classes, describe_objects, require_objects
     from kind.data.annotations.layouts import split
 
-    detector = detector or (None if read else _QUICK_DETECTOR)
-    parts = _parts(config, detector, teacher, enhancer, variant)
     annotations = read() if read else _generated(cache)
     for problem in annotations.problems:
         print(f"passed over: {problem}", file=sys.stderr)
     print(f"classes: {describe_classes(annotations)}", file=sys.stderr)
-    parts = parts._replace(class_names=tuple(annotations.class_names))
     training, validation = split(annotations, config.validation_every)
     for images, name in ((training, "training"), (validation, "validation")):
         require_objects(images, f"the {name} images", annotations)
         print(f"{name}: {len(images)} images, {describe_objects(images)}", file=sys.stderr)
-    return prepared(parts, config, training, validation, cache, replicas, progress, built)
+    return tuple(annotations.class_names), training, validation
 
 
 def prepared(
@@ -147,7 +171,7 @@ def prepared(
         ),
         steps=steps_per_epoch(learn, config.batch),
         validation=whole,
-        previews=list(whole.take(_PREVIEWS)),
+        previews=list(whole.take(PREVIEWS)),
         images_of=partial(images_of_batch, learn, config.batch, config.seed),
     )
     data = {"training": learn.digests(), "validation": measure.digests()}
@@ -180,20 +204,14 @@ def identity(parts: Parts) -> dict[str, Any]:
 
 def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
     """The stage, under the strategy in force; nothing that was given is trained itself."""
-    from kind.detection.distillation import DistillingStage, extended
+    from kind.detection.distillation import DistillingStage
     from kind.detection.joint import joint_net
-    from kind.detection.model import build_detector
-    from kind.detection.sizes import Proportions
     from kind.detection.stage import DetectionStage, preprocessing
     from kind.training.given import trainable_copy
     from kind.training.precision import precision
 
     with precision(config.precision):
-        if isinstance(parts.detector, Proportions):
-            net = build_detector(parts.detector, parts.class_names)
-        else:
-            net = extended(parts.detector, parts.class_names)
-        net.input_size = config.image_size
+        net = student(parts.detector, parts.class_names, config.image_size)
         preprocess = None if config.prepared else preprocessing(config.input, parts.enhancer, config.alpha)
         if config.joint:
             before = (parts.enhancer.decom, parts.enhancer.restoration)
@@ -223,6 +241,33 @@ def _generated(cache: Path) -> Annotations:
     return read_yolo_folder(folder)
 
 
+def detector_to_train(detector: str | Path | None) -> Detector | Proportions:
+    """The detector of --detector, or the proportions of a new one.
+
+    Raises:
+        UserError: when there is none, or it cannot be trained.
+    """
+    from kind.detection.predictor import load_detector
+    from kind.detection.sizes import SIZES, Proportions
+
+    sizes = {QUICK_DETECTOR: Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
+    if detector is None:
+        raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
+    return sizes[detector] if detector in sizes else _trainable(load_detector(detector), detector)
+
+
+def student(detector: Detector | Proportions, class_names: Sequence[str], size: int) -> Detector:
+    """The detector that is trained: a new one, or the given one for these classes."""
+    from kind.detection.distillation import extended
+    from kind.detection.model import build_detector
+    from kind.detection.sizes import Proportions
+
+    is_new = isinstance(detector, Proportions)
+    net = build_detector(detector, class_names) if is_new else extended(detector, class_names)
+    net.input_size = size
+    return net
+
+
 def _trainable(net: keras.Model, name: str | Path) -> Detector:
     from kind.detection.model import ARCHITECTURES, Detector
 
@@ -242,12 +287,9 @@ def _parts(
     """The networks; the class names come with the data set."""
     from kind.detection.inputs import needs_enhancer
     from kind.detection.predictor import load_detector
-    from kind.detection.sizes import SIZES, Proportions
     from kind.enhancing.enhancer import Enhancer
 
-    sizes = {"tiny": Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
-    if detector is None:
-        raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
+    started = detector_to_train(detector)
     variant = variant or variant_of(enhancer)
     if config.joint and variant != "kind":
         raise UserError(f"--joint trains the networks of --variant kind; received {variant}")
@@ -258,7 +300,7 @@ def _parts(
         )
     return Parts(
         (),
-        sizes[detector] if detector in sizes else _trainable(load_detector(detector), detector),
+        started,
         _trainable(load_detector(teacher), teacher) if teacher else None,
         Enhancer.load(enhancer, variant=variant) if needs_enhancer(config.input) else None,
     )

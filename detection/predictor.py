@@ -125,9 +125,13 @@ def load_detector(path: str | Path | None = None) -> Detector:
         if is_preset(path):
             return detector_to_use(str(path))
     file = SHIPPED_DETECTOR if path is None else best_weights(path)
-    import kind.detection.joint  # noqa: F401  (a joint run's network is named, not refused for its layers)
+    # Late, and always: a joint run's network is named, not refused for its layers.
+    from kind.detection.adaptation.model import NAME as ADAPTED
+    from kind.detection.joint import detector_of
 
     net = load_net(file)
+    if net.name == ADAPTED:
+        return detector_of(net)
     if not isinstance(net, Detector):
         raise UserError(f"{file}: holds the network {net.name!r}; expected a detector")
     return net
