@@ -158,7 +158,7 @@ def prepared(
     darkness = None if config.prepared else PRESETS.get(config.darken)
     learn = make_sources(training, [kind], making, cache, progress)[kind]
     measure = make_sources(validation, [kind], making._replace(twins=1), cache, progress)[kind]
-    whole = validation_batches(measure, config.image_size, darkness, config.seed)
+    whole = validation_batches(measure, config.image_size, darkness, config.seed, config.needs_bright)
     datasets = Datasets(
         batches=lambda epoch, processes, process: training_batches(
             learn,
@@ -168,6 +168,7 @@ def prepared(
             processes=processes,
             process=process,
             replicas=replicas,
+            twins=config.needs_bright,
         ),
         steps=steps_per_epoch(learn, config.batch),
         validation=whole,
@@ -206,6 +207,7 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
     """The stage, under the strategy in force; nothing that was given is trained itself."""
     from kind.detection.distillation import DistillingStage
     from kind.detection.joint import joint_net
+    from kind.detection.joint_stage import ReflectanceStage
     from kind.detection.stage import DetectionStage, preprocessing
     from kind.training.given import trainable_copy
     from kind.training.precision import precision
@@ -216,6 +218,12 @@ def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
         if config.joint:
             before = (parts.enhancer.decom, parts.enhancer.restoration)
             net = joint_net(*(trainable_copy(given, _builders()) for given in before), net)
+        if any(getattr(config, name) for name in config.joint_weights):
+            if parts.teacher:
+                raise UserError(
+                    "--teacher and the weights of --joint are not trained together; leave one out"
+                )
+            return ReflectanceStage(net, config)
         if parts.teacher:
             return DistillingStage(net, config, parts.teacher, preprocess)
         return DetectionStage(net, config, preprocess)

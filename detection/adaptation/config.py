@@ -32,6 +32,8 @@ class AdaptationConfig(DetectionConfig):
     Day-Night Domain Adaptation"), in which 0.1 stands before all of the decomposition's own terms.
     """
 
+    joint_weights = ()  # this stage has terms of its own
+
     input: Literal["raw"] = option("raw", "image that the detector receives: the photograph as it is")
     reference: Literal["retinex", "ciconv"] = option(
         "retinex",
