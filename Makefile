@@ -8,7 +8,7 @@ python := .venv/bin/python
 # Two processes share the tests; one that has none left takes half of what the other still has.
 pytest := $(python) -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup run test test-all lint lock
+.PHONY: help setup run test test-all lint docs lock
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -26,6 +26,9 @@ test-all: lint .venv/onnx.stamp ## the same with the slow tests: documented comm
 lint: .venv/test.stamp ## style and format
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
+
+docs: .venv/test.stamp ## reference pages of the Python interface in site/, made of the docstrings; every link is looked after
+	@$(python) scripts/build_docs.py
 
 lock: .venv/run.stamp ## constraints.txt and locks/ made anew from requirements*.txt, after these were edited
 	@scripts/lock.sh

@@ -20,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.serving_processes import ALPHA, REPOSITORY, SIGNATURE, dark_png, resident, serving
+from benchmarks.serving_processes import ALPHA, REPOSITORY, SIGNATURE, dark_png, serving
 from kind.cli.options import add_precision_argument
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.enhancing.variants import add_variant_argument
+from kind.profiling.memory import resident, resident_with_children
 
 _LINES = 10
 _AGAIN = 20
@@ -96,13 +97,13 @@ def _enhance_all(flags: argparse.Namespace) -> int:
         enhancer(image, parts=("relit",))
 
     work(0)
-    print(f"{0:>8}{resident(os.getpid()):8.0f}", flush=True)
-    for number, memory in measured(flags.count, work, lambda: resident(os.getpid())):
+    print(f"{0:>8}{resident('VmRSS'):8.0f}", flush=True)
+    for number, memory in measured(flags.count, work, lambda: resident("VmRSS")):
         print(f"{number:>8}{memory:8.0f}", flush=True)
     started = time.process_time()
     for number in range(max(0, flags.count - _AGAIN), flags.count):
         work(number)
-    print(f"{'again':>8}{resident(os.getpid()):8.0f}{time.process_time() - started:8.2f}", flush=True)
+    print(f"{'again':>8}{resident('VmRSS'):8.0f}{time.process_time() - started:8.2f}", flush=True)
     return 0
 
 
@@ -124,17 +125,9 @@ def _ask_all(flags: argparse.Namespace, setting: str) -> None:
                 raise SystemExit(f"the server answered {answer.status}")
 
         work(0)
-        print(f"{0:>8}{_with_children(server.process.pid):8.0f}", flush=True)
-        for number, memory in measured(flags.count, work, lambda: _with_children(server.process.pid)):
+        print(f"{0:>8}{resident_with_children(server.process.pid):8.0f}", flush=True)
+        for number, memory in measured(flags.count, work, lambda: resident_with_children(server.process.pid)):
             print(f"{number:>8}{memory:8.0f}", flush=True)
-
-
-def _with_children(pid: int) -> float:
-    """MiB of a process and of those that its threads started."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return resident(pid) + sum(
-        _with_children(int(child)) for file in lists for child in file.read_text().split()
-    )
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ from benchmarks.serving_processes import (
     bare_calls,
     batching_arguments,
     dark_png,
-    resident,
     serving,
 )
+from kind.profiling.memory import resident_with_children
 
 CLIENTS = (1, 2, 4, 8)
 
@@ -184,7 +184,7 @@ def _measure_memory(arguments: argparse.Namespace) -> float:
             for _ in range(arguments.memory_requests // 5):
                 if _ask(server.port, body) != 200:
                     raise SystemExit("a request was refused while memory was measured")
-            sizes.append(resident(server.process.pid))
+            sizes.append(resident_with_children(server.process.pid))
     line = ", ".join(f"{size:.0f}" for size in sizes)
     width, height = arguments.memory_size
     print(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
 import io
 import json
-import mmap
 import re
 import socket
 import struct
@@ -23,6 +21,7 @@ import grpc
 import numpy as np
 from PIL import Image
 
+from kind.profiling.memory import resident_with_children
 from kind.serving import Client
 from kind.serving.protos import DT_STRING, TensorProto, model_management_pb2, predict_pb2
 
@@ -61,14 +60,7 @@ class Served(NamedTuple):
 
     def memory(self) -> float:
         """Resident MiB of the server and of the processes that it has started."""
-        pages, pids = 0, [str(self.pid)]
-        for path in Path(f"/proc/{self.pid}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                pids += path.read_text().split()
-        for pid in pids:
-            with contextlib.suppress(OSError):
-                pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * mmap.PAGESIZE / (1 << 20)
+        return resident_with_children(self.pid)
 
 
 class Attack(NamedTuple):

@@ -102,12 +102,6 @@ def _serve_bare_calls(folder: Path, size: tuple[int, int]) -> int:
     return 0
 
 
-def resident(pid: int) -> float:
-    """A process's resident memory in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024
-
-
 def dark_png(size: tuple[int, int]) -> bytes:
     """A dark photograph of that size, from the built-in ones."""
     from kind.data.samples import builtin_samples

@@ -7,9 +7,12 @@ from tensorflow import keras
 
 from kind.data.batches import Prepare
 from kind.ops.area import area_resized
+from kind.ops.light import expose, matching_stops
 
 
-def decomposing(decom: keras.Model, side: int | None = None, then: Prepare | None = None) -> Prepare:
+def decomposing(
+    decom: keras.Model, side: int | None = None, then: Prepare | None = None, *, exposed: bool = False
+) -> Prepare:
     """A last step for samples of a mixture that a stage with `needs_decom` learns from.
 
     A crop is taken apart on its own, so its decomposition differs from the whole image's near its border.
@@ -18,6 +21,7 @@ def decomposing(decom: keras.Model, side: int | None = None, then: Prepare | Non
         decom: image → [reflectance, illumination].
         side: average both images down to squares of so many pixels first.
         then: a further step.
+        exposed: bring the dark image to the brightness of the bright one first, in linear light.
 
     Returns:
         A function from `{low, high, …}`, float32 [H, W, 3], and a seed, int32 [2], to
@@ -26,7 +30,11 @@ def decomposing(decom: keras.Model, side: int | None = None, then: Prepare | Non
     """
 
     def take_apart(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        both = tf.stack([sample["low"], sample["high"]])
+        low, high = sample["low"], sample["high"]
+        if exposed:
+            stops = matching_stops(low[tf.newaxis], high[tf.newaxis])
+            low = expose(low, stops)
+        both = tf.stack([low, high])
         if side:
             both = area_resized(both, side, side)
         parts = zip(("reflectance", "illumination"), decom(both, training=False))

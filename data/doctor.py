@@ -11,24 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.data.pair_checks import Finding, Measured, check_pair
-from kind.data.pairs import SUFFIXES, TEST_FOLDER, TRAINING_FOLDER, Pair, split_pairs
+from kind.data.pair_folders import PARTS, PairFolder, pair_folder, part_root
+from kind.data.pair_lists import read_pair_list
+from kind.data.pairs import SUFFIXES, Pair, is_pair_list, no_images, same_stems, split_pairs
 from kind.data.scenes import likeness
+from kind.data.severity import ERROR, WARNING, Kind
 from kind.errors import UserError
 from kind.images.finding import entries_of
 
-ERROR, WARNING = "error", "warning"
 SAME_SCENE = 0.5
 """Likeness from which on two photographs count as one scene, see `data.scenes.likeness`."""
 
 
-class Kind(NamedTuple):
-    """A kind of finding: how bad it is, and what to do about it."""
-
-    severity: str
-    advice: str
-
-
-# An error stops training and evaluation; with a warning they run, and the result suffers.
 KINDS = {
     "unreadable": Kind(ERROR, "copy or export the file again, or remove the pair"),
     "unmatched": Kind(ERROR, "give the file its partner of the same stem, or remove it"),
@@ -83,7 +77,7 @@ def examine(
     """Checks every file of a paired data set.
 
     Args:
-        folder: holds `low/` and `high/`, or LOL's `our485/` and `eval15/` that hold them.
+        folder: see `data.pairs.find_pairs`.
         show_progress: called with the number of pairs done and the total.
         smallest_patch: side of the smallest crops that every stage can learn from, in pixels.
 
@@ -95,9 +89,7 @@ def examine(
     """
     folder = Path(folder)
     findings: list[Finding] = []
-    parts = {name: _matched(root, findings) for name, root in _roots(folder).items()}
-    if not any(parts.values()) and not findings:
-        raise UserError(f"{folder}: low/ and high/ hold no images ({', '.join(SUFFIXES)})")
+    parts = _pairs_by_part(folder, findings)
     if len(parts.get("training", [])) > 1:
         parts["training"], parts["validation"] = split_pairs(parts["training"])
     elif parts.get("training"):
@@ -116,24 +108,24 @@ def examine(
     return Examination(folder, {name: len(pairs) for name, pairs in parts.items()}, measured, findings)
 
 
-def _roots(folder: Path) -> dict[str, Path]:
-    """Where the parts lie."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; expected one that holds low/ and high/")
-    named = {"training": folder / TRAINING_FOLDER, "test": folder / TEST_FOLDER}
-    roots = {part: root for part, root in named.items() if root.is_dir()} or {"training": folder}
-    for root in roots.values():
-        if not ((root / "low").is_dir() and (root / "high").is_dir()):
-            raise UserError(f"{root}: expected folders low/ and high/ (or LOL's our485/ and eval15/) in it")
-    return roots
+def _pairs_by_part(folder: Path, findings: list[Finding]) -> dict[str, list[Pair]]:
+    """The pairs of each part whose two files are there; what has no partner becomes a finding."""
+    if is_pair_list(folder):
+        return {"training": sorted(Pair(*one) for one in read_pair_list(folder))}
+    parts = {part: pair_folder(folder, part) for part in PARTS if part_root(folder, part)}
+    parts = parts or {"training": pair_folder(folder, "training")}
+    pairs = {name: _matched(sides, findings) for name, sides in parts.items()}
+    if not any(pairs.values()) and not findings:
+        raise UserError(no_images(next(iter(parts.values()))))
+    return pairs
 
 
-def _matched(root: Path, findings: list[Finding]) -> list[Pair]:
+def _matched(sides: PairFolder, findings: list[Finding]) -> list[Pair]:
     """Pairs whose two files are there, sorted by name; what has no partner becomes a finding."""
-    low, high = (_by_stem(root / side, findings) for side in ("low", "high"))
-    for files, others, side in ((low, high, "high"), (high, low, "low")):
+    low, high = same_stems(sides, *(_by_stem(folder, findings) for folder in sides))
+    for files, others, side in ((low, high, sides.high), (high, low, sides.low)):
         for stem in files.keys() - others.keys():
-            findings.append(Finding("unmatched", (files[stem],), f"no partner in {side}/"))
+            findings.append(Finding("unmatched", (files[stem],), f"no partner in {side.name}/"))
     return [Pair(stem, low[stem], high[stem]) for stem in sorted(low.keys() & high.keys())]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from kind.data.photographs import (
     split_photographs,
     training_pairs,
 )
-from kind.data.sources import DECODING_VERSION, Source, versioned
+from kind.data.sources import DECODING_VERSION, Progress, Source, versioned
 from kind.errors import UserError
 from kind.images.photo import read_photo
 from kind.ops.area import area_resized_array
@@ -28,8 +28,6 @@ THUMBNAIL = 128
 """Side of the thumbnails that exposure is judged by, in pixels."""
 
 _DIGEST_LENGTH = 24
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def open_part(
     Args:
         part: as the user gave it.
         cache: folder for the decoded arrays.
-        progress: called with what is done, how many are done and how many there are.
+        progress: see `kind.data.sources.Progress`.
         side: training photographs are averaged down to a shorter side of so many pixels where they have
             more. Validation photographs never are.
 
@@ -129,7 +127,7 @@ def _source(
             pool.map(lambda path: _decode(path, files[path], side, square), missing), start=1
         ):
             if progress:
-                progress("decoding images", done, len(missing))
+                progress("decoding", done, len(missing), "images")
     first = next(iter(sides.values()))
     return Source(
         tuple(one.name for one in first),

@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
     Attributes:
         kind: a key of `data.doctor.KINDS`.
-        files: the files it is about, at least one.
+        files: the files it is about; none where `detail` names the file and the place in it.
         detail: what was seen, in words.
         values: what was measured, by name.
     """
@@ -85,14 +85,14 @@ def check_pair(pair: Pair) -> Measured:
         brighter, unrelated, shifted and not compared.
     """
     findings: list[Finding] = []
-    pictures = {side: _read(getattr(pair, side), findings) for side in ("low", "high")}
+    pictures = {side: read_image(getattr(pair, side), findings) for side in ("low", "high")}
     pictures = {side: pixels for side, pixels in pictures.items() if pixels is not None}
     grays = {side: pixels @ _LUMA for side, pixels in pictures.items()}
     means = {side: float(gray.mean()) for side, gray in grays.items()}
     textured = {
         side: pixels
         for side, pixels in pictures.items()
-        if not _is_constant(getattr(pair, side), pixels, findings)
+        if not is_constant(getattr(pair, side), pixels, findings)
     }
     for side, pixels in textured.items():
         _check_clipping(getattr(pair, side), pixels, findings)
@@ -102,7 +102,7 @@ def check_pair(pair: Pair) -> Measured:
     return Measured(
         pair,
         findings,
-        {side: _digest(pixels) for side, pixels in textured.items()},
+        {side: pixel_digest(pixels) for side, pixels in textured.items()},
         scene_signature(grays["high"]) if "high" in textured else None,
         means,
         _check_shift(pair, grays, findings) if len(textured) == 2 else None,
@@ -110,7 +110,8 @@ def check_pair(pair: Pair) -> Measured:
     )
 
 
-def _read(path: Path, findings: list[Finding]) -> np.ndarray | None:
+def read_image(path: Path, findings: list[Finding]) -> np.ndarray | None:
+    """float32 [H, W, 3] in [0, 1]; None of what cannot be read, which becomes a finding."""
     try:
         photo = read_photo(path)
         findings += [Finding("doubtful", (path,), note) for note in photo.notes]
@@ -120,11 +121,13 @@ def _read(path: Path, findings: list[Finding]) -> np.ndarray | None:
         return None
 
 
-def _digest(pixels: np.ndarray) -> str:
+def pixel_digest(pixels: np.ndarray) -> str:
+    """SHA-256 of an image's size and pixels."""
     return sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def _is_constant(path: Path, pixels: np.ndarray, findings: list[Finding]) -> bool:
+def is_constant(path: Path, pixels: np.ndarray, findings: list[Finding]) -> bool:
+    """Whether an image has one value everywhere, which becomes a finding."""
     if float(np.ptp(pixels, axis=(0, 1)).max()) > CONSTANT:
         return False
     value = float(pixels.mean())

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kind.data.pair_folders import PairFolder, pair_folder
+from kind.data.pair_lists import PairGlobs, find_by_globs, read_pair_list
 from kind.errors import UserError, listed
 from kind.images.finding import entries_of
 from kind.images.photo import photo_size
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VALIDATION_EVERY = 10
-TRAINING_FOLDER = "our485"
-TEST_FOLDER = "eval15"
 
 
 class Pair(NamedTuple):
@@ -24,12 +24,13 @@ class Pair(NamedTuple):
     high: Path
 
 
-def find_pairs(folder: str | Path, part: str = "training") -> list[Pair]:
+def find_pairs(folder: str | Path | PairGlobs, part: str = "training") -> list[Pair]:
     """Finds the pairs of a data set.
 
     Args:
-        folder: holds `low/` and `high/`, or LOL's `our485/` and `eval15/` that hold them.
-        part: "training" or "test". A plain `low/`, `high/` folder has no parts and is returned either way.
+        folder: holds `low/` and `high/`, or parts that hold them, see `data.pair_folders`; or a CSV of pairs,
+            or two patterns, see `data.pair_lists`.
+        part: "training" or "test". What has no parts is returned either way.
 
     Returns:
         Pairs sorted by name.
@@ -38,15 +39,13 @@ def find_pairs(folder: str | Path, part: str = "training") -> list[Pair]:
         UserError: when folders are missing or empty, a file has no partner, two files share a stem, or
             partners differ in size. The message names the files.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; expected one that holds low/ and high/")
-    named = folder / {"training": TRAINING_FOLDER, "test": TEST_FOLDER}[part]
-    root = named if named.is_dir() else folder
-    for side in ("low", "high"):
-        if not (root / side).is_dir():
-            raise UserError(f"{root}: expected folders low/ and high/ (or LOL's our485/ and eval15/) in it")
-    low, high = _by_stem(root / "low"), _by_stem(root / "high")
+    if isinstance(folder, PairGlobs) or is_pair_list(folder):
+        named = find_by_globs(folder) if isinstance(folder, PairGlobs) else read_pair_list(Path(folder))
+        pairs = sorted(Pair(*one) for one in named)
+        _check_sizes(pairs)
+        return pairs
+    sides = pair_folder(Path(folder), part)
+    low, high = same_stems(sides, _by_stem(sides.low), _by_stem(sides.high))
     alone = [
         str(path)
         for one, other in ((low, high), (high, low))
@@ -56,7 +55,7 @@ def find_pairs(folder: str | Path, part: str = "training") -> list[Pair]:
     if alone:
         raise UserError(f"no partner of the same name for {listed(alone)}")
     if not low:
-        raise UserError(f"{root}: low/ and high/ hold no images ({', '.join(SUFFIXES)})")
+        raise UserError(no_images(sides))
     pairs = [Pair(stem, low[stem], high[stem]) for stem in sorted(low)]
     _check_sizes(pairs)
     return pairs
@@ -83,6 +82,41 @@ def split_pairs(
     if not training:
         raise UserError(f"{len(pairs)} pair(s) are too few: every {validation_every}th is held out")
     return training, validation
+
+
+def is_pair_list(path: str | Path) -> bool:
+    """Whether a path is that of a CSV of pairs, by its suffix."""
+    path = Path(path)
+    return path.suffix.lower() == ".csv" and not path.is_dir()
+
+
+def same_stems(
+    sides: PairFolder, low: dict[str, Path], high: dict[str, Path]
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Lets LOL-v2's `Low/low00001.png` and `Normal/normal00001.png` be partners, called "00001".
+
+    Args:
+        sides: the two folders.
+        low: images of the first by stem.
+        high: images of the second by stem.
+
+    Returns:
+        The same images by stem; where no stem is in both, and each begins with its folder's name, without it.
+    """
+    if low.keys() & high.keys():
+        return low, high
+    bare = [
+        {stem[len(folder.name) :]: path for stem, path in images.items()}
+        for folder, images in zip(sides, (low, high))
+        if all(stem.lower().startswith(folder.name.lower()) for stem in images)
+    ]
+    return (bare[0], bare[1]) if len(bare) == 2 and bare[0].keys() & bare[1].keys() else (low, high)
+
+
+def no_images(sides: PairFolder) -> str:
+    """The message about a set without images."""
+    names = f"{sides.low.name}/ and {sides.high.name}/"
+    return f"{sides.low.parent}: {names} hold no images ({', '.join(SUFFIXES)})"
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.data.pairs import SUFFIXES, TRAINING_FOLDER, Pair, find_pairs
+from kind.data.pair_folders import part_root, sides_of
+from kind.data.pairs import SUFFIXES, Pair, find_pairs, is_pair_list
 from kind.errors import UserError
 from kind.images.finding import entries_of
 
@@ -22,7 +23,7 @@ class Part(NamedTuple):
 
     Attributes:
         name: a word of the user's own.
-        folder: holds `low/` and `high/` (LOL's `our485/` too), or photographs, perhaps in `images/`.
+        folder: holds pairs, see `data.pairs.find_pairs`, or photographs, perhaps in `images/`.
         weight: how often samples are drawn from it, relative to the other parts.
         held_out: validation scenes are held out; otherwise all of it is trained on.
     """
@@ -46,7 +47,7 @@ def parse_part(text: str) -> Part:
     Raises:
         UserError: when it has another form, with the form that is expected.
     """
-    if "=" not in text and Path(text).is_dir():
+    if "=" not in text and (Path(text).is_dir() or is_pair_list(text)):
         return Part(Path(text).name, Path(text), 1.0)
     match = re.fullmatch(r"([\w.-]+)=(.+?):([0-9.eE+-]+)(:all)?", text)
     try:
@@ -59,8 +60,10 @@ def parse_part(text: str) -> Part:
 
 
 def is_pairs(folder: Path) -> bool:
-    """Whether a folder holds pairs, not single photographs."""
-    return any((root / "low").is_dir() for root in (folder, folder / TRAINING_FOLDER))
+    """Whether a folder holds pairs, or is a list of them, and not single photographs."""
+    if is_pair_list(folder) or (folder / "low").is_dir():
+        return True
+    return bool(part_root(folder, "training") or (folder.is_dir() and sides_of(folder)))
 
 
 def scene_of(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,8 @@ Caches are kept by it, so that no array of earlier code is used. A test watches 
 """
 
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int, str], None]
+"""Called with what is done, how many are done, how many there are, and what they are, in the plural."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def pair_source(pairs: Sequence[Pair], cache: Path, progress: Progress | None = 
     Args:
         pairs: see `data.pairs.find_pairs`.
         cache: folder for the decoded arrays.
-        progress: called with what is done, how many are done and how many there are.
+        progress: see `Progress`.
 
     Returns:
         Samples `{low, high}`, [H, W, 3], min-max stretched as the published code does on loading.
@@ -109,13 +110,17 @@ def pair_source(pairs: Sequence[Pair], cache: Path, progress: Progress | None = 
         side: tuple(str(folder / f"{contents[getattr(pair, side)]}.u16") for pair in pairs)
         for side in ("low", "high")
     }
-    images = {path: getattr(pair, side) for side in files for pair, path in zip(pairs, files[side])}
-    unusable = find_unusable(dict.fromkeys(images, 3))
-    missing = {path: image for path, image in images.items() if path in unusable}
+    unusable = find_unusable(dict.fromkeys((path for paths in files.values() for path in paths), 3))
+    missing = []
+    for pair, *paths in zip(pairs, *files.values()):  # a file of several pairs is decoded once
+        wanted = {path: image for path, image in zip(paths, (pair.low, pair.high)) if path in unusable}
+        unusable -= wanted.keys()
+        if wanted:
+            missing.append(wanted)
     with ThreadPoolExecutor() as pool:
-        for done, _ in enumerate(pool.map(_decode, missing.values(), missing.keys()), start=1):
+        for done, _ in enumerate(pool.map(_decode_all, missing), start=1):
             if progress:
-                progress("decoding images", done, len(missing))
+                progress("decoding images", done, len(missing), "pairs")
     return _source(pairs, files, {"low": 3, "high": 3})
 
 
@@ -160,7 +165,7 @@ def decomposed_source(
         write_array(folder / f"{content}.reflectance.u16", reflectance[0].numpy())
         write_array(folder / f"{content}.illumination.u16", illumination[0].numpy())
         if progress:
-            progress("decomposing images", done, len(missing))
+            progress("decomposing", done, len(missing), "images")
     return _source(pairs, files, channels)
 
 
@@ -195,5 +200,7 @@ def _stretched(path: Path) -> tf.Tensor:
     return min_max_stretch(tf.constant(read_photo(path).pixels)[tf.newaxis])[0]
 
 
-def _decode(image: Path, path: str) -> None:
-    write_array(Path(path), _stretched(image).numpy())
+def _decode_all(images: Mapping[str, Path]) -> None:
+    """Decodes images, by the files that their arrays are written to."""
+    for path, image in images.items():
+        write_array(Path(path), _stretched(image).numpy())

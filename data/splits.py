@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from kind.data.pair_folders import part_root
 from kind.data.pairs import (
-    TEST_FOLDER,
-    TRAINING_FOLDER,
     VALIDATION_EVERY,
     Pair,
     find_pairs,
@@ -39,7 +38,7 @@ def choose_split(folder: Path, name: str | None = None, validation_every: int = 
     """Chooses the pairs to evaluate.
 
     Args:
-        folder: holds `low/` and `high/`, or LOL's `our485/` and `eval15/`.
+        folder: see `data.pairs.find_pairs`.
         name: "validation" is what a training run on the folder holds out; "training" are the other pairs
             that it is given; "test" is `eval15/`; "all" is everything. By default "test" where there is
             `eval15/`, otherwise "all".
@@ -51,14 +50,14 @@ def choose_split(folder: Path, name: str | None = None, validation_every: int = 
     Raises:
         UserError: when the folder has no such split, it is empty, or see `find_pairs`.
     """
-    has_test = (folder / TEST_FOLDER).is_dir()
+    has_test = part_root(folder, "test") is not None
     name = name or ("test" if has_test else "all")
     if name == "test" and not has_test:
         raise UserError(
-            f"{folder}: has no {TEST_FOLDER}/ and so no test split; choose all, training or validation"
+            f"{folder}: has no eval15/ or Test/ and so no test split; choose all, training or validation"
         )
     test = find_pairs(folder, "test") if has_test and name in ("test", "all") else []
-    has_training = (folder / TRAINING_FOLDER).is_dir() or not has_test
+    has_training = part_root(folder, "training") is not None or not has_test
     rest = find_pairs(folder, "training") if has_training and name != "test" else []
     training, validation = split_pairs(rest, validation_every) if len(rest) > 1 else ([], rest)
     pairs = {"training": training, "validation": validation, "test": test, "all": [*rest, *test]}[name]

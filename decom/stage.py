@@ -21,8 +21,8 @@ class DecompositionStage(Stage):
     loss_names = ("loss", *TERMS)
     config: DecompositionConfig
     shown = (
-        *("dark image", "its reflectance", "its illumination"),
-        *("bright image", "its reflectance (bright)", "its illumination (bright)"),
+        *("dark image, stretched", "its reflectance", "its illumination"),
+        *("bright image, stretched", "its reflectance (bright)", "its illumination (bright)"),
     )
     compared = {
         "low": IMAGE_INPUTS | _OF_IMAGES,

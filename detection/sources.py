@@ -128,7 +128,7 @@ def make_sources(
         kinds: see `detection.inputs.INPUTS`; the networks run once for all of them.
         making: how.
         cache: folder for the arrays.
-        progress: called with what is done, how many are done and how many there are.
+        progress: see `kind.data.sources.Progress`.
 
     Returns:
         A source for each kind.
@@ -156,7 +156,7 @@ def make_sources(
         for kind, array in made.items():
             write_array(Path(files[kind][number]), array)
         if progress:
-            progress("preparing images", done, len(missing))
+            progress("preparing", done, len(missing), "images")
     names = [f"{name} {twin}" for name in _names(images) for twin in range(making.twins)]
     paths = tuple(str(image.path) for image in images for _ in range(making.twins))
     return {
@@ -178,7 +178,7 @@ def _made(
         seed = [(making.seed + twin) & MAX_SEED, int(content[:7], 16)]
         pixels = dark_twin(pixels, tf.constant(seed, tf.int32), PRESETS[making.darken])
     seen = detector_inputs(making.enhancer, pixels[tf.newaxis], kinds, making.alpha)
-    return {kind: shrunk(array, making.side)[0].numpy() for kind, array in seen.items()}
+    return {kind: np.asarray(shrunk(array, making.side)[0]) for kind, array in seen.items()}
 
 
 def dark_twin(image: tf.Tensor, seed: tf.Tensor, darkness: Darkness) -> tf.Tensor:

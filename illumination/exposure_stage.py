@@ -1,4 +1,4 @@
-"""Training of the exposure head: from one decomposition to the ratio of brightness that is missing."""
+"""Training of the exposure head: from one decomposition to the light that is missing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import tensorflow as tf
 
 from kind.illumination.config import ExposureConfig
 from kind.illumination.exposure_model import exposure_net
-from kind.illumination.loss import brightness_ratio
+from kind.ops.light import matching_stops
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
-_LEAST_RATIO = 1e-3  # α is 1000 at most
 
-
-def with_ratio(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
+def with_missing_light(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
     """A sample of the head.
 
     Args:
@@ -24,14 +22,17 @@ def with_ratio(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Te
 
     Returns:
         `{reflectance, illumination, log_alpha}`: of the dark image, and the wanted value, float32 [1], at
-        least 0: α = 1 / mean(L_low / (L_high + 1e-4)), as the adjustment learns it.
+        least 0: how many times the light makes R ∘ L of the dark image as bright as that of the bright one,
+        see `kind.ops.light.matching_stops`.
     """
-    low, high = sample["illumination_low"], sample["illumination_high"]
-    ratio = brightness_ratio(low[tf.newaxis], high[tf.newaxis])
+    images = (
+        (sample[f"reflectance_{side}"] * sample[f"illumination_{side}"])[tf.newaxis]
+        for side in ("low", "high")
+    )
     return {
         "reflectance": sample["reflectance_low"],
-        "illumination": low,
-        "log_alpha": -tf.math.log(tf.clip_by_value(ratio, _LEAST_RATIO, 1.0)),
+        "illumination": sample["illumination_low"],
+        "log_alpha": math.log(2.0) * matching_stops(*images),
     }
 
 
@@ -63,8 +64,8 @@ class ExposureStage(Stage):
 SPEC = StageSpec(
     ExposureStage,
     lambda config: exposure_net(),
-    prepare=with_ratio,
-    prepare_validation=with_ratio,
+    prepare=with_missing_light,
+    prepare_validation=with_missing_light,
     networks={"exposure": exposure_net},
     whole=True,
 )

@@ -96,4 +96,5 @@ SPEC = StageSpec(
     prepare=either_way,
     prepare_validation=lambda sample, seed: upward(sample),
     networks={"adjustment": adjustment_net},
+    exposed=True,
 )

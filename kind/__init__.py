@@ -2,7 +2,7 @@
 
 Example:
     >>> import kind
-    >>> kind.Enhancer.from_preset("kind")("night.jpg").relit_image().save("relit.png")
+    >>> kind.Enhancer.load()("night.jpg").save("relit.png")
 """
 
 import importlib

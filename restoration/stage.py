@@ -77,4 +77,5 @@ SPEC = StageSpec(
     RestorationStage,
     lambda config: NETWORKS[config.network](),
     networks={"restoration_unet": unet, "restoration_msia": msia},
+    exposed=True,
 )

@@ -118,6 +118,16 @@ def test_commands_are_understood(document):
             ), words
 
 
+@names
+def test_everything_is_called_in_one_way(document):
+    """`kind …`, after one line that says how; the other ways work, and are not taught."""
+    text = document.read_text(encoding="utf-8")
+    typed = [" ".join(words[:3]) for words in commands(document)]
+    assert [words for words in typed if ".venv/bin/" in words or "-m kind" in words or ".py" in words] == []
+    if any(words.startswith("kind ") for words in typed):
+        assert "source .venv/bin/activate" in text
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_has_a_documented_command(stage):
     assert stage in {trained_stage(words) for document in DOCUMENTS for words in commands(document)}

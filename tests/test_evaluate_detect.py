@@ -68,8 +68,11 @@ def summary(tmp_path):
 
 
 def test_inputs_are_compared_on_the_same_images(run, data, tmp_path):
-    code, printed, errors = run("--data", data, "--detector", "net=x.keras", "--inputs", "raw,stretched")
-    assert code == 0 and "5/5 images" in errors
+    files = ("--latex", tmp_path / "table.tex", "--csv", tmp_path / "table.csv")
+    code, printed, errors = run(
+        "--data", data, "--detector", "net=x.keras", "--inputs", "raw,stretched", *files
+    )
+    assert code == 0 and "5 of 5 images" in errors
     content = summary(tmp_path)
     raw, stretched = content["table"]
     assert (raw["detector"], raw["input"], stretched["input"]) == ("net", "raw", "stretched")
@@ -85,7 +88,11 @@ def test_inputs_are_compared_on_the_same_images(run, data, tmp_path):
     assert stretched["by_class"]["Dot"] == {"objects": 0, "map": None, "map_50": None}
     difference = stretched["differences"]["map_50"]
     assert difference["value"] == pytest.approx(expected)
-    assert 0 < difference["interval"][0] < expected < difference["interval"][1] <= 1
+    assert difference["interval"] is None and "no 95 % intervals: 5 images" in printed
+    latex = (tmp_path / "table.tex").read_text(encoding="utf-8")
+    assert latex.startswith(r"\begin{tabular}{llrrrr") and "net & stretched & 0.723 & --" in latex
+    with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
+        assert [float(line["map_50"]) for line in csv.DictReader(file)] == [0, pytest.approx(expected)]
     for words in ("Better than net, raw by", "data: 5 of 5 images, 5 objects, 2 classes", "+0.723"):
         assert words in printed
 
@@ -103,7 +110,9 @@ def test_image_by_image_and_on_the_page(run, data, tmp_path):
     assert lines["3.png"]["f1"] == "" and float(lines["4.png"]["f1"]) == pytest.approx(2 / 3)
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     images = Images(page).found
-    assert len(images) == 3 * 2  # worst, median, best: photograph and what was found
+    plots = ["precision-recall", "f1-confidence", "confusion-1"]
+    assert images[:3] == [f"pictures/plot-{name}.png" for name in plots]
+    assert len(images[3:]) == 3 * 2  # worst, median, best: photograph and what was found
     for title in ("worst by F1", "median by F1", "best by F1: 1.png (1.00; 1 correct, 0 wrong, 0 missed)"):
         assert title in page
     assert all((tmp_path / "out" / image).is_file() for image in images)

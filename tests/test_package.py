@@ -92,7 +92,7 @@ def pins(file):
     ("extras", "file", "others"),
     [
         ([None, "serve"], "requirements.txt", HELD_BACK),
-        (["test"], "requirements-test.txt", set()),
+        (["completion", "docs", "test"], "requirements-test.txt", set()),
         (["onnx"], "requirements-onnx.txt", set()),
     ],
     ids=["run", "test", "onnx"],
@@ -107,16 +107,18 @@ def test_requirements_and_extras_name_the_same_and_ranges_contain_the_pins(requi
                 continue
             (version,) = [specifier.version for specifier in pin.specifier]
             for requirement in asked:
-                environment = {"python_version": python, "extra": extras[-1]}
-                applies = requirement.marker is None or requirement.marker.evaluate(environment)
+                applies = requirement.marker is None or any(
+                    requirement.marker.evaluate({"python_version": python, "extra": extra or ""})
+                    for extra in extras
+                )
                 if applies and canonicalize_name(requirement.name) == canonicalize_name(pin.name):
                     assert requirement.specifier.contains(version), f"{requirement} against {pin}"
 
 
 def test_every_extra_is_known(required):
-    assert set(required) == {None, "serve", "onnx", "test"}
+    assert set(required) == {None, "completion", "docs", "serve", "onnx", "test"}
     assert [requirement.extras for requirement in required["test"] if requirement.name == "kind"] == [
-        {"serve"}
+        {"completion", "docs", "serve"}
     ]
 
 

@@ -117,6 +117,9 @@ def test_everything_the_code_imports_is_required():
     assert {folder.name for folder in folders} >= {"kind", "data", "decom", "joint", "lite", "detection"}
     names = set().union(*map(imported, folders)) - {"kind", *(folder.name for folder in folders)}
     required = {name for name, _ in applying("requirements.txt", "3.11")}
+    extras = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2]
+    listed = re.findall(r'^(?:\w+ = \[)? *"([\w-]+)[\[<>=]', extras.partition("\ntest = [")[0], re.M)
+    required |= set(map(canonicalize_name, listed)) - {"kind"}  # the code says what to install
     assert {canonicalize_name(called.get(name, name)) for name in names} - required == set()
 
 

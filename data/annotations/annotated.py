@@ -67,6 +67,7 @@ class Annotations(NamedTuple):
         class_names: class c is called `class_names[c]`.
         problems: one line for each annotation that was repaired or passed over; to be shown to the user.
         found: how many images and files of annotations there are, and how many belong together, in words.
+        broken: how many of `problems`, the first ones, are refused unless they may be repaired.
         classes_from: where the class names come from, in words.
         validation: the images that the data set itself holds out from training; None when it does not say.
     """
@@ -75,6 +76,7 @@ class Annotations(NamedTuple):
     class_names: tuple[str, ...]
     problems: tuple[str, ...]
     found: str = ""
+    broken: int = 0
     classes_from: str = "the annotations"
     validation: frozenset[Path] | None = None
 

@@ -13,8 +13,21 @@ if TYPE_CHECKING:
     from kind.data.annotations.annotated import Annotations
 
 
-def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the form of the annotations, which is YOLO's by default, and what is particular to some."""
+_FOLDERS = {
+    "voc": ("JPEGImages", "Annotations"),
+    "exdark": ("ExDark", "ExDark_Anno"),
+    "dark_face": ("image", "label"),
+    "yolo": ("images", "labels"),
+}
+
+
+def add_layout_arguments(parser: argparse.ArgumentParser, *, repair: bool = True) -> None:
+    """Declares the form of the annotations, which is YOLO's by default, and what is particular to some.
+
+    Args:
+        parser: gets the flags.
+        repair: whether the user says what happens to broken annotations.
+    """
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument(
         "--coco", type=Path, metavar="FILE", help="COCO's JSON; its images are in DIR/images or DIR"
@@ -43,9 +56,9 @@ def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="leave out the objects of all other classes (default: all classes)",
     )
-    parser.add_argument(
-        "--repair", action="store_true", help="cut or leave out broken annotations instead of refusing them"
-    )
+    if repair:
+        text = "cut or leave out broken annotations instead of refusing them"
+        parser.add_argument("--repair", action="store_true", help=text)
     parser.add_argument(
         "--annotations",
         choices=BOXES_ON,
@@ -89,3 +102,16 @@ def _read(flags: argparse.Namespace) -> Annotations:
     if flags.wider_face:
         return layouts.read_wider_face_folder(flags.data, flags.wider_face, **rules)
     return layouts.read_yolo_folder(flags.data, flags.classes, **rules)
+
+
+def find_layout(folder: Path) -> str | None:
+    """The form of a folder's annotations by its folders: "voc", "exdark", "dark_face" or "yolo"; or None.
+
+    COCO's files may be anywhere, and are named by the user.
+    """
+    for layout, names in _FOLDERS.items():
+        if all((folder / name).is_dir() for name in names):
+            return layout
+    is_yaml = folder.suffix.lower() in (".yaml", ".yml") and folder.is_file()
+    described = is_yaml or any((folder / name).is_file() for name in ("data.yaml", "dataset.yaml"))
+    return "yolo" if described else None

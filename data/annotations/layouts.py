@@ -56,7 +56,9 @@ def read_yolo_folder(
         found = read_yolo_text(root / "images", root / "labels", names, **options)
         if described and described.missing:
             line = f"{described.file}: {listed(described.missing)}: not there; {root / 'images'} is read"
-            found = found._replace(problems=(line, *found.problems))
+            found = found._replace(
+                problems=(*found.problems[: found.broken], line, *found.problems[found.broken :])
+            )
     return found._replace(classes_from=origin)
 
 

@@ -174,7 +174,7 @@ class Reading:
         ]
         images = sorted(self._images, key=lambda image: image.path)
         problems = (*self.problems, *map(printable, (*self.passed_over, *notes)))
-        return Annotations(tuple(images), self.class_names, problems, self.found)
+        return Annotations(tuple(images), self.class_names, problems, self.found, len(self.problems))
 
     def _note_repeated(self, kept: list[tuple[Row, int, np.ndarray]]) -> None:
         """An object that is there twice can be found once only."""

@@ -13,7 +13,7 @@ from kind.detection.evaluation.figures import ImageFigures, confident
 from kind.detection.evaluation.search import Inputs, Method
 from kind.detection.evaluation.summary import Evaluation
 from kind.errors import UserError
-from kind.reports.cases import choose_cases, remove_others, write_small
+from kind.reports.cases import choose_cases, write_picture
 
 
 class Case(NamedTuple):
@@ -45,7 +45,7 @@ class Case(NamedTuple):
     @property
     def captioned(self) -> list[tuple[str, str, Path]]:
         """The pictures: what each shows, as alternative text and as caption, and its file."""
-        return [(caption, caption, path) for caption, path in self.pictures]
+        return [(f"{caption}: {self.image}", caption, path) for caption, path in self.pictures]
 
 
 def rank(figures: Sequence[ImageFigures]) -> list[int]:
@@ -71,7 +71,7 @@ def draw_cases(evaluation: Evaluation, inputs: Inputs, folder: Path) -> list[Cas
     Args:
         evaluation: what was found, and how good it is.
         inputs: makes the inputs again.
-        folder: where the pictures go; pictures of an earlier report are replaced.
+        folder: where the pictures go.
 
     Returns:
         Cases in the order of the methods.
@@ -82,10 +82,9 @@ def draw_cases(evaluation: Evaluation, inputs: Inputs, folder: Path) -> list[Cas
             pictures = []
             for part, (caption, pixels) in enumerate(_pictures(evaluation, number, position, inputs), 1):
                 pictures.append((caption, folder / f"case-{number + 1}-{label}-{part}.jpg"))
-                write_small(pictures[-1][1], pixels)
+                write_picture(pictures[-1][1], pixels)
             name = evaluation.search.samples[position].name
             cases.append(Case(label, line.method, name, figures[position], pictures))
-    remove_others(folder, [path for case in cases for _, path in case.pictures])
     return cases
 
 
@@ -99,7 +98,7 @@ def _pictures(
         photograph = inputs.photograph(search.samples[position])
     except UserError:  # searched in an earlier run, and gone or changed since
         return []
-    seen = inputs.of(photograph, [kind])[kind].numpy()
+    seen = np.asarray(inputs.of(photograph, [kind])[kind])
     found = confident(search.found[number][position], evaluation.confidence)
     drawn = draw_verdict(seen, search.objects[position], found, evaluation.class_names)
     return [("photograph", photograph), (f"found in {kind}", drawn)]

@@ -17,7 +17,7 @@ from kind.metrics.average_precision import (
 )
 from kind.metrics.box_matching import judge_image, match_boxes
 from kind.metrics.boxes import Objects, Predictions
-from kind.reports.bootstrap import percentile_interval
+from kind.reports.bootstrap import FEWEST_IMAGES, percentile_interval
 
 COLUMNS = {
     "map": "mAP50-95",
@@ -52,7 +52,7 @@ class Line(NamedTuple):
     Attributes:
         method: the detector and its input.
         figures: by key of `COLUMNS`, in [0, 1]; None where there is no object to be found.
-        intervals: bootstrap 95 % intervals over images, by key of `SURE`; None with fewer than two images.
+        intervals: bootstrap 95 % intervals over images, by key of `SURE`; None of fewer than `FEWEST_IMAGES`.
         differences: to the first method, by key of `SURE`; empty for the first.
         by_class: mAP50-95 and AP50 of each class of the data set, None for one without objects.
     """
@@ -173,7 +173,7 @@ def _drawn(
     objects: Sequence[Objects], found: Sequence[Predictions], classes: int, counted: int
 ) -> dict[str, np.ndarray | None]:
     """The figures of `SURE` on sets of images drawn with replacement, the same sets for every method."""
-    if len(objects) < 2:
+    if len(objects) < FEWEST_IMAGES:
         return dict.fromkeys(SURE)
     thresholds = {"map": THRESHOLDS, "map_50": THRESHOLDS[:1]}
     return {

@@ -8,6 +8,7 @@ from typing import Any
 
 from kind.detection.evaluation.cases import Case, draw_cases
 from kind.detection.evaluation.figures import COLUMNS, ImageFigures, Line, means_over
+from kind.detection.evaluation.plots import Plot, draw_plots
 from kind.detection.evaluation.search import Inputs
 from kind.detection.evaluation.summary import Evaluation
 from kind.detection.evaluation.tables import (
@@ -18,6 +19,8 @@ from kind.detection.evaluation.tables import (
     groups_table,
     images_table,
 )
+from kind.reports.bootstrap import interval_note
+from kind.reports.cases import remove_others
 from kind.reports.page import write_page
 from kind.reports.table import escaped, markdown_list, markdown_table, text_table
 from kind.reports.writing import write_csv, write_json
@@ -25,7 +28,6 @@ from kind.reports.writing import write_csv, write_json
 SUMMARY_FILE, TABLE_FILE, PAGE_FILE = "summary.json", "per_image.csv", "report.html"
 
 _TITLE = "Detection, scored"
-_INTERVALS = "95 %: bootstrap interval over images"
 _DIFFERENCES = "the same images, drawn together; an interval without 0 is a difference"
 _GROUPS = "Means over old and new classes"
 _TEMPLATE = Path(__file__).with_name("report.html")
@@ -47,7 +49,11 @@ def write_all(folder: Path, evaluation: Evaluation, inputs: Inputs) -> list[Path
     """
     write_summary(folder / SUMMARY_FILE, evaluation)
     write_per_image(folder / TABLE_FILE, evaluation)
-    write_html(folder / PAGE_FILE, evaluation, draw_cases(evaluation, inputs, folder / "pictures"))
+    pictures = folder / "pictures"
+    cases, plots = draw_cases(evaluation, inputs, pictures), draw_plots(evaluation, pictures)
+    used = [path for case in cases for _, path in case.pictures]
+    remove_others(pictures, [*used, *(path for *_, path in plots)])
+    write_html(folder / PAGE_FILE, evaluation, cases, plots)
     return [folder / name for name in (PAGE_FILE, TABLE_FILE, SUMMARY_FILE)]
 
 
@@ -75,7 +81,7 @@ def write_per_image(path: Path, evaluation: Evaluation) -> None:
     write_csv(path, ["image", "detector", "input", "confidence", *ImageFigures._fields], lines)
 
 
-def write_html(path: Path, evaluation: Evaluation, cases: Sequence[Case]) -> None:
+def write_html(path: Path, evaluation: Evaluation, cases: Sequence[Case], plots: Sequence[Plot]) -> None:
     """Writes `report.html`, which needs nothing but the pictures beside it."""
     write_page(
         path,
@@ -83,13 +89,15 @@ def write_html(path: Path, evaluation: Evaluation, cases: Sequence[Case]) -> Non
         title=_TITLE,
         evaluation=evaluation,
         cases=cases,
+        plots=plots,
+        links={case.image: case.pictures[-1][1] for case in reversed(cases) if case.pictures},
         figures=figures_table(evaluation.lines),
         differences=differences_table(evaluation.lines),
         classes=classes_table(evaluation.lines, evaluation.class_names, evaluation.counts),
         groups=groups_table(evaluation),
         groups_title=_GROUPS,
         images=images_table(evaluation),
-        intervals=_INTERVALS,
+        intervals=_intervals(evaluation),
         better_than=_better_than(evaluation),
         explanation=_DIFFERENCES,
     )
@@ -99,7 +107,7 @@ def text_report(evaluation: Evaluation) -> str:
     """What a terminal shows: facts, notes and the tables of all classes together."""
     parts = [f"{name}: {value}" for name, value in evaluation.facts]
     parts += [f"NOTE: {note}" for note in evaluation.notes]
-    parts += ["", text_table(figures_table(evaluation.lines)), "", _INTERVALS]
+    parts += ["", text_table(figures_table(evaluation.lines)), "", _intervals(evaluation)]
     if len(evaluation.lines) > 1:
         parts += ["", f"{_better_than(evaluation)} ({_DIFFERENCES}):", ""]
         parts.append(text_table(differences_table(evaluation.lines)))
@@ -112,13 +120,17 @@ def markdown_report(evaluation: Evaluation) -> str:
     """The same for a document."""
     facts = [*evaluation.facts, *(("Note", note) for note in evaluation.notes)]
     parts = [markdown_list(facts)]
-    parts += ["", markdown_table(figures_table(evaluation.lines)), "", f"{_INTERVALS}."]
+    parts += ["", markdown_table(figures_table(evaluation.lines)), "", f"{_intervals(evaluation)}."]
     if len(evaluation.lines) > 1:
         parts += ["", f"{escaped(_better_than(evaluation))} ({_DIFFERENCES}):", ""]
         parts.append(markdown_table(differences_table(evaluation.lines)))
     if evaluation.old_classes:
         parts += ["", f"{_GROUPS}:", "", markdown_table(groups_table(evaluation))]
     return "\n".join(parts)
+
+
+def _intervals(evaluation: Evaluation) -> str:
+    return interval_note(len(evaluation.search.samples), "bootstrap interval over images")
 
 
 def _better_than(evaluation: Evaluation) -> str:

@@ -23,6 +23,7 @@ class Evaluation(NamedTuple):
         search: the images, and what was found.
         image_figures: for each method, of each image.
         confidence: that these are at.
+        counted: boxes of one class in one image that count.
         old_classes: names of the classes that were known before others were learned; none when that is no
             question here.
     """
@@ -35,6 +36,7 @@ class Evaluation(NamedTuple):
     search: Search
     image_figures: Sequence[Sequence[ImageFigures]]
     confidence: float
+    counted: int = COUNTED
     old_classes: Sequence[str] = ()
 
 
@@ -87,5 +89,6 @@ def summarise(
             for found in search.found
         ],
         confidence,
+        counted,
         old_classes,
     )

@@ -32,6 +32,17 @@ def figures_table(lines: Sequence[Line]) -> Table:
     return Table(head, rows, range(2))
 
 
+def figures_lines(lines: Sequence[Line]) -> tuple[list[str], list[list]]:
+    """The same for a CSV file, unrounded: headings, and a line for each method."""
+    ends = [f"{key}{end}" for key in SURE for end in ("_low", "_high")]
+    rows = []
+    for line in lines:
+        intervals = [line.intervals[key] or (None, None) for key in SURE]
+        figures = [line.figures[key] for key in COLUMNS]
+        rows.append([*line.method[:2], *figures, *(end for interval in intervals for end in interval)])
+    return ["detector", "input", *COLUMNS, *ends], rows
+
+
 def differences_table(lines: Sequence[Line]) -> Table:
     """One line for each method but the first: how much better it is than the first, on the same images."""
     head = ["detector", "input"]

@@ -42,15 +42,18 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = arguments.inputs or _builtin_photographs(arguments.out / "inputs")
     jobs = plan(inputs, arguments.out, arguments.format, also=("sheet",))
     entries: list[Entry] = []
+    steps: dict[Path, list[tuple[str, Path]]] = {}
 
     def write_sheet(job: Job, photo: StoredPhoto, enhanced: Enhanced) -> None:
+        from kind.cli.gallery import write_parts
         from kind.images.contact_sheet import contact_sheet
 
         row = [photo.in_floats().pixels, *(np.asarray(getattr(enhanced, part)) for part in SHEET_TITLES[1:])]
         write_photo(job.beside("sheet"), contact_sheet([row], SHEET_TITLES))
+        steps[job.target] = write_parts(job.beside("sheet"), list(zip(SHEET_TITLES, row)))
 
     def enter(job: Job, photo: StoredPhoto, alpha: str) -> None:
-        entries.append(Entry(job.target, job.beside("sheet"), photo.size, f"α = {alpha}"))
+        entries.append(Entry(job.target, steps.pop(job.target), photo.size, f"α = {alpha}"))
 
     enhancer = load_enhancer(arguments)
     code = relight(

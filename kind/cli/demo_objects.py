@@ -41,7 +41,7 @@ def find_objects(out: Path, photographs: Sequence[Path], enhancer: Enhancer) -> 
     return [
         Entry(
             found / photograph.name,
-            found / f"{photograph.stem}_sheet.png",
+            [("photograph", photograph), ("found objects", found / photograph.name)],
             read_photo(photograph).pixels.shape[:2],
             note,
         )

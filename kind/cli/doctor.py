@@ -1,28 +1,36 @@
-"""Checks a paired data set before training: files, sizes, brightness, registration, duplicates."""
+"""Checks a data set before training: image pairs, annotated images, or photographs alone."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kind.errors import one_line
+from kind.cli.doctor_report import findings_record, print_findings, print_line, relative
+from kind.data.annotations.flags import add_layout_arguments, find_layout, read_annotations
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from kind.data.doctor import Examination
     from kind.data.pair_checks import Finding
+    from kind.data.severity import Kind
 
 CLEAN, WARNINGS, ERRORS = 0, 1, 3  # 2 is every command's "could not even begin"
 
 _OUT = Path("out/doctor")
-_MOST_PRINTED = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the folder to look at and where the report goes."""
+    """Declares the folder to look at, the form of its annotations and where the report goes."""
     parser.add_argument(
-        "folder", type=Path, metavar="DIR", help="folder with low/ and high/, or LOL's our485/ and eval15/"
+        "data",
+        type=Path,
+        metavar="DIR",
+        help="folder of pairs (low/ and high/, LOL's our485/ and eval15/, LOL-v2's Train/ and Test/, …) or a "
+        "CSV of them; of annotated images (found by their folders; COCO's by --coco); or of photographs",
     )
+    add_layout_arguments(parser, repair=False)
     parser.add_argument(
         "--out", type=Path, default=_OUT, metavar="DIR", help="folder for doctor.json and suspects.jpg"
     )
@@ -35,11 +43,41 @@ def run(arguments: argparse.Namespace) -> int:
         The exit code: 0 without findings, 1 with warnings only, 3 with errors, which stop training.
 
     Raises:
-        UserError: when the folder is not one of pairs, or the report cannot be written.
+        UserError: when the folder is none of a data set, or the report cannot be written.
     """
+    if _is_annotated(arguments):
+        return _examine_images(arguments, annotated=True)
+    if arguments.data.is_dir() and _holds_photographs(arguments.data):
+        return _examine_images(arguments, annotated=False)
+    return _examine_pairs(arguments)
+
+
+def _is_annotated(arguments: argparse.Namespace) -> bool:
+    """Whether the flags say so, or the folders do; `read_annotations` then knows the form."""
+    if any((arguments.coco, arguments.voc, arguments.exdark, arguments.dark_face, arguments.classes)):
+        return True
+    layout = find_layout(arguments.data)
+    if layout in ("voc", "exdark", "dark_face"):
+        setattr(arguments, layout, True)
+    return layout is not None
+
+
+def _holds_photographs(folder: Path) -> bool:
+    """Whether a folder holds photographs and no pairs."""
+    from kind.data.pairs import SUFFIXES
+    from kind.data.photographs import is_pairs
+    from kind.images.finding import entries_of
+
+    if is_pairs(folder):
+        return False
+    root = folder / "images"
+    entries = entries_of(root if root.is_dir() else folder)
+    return any(entry.suffix.lower() in SUFFIXES for entry in entries)
+
+
+def _examine_pairs(arguments: argparse.Namespace) -> int:
     from kind.cli.stages import STAGES
-    from kind.data.doctor import ERROR, WARNING, examine
-    from kind.data.suspect_sheet import write_suspect_sheet
+    from kind.data.doctor import KINDS, examine
     from kind.reports.progress import Progress
 
     configs = {
@@ -47,36 +85,59 @@ def run(arguments: argparse.Namespace) -> int:
     }
     smallest_patch = max(config.smallest_patch for config in configs.values())
     with Progress("pairs") as progress:
-        examination = examine(arguments.folder, progress, smallest_patch)
-    _print(examination)
-    _print_patches(examination, {name: config.patch for name, config in configs.items()})
-    report, sheet = arguments.out / "doctor.json", arguments.out / "suspects.jpg"
-    _write_report(report, examination)
-    drawn = write_suspect_sheet(sheet, examination.findings)
-    _print_line(f"written: {report}{f', {sheet} ({drawn} of {len(examination.findings)})' if drawn else ''}")
-    if examination.count(ERROR):
-        return ERRORS
-    return WARNINGS if examination.count(WARNING) else CLEAN
-
-
-def _print(examination: Examination) -> None:
-    from kind.data.doctor import ERROR, KINDS, WARNING
-
+        examination = examine(arguments.data, progress, smallest_patch)
+    folder = arguments.data if arguments.data.is_dir() else arguments.data.parent
     pairs = ", ".join(f"{count} {part}" for part, count in examination.parts.items())
-    severities = f"{_counted(examination, ERROR)}, {_counted(examination, WARNING)}"
-    _print_line(f"{examination.folder}: pairs: {pairs}; {severities}")
-    for kind, (severity, advice) in KINDS.items():
-        findings = [finding for finding in examination.findings if finding.kind == kind]
-        if not findings:
-            continue
-        print(f"\n{severity}: {kind}, {len(findings)}: {advice}")
-        rows = [(_names(finding, examination.folder), finding.detail) for finding in findings]
-        width = max(len(names) for names, _ in rows[:_MOST_PRINTED])
-        for names, detail in rows[:_MOST_PRINTED]:
-            _print_line(f"  {names:{width}}  {detail}")
-        if len(rows) > _MOST_PRINTED:
-            print(f"  … and {len(rows) - _MOST_PRINTED} more in doctor.json")
-    print()
+    print_findings(f"{arguments.data}: pairs: {pairs}", folder, examination.findings, KINDS)
+    _print_patches(examination, {name: config.patch for name, config in configs.items()})
+    measured = [
+        {
+            "low": relative(one.pair.low, folder),
+            "high": relative(one.pair.high, folder),
+            "means": one.means,
+            "shift": one.shift and {**one.shift._asdict(), "pixels": one.shift.pixels},
+        }
+        for one in examination.measured
+    ]
+    record = {"pairs": examination.parts, "measured": measured}
+    return _finish(arguments.out, folder, examination.findings, KINDS, record)
+
+
+def _examine_images(arguments: argparse.Namespace, annotated: bool) -> int:
+    from kind.data.image_doctor import KINDS, examine_images
+    from kind.reports.progress import Progress
+
+    arguments.repair = True  # so that every problem is named, and not only the first ones
+    annotations = read_annotations(arguments) if annotated else None
+    folder = arguments.data if arguments.data.is_dir() else arguments.data.parent
+    with Progress("images") as progress:
+        examination = examine_images(folder, annotations, progress)
+    print_findings(f"{arguments.data}: {examination.content}", folder, examination.findings, KINDS)
+    measured = [
+        {"file": relative(one.path, folder), "size": one.size, "mean": one.mean}
+        for one in examination.measured
+    ]
+    record = {"images": len(measured), "measured": measured}
+    return _finish(arguments.out, folder, examination.findings, KINDS, record)
+
+
+def _finish(
+    out: Path, folder: Path, findings: Sequence[Finding], kinds: Mapping[str, Kind], record: dict[str, Any]
+) -> int:
+    """Writes the report and the sheet of suspects; returns the exit code."""
+    from kind.data.severity import ERROR
+    from kind.data.suspect_sheet import write_suspect_sheet
+    from kind.reports.writing import write_json
+
+    report, sheet = out / "doctor.json", out / "suspects.jpg"
+    content = {"folder": str(folder.resolve()), "findings": findings_record(folder, findings, kinds)}
+    write_json(report, {**content, **record})
+    pictured = [one for one in findings if one.files and one.kind not in ("archive", "empty folder")]
+    drawn = write_suspect_sheet(sheet, pictured)
+    print_line(f"written: {report}{f', {sheet} ({drawn} of {len(findings)})' if drawn else ''}")
+    if any(kinds[one.kind].severity == ERROR for one in findings):
+        return ERRORS
+    return WARNINGS if findings else CLEAN
 
 
 def _print_patches(examination: Examination, patches: dict[str, int]) -> None:
@@ -87,53 +148,3 @@ def _print_patches(examination: Examination, patches: dict[str, int]) -> None:
         print(
             f"the smallest image allows --patch {min(sides)} at most; more by default: {', '.join(larger)}\n"
         )
-
-
-def _print_line(text: str) -> None:
-    """Prints what holds file names, which may have line breaks in them, as one line."""
-    print(one_line(text))
-
-
-def _counted(examination: Examination, severity: str) -> str:
-    count = examination.count(severity)
-    return f"{count} {severity}{'' if count == 1 else 's'}"
-
-
-def _names(finding: Finding, folder: Path) -> str:
-    """The finding's files below the data set's folder: both when there are two, else the first."""
-    names = [path.relative_to(folder).as_posix() for path in finding.files]
-    return " ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} others"
-
-
-def _write_report(path: Path, examination: Examination) -> None:
-    """Every finding, and what was measured of every pair; paths are relative to the data set's folder."""
-    from kind.data.doctor import KINDS
-    from kind.reports.writing import write_json
-
-    def relative(file: Path) -> str:
-        return file.relative_to(examination.folder).as_posix()
-
-    content = {
-        "folder": str(examination.folder.resolve()),
-        "pairs": examination.parts,
-        "findings": [
-            {
-                "severity": KINDS[finding.kind].severity,
-                "kind": finding.kind,
-                "files": [relative(file) for file in finding.files],
-                "detail": finding.detail,
-                "values": finding.values,
-            }
-            for finding in examination.findings
-        ],
-        "measured": [
-            {
-                "low": relative(one.pair.low),
-                "high": relative(one.pair.high),
-                "means": one.means,
-                "shift": one.shift and {**one.shift._asdict(), "pixels": one.shift.pixels},
-            }
-            for one in examination.measured
-        ],
-    }
-    write_json(path, content)

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from kind.cli import evaluate_detect, evaluate_enhance, evaluate_exposures, evaluate_fit_niqe
-from kind.cli.options import Parser
+from kind.cli.parser import Parser
 from kind.cli.terminal import run_guarded
 from kind.errors import UserError
 from kind.files import remove_leftovers

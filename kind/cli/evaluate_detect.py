@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.detector_options import add_threshold_arguments, add_view_arguments, thresholds_of
-from kind.cli.markdown_option import add_markdown_argument
+from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_enhancer_arguments, add_seed_argument, load_enhancer
 from kind.cli.scored_detectors import scored_detectors
@@ -113,7 +113,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "and over the other classes",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
-    add_markdown_argument(parser, "detection")
+    add_table_arguments(parser, "detection")
     parser.add_argument(
         "--fresh", action="store_true", help="do not use predictions that an earlier run left in --out"
     )
@@ -143,6 +143,7 @@ def run(flags: argparse.Namespace) -> int:
     from kind.detection.evaluation.facts import data_facts, definitions
     from kind.detection.evaluation.report import markdown_report, text_report, write_all
     from kind.detection.evaluation.summary import summarise
+    from kind.detection.evaluation.tables import figures_lines, figures_table
 
     data = read_annotations(flags)
     _check_old_classes(flags.old_classes, data)
@@ -175,6 +176,7 @@ def run(flags: argparse.Namespace) -> int:
     files = write_all(flags.out, evaluation, inputs)
     if flags.markdown:
         flags.markdown.write(markdown_report(evaluation))
+    files += write_tables(flags, figures_table(evaluation.lines), *figures_lines(evaluation.lines))
     print(text_report(evaluation))
     print(f"\nwritten: {', '.join(map(str, files))}")
     return 1 if found.left_out else 0

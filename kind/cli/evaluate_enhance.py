@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kind.cli.evaluate_images import Images, pairs, photographs
-from kind.cli.markdown_option import add_markdown_argument
+from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_fusion_argument, add_precision_argument
 from kind.cli.scored_networks import add_networks_arguments, named_networks
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"further columns of pairs, which take longer: {', '.join(_METRICS)}",
     )
-    add_markdown_argument(parser, "evaluation")
+    add_table_arguments(parser, "evaluation")
     parser.add_argument(
         "--fresh", action="store_true", help="do not use results that an earlier run left in --out"
     )
@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
     from kind.evaluation.report import write_all
     from kind.evaluation.run import evaluate, kept_figures
     from kind.evaluation.summary import Evaluation, summarise
-    from kind.evaluation.tables import markdown_report
+    from kind.evaluation.tables import markdown_report, means_table, statistics_lines
 
     metrics = _metrics(arguments)
     networks = _networks(arguments)
@@ -141,6 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
     files = write_all(arguments.out, evaluation, methods, samples)
     if arguments.markdown:
         arguments.markdown.write(markdown_report(evaluation))
+    files += write_tables(arguments, means_table(evaluation.summary), *statistics_lines(evaluation.summary))
     _print(evaluation, files)
     return 1 if failures else 0
 
@@ -169,7 +170,7 @@ def _print(evaluation: Evaluation, files: Sequence[Path]) -> None:
     for note in evaluation.all_notes:
         print(f"NOTE: {note}")
     print(f"\n{text_table(summary_table(evaluation.summary))}\n")
-    print("95 %: bootstrap interval of the mean over images")
+    print(evaluation.intervals)
     print(f"written: {', '.join(map(str, files))}")
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.markdown_option import add_markdown_argument
+from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.options import add_alpha_argument, add_precision_argument, add_seed_argument
 from kind.cli.scored_networks import add_networks_arguments, named_networks
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_alpha_argument(parser, "brightening factor", "chosen by the variant")
     add_precision_argument(parser, "float32")
     add_seed_argument(parser, "photograph number i is made dark with (SEED, i)")
-    add_markdown_argument(parser, "exposures")
+    add_table_arguments(parser, "exposures")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -77,12 +77,14 @@ def run(arguments: argparse.Namespace) -> int:
     found = score(cases, {**_baselines(), **networks}, lambda done: bar(done, total))
     about = facts(chosen, arguments.split, arguments.seed, enhancers, arguments.alpha)
     table = figures_table(found)
-    write_csv(arguments.out / "exposures.csv", ["case", "method", *ExposureFigures._fields], lines_of(found))
     if arguments.markdown:
         arguments.markdown.write(f"{markdown_list(about)}\n\n{markdown_table(table)}")
+    head = ["case", "method", *ExposureFigures._fields]
+    files = [arguments.out / "exposures.csv", *write_tables(arguments, table, head, lines_of(found))]
+    write_csv(files[0], head, lines_of(found))
     for name, value in about:
         print(f"{name}: {value}")
-    print(f"\n{text_table(table)}\n\nwritten: {arguments.out / 'exposures.csv'}")
+    print(f"\n{text_table(table)}\n\nwritten: {', '.join(map(str, files))}")
     return 0
 
 
@@ -104,4 +106,4 @@ def _enhancers(arguments: argparse.Namespace) -> dict[str, Enhancer]:
 
 
 def _relit(enhancer: Enhancer, alpha: float | None, image: np.ndarray) -> np.ndarray:
-    return enhancer(image, alpha, parts=("relit",)).relit.numpy()
+    return enhancer(image, alpha, parts=("relit",)).relit

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
+from kind.cli.native_output import native_output_kept
 from kind.cli.options import add_enhancer_arguments
 from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS
@@ -147,8 +148,10 @@ def _export_saved_model(
     from kind.export.versions import check_model_folder
 
     check_model_folder(out)
+    _say("loading the networks")
     detector = load_detector()
     enhancer = Enhancer.load(weights, precision, variant)
+    _say("building the SavedModel and comparing it with the pipeline, about half a minute")
     with _publishing(out):
         version = export_saved_model(
             out,
@@ -222,6 +225,11 @@ def served_detector(net: Detector, thresholds: Thresholds, input_name: str) -> S
     )
 
 
+def _say(text: str) -> None:
+    """Says on stderr what takes a while."""
+    print(f"{text} …", file=sys.stderr, flush=True)
+
+
 def _report(deviations: list[Deviation]) -> None:
     """Prints the SavedModel's differences from the pipeline; UserError when one is too large."""
     print("signature        output              largest difference from the pipeline in Python")
@@ -257,11 +265,16 @@ def _export_tflite(
     if calibrate:
         paths = find_photos([calibrate])[:_CALIBRATION_PHOTOGRAPHS]
         calibration = [read_photo(path).pixels for path in paths]
+    _say("loading the networks")
     portable = make_portable(Enhancer.load(weights, variant=variant), image_size)
     name = "{}-{}x{}".format(out.resolve().name, *image_size)
-    written = [write_tflite(out / f"{name}-float16.tflite", portable, _dark_photographs())]
-    if calibration:
-        written.append(write_tflite(out / f"{name}-int8.tflite", portable, _dark_photographs(), calibration))
+    written = []
+    for numbers, photographs in (("float16", ()), ("int8", calibration)):
+        if numbers == "float16" or photographs:
+            _say(f"converting to TensorFlow Lite in {numbers}, and comparing with the pipeline")
+            path = out / f"{name}-{numbers}.tflite"
+            with native_output_kept():  # the converter lists its operations
+                written.append(write_tflite(path, portable, _dark_photographs(), photographs))
     _print_written(written)
 
 
@@ -271,7 +284,9 @@ def _export_onnx(out: Path, *, weights: Path | None, variant: str | None) -> Non
     from kind.export.portable import make_portable
 
     check_onnx_is_installed()
+    _say("loading the networks")
     portable = make_portable(Enhancer.load(weights, variant=variant), None)
+    _say("converting to ONNX, and comparing with the pipeline")
     path = out / f"{out.resolve().name}.onnx"
     _print_written([write_onnx(path, portable, _dark_photographs())])
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from kind.cli.json_lines import photograph_record
 from kind.cli.pipelined import Finished, Pipeline, Worked
 from kind.errors import UserError, one_line
 from kind.files import fitted_name, remove_leftovers
@@ -18,6 +19,7 @@ from kind.images.finding import find_photos
 from kind.images.photo import WRITABLE_SUFFIXES, Photo, StoredPhoto, read_photo
 
 _COLUMN_WIDTH = 4
+_BAR = "{percentage:3.0f}%|{bar}| {n_fmt} of {total_fmt} photographs, {remaining} left"
 _TOO_LARGE = "does not fit into memory: make the image smaller first"
 _FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such as GIF
 
@@ -154,8 +156,9 @@ class PhotographTable(Pipeline):
         self._digits = max(_COLUMN_WIDTH, len(column))
         heading = f"{'photograph':{self._width}}  {'size':>11}  {column:>{self._digits}}  {'seconds':>7}"
         print(f"{heading}  written to", flush=True)
+        self._column, self._emit = column, getattr(sys.stdout, "emit", None)  # see `kind.cli.json_lines`
         shown = len(jobs) > 1 and sys.stderr.isatty()
-        self._bar = tqdm(total=len(jobs), unit="photograph", leave=False, disable=not shown)
+        self._bar = tqdm(total=len(jobs), bar_format=_BAR, leave=False, disable=not shown)
 
     @property
     def exit_code(self) -> int:
@@ -181,6 +184,8 @@ class PhotographTable(Pipeline):
                 is_named = isinstance(end.error, UserError)
                 text = end.error if is_named else one_line(f"{end.job.source}: {_TOO_LARGE}")
                 print(f"kind: {text}", file=sys.stderr, flush=True)
+                if self._emit:
+                    self._emit(photograph_record(end.job.source, end.job.target, error=str(text)))
         self._bar.update()
 
     def _print_row(self, end: Finished) -> None:
@@ -192,6 +197,10 @@ class PhotographTable(Pipeline):
             f"{end.seconds:>7.2f}  {one_line(str(end.job.target))}",
             flush=True,
         )
+        if self._emit:
+            done = {"size": end.read.size, "seconds": end.seconds, "notes": end.read.notes}
+            told = {"column": self._column, "cell": end.cell}
+            self._emit(photograph_record(end.job.source, end.job.target, **done, **told))
 
 
 def _read(read: Callable[[Path], Photo | StoredPhoto], job: Job) -> Photo | StoredPhoto:

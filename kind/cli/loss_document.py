@@ -15,14 +15,16 @@ MEASURED = "## What they are worth"
 
 _HEAD = f"""# Losses
 
+*Commands need `source .venv/bin/activate` in the checkout, or `kind` [installed](../README.md#install).*
+
 Every loss of `kind.losses`: what it computes, what it takes, what its values mean and where it comes from.
 This page is made from the docstrings:
 
 ```shell
-python -m kind losses markdown --out docs/losses.md
+kind losses markdown --out docs/losses.md
 ```
 
-`python -m kind losses` lists the names, and `--loss NAME=WEIGHT` adds one to a training stage
+`kind losses` lists the names, and `--loss NAME=WEIGHT` adds one to a training stage
 ([training](training.md#other-losses)). Under each loss stand its gradients on eight degradations of a
 photograph, red where less light lowers the loss and blue where more does, and its values. The photograph:
 
@@ -31,7 +33,7 @@ photograph, red where less light lowers the loss and blue where more does, and i
 Each degradation in three strengths, larger:
 
 ```shell
-python -m kind losses show charbonnier --out losses
+kind losses show charbonnier --out losses
 ```
 
 From Python, a loss is a function of tensors, a Keras loss where it takes a target and a prediction, and an

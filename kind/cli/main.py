@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 
 import kind
 from kind.cli import (
+    completion,
     darken,
     demo,
     detect,
@@ -25,7 +27,8 @@ from kind.cli import (
     serve,
     train,
 )
-from kind.cli.options import Parser
+from kind.cli.parser import Parser
+from kind.cli.talk import JSON_COMMANDS, add_common_arguments, apply_common_arguments
 from kind.cli.terminal import guarded
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.errors import UserError
@@ -39,7 +42,7 @@ COMMANDS = {
     "detect": (detect, "find objects in dark photographs"),
     "edges": (edges, "draw edges that do not depend on the illumination"),
     "evaluate": (evaluate, "score enhancement and detectors"),
-    "doctor": (doctor, "check a paired data set before training on it"),
+    "doctor": (doctor, "check a data set before training on it: pairs, annotated images, photographs"),
     "train": (train, "train one stage, or resume its run"),
     "losses": (losses, "list the losses that training takes, and show what one penalises"),
     "runs": (runs, "list training runs with their best metrics"),
@@ -51,6 +54,7 @@ COMMANDS = {
     "import": (import_command, "convert published weights into .keras files"),
     "profile": (profile, "measure parameters, operations, memory and speed of the networks"),
     "pack": (pack, "pack trained networks into one small folder of weights"),
+    "completion": (completion, "print a script with which a shell completes commands and options"),
 }
 
 DONE, PARTLY_DONE, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
@@ -67,11 +71,15 @@ def main(arguments: list[str] | None = None) -> int:
         output went away. Whatever went wrong has been printed on stderr.
     """
     give_back_large_pieces()
+    parsed = None
     with guarded() as outcome:
         try:
             parsed = make_parser().parse_args(arguments)
+            apply_common_arguments(parsed)
             outcome.code = parsed.run(parsed)
         except UserError as error:
+            if parsed and parsed.verbose:
+                traceback.print_exc()
             print(f"kind: {error}", file=sys.stderr)
             outcome.code = NOTHING_DONE
         except KeyboardInterrupt:
@@ -82,11 +90,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parses has the chosen command's function as `run`."""
-    parser = Parser(prog="python -m kind", description=__doc__)
+    parser = Parser(prog="kind", description=__doc__)
     parser.add_argument("--version", action="version", version=f"kind {kind.__version__}")
+    parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=module.__doc__)
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        add_common_arguments(command, name in JSON_COMMANDS)
+        command.set_defaults(run=module.run, command=name)
     return parser

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from kind.data.pair_lists import PairGlobs
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ def add_mixture_argument(parser: argparse.ArgumentParser, alone: str) -> None:
     )
 
 
-def is_mixture(texts: Sequence[str]) -> bool:
+def is_mixture(texts: Sequence[str | PairGlobs]) -> bool:
     """Whether what the user gave as --data are parts of a mixture, and not one folder of pairs.
 
     Raises:
         UserError: when it is neither.
     """
+    if isinstance(texts[0], PairGlobs):
+        return False
     if len(texts) == 1 and ("=" not in texts[0] or Path(texts[0]).is_dir()):
         return False
     if any("=" not in text for text in texts):

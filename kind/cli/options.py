@@ -28,14 +28,6 @@ DEFAULT_PRECISION = "auto"
 _MOST_WORKERS = 64
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that takes no abbreviated options; its sub-parsers take none either."""
-
-    def __init__(self, *arguments, **settings) -> None:
-        """Takes what ArgumentParser takes."""
-        super().__init__(*arguments, **{"allow_abbrev": False, **settings})
-
-
 class Checked(argparse.Action):
     """Stores a value when it is in range, and raises a UserError that names the option otherwise.
 

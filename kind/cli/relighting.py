@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kind.cli.gallery import refresh_galleries
 from kind.cli.jobs import Job, PhotographTable
 from kind.cli.options import (
     add_alpha_argument,
@@ -20,6 +21,7 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.cli.tile_progress import TileProgress
+from kind.enhancing.alpha_text import alpha_text
 from kind.images.photo import StoredPhoto, read_stored_photo, write_photo
 
 if TYPE_CHECKING:
@@ -80,13 +82,14 @@ def relight(
                 )
                 if not write_more:
                     task.read = task.read.without_colours()
-                cell = f"{float(enhanced.alpha):.3g}"
+                cell = alpha_text(float(enhanced.alpha))
                 task.worked = Worked(
                     cell,
                     functools.partial(_write, task.job, task.read, enhanced, quality, write_more),
                     functools.partial(then, task.job, task.read, cell) if then else None,
                 )
                 del enhanced  # what is large lives until it is written, not until the next one is made
+    refresh_galleries(job.target for job in jobs)
     return table.exit_code
 
 

@@ -26,10 +26,16 @@ _OVER_0 = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument(
-        "folder", type=Path, metavar="DIR", help="a model's folder as `kind export` writes it"
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="a model's folder as `kind export` writes it; of several, the page and ?model=NAME choose one",
     )
     parser.add_argument(
-        "--model-name", metavar="NAME", help="the model's name in requests (default: the folder's name)"
+        "--model-name",
+        metavar="NAME",
+        help="the model's name in requests, for one DIR (default: the folder's name)",
     )
     parser.add_argument(
         "--host",
@@ -88,14 +94,15 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
         "--batching-parameters-file",
         type=Path,
         metavar="FILE",
-        help=f"TensorFlow Serving's batching parameters (default: DIR/{BATCHING_FILE}, if it exists)",
+        help=f"TensorFlow Serving's batching parameters (default: {BATCHING_FILE} of the first DIR with one)",
     )
     parser.add_argument("--no-batching", action="store_true", help="run every request on its own")
     parser.add_argument(
         "--monitoring-config-file",
         type=Path,
         metavar="FILE",
-        help=f"TensorFlow Serving's monitoring configuration (default: DIR/{MONITORING_FILE}, if it exists)",
+        help="TensorFlow Serving's monitoring configuration "
+        f"(default: {MONITORING_FILE} of the first DIR with one)",
     )
 
 
@@ -147,13 +154,13 @@ def run(arguments: argparse.Namespace) -> int:
     from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, read_batching, read_metrics_path
     from kind.serving.server.version_folders import ModelConfig
 
-    folder = arguments.folder.resolve()
-    batching_file = arguments.batching_parameters_file or _if_file(folder / BATCHING_FILE)
-    monitoring_file = arguments.monitoring_config_file or _if_file(folder / MONITORING_FILE)
+    folders = [folder.resolve() for folder in arguments.folders]
+    batching_file = arguments.batching_parameters_file or _first_file(folders, BATCHING_FILE)
+    monitoring_file = arguments.monitoring_config_file or _first_file(folders, MONITORING_FILE)
     batched = batching_file and not arguments.no_batching
     serve(
         Settings(
-            models=(ModelConfig(arguments.model_name or folder.name, folder),),
+            models=tuple(ModelConfig(arguments.model_name or folder.name, folder) for folder in folders),
             host=arguments.host,
             allow_hosts=tuple(arguments.allow_host),
             allow_reload=arguments.allow_reload,
@@ -170,13 +177,18 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _if_file(path: Path) -> Path | None:
-    return path if path.is_file() else None
+def _first_file(folders: list[Path], name: str) -> Path | None:
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if not arguments.folder.is_dir():
-        raise UserError(f"{arguments.folder}: no such folder; python -m kind export writes one")
+    for folder in arguments.folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; python -m kind export writes one")
+    if len({folder.resolve().name for folder in arguments.folders}) < len(arguments.folders):
+        raise UserError("several DIR expect different names, since a model's name is its folder's")
+    if arguments.model_name and len(arguments.folders) > 1:
+        raise UserError("--model-name names one model; leave it out with several DIR")
     if arguments.no_batching and arguments.batching_parameters_file:
         raise UserError("--no-batching and --batching-parameters-file disagree; leave one of them out")
     if arguments.rest_port and arguments.rest_port == arguments.grpc_port:

@@ -80,9 +80,12 @@ class PairStage:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declares the flags besides the stage's settings: the data set and each given network."""
-        add_mixture_argument(
-            parser, "a folder of pairs (LOL's our485/ and eval15/ too), stretched as the published code does"
-        )
+        alone = "a folder of pairs (LOL's and LOL-v2's too) or a CSV of them"
+        add_mixture_argument(parser, f"{alone}, stretched as the published code does")
+        for side, end in (("low", "dark"), ("high", "bright")):
+            text = f"instead of --data: the {end} images, such as 'shots/*_{end}.png'; those are partners "
+            text += "for which the wildcards stand for the same text"
+            parser.add_argument(f"--{side}", metavar="GLOB", help=text)
         for stage in self.given:
             text = f"run folder or .keras file of the trained stage {stage}"
             parser.add_argument(f"--{stage}", type=Path, required=True, metavar="RUN", help=text)

@@ -11,7 +11,7 @@ from kind.errors import one_line
 
 _FIRST_AFTER = 1.0  # seconds: shorter work shows nothing
 _LINE_EVERY = 10.0  # seconds, where lines cannot be overwritten
-_BAR = "{desc} |{bar:20}| {n_fmt}/{total_fmt} tiles, {remaining} left"
+_BAR = "{desc} |{bar:20}| {n_fmt} of {total_fmt} tiles, {remaining} left"
 
 
 class TileProgress:
@@ -35,7 +35,9 @@ class TileProgress:
             return
         if not self._terminal:
             left = (now - self._started) / done * (total - done)
-            print(f"kind: {self._name}: {done}/{total} tiles, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"kind: {self._name}: {done} of {total} tiles, {left:.0f} s left", file=sys.stderr, flush=True
+            )
             self._last = now
             return
         if self._bar is None:

@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kind.cli.options import add_cache_argument, add_old_name
 from kind.cli.stages import STAGES, Surroundings
 from kind.cli.terminal import run_guarded
+from kind.data.pair_lists import PairGlobs
 from kind.errors import UserError
 from kind.reports.progress import Progress
 from kind.training.config import OLD_NAMES, StageConfig, add_flags, config_from_flags, flag_of
@@ -119,6 +120,19 @@ def _add_run_arguments(stage: argparse.ArgumentParser) -> None:
         "--remark", default="", metavar="TEXT", help="note kept in the run folder and shown by `kind runs`"
     )
     stage.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="config.json of a run, or its folder: its settings hold where no flag says otherwise",
+    )
+    stage.add_argument(
+        "--callback",
+        action="append",
+        choices=("wandb", "mlflow"),
+        default=[],
+        help="also report every epoch to Weights & Biases or MLflow, if installed; repeatable",
+    )
+    stage.add_argument(
         "--strategy",
         choices=("auto", "mirrored", "multiworker"),
         default="auto",
@@ -136,11 +150,11 @@ def _add_old_names(stage: argparse.ArgumentParser, config: type[StageConfig]) ->
 
 def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
     entry = STAGES[flags.stage]
-    if (flags.data is None) != flags.quick:
-        raise UserError("give --data DIR to train on, or --quick to try the built-in samples, not both")
+    recorded = _recorded(flags, entry.config)
+    _check_data(flags)
     if flags.init_partly and not flags.init_from:
         raise UserError("--init-partly expects --init-from RUN; received no --init-from")
-    config = config_from_flags(entry.config, flags, **(entry.quick if flags.quick else {}))
+    config = config_from_flags(entry.config, flags, recorded, **(entry.quick if flags.quick else {}))
 
     import tensorflow as tf
 
@@ -150,6 +164,7 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
     from kind.training.initial import build_early
     from kind.training.loop import train
     from kind.training.run_folder import RunFolder
+    from kind.training.trackers import make_trackers
 
     strategy = choose_strategy(flags.strategy)
     check_shared(config.batch, strategy.num_replicas_in_sync)
@@ -171,6 +186,7 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
         prepared = entry.prepare(flags, config, surroundings)
         if chief:
             description = _description(flags, config, prepared, added)
+            trackers = make_trackers(flags.callback, folder.path.name, description)
             stack.enter_context(folder.opened(description, prepared.data))
         own = folder if chief else RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
         train(
@@ -182,11 +198,37 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
             interruption=interruption,
             command=shlex.join(sys.argv),
             remark=flags.remark,
+            trackers=trackers if chief else (),
         )
     if chief:
         done = max((record["epoch"] for record in folder.read_metrics()), default=config.epochs)
         verb = "is" if folder.best_file.is_file() else "is missing:"
         print(f"{folder.path}: {done} epochs done; the best network {verb} {folder.best_file}")
+
+
+def _recorded(flags: argparse.Namespace, config: type[StageConfig]) -> dict[str, Any]:
+    """The settings of `--config`; what else it says goes to flags that were not given."""
+    if not flags.config:
+        return {}
+    from kind.training.recorded_config import read_recorded
+
+    settings, more = read_recorded(flags.config, flags.stage, config)
+    if not flags.init_from and "init_from" in more:
+        flags.init_from, flags.init_partly = Path(more["init_from"]), more.get("init_partly", False)
+    if flags.data is None and not flags.quick and "mixture" in more:
+        flags.data = list(more["mixture"])
+    return settings
+
+
+def _check_data(flags: argparse.Namespace) -> None:
+    """Sets `data` to what `--low` and `--high` say; refuses none, or several, of the ways to give data."""
+    globs = [getattr(flags, side, None) for side in ("low", "high")]
+    if any(globs):
+        if not all(globs) or flags.data or flags.quick:
+            raise UserError("give --low GLOB and --high GLOB together, and neither --data nor --quick")
+        flags.data = [PairGlobs(*globs)]
+    if (flags.data is None) != flags.quick:
+        raise UserError("give --data DIR to train on, or --quick to try the built-in samples, not both")
 
 
 def _added_losses(entry: object, config: StageConfig) -> AddedLosses | None:
@@ -228,13 +270,13 @@ def _description(
     )
 
 
-def _shown() -> Callable[[str, int, int], None]:
+def _shown() -> Callable[[str, int, int, str], None]:
     """Shows each part of the preparation on a bar of its own."""
     bars: dict[str, Progress] = {}
 
-    def show(what: str, done: int, total: int) -> None:
+    def show(what: str, done: int, total: int, unit: str) -> None:
         if done == 1 or what not in bars:
-            bars[what] = Progress(what)
+            bars[what] = Progress(unit, what)
         bars[what](done, total)
 
     return show

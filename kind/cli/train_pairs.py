@@ -6,17 +6,23 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 
 from kind.cli.mixture_feed import is_mixture, open_mixture
 from kind.data import batches
 from kind.data.arrays import writing_to_cache
 from kind.data.decomposing import decomposing
+from kind.data.pair_lists import PairGlobs
 from kind.data.pairs import find_pairs, split_pairs
 from kind.data.samples import quick_pairs
 from kind.data.sources import Progress, Source, decomposed_source, pair_source
+from kind.errors import UserError
+from kind.images.photo import read_photo
 from kind.nn.saving import weights_digest
 from kind.training.added_losses import smallest_side
+from kind.training.callbacks import PHOTOGRAPH
 from kind.training.config import TrainingConfig
 from kind.training.given import Builders, trainable_copy
 from kind.training.loop import Building, Datasets, Prepared
@@ -36,7 +42,7 @@ def prepare(
     given: Mapping[str, keras.Model],
     builders: Builders,
     *,
-    data: Sequence[str] | None,
+    data: Sequence[str | PairGlobs] | None,
     quick: bool,
     cache: Path,
     replicas: int,
@@ -50,7 +56,7 @@ def prepare(
         config: of the run.
         given: trained networks by stage.
         builders: of the given networks' architectures, by the name of the network.
-        data: one folder of pairs, or the parts of a mixture; None with `quick`.
+        data: one folder or list of pairs, two patterns of them, or the parts of a mixture; None with `quick`.
         quick: train on built-in pairs.
         cache: folder for decoded images.
         replicas: how many share each batch.
@@ -67,6 +73,8 @@ def prepare(
     make_stage = built(make_stage) if built else make_stage
     weights = {name: weights_digest(net) for name, net in given.items()}
     texts = [str(_built_in(cache))] if quick else list(data)
+    if spec.whole and isinstance(texts[0], PairGlobs):
+        raise UserError("this stage learns from whole photographs; give --data, not --low and --high")
     if spec.whole or is_mixture(texts):
         mixture = open_mixture(
             texts,
@@ -91,7 +99,7 @@ def prepare(
     return Prepared(
         spec.stage,
         make_stage,
-        _datasets(spec, config, training, validation, replicas),
+        _datasets(spec, config, training, validation, replicas, [pair.low for pair in parts[1]]),
         {"training": training.digests(), "validation": validation.digests()},
         weights,
     )
@@ -102,7 +110,8 @@ def _last_step(
 ) -> Prepare:
     """What a sample of a mixture becomes for the stage."""
     if spec.needs_decom:
-        return decomposing(given["decom"], config.patch if spec.whole else None, then)
+        side = config.patch if spec.whole else None
+        return decomposing(given["decom"], side, then, exposed=spec.exposed)
 
     def pair(sample, seed):
         images = {side: sample[side] for side in ("low", "high")}
@@ -127,7 +136,12 @@ def _make_stage(
 
 
 def _datasets(
-    spec: StageSpec, config: TrainingConfig, training: Source, validation: Source, replicas: int
+    spec: StageSpec,
+    config: TrainingConfig,
+    training: Source,
+    validation: Source,
+    replicas: int,
+    photographs: Sequence[Path],
 ) -> Datasets:
     smallest = smallest_side(config)
     batches.check_patch(training, config.patch, smallest)
@@ -146,6 +160,9 @@ def _datasets(
         ),
         steps=batches.steps_per_epoch(training, config.batch),
         validation=whole,
-        previews=list(whole.take(_PREVIEWS)),
+        previews=[
+            {**sample, PHOTOGRAPH: tf.constant(read_photo(path).pixels[np.newaxis])}
+            for sample, path in zip(whole.take(_PREVIEWS), photographs)
+        ],
         images_of=partial(batches.images_of_batch, training, config.batch, config.seed),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import functools
 import math
 import pkgutil
 from collections.abc import Callable, Collection, Sequence
@@ -11,30 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorflow import keras
 
 from kind.constants import FUSIONS
-from kind.enhancing.borders import mirrored, mirrored_part, without_border
+from kind.enhancing.borders import mirrored
 from kind.enhancing.composition import composed, shares_of
+from kind.enhancing.computation import Computation, Wanted
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.given_images import Picture, as_levels
 from kind.enhancing.precision import chosen_precision
 from kind.enhancing.tiling.graph_tiles import in_tiles
-from kind.enhancing.tiling.large_memory import shareable, shared
-from kind.enhancing.tiling.plan import TilePlan, Windows
 from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
-from kind.images.pixels import in_levels, in_unit_range
-from kind.nn.bfloat16 import in_bfloat16
+from kind.images.pixels import in_unit_range
 from kind.nn.forking import refuse_forked
-from kind.nn.graphs import as_graph
-from kind.nn.saving import weights_digest
-
-#: Global statistics of whole images, which tiles of them are enhanced with: float32 [N, …] each.
-GlobalStatistics = tuple[tf.Tensor, ...]
 
 
-class Enhancer(abc.ABC):
+class Enhancer(Computation):
     """Takes dark images apart, cleans the reflectance, adjusts the illumination and multiplies them.
 
     Attributes:
@@ -44,30 +35,11 @@ class Enhancer(abc.ABC):
 
     Example:
         >>> enhancer = Enhancer.from_preset("kind")
-        >>> enhancer("night.jpg", alpha=5.0).relit_image().save("night-relit.jpg")
+        >>> enhancer("night.jpg", alpha=5.0).save("night-relit.jpg")
     """
 
     #: One of `kind.enhancing.variants.VARIANTS`.
     variant = ""
-    #: Width in pixels of the mirrored border that images get, a multiple of the networks' stride.
-    border = 0
-
-    def __init__(self, originals: dict[str, keras.Model], precision: str) -> None:
-        """Takes the networks; `load` reads them from files.
-
-        Args:
-            originals: by the name of their stage.
-            precision: see `load`. In bfloat16 the weights are those of now: later training of the given
-                networks changes nothing.
-
-        Raises:
-            ValueError: on another precision.
-        """
-        self.originals = originals
-        self.precision = chosen_precision(precision)
-        computing = in_bfloat16 if self.precision == "bfloat16" else lambda net: net
-        self.networks = {name: computing(net) for name, net in originals.items()}
-        self._graphs: dict[tuple, Callable] = {}
 
     @classmethod
     def load(
@@ -120,7 +92,7 @@ class Enhancer(abc.ABC):
             ValueError: on another precision.
 
         Example:
-            >>> Enhancer.from_preset("lite")("night.jpg").relit_image()
+            >>> Enhancer.from_preset("lite")("night.jpg").show()
         """
         if preset in VARIANTS:
             return cls.load(precision=precision, variant=preset)
@@ -167,10 +139,11 @@ class Enhancer(abc.ABC):
             levels: give the parts as uint8, rounded tile by tile, in a quarter of the memory.
 
         Returns:
-            The wanted parts, see `Enhanced`.
+            The wanted parts, see `Enhanced`: NumPy arrays, or tensors while a graph is being made.
 
         Raises:
-            ValueError: on another fusion, part, shape, type or range.
+            UserError: on another shape, type or range of the images, or an image without pixels.
+            ValueError: on another fusion, part or strength.
             ImageError: when a file cannot be read.
         """
         refuse_forked()
@@ -180,26 +153,27 @@ class Enhancer(abc.ABC):
             raise ValueError(f"parts expects some of {', '.join(PARTS)}; received {list(parts)}")
         if not tf.is_tensor(strength) and not 0 <= strength <= 1:
             raise ValueError(f"strength expects a number from 0 to 1; received {strength!r}")
+        wanted = Wanted(fusion, tuple(name for name in PARTS if name in parts), strength, levels)
         images = as_levels(images)
         single = len(images.shape) == 3
         if single:
             images = images[np.newaxis]
-        parts = tuple(name for name in PARTS if name in parts)
         count = images.shape[:1] if isinstance(images, np.ndarray) else tf.shape(images)[:1]
         alpha = _alphas(alpha, count)
         # Inside a graph the size may be unknown; whoever builds the graph decides about tiles.
-        if tf.executing_eagerly() and not self.windows.holds_whole(*self._outer(*images.shape[:3])):
-            enhanced = self._tiled(np.asarray(images), alpha, fusion, parts, progress, strength, levels)
+        eager = tf.executing_eagerly()
+        if eager and self.needs_tiles(*images.shape[:3]):
+            enhanced = self.tiled(np.asarray(images), alpha, wanted, progress)
         else:
-            graph, shares = self._whole_graph(fusion, parts, strength)
-            compute = graph if tf.executing_eagerly() else graph.python_function
+            graph, shares = self.whole_graph(wanted)  # no further call: few frames lead to the networks
+            compute = graph if eager else graph.python_function
             if isinstance(images, np.ndarray):
                 images = in_unit_range(images)
-            enhanced = self._cut(Enhanced(**compute(mirrored(images, self.border), alpha, *shares)))
+            enhanced = self.cut(Enhanced(**compute(mirrored(images, self.border), alpha, *shares)))
             enhanced = enhanced.in_levels() if levels else enhanced
         if single:  # not `part[0]`, which copies
-            return Enhanced(*(part if part is None else tf.squeeze(part, axis=0) for part in enhanced))
-        return enhanced
+            enhanced = enhanced.mapped(lambda part: tf.squeeze(part, axis=0))
+        return enhanced.mapped(np.asarray) if eager else enhanced
 
     def in_graph(
         self,
@@ -240,44 +214,12 @@ class Enhancer(abc.ABC):
             channels = {name: CHANNELS[name] for name in parts}
             return {**in_tiles(make, wide, channels, square), "alpha": chosen}
 
-        return self._cut(Enhanced(**tf.cond(square.holds(wide), whole, tiled)))
+        return self.cut(Enhanced(**tf.cond(square.holds(wide), whole, tiled)))
 
     @classmethod
     @abc.abstractmethod
     def from_files(cls, weights: str | Path | None, precision: str) -> Enhancer:
         """Reads the networks of this variant; see `load`."""
-
-    @abc.abstractmethod
-    def tile_plan(self) -> TilePlan:
-        """Halo, stride and memory of the networks; raises UnboundedReceptiveField if tiles cannot be used."""
-
-    def make_whole(self, images: tf.Tensor, alpha: tf.Tensor) -> Enhanced:
-        """All but the relit image from whole images with their border, in a graph; α, [N], may be NaN."""
-        seen = self.collect_statistics(without_border(images, self.border))
-        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.fill([2], -self.border))
-
-    @abc.abstractmethod
-    def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics, origin: tf.Tensor) -> Enhanced:
-        """As `make_whole`, for a tile whose first pixel is at `origin`, int32 [2]; with a resolved α.
-
-        The origin is counted in the image without its border, in which a tile may begin.
-        """
-
-    @abc.abstractmethod
-    def collect_statistics(self, images: tf.Tensor) -> GlobalStatistics:
-        """The global statistics of whole images, in a graph."""
-
-    @abc.abstractmethod
-    def collect_statistics_of(self, images: np.ndarray) -> GlobalStatistics:
-        """The same of large images outside a graph, without making tensors of them."""
-
-    @abc.abstractmethod
-    def chosen_alpha(self, alpha: tf.Tensor, seen: GlobalStatistics) -> tf.Tensor:
-        """α float32 [N], with the variant's own choice where it is NaN."""
-
-    def digests(self) -> dict[str, str]:
-        """What kept results are keyed by: the digest of each network's weights, by its stage."""
-        return {stage: weights_digest(net) for stage, net in self.originals.items()}
 
     def alpha_to(self, dark: np.ndarray, target: np.ndarray) -> float | None:
         """α under which an image becomes as bright as another one of the same scene: the GT-ratio protocol.
@@ -290,84 +232,6 @@ class Enhancer(abc.ABC):
             The ratio of their illuminations; None where the networks take no bright image apart.
         """
         return None
-
-    @functools.cached_property
-    def windows(self) -> Windows:
-        """How large images are cut."""
-        return Windows(self.tile_plan)
-
-    def _cut(self, enhanced: Enhanced) -> Enhanced:
-        """Without the mirrored border."""
-        if not self.border:
-            return enhanced
-        parts = {name: getattr(enhanced, name) for name in PARTS}
-        cut = {name: without_border(part, self.border) for name, part in parts.items() if part is not None}
-        return enhanced._replace(**cut)
-
-    def _outer(self, count: int, height: int, width: int) -> tuple[int, int, int]:
-        """The size of a batch with the border."""
-        return count, height + 2 * self.border, width + 2 * self.border
-
-    def _tiled(
-        self, images, alpha, fusion: str, parts: tuple[str, ...], progress, strength: float, levels: bool
-    ) -> Enhanced:
-        """The same result tile by tile, in memory that depends on the tile for all but the result."""
-        seen = self.collect_statistics_of(images)
-        windows = self.windows.of(*images.shape[:3], border=self.border)
-        alpha = self.chosen_alpha(alpha, seen)
-        dtype, stored = (np.uint8, in_levels) if levels else (np.float32, np.asarray)
-        wholes = {name: shareable((*images.shape[:3], CHANNELS[name]), dtype) for name in parts}
-        graph, shares = self._tile_graph(fusion, parts, seen, strength)
-        for done, (some, row, column) in enumerate(windows, start=1):
-            window = in_unit_range(mirrored_part(images[some], row[:2], column[:2]))
-            origin = tf.constant([row.start, column.start])
-            made = graph(window, alpha[some], origin, *shares, *(each[some] for each in seen))
-            for name, whole in wholes.items():
-                kept = stored(np.asarray(made[name][:, row.kept, column.kept]))
-                whole[some, row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
-            if progress:
-                progress(done, len(windows))
-        return Enhanced(**{name: shared(whole) for name, whole in wholes.items()}, alpha=alpha)
-
-    def _whole_graph(
-        self, fusion: str, parts: tuple[str, ...], strength: float | tf.Tensor
-    ) -> tuple[Callable, list[tf.Tensor]]:
-        """Whole images of any size, α (and strength unless it is 1) → the wanted parts; and that strength."""
-        shares = shares_of(strength)
-
-        def enhance(images, alpha, *shares):
-            return composed(self.make_whole(images, alpha), fusion, parts, images, *shares)
-
-        key = (fusion, parts, "whole", len(shares))
-        return self._graph(key, enhance, _IMAGES, _NUMBERS, *[_NUMBER] * len(shares)), shares
-
-    def _tile_graph(
-        self, fusion: str, parts: tuple[str, ...], seen: GlobalStatistics, strength: float | tf.Tensor
-    ) -> tuple[Callable, list[tf.Tensor]]:
-        """The same for tiles, from their places and what is known of the whole images besides."""
-        shares = shares_of(strength)
-
-        def enhance(images, alpha, origin, *others):
-            shares, seen = others[:count], others[count:]
-            return composed(self.make(images, alpha, seen, origin), fusion, parts, images, *shares)
-
-        count = len(shares)
-        known = [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
-        key = (fusion, parts, "tile", count)
-        signature = _IMAGES, _NUMBERS, _ORIGIN, *[_NUMBER] * count, *known
-        return self._graph(key, enhance, *signature), shares
-
-    def _graph(self, key: tuple, function: Callable, *signature: tf.TensorSpec) -> Callable:
-        """`function` as one graph for all sizes, made once for each key."""
-        if key not in self._graphs:
-            self._graphs[key] = as_graph(function, signature)
-        return self._graphs[key]
-
-
-_IMAGES = tf.TensorSpec([None, None, None, 3])
-_NUMBERS = tf.TensorSpec([None])
-_NUMBER = tf.TensorSpec([])
-_ORIGIN = tf.TensorSpec([2], tf.int32)
 
 
 def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from kind.errors import UserError
 from kind.images.photo import read_photo, read_stored_photo
 from kind.images.pil import from_pil
 
@@ -24,15 +25,15 @@ def as_levels(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:
     """As `as_floats`, but files and arrays of unsigned integers stay in these: large ones take less memory.
 
     Raises:
-        ValueError: see `as_floats`.
+        UserError: see `as_floats`.
         ImageError: see `as_floats`.
     """
     if isinstance(images, (str, Path)):
         return read_stored_photo(images).colours
     if isinstance(images, np.ndarray) and images.dtype.kind == "u":
         if images.ndim not in (3, 4) or images.shape[-1] != 3:
-            raise ValueError(f"{_EXPECTED}; received {images.dtype} {list(images.shape)}")
-        return images
+            raise UserError(f"{_EXPECTED}; received {images.dtype} {list(images.shape)}")
+        return _with_pixels(images)
     return as_floats(images)
 
 
@@ -47,8 +48,8 @@ def as_floats(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:
         float32 [H, W, 3] or [N, H, W, 3], RGB in [0, 1].
 
     Raises:
-        ValueError: on another type or shape, images of different sizes, or values outside [0, 1]. The values
-            of a symbolic tensor are not looked at.
+        UserError: on another type or shape, no pixels, images of different sizes, or values outside [0, 1].
+            The values of a symbolic tensor are not looked at.
         ImageError: when a file cannot be read.
     """
     if isinstance(images, (str, Path)):
@@ -62,21 +63,29 @@ def as_floats(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:
     dtype = tf.as_dtype(images.dtype)
     rank = len(images.shape) if isinstance(images, np.ndarray) else images.shape.rank
     if not (dtype.is_floating or dtype == tf.uint8) or rank not in (3, 4) or images.shape[-1] != 3:
-        raise ValueError(f"{_EXPECTED}; received {dtype.name} {list(images.shape)}")
+        raise UserError(f"{_EXPECTED}; received {dtype.name} {list(images.shape)}")
     floats = images
     if dtype != tf.float32:
         is_array = isinstance(images, np.ndarray)
         floats = images.astype(np.float32) if is_array else tf.cast(images, tf.float32)
+    _with_pixels(images)
     if dtype == tf.uint8:
         return floats / np.float32(255)
     _check_range(floats)
     return floats
 
 
+def _with_pixels(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
+    """The same images; refuses those of no pixels, where their size is known."""
+    if 0 in tuple(images.shape):
+        raise UserError(f"images expects one pixel at least, received none: {list(images.shape)}")
+    return images
+
+
 def _stacked(images: Sequence) -> np.ndarray:
     shapes = sorted({tuple(image.shape) for image in images})
     if len(shapes) != 1 or len(shapes[0]) != 3:
-        raise ValueError(
+        raise UserError(
             f"a list of images expects single images of one size; received {list(map(list, shapes))}"
         )
     return np.stack([np.asarray(image) for image in images])
@@ -88,11 +97,9 @@ def _check_range(images: np.ndarray | tf.Tensor) -> None:
         if not tf.executing_eagerly():
             return
         images = np.asarray(images)  # shares the tensor's memory on a CPU
-    if images.size == 0:
-        return
     low, high = float(images.min()), float(images.max())
     if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):
-        raise ValueError(
+        raise UserError(
             f"images expects floats in [0, 1]; received values from {low:g} to {high:g}: divide levels "
             "by 255, or give uint8"
         )

@@ -18,7 +18,7 @@ from kind.nn.exposure_layers import faded
 from kind.nn.saving import find_weights, load_net
 from kind.ops.area import area_resized_array
 from kind.ops.fusion import MASK_REACH
-from kind.ops.light import expose, stops_to_gain
+from kind.ops.light import expose, light_ratio
 
 STAGE = "lite"
 
@@ -95,12 +95,12 @@ class LiteEnhancer(Enhancer):
         shown, more = _stops_for(alpha, log_suggested, stops)
         restored = self._restoration([tile, stops + more, colour, summary], training=False)
         suggested = expose(tile, stops)
-        light = _ratio(tile, suggested, -stops)
+        light = light_ratio(tile, suggested, -stops)
 
         def dimmed():
             """R̂ with less of what was restored, and L̂, for an α below the suggested one."""
             bright, dim = expose(tile, stops + more), expose(tile, shown)
-            ratio = _ratio(dim, bright, shown - stops - more)
+            ratio = light_ratio(dim, bright, shown - stops - more)
             share = tf.math.divide_no_nan(faded(shown), faded(stops + more))
             # dim / ratio is `bright` but for small errors in its colours, which so stay out of R̂ ∘ L̂.
             less = dim / tf.maximum(ratio, _TINY) + share * (restored - bright)
@@ -139,14 +139,3 @@ def _stops_for(alpha, log_suggested, stops):
     rest = more + tf.minimum(wanted, 0.0)
     share, more, rest = (values[:, tf.newaxis, tf.newaxis] for values in (share, more, rest))
     return share * stops + rest, more
-
-
-def _ratio(darker, brighter, stops):
-    """Y(darker) / Y(brighter), at most 1; towards black the factor of so many stops: float32 [N, H, W, 1]."""
-    least = _SMALLEST * stops_to_gain(stops)
-    return tf.minimum((_largest(darker) + least) / (_largest(brighter) + _SMALLEST), 1.0)
-
-
-def _largest(image):
-    """The largest of R, G and B: float32 [N, H, W, 1]."""
-    return tf.reduce_max(image, axis=-1, keepdims=True)

@@ -19,7 +19,7 @@ from kind.nn.exposure_layers import faded
 from kind.nn.saving import beside, find_weights, load_net, weights_digest
 from kind.ops.area import area_resized, area_resized_array
 from kind.ops.fusion import MASK_REACH
-from kind.ops.light import expose
+from kind.ops.light import expose, light_ratio, matching_stops
 from kind.ops.stretch import min_max_stretch, range_of_array, stretched_by, value_range
 
 STAGES = VARIANTS["kind"].stages
@@ -38,10 +38,14 @@ class KindEnhancer(Enhancer):
     *As published*: the image is min-max stretched first, α is 5 unless it is given, and the result is
     R̂ ∘ L̂. Imported weights, and a user's without an exposure head, are used like this.
 
-    *For photographs*, with an exposure head: nothing is stretched; α is what the head makes of the
-    decomposition of a thumbnail; the image gets a mirrored border; L̂ is never below L; and what needs no
-    light stays as it is: of the result, a share that falls to 0 at α = 1 and where the photograph is white
-    already comes from the networks, and the rest is the photograph. R̂ and L̂ are those of this result.
+    *For photographs*, with an exposure head: α is how many times the light, by default what the head makes
+    of the decomposition of a thumbnail. Instead of being stretched, the image gets this light, X(α), and is
+    then taken apart, so that the networks restore and adjust an image that is bright enough. `stretched` is
+    the input S itself, `reflectance` R that of X(α), and `illumination` the illumination of X(α) times
+    Y(S) / Y(X(α)), Y the largest of R, G and B, so that R ∘ L is S. The image gets a mirrored border; L̂ is
+    never below the illumination of X(α); and what needs no light stays as it is: of the result, a share that
+    falls to 0 at α = 1 and where X(α) is white comes from the networks, and the rest is X(α). R̂ and L̂ are
+    those of this result.
 
     Attributes:
         decom, restoration, illumination: the networks, in float32.
@@ -111,13 +115,19 @@ class KindEnhancer(Enhancer):
         """See `Enhancer`; what must be known is the smallest and the largest value, and α."""
         decom, restoration, illumination = self.networks.values()
         low, high, _ = seen
-        stretched = stretched_by(tile, low, high) if self.exposure is None else tile
-        reflectance, shading = decom(stretched, training=False)
-        restored = restoration([reflectance, shading], training=False)
         wanted = alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
-        adjusted = illumination([shading, tf.ones_like(shading) * wanted], training=False)
+        if self.exposure is None:
+            stretched = seen_by_networks = stretched_by(tile, low, high)
+            ratio = wanted
+        else:
+            stops = tf.math.log(tf.maximum(wanted, _LEAST_ALPHA)) / math.log(2.0)
+            stretched, seen_by_networks, ratio = tile, expose(tile, stops), 1.0
+        reflectance, shading = decom(seen_by_networks, training=False)
+        restored = restoration([reflectance, shading], training=False)
+        adjusted = illumination([shading, tf.ones_like(shading) * ratio], training=False)
         if self.exposure is not None:
-            restored, adjusted = _where_needed(tile, shading, restored, adjusted, wanted)
+            restored, adjusted = _where_needed(seen_by_networks, shading, restored, adjusted, stops)
+            shading *= light_ratio(tile, seen_by_networks, -stops)
         # An image of one colour tells nothing of its exposure, and comes back as it is.
         is_plain = high <= low
         restored = tf.where(is_plain, tile, restored)
@@ -125,10 +135,11 @@ class KindEnhancer(Enhancer):
         return Enhanced(stretched, reflectance, shading, restored, adjusted, alpha=alpha)
 
     def alpha_to(self, dark, target):
-        """See `Enhancer`; α = mean(L_high / (L_low + 1e-4)), as published."""
+        """See `Enhancer`; as published α = mean(L_high / (L_low + 1e-4))."""
         images = [tf.constant(image[np.newaxis]) for image in (dark, target)]
-        if self.exposure is None:
-            images = map(min_max_stretch, images)
+        if self.exposure is not None:
+            return float(2.0 ** matching_stops(*images)[0])
+        images = map(min_max_stretch, images)
         return target_ratio(*(self.decom(image, training=False)[1][0].numpy() for image in images))
 
     def collect_statistics(self, images):
@@ -155,25 +166,23 @@ class KindEnhancer(Enhancer):
         return tf.exp(self.exposure(parts, training=False)[:, 0])
 
 
-def _where_needed(image, shading, restored, adjusted, alpha):
-    """R̂ and L̂ of a result that is the image itself where it needs no light; see `KindEnhancer`.
+def _where_needed(exposed, shading, restored, adjusted, stops):
+    """R̂ and L̂ of a result that is the exposed image where it needs no light; see `KindEnhancer`.
 
     Args:
-        image: float32 [N, H, W, 3] in [0, 1].
-        shading: L, float32 [N, H, W, 1].
-        restored: the network's R̂, as `image`.
+        exposed: X(α), float32 [N, H, W, 3] in [0, 1].
+        shading: its illumination, float32 [N, H, W, 1].
+        restored: the network's R̂, as `exposed`.
         adjusted: the network's L̂, as `shading`.
-        alpha: float32 [N, 1, 1, 1].
+        stops: log₂ α, float32 [N, 1, 1, 1].
 
     Returns:
-        R̂ and L̂, in [0, 1]. For α below 1 their product is the image with so much less linear light.
+        R̂ and L̂, in [0, 1].
     """
-    stops = tf.math.log(tf.maximum(alpha, _LEAST_ALPHA)) / math.log(2.0)
-    largest = tf.reduce_max(image, axis=-1, keepdims=True)
+    largest = tf.reduce_max(exposed, axis=-1, keepdims=True)
     white = tf.clip_by_value((largest - _WHITE_FROM) / (1.0 - _WHITE_FROM), 0.0, 1.0)
     share = faded(stops) * (1.0 - white * white * (3.0 - 2.0 * white))
-    plain = expose(image, tf.minimum(stops, 0.0))
     light = shading + tf.nn.relu(adjusted - shading)
-    shown = share * restored * light + (1.0 - share) * plain
-    light = share * light + (1.0 - share) * tf.reduce_max(plain, axis=-1, keepdims=True)
+    shown = share * restored * light + (1.0 - share) * exposed
+    light = share * light + (1.0 - share) * largest
     return tf.minimum(shown / tf.maximum(light, _TINY), 1.0), light

@@ -12,7 +12,7 @@ from kind.errors import UserError
 from kind.evaluation.methods import Method, Sample
 from kind.evaluation.run import Row
 from kind.evaluation.scoring import outputs_by_protocol, read_sample
-from kind.reports.cases import choose_cases, remove_others, write_small
+from kind.reports.cases import choose_cases, write_picture
 
 ERROR_RANGE = 0.5
 _RAMP = np.array([[0, 0, 0], [0.5, 0, 0.3], [1, 0.4, 0], [1, 0.9, 0.3], [1, 1, 1]])
@@ -42,7 +42,8 @@ class Case(NamedTuple):
     def captioned(self) -> list[tuple[str, str, Path]]:
         """The pictures: what each shows in a word, its caption, its file."""
         captions = {"error": f"error map, black 0 to white {ERROR_RANGE:g}"}
-        return [(name, captions.get(name, name), path) for name, path in self.pictures]
+        image = self.row.image
+        return [(f"{name} of {image}", captions.get(name, name), path) for name, path in self.pictures]
 
 
 def rank(rows: Sequence[Row]) -> tuple[str, list[Row]]:
@@ -67,8 +68,7 @@ def draw_cases(
 ) -> list[Case]:
     """Makes the pictures of every method that is not a baseline, under every protocol.
 
-    Pictures that are there from an earlier run of the same content are used; others in the folder that
-    this function once made are removed.
+    Pictures that are there from an earlier run of the same content are used.
 
     Args:
         rows: all.
@@ -91,8 +91,44 @@ def draw_cases(
         for label, row in choose_cases(ranked):
             pictures = _draw(row, shown[row.method], by_name[row.image], folder)
             cases.append(Case(label, row, column, pictures))
-    remove_others(folder, [path for case in cases for _, path in case.pictures])
     return cases
+
+
+def draw_together(
+    cases: Sequence[Case],
+    rows: Sequence[Row],
+    methods: Sequence[Method],
+    samples: Sequence[Sample],
+    folder: Path,
+) -> list[tuple[str, list[tuple[str, str, Path]]]]:
+    """Makes the pictures of every method for the images that the first method's cases show.
+
+    Args:
+        cases: of `draw_cases`.
+        rows: all.
+        methods: all; with one there is nothing to compare.
+        samples: all.
+        folder: where the pictures go.
+
+    Returns:
+        A title and the pictures of each image as in `Case.captioned`: the input, each method, the target.
+    """
+    by_name, by_method = {each.name: each for each in samples}, {each.name: each for each in methods}
+    together = []
+    for case in cases if len(methods) > 1 else ():
+        image, method, protocol = case.row[:3]
+        if (method, protocol) != cases[0].row[1:3] or not case.pictures:
+            continue
+        own = dict(case.pictures)
+        pictures = {"input": own["input"]}
+        for row in rows:
+            if (row.image, row.protocol) == (image, protocol):
+                drawn = dict(_draw(row, by_method[row.method], by_name[image], folder))
+                pictures.update({row.method: drawn["output"]} if drawn else {})
+        pictures.update({"target": own["target"]} if "target" in own else {})
+        title = f"{image}, {protocol}: {case.label} by {case.by.upper()} of {method}"
+        together.append((title, [(f"{name} of {image}", name, path) for name, path in pictures.items()]))
+    return together
 
 
 def error_map(output: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -122,5 +158,5 @@ def _draw(row: Row, method: Method, sample: Sample, folder: Path) -> list[tuple[
         return []
     images = [dark, output] + ([target, error_map(output, target)] if target is not None else [])
     for (_, path), image in zip(files, images):
-        write_small(path, image)
+        write_picture(path, image)
     return files

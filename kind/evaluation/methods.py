@@ -109,7 +109,7 @@ class Network(Method):
         start = time.perf_counter()
         enhanced = self.enhancer(dark, alpha=alpha, fusion=fusion, parts=("relit",))
         used = float(enhanced.alpha) if alpha is None else alpha
-        return Output(enhanced.relit.numpy(), time.perf_counter() - start, used)
+        return Output(enhanced.relit, time.perf_counter() - start, used)
 
 
 class Folder(Method):

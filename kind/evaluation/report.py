@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from kind.evaluation.cases import Case, draw_cases
+from kind.evaluation.cases import Case, draw_cases, draw_together
 from kind.evaluation.methods import Method, Sample
 from kind.evaluation.summary import Evaluation
 from kind.evaluation.tables import images_table, summary_table
+from kind.reports.cases import remove_others
 from kind.reports.page import write_page
 from kind.reports.writing import write_csv, write_json
 
@@ -38,8 +39,12 @@ def write_all(
     """
     write_summary(folder / SUMMARY_FILE, evaluation)
     write_per_image(folder / TABLE_FILE, evaluation)
-    cases = draw_cases(evaluation.rows, methods, samples, folder / "pictures")
-    write_html(folder / PAGE_FILE, evaluation, cases)
+    pictures = folder / "pictures"
+    cases = draw_cases(evaluation.rows, methods, samples, pictures)
+    together = draw_together(cases, evaluation.rows, methods, samples, pictures)
+    used = [path for case in cases for _, path in case.pictures]
+    remove_others(pictures, [*used, *(path for _, shown in together for *_, path in shown)])
+    write_html(folder / PAGE_FILE, evaluation, cases, together)
     return [folder / name for name in (PAGE_FILE, TABLE_FILE, SUMMARY_FILE)]
 
 
@@ -70,8 +75,10 @@ def write_per_image(path: Path, evaluation: Evaluation) -> None:
     write_csv(path, ["image", "method", "protocol", *figures], lines)
 
 
-def write_html(path: Path, evaluation: Evaluation, cases: Sequence[Case]) -> None:
-    """Writes `report.html`, which needs nothing but the pictures beside it."""
+def write_html(
+    path: Path, evaluation: Evaluation, cases: Sequence[Case], together: Sequence[tuple[str, list]] = ()
+) -> None:
+    """Writes `report.html`, which needs nothing but the pictures beside it; `together` of `draw_together`."""
     write_page(
         path,
         _TEMPLATE,
@@ -80,4 +87,7 @@ def write_html(path: Path, evaluation: Evaluation, cases: Sequence[Case]) -> Non
         summary=summary_table(evaluation.summary),
         groups=[(group, list(of)) for group, of in itertools.groupby(cases, key=lambda case: case.row[1:3])],
         images=images_table(evaluation.rows, evaluation.columns),
+        intervals=evaluation.intervals,
+        together=together,
+        links={case.row.image: dict(case.pictures)["output"] for case in reversed(cases) if case.pictures},
     )

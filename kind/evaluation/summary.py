@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.evaluation.run import Failure, Row
-from kind.reports.bootstrap import bootstrap_interval
+from kind.reports.bootstrap import FEWEST_IMAGES, bootstrap_interval, interval_note
 
 
 class Statistic(NamedTuple):
@@ -18,7 +18,7 @@ class Statistic(NamedTuple):
         images: how many have it.
         mean: None when none has it.
         median: likewise.
-        interval: the bootstrap 95 % interval of the mean, None with fewer than two images.
+        interval: the bootstrap 95 % interval of the mean, None with fewer than `FEWEST_IMAGES` images.
     """
 
     images: int
@@ -54,6 +54,12 @@ class Evaluation(NamedTuple):
     summary: Sequence[SummaryRow]
     rows: Sequence[Row]
     failures: Sequence[Failure]
+
+    @property
+    def intervals(self) -> str:
+        """What the intervals in the tables are, or why there are none."""
+        images = max((row.images for row in self.summary), default=0)
+        return interval_note(images, "bootstrap interval of the mean over images")
 
     @property
     def all_notes(self) -> list[str]:
@@ -105,5 +111,5 @@ def _statistic(rows: Sequence[Row], column: str) -> Statistic:
     values = [value for row in rows if (value := row.figures.get(column)) is not None]
     if not values:
         return Statistic(0, None, None, None)
-    interval = bootstrap_interval(values) if len(values) > 1 else None
+    interval = bootstrap_interval(values) if len(values) >= FEWEST_IMAGES else None
     return Statistic(len(values), float(np.mean(values)), float(np.median(values)), interval)

@@ -32,15 +32,38 @@ _STATISTICS = ("mean", "median", "95 %")
 
 
 def summary_table(summary: Sequence[SummaryRow]) -> Table:
-    """Three lines for each method and protocol: mean, median, bootstrap interval of the mean."""
+    """Lines for each method and protocol: mean, median and, where there is one, the interval of the mean."""
     columns = summary[0].figures if summary else ()
+    has_intervals = any(figure.interval for row in summary for figure in row.figures.values())
     lines = []
     for row in summary:
-        for number, statistic in enumerate(_STATISTICS):
+        for number, statistic in enumerate(_STATISTICS[: None if has_intervals else -1]):
             first = [row.method, row.protocol, str(row.images)] if number == 0 else ["", "", ""]
             figures = [_cell(figure, statistic, column) for column, figure in row.figures.items()]
             lines.append([*first, statistic, *figures])
     return Table(["method", "protocol", "images", "", *map(_heading, columns)], lines, (0, 1, 3))
+
+
+def means_table(summary: Sequence[SummaryRow]) -> Table:
+    """One line for each method and protocol: the means."""
+    columns = summary[0].figures if summary else ()
+    lines = []
+    for row in summary:
+        figures = [_cell(row.figures[key], "mean", key) for key in columns]
+        lines.append([row.method, row.protocol, str(row.images), *figures])
+    return Table(["method", "protocol", "images", *map(_heading, columns)], lines, (0, 1))
+
+
+def statistics_lines(summary: Sequence[SummaryRow]) -> tuple[list[str], list[list]]:
+    """Headings and lines of a CSV file: mean, median and ends of the interval of each figure, unrounded."""
+    columns = list(summary[0].figures) if summary else []
+    head = [f"{name}{part}" for name in columns for part in ("", "_median", "_low", "_high")]
+    lines = []
+    for row in summary:
+        figures = [row.figures[name] for name in columns]
+        cells = [[figure.mean, figure.median, *(figure.interval or (None, None))] for figure in figures]
+        lines.append([row.method, row.protocol, row.images, *(cell for part in cells for cell in part)])
+    return ["method", "protocol", "images", *head], lines
 
 
 def images_table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
@@ -70,7 +93,7 @@ def markdown_report(evaluation: Evaluation) -> str:
     return "\n\n".join(
         [
             markdown_list(facts),
-            "Each cell: mean (median) [bootstrap 95 % interval of the mean over images].",
+            f"Each cell: mean (median) [95 %]; {evaluation.intervals}.",
             markdown_table(Table(head, lines, (0, 1))),
         ]
     )

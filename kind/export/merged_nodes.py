@@ -18,7 +18,6 @@ _PURE = frozenset(
 )
 """Operations whose results depend on their inputs and attributes alone."""
 
-
 _UNUSED_IS_USELESS = _PURE | {"ReadVariableOp", "Unpack"}
 _GRADIENT = "_gradient_op_type"  # names a gradient, which exports leave out; TensorFlow would warn of that
 

@@ -14,6 +14,7 @@ from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError
 from kind.files import atomic_write
 from kind.metrics.psnr import psnr
+from kind.nn.graphs import as_graph
 
 _ODD = (37, 61)  # sides that no stride of a network divides
 _ALPHA = DEFAULT_ALPHA  # of comparisons, and all that an 8-bit model is calibrated with
@@ -64,16 +65,11 @@ def make_portable(enhancer: Enhancer, size: tuple[int, int] | None) -> Portable:
     """
     height, width = size or (None, None)
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([1, height, width, 3], tf.float32, "image"),
-            tf.TensorSpec([1], tf.float32, "alpha"),
-        ],
-        autograph=False,
-    )
-    def enhance(image, alpha):
-        return {"relit": enhancer(image, alpha).relit}
-
+    signature = [
+        tf.TensorSpec([1, height, width, 3], tf.float32, "image"),
+        tf.TensorSpec([1], tf.float32, "alpha"),
+    ]
+    enhance = as_graph(lambda image, alpha: {"relit": enhancer(image, alpha).relit}, signature)
     module = tf.Module()
     module.enhance = enhance
     module.weights = list(enhance.get_concrete_function().graph.variables)

@@ -16,11 +16,7 @@ import tensorflow as tf
 from kind.enhancing.enhanced import PARTS, Enhanced
 from kind.enhancing.enhancer import Enhancer
 from kind.export.stacked_weights import StackedWeights
-
-
-def one_function(function: Callable) -> Callable:
-    """`function` as one function of a graph for all callers; its arguments are tensors of the same shapes."""
-    return tf.function(function, autograph=False)
+from kind.nn.graphs import as_graph
 
 
 def with_shared_steps(enhancer: Enhancer, weights: StackedWeights) -> Enhancer:
@@ -34,13 +30,13 @@ def with_shared_steps(enhancer: Enhancer, weights: StackedWeights) -> Enhancer:
         An enhancer with the same networks and results; images are float32 [1, H, W, 3] in its graphs.
     """
     shared = copy.copy(enhancer)
-    shared.make = one_function(weights.used_by(enhancer.make))
-    shared.chosen_alpha = one_function(enhancer.chosen_alpha)
-    shared.collect_statistics = one_function(weights.used_by(enhancer.collect_statistics))
+    shared.make = as_graph(weights.used_by(enhancer.make))
+    shared.chosen_alpha = as_graph(enhancer.chosen_alpha)
+    shared.collect_statistics = as_graph(weights.used_by(enhancer.collect_statistics))
 
     @functools.cache
     def graph_of(parts: tuple[str, ...]) -> Callable:
-        return one_function(lambda images, alpha: Enhancer.in_graph(shared, images, alpha, parts))
+        return as_graph(lambda images, alpha: Enhancer.in_graph(shared, images, alpha, parts))
 
     def in_graph(
         images: tf.Tensor, alpha: float | tf.Tensor | None = None, parts: Collection[str] = PARTS

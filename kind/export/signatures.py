@@ -16,8 +16,9 @@ from kind.export.graph_images import decode_in_graph, decode_photos, encode_png
 from kind.export.merged_functions import merge_functions
 from kind.export.merged_nodes import leave_out_saving, merge_nodes
 from kind.export.operations import GRAPH_FILE, read_graph
-from kind.export.shared_functions import one_function, with_shared_steps
+from kind.export.shared_functions import with_shared_steps
 from kind.export.stacked_weights import StackedWeights
+from kind.nn.graphs import as_graph
 
 _FINGERPRINT = "fingerprint.pb"
 
@@ -124,9 +125,7 @@ def make_signatures(
         served.enhance_tensor: [images, alpha],
     }
     functions = {
-        function.__name__: tf.function(
-            function, input_signature=spec, autograph=False
-        ).get_concrete_function()
+        function.__name__: as_graph(function, spec).get_concrete_function()
         for function, spec in specs.items()
     }
     module = tf.Module()
@@ -141,10 +140,10 @@ class _Served:
     def __init__(self, enhancer: Enhancer, detector: ServedDetector | None, max_pixels: int) -> None:
         self._detector, self._max_pixels = detector, max_pixels
         self._enhancer = with_shared_steps(enhancer, StackedWeights(enhancer.networks.values()))
-        self._decode = one_function(lambda data: decode_in_graph(data, max_pixels))
-        self._encode = one_function(encode_png)
+        self._decode = as_graph(lambda data: decode_in_graph(data, max_pixels))
+        self._encode = as_graph(encode_png)
         weights = StackedWeights(detector.networks if detector else ())
-        self._find = one_function(weights.used_by(self._find_in))
+        self._find = as_graph(weights.used_by(self._find_in))
 
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         detector = self._detector

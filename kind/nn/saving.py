@@ -35,6 +35,8 @@ SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 _SMALLEST_VALUE = 2  # bytes, of a float16
 _LARGEST_VALUE = 32  # bytes, of a float64, thrice more for an optimizer, which Keras keeps in the same file
 _SURPLUS = 32 << 20  # bytes, for the names of arrays; HDF5 takes some KB for each
+_SHAPELESS = frozenset({"name", "class_names", "input_size", "canvas"})
+"""Settings of a whole network: no array's shape depends on them, but that of a detector's class scores."""
 _UNWANTED = frozenset({"shared_object_id", "compile_config"})
 
 
@@ -148,7 +150,7 @@ def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
         size = archive.size(WEIGHTS)
         # Building takes its time, so what any network may have is looked at before; more, when it is known.
         arrays = read_layer_arrays(archive.read(WEIGHTS)) if size <= _SURPLUS else None
-        if arrays is not None:
+        if arrays is not None and path.parent != SHIPPED_WEIGHTS:
             check_shapes(arrays, _shapes_of_shipped(config))
         shapes = None if arrays is None else [array.shape for array in arrays.values()]
         net, class_names = build_network(config, size // _SMALLEST_VALUE, shapes)
@@ -162,15 +164,33 @@ def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
 
 
 def _shapes_of_shipped(config: object) -> dict[str, tuple[int, ...]]:
-    """What a network has for arrays, by path, when one that ships has the same description; else nothing.
+    """What a network has for arrays, by path, when one that ships is of the same form; else nothing.
 
-    So a wrong array in a large network, such as the detector, is found without building it.
+    So a wrong array in a large network, such as the detector, is found without building it, also when it was
+    trained for other classes.
     """
+    form, classes = _form(config)
     for path in SHIPPED_WEIGHTS.glob("*.keras"):
         with Archive(path) as shipped:
-            if _config(shipped) == config:
-                return read_layer_shapes(shipped.read(WEIGHTS))
+            form_of_shipped, its_classes = _form(_config(shipped))
+            if form_of_shipped == form:
+                shapes = read_layer_shapes(shipped.read(WEIGHTS))
+                # No width of a detector that ships is its number of classes, but that of its class scores.
+                return {
+                    name: tuple(classes if its_classes and size == its_classes else size for size in shape)
+                    for name, shape in shapes.items()
+                }
     return {}
+
+
+def _form(config: object) -> tuple[object, int]:
+    """A network's description without what no shape but that of class scores depends on; how many classes."""
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        return config, 0
+    names = config["config"].get("class_names")
+    settings = {key: value for key, value in config["config"].items() if key not in _SHAPELESS}
+    form = {"class_name": config.get("class_name"), "config": settings}
+    return form, len(names) if isinstance(names, list) else 0
 
 
 def net_of_parts(config: object, weights: bytes) -> keras.Model:

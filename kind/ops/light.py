@@ -6,9 +6,16 @@ import math
 
 import tensorflow as tf
 
+from kind.constants import BT601
+
 KNEE = 0.9
 """Linear light above which `soft_shoulder` compresses: 244 of 255 in sRGB."""
 
+MOST_STOPS = 10.0
+"""What `matching_stops` finds at most."""
+
+_BLACK = 1e-4
+_CELL, _HALVINGS = 8, 14  # the stops are exact to MOST_STOPS / 2^15
 _TOE = 0.0031308
 _SRGB_TOE = 0.04045
 
@@ -106,6 +113,51 @@ def _exposed(image: tf.Tensor, stops: tf.Tensor):
     light = srgb_to_linear(image) * gain
     shown = linear_to_srgb(tf.clip_by_value(soft_shoulder(light, gain), 0.0, 1.0))
     return shown, (light, gain)
+
+
+def matching_stops(dark: tf.Tensor, bright: tf.Tensor) -> tf.Tensor:
+    """The exposure under which a dark image is on the whole as bright as another one; not differentiated.
+
+    Compared is the mean BT.601 luma of what is averaged over 8×8 pixels first, so that noise which black has
+    cut off counts little.
+
+    Args:
+        dark: float32 [N, H, W, 3], sRGB in [0, 1].
+        bright: the same scene, the same shape.
+
+    Returns:
+        Stops, float32 [N], from 0 to `MOST_STOPS`.
+    """
+    dark, bright = (tf.nn.avg_pool2d(image, _CELL, _CELL, "SAME") for image in (dark, bright))
+    wanted = _mean_luma(bright)
+    stops = step = tf.fill(tf.shape(wanted), MOST_STOPS / 2.0)
+    for _ in range(_HALVINGS):
+        step /= 2.0
+        shown = _mean_luma(expose(dark, stops[:, tf.newaxis, tf.newaxis, tf.newaxis]))
+        stops += tf.where(shown < wanted, step, -step)
+    is_less = _mean_luma(dark) < wanted
+    return tf.stop_gradient(tf.where(is_less, stops, 0.0))
+
+
+def _mean_luma(images: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.reduce_sum(images * tf.constant(BT601), axis=-1), axis=[1, 2])
+
+
+def light_ratio(darker: tf.Tensor, brighter: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
+    """Y(darker) / Y(brighter), Y the largest of R, G and B, at most 1.
+
+    Args:
+        darker: float32 [N, H, W, 3], sRGB in [0, 1].
+        brighter: the same under more light.
+        stops: from the brighter one to the darker one, 0 or less, broadcast against [N, H, W, 1]; what it
+            makes of the light is the ratio where both are black.
+
+    Returns:
+        float32 [N, H, W, 1].
+    """
+    darker, brighter = (tf.reduce_max(image, axis=-1, keepdims=True) for image in (darker, brighter))
+    least = _BLACK * stops_to_gain(stops)
+    return tf.minimum((darker + least) / (brighter + _BLACK), 1.0)
 
 
 def stops_to_gain(stops: tf.Tensor) -> tf.Tensor:

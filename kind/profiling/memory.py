@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -10,22 +11,34 @@ from pathlib import Path
 
 from kind.errors import UserError
 
-_STATUS = Path("/proc/self/status")
 _IMPORTED_FROM = Path(__file__).resolve().parent.parent.parent
 
 
-def resident(field: str) -> float:
-    """This process's resident memory in MiB.
+def resident(field: str, pid: int | str = "self") -> float:
+    """A process's resident memory in MiB.
 
     Args:
         field: "VmRSS" is what it holds now, "VmHWM" the most that it has held.
+        pid: of the process; this one by default.
 
     Raises:
         UserError: on systems without /proc.
+        OSError: when there is no such process.
     """
-    if not _STATUS.is_file():
+    if not Path("/proc/self/status").is_file():
         raise UserError("memory is measured on Linux only; leave it out with --no-memory")
-    return int(re.search(rf"^{field}:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)[1]) / 1024
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0  # a process that has ended holds nothing
+
+
+def resident_with_children(pid: int) -> float:
+    """Resident MiB of a process and of all that it has started and that still run."""
+    total = resident("VmRSS", pid)
+    for threads in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            total += sum(resident_with_children(int(child)) for child in threads.read_text().split())
+    return total
 
 
 def peak_of(module: str, arguments: Sequence[str]) -> float:

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 RESAMPLES = 10_000
+
+FEWEST_IMAGES = 10
+"""With fewer there is no interval: they say too little of others, and a bootstrap would look surer."""
+
 _DRAWN_AT_ONCE = 4_000_000  # bounds the memory for sets of thousands of images
 
 
@@ -51,6 +55,13 @@ def bootstrap_interval(
             random_state=np.random.default_rng(seed),
         )
     return percentile_interval(drawn.bootstrap_distribution, level)
+
+
+def interval_note(images: int, meaning: str) -> str:
+    """What stands below a table: what its intervals are, or why there are none over so few images."""
+    if images >= FEWEST_IMAGES:
+        return f"95 %: {meaning}"
+    return f"no 95 % intervals: {images} images, and fewer than {FEWEST_IMAGES} say too little of others"
 
 
 def percentile_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
 from kind.images.photo import write_photo
 
 Item = TypeVar("Item")
-
-_LONGEST_SIDE = 900
 
 
 def choose_cases(ranked: Sequence[Item]) -> list[tuple[str, Item]]:
@@ -30,8 +27,8 @@ def choose_cases(ranked: Sequence[Item]) -> list[tuple[str, Item]]:
     return [(label, ranked[places[label]]) for label in labels]
 
 
-def write_small(path: Path, pixels: np.ndarray) -> None:
-    """Writes a picture of at most 900 pixels a side.
+def write_picture(path: Path, pixels: np.ndarray) -> None:
+    """Writes a picture of a page in full size.
 
     Args:
         path: a `.jpg`.
@@ -40,12 +37,10 @@ def write_small(path: Path, pixels: np.ndarray) -> None:
     Raises:
         kind.images.photo.ImageError: when the file cannot be written.
     """
-    picture = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    write_photo(path, np.asarray(picture, np.float32) / 255, quality=90)
+    write_photo(path, pixels, quality=92)
 
 
 def remove_others(folder: Path, used: Collection[Path]) -> None:
-    """Removes pictures of cases, `case-*.jpg`, that an earlier report left in a folder."""
-    for path in set(folder.glob("case-*.jpg")) - set(used):
+    """Removes pictures, `case-*.jpg` and `plot-*.png`, that an earlier report left in a folder."""
+    for path in {*folder.glob("case-*.jpg"), *folder.glob("plot-*.png")} - set(used):
         path.unlink()

@@ -8,8 +8,8 @@ from typing import TextIO
 from tqdm import tqdm
 
 _EVERY = 5.0  # seconds between lines, where lines cannot be overwritten
-_LINE = "{n_fmt}/{total_fmt}{unit}{postfix}, {rate_noinv_fmt}, {remaining} left"
-_BAR = "{percentage:3.0f}%|{bar}| " + _LINE
+_LINE = "{n_fmt} of {total_fmt}{unit}{postfix}, {rate_noinv_fmt}, {remaining} left"
+_BAR = "{percentage:3.0f}%|{bar}| "
 
 
 class Progress:
@@ -21,17 +21,19 @@ class Progress:
         ...         progress(done, len(paths))
     """
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str, doing: str = "") -> None:
         """Starts the clock.
 
         Args:
             unit: what is counted, in the plural.
+            doing: what is done with them, such as "decoding images".
         """
+        line = f"{doing} {_LINE}" if doing else _LINE
         terminal = sys.stderr.isatty()
         self._bar = _Bar(
             unit=f" {unit}",
             file=sys.stderr if terminal else _Lines(sys.stderr),
-            bar_format=_BAR if terminal else _LINE,
+            bar_format=_BAR + line if terminal else line,
             smoothing=0,  # the average speed: what is left is as slow as what was done
             miniters=1,
             mininterval=0.1 if terminal else _EVERY,

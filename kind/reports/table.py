@@ -45,6 +45,14 @@ def markdown_table(table: Table) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def latex_table(table: Table) -> str:
+    """The table as a LaTeX `tabular` with the rules of the package booktabs."""
+    columns = "".join("l" if column in table.words else "r" for column in range(len(table.head)))
+    rows = [" & ".join(map(_latex, line)) + r" \\" for line in [table.head, *table.lines]]
+    rules = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rows[0], r"\midrule", *rows[1:]]
+    return "\n".join([*rules, r"\bottomrule", r"\end{tabular}"])
+
+
 def markdown_list(facts: Sequence[tuple[str, str]]) -> str:
     """Names and values, plain text, as a Markdown list."""
     return "\n".join(f"- {escaped(name)}: {escaped(value)}" for name, value in facts)
@@ -53,3 +61,21 @@ def markdown_list(facts: Sequence[tuple[str, str]]) -> str:
 def escaped(text: str) -> str:
     """Plain text as Markdown, also inside a table."""
     return html.escape(text, quote=False).replace("|", "\\|")
+
+
+_LATEX = {
+    **{letter: rf"\{letter}" for letter in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "α": r"$\alpha$",
+        "Δ": r"$\Delta$",
+        "°": r"$^\circ$",
+        "–": "--",
+    },
+}
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.images.contact_sheet import contact_sheet
 from kind.images.photo import write_photo
 from kind.nn.graphs import as_graph
 from kind.nn.saving import save_net
@@ -23,6 +24,9 @@ from kind.training.run_folder import RunFolder
 _SECONDS_BETWEEN_BACKUPS = 30.0
 _IDLE_TO_DRAWING = 19
 _FLAT = 1 / 255  # what is less cannot be seen
+
+PHOTOGRAPH = "dark input"
+"""Key and caption of a preview's photograph as its file has it; training stretches it."""
 
 
 class Validate(keras.callbacks.Callback):
@@ -130,10 +134,7 @@ class Record(keras.callbacks.Callback):
     def _show(self, epoch: int) -> None:
         shown = [self.model.visualisations(sample) for sample in self._previews]
         warn(epoch, flat_pictures(shown, self.model.shown))
-        rows = [_row(pictures) for pictures in shown]
-        width = min(row.shape[1] for row in rows)
-        # What is not a number is shown black: a picture is no reason to stop, the guarded losses are.
-        grid = np.nan_to_num(np.concatenate([row[:, :width] for row in rows], axis=0), posinf=1.0, neginf=0.0)
+        grid = sample_sheet(self._previews, shown, self.model.shown)
         write_photo(self._folder.samples / f"epoch_{epoch:05d}.png", grid)
         with self._board.as_default():
             tf.summary.image("samples", grid[np.newaxis], step=epoch - 1)  # epochs from 0, as its curves have
@@ -169,7 +170,26 @@ def flat_pictures(shown: Sequence[Sequence[tf.Tensor]], names: Sequence[str]) ->
     return found
 
 
-def _row(pictures: Sequence[tf.Tensor]) -> np.ndarray:
-    """Batches of one image → float32 [H, W', 3], side by side."""
-    images = [np.asarray(picture[0], np.float32) for picture in pictures]
-    return np.concatenate([np.repeat(image, 3 // image.shape[-1], axis=-1) for image in images], axis=1)
+def sample_sheet(
+    previews: Sequence[Mapping[str, tf.Tensor]], shown: Sequence[Sequence[tf.Tensor]], names: Sequence[str]
+) -> np.ndarray:
+    """A row of captioned pictures for each preview; first the photograph itself, where it is known.
+
+    Args:
+        previews: batches of one image; `PHOTOGRAPH` is float32 [1, H, W, 3] in [0, 1].
+        shown: of each preview its pictures, float32 [1, H, W, 1 or 3].
+        names: of the pictures.
+
+    Returns:
+        float32 [H', W', 3] in [0, 1]; what is not a number is black.
+    """
+    # A picture is no reason to stop, the guarded losses are.
+    rows = [
+        [np.nan_to_num(np.asarray(each[0], np.float32), posinf=1.0, neginf=0.0) for each in row]
+        for row in shown
+    ]
+    titles = [*names, *[""] * len(rows[0])][: len(rows[0])]
+    if all(PHOTOGRAPH in preview for preview in previews):
+        rows = [[np.asarray(preview[PHOTOGRAPH][0]), *row] for preview, row in zip(previews, rows)]
+        titles = [PHOTOGRAPH, *titles]
+    return contact_sheet(rows, titles)

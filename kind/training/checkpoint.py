@@ -17,6 +17,7 @@ from kind.training.manifest import (
     file_digest,
     manifest_file,
     read_manifest,
+    run_digest,
     write_manifest,
 )
 from kind.training.run_folder import RunFolder
@@ -121,7 +122,7 @@ class TrainingCheckpoint:
         self._keep_networks()
         files = {path.name: file_digest(path) for path in sorted(backup.glob(f"{name}.*"))}
         history = self._run.read_metrics()
-        run = file_digest(self._run.config_file)
+        run = run_digest(self._run.config_file)
         write_manifest(backup, Manifest(epoch, run, files, self._networks, self._digests, history))
         self._remove_old(epoch)
 

@@ -5,7 +5,9 @@ import dataclasses
 import math
 import sys
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, TypeVar
 
 from kind.constants import MAX_SEED
@@ -16,6 +18,9 @@ from kind.training.objective import parse_losses, parse_weights
 Config = TypeVar("Config", bound="StageConfig")
 Schedule = Literal["constant", "step", "cosine", "plateau"]
 """Words that `--schedule` takes, in every stage."""
+
+SCHEDULES_TO_THE_END = ("cosine",)
+"""Those whose learning rate depends on the number of epochs from the first one on."""
 
 #: Settings that were renamed: their old flags still work, and so do run folders that record them.
 OLD_NAMES = {
@@ -234,12 +239,18 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
         parser.add_argument(flag_of(item.name), dest=item.name, default=None, help=text, **how)
 
 
-def config_from_flags(config_class: type[Config], arguments: argparse.Namespace, **replaced: Any) -> Config:
+def config_from_flags(
+    config_class: type[Config],
+    arguments: argparse.Namespace,
+    recorded: Mapping[str, Any] = MappingProxyType({}),
+    **replaced: Any,
+) -> Config:
     """The config that the flags describe.
 
     Args:
         config_class: the stage's dataclass.
         arguments: parsed by a parser that `add_flags` prepared.
+        recorded: settings of another run, where the user gave no flag.
         **replaced: defaults to use instead of the class's own, where the user gave no flag.
 
     Returns:
@@ -256,6 +267,7 @@ def config_from_flags(config_class: type[Config], arguments: argparse.Namespace,
     }
     if "precision" in given:
         given["precision"] = _POLICIES[chosen_precision(given["precision"])]
+    given = {**recorded, **given}
     return config_class(**{**config_class.defaults(given), **replaced, **given})
 
 

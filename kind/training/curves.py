@@ -70,12 +70,14 @@ def _figure(names: Sequence[str]) -> tuple[Any, dict[str, Any]]:
     FigureCanvasAgg(figure)
     # Margins by hand: Matplotlib's own layout takes longer than an epoch of a small data set.
     figure.subplots_adjust(
-        left=0.04, right=0.99, bottom=0.12 / rows, top=1 - 0.12 / rows, hspace=0.3, wspace=0.22
+        left=0.06, right=0.99, bottom=0.2 / rows, top=1 - 0.12 / rows, hspace=0.5, wspace=0.32
     )
     plots = {}
     for number, name in enumerate(names, start=1):
         plots[name] = axes = figure.add_subplot(rows, _COLUMNS, number)
         axes.set_title(name, fontsize=9)
+        axes.set_xlabel("epoch", fontsize=7)
+        axes.set_ylabel(f"{name} (dB)" if name.startswith("psnr") else name, fontsize=7)
         axes.tick_params(labelsize=7)
     return figure, plots
 

@@ -87,6 +87,7 @@ def train(
     interruption: Interruption | None = None,
     command: str = "",
     remark: str = "",
+    trackers: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains until the config's last epoch, and leaves the run folder complete.
 
@@ -99,6 +100,7 @@ def train(
         interruption: see `kind.training.interruption`.
         command: what the user typed, for the run folder.
         remark: what the user wants to remember of the run.
+        trackers: further callbacks of the chief, such as those of `kind.training.trackers`.
 
     Raises:
         UserError: when a loss term or a gradient is not finite, or something cannot be saved; the run
@@ -132,6 +134,7 @@ def train(
             Progress(first_epoch, stage.config.batch),
             Sessions(folder, command, remark),
             keras.callbacks.TensorBoard(str(folder.path), write_graph=False, profile_batch=0),
+            *trackers,
         ]
         print(what_is_trained(stage), file=sys.stderr)
     batches = strategy.distribute_datasets_from_function(

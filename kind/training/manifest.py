@@ -15,6 +15,9 @@ _FILE = re.compile(r"ckpt-\d+\.[\w-]+")
 _NETWORK = re.compile(r"\w[\w-]*\.keras", re.ASCII)
 _PIECE = 1 << 20
 
+#: Settings that say when a run ends, and nothing else.
+LENGTHS = ("epochs", "early_stop")
+
 _LARGEST_WHOLE = 2**63  # of a record: more is no count, and may be too large for a float
 
 
@@ -23,7 +26,8 @@ class Manifest(NamedTuple):
 
     Attributes:
         epoch: number of finished epochs.
-        run: SHA-256 of the run's `config.json`, which never changes; None where there is none.
+        run: `run_digest` of the run's `config.json`; None where there is none. Earlier versions wrote the
+            SHA-256 of the whole file.
         files: SHA-256 of each of the checkpoint's files, by name.
         networks: for each network of the run folder, such as "best.keras", the file that keeps it here.
         digests: SHA-256 of each of `networks`, and of "last.keras" when there is one.
@@ -107,7 +111,8 @@ def damage(manifest: Manifest, folder: Path, run_folder: Path) -> str | None:
 
     A network that is whole in either place, the checkpoint's or the run's own, will do.
     """
-    if manifest.run != file_digest(run_folder / "config.json"):
+    config = run_folder / "config.json"
+    if manifest.run not in (run_digest(config), file_digest(config)):
         return "it belongs to another run"
     for name, digest in manifest.files.items():
         if file_digest(folder / name) != digest:
@@ -116,6 +121,40 @@ def damage(manifest: Manifest, folder: Path, run_folder: Path) -> str | None:
         if manifest.digests[name] not in (file_digest(folder / kept), file_digest(run_folder / name)):
             return f"{kept} is missing or damaged"
     return None
+
+
+def renew_run(folder: Path, config: Path) -> None:
+    """Makes the checkpoints of a run belong to it whatever its length, before its `config.json` changes.
+
+    Args:
+        folder: of the checkpoints.
+        config: the run's `config.json`, as it was when they were written.
+
+    Raises:
+        OSError: when a manifest cannot be written.
+    """
+    for epoch in checkpoint_epochs(folder):
+        try:
+            manifest = read_manifest(folder, epoch)
+        except ValueError:  # a damaged one is passed over when the run is restored
+            continue
+        if manifest and manifest.run == file_digest(config):
+            write_manifest(folder, manifest._replace(run=run_digest(config)))
+
+
+def run_digest(config: Path) -> str | None:
+    """A digest of a `config.json` without what may change when a run goes on, see `LENGTHS`.
+
+    Returns:
+        A SHA-256; None when there is no such file, or it holds no settings.
+    """
+    try:
+        content = json.loads(config.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    return _digest_of({name: value for name, value in content.items() if name not in LENGTHS})
 
 
 def file_digest(path: Path) -> str | None:

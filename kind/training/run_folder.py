@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from kind.errors import UserError, listed
+from kind.errors import UserError
 from kind.files import atomic_write, remove_leftovers
-from kind.training.config import OLD_NAMES
-from kind.training.manifest import checkpoint_epochs, is_record
+from kind.training.manifest import checkpoint_epochs, is_record, renew_run
+from kind.training.run_changes import data_differences, differences, new_lengths
 
 try:
     import fcntl
@@ -25,9 +25,6 @@ except ImportError:  # Windows has no such locks: there nothing keeps two proces
 #: Beside packed weights: what each network was trained with, by the stem of its file.
 TRAINING_FILE = "training.json"
 _DIGEST_LENGTH = 24
-
-#: Settings that older run folders record under another name.
-RENAMED_SETTINGS = {**OLD_NAMES, "fork": "init_from", "fork_partly": "init_partly"}
 
 
 class RunFolder:
@@ -63,11 +60,16 @@ class RunFolder:
 
         Raises:
             UserError: when the folder belongs to a run of another config or other data that has finished an
-                epoch (the message says what changed), is in use, holds other files, or cannot be written to.
+                epoch (the message says what changed; see `new_lengths` for what may), is in use, holds other
+                files, or cannot be written to.
         """
         changed: list[str] = []
+        recorded: dict[str, Any] = {}
+        lengths: dict[str, Any] = {}
         if self.config_file.is_file():
-            changed = differences(read_json(self.config_file), config)
+            recorded = read_json(self.config_file)
+            lengths = new_lengths(recorded, config)
+            changed = differences({**recorded, **lengths}, config)
             changed += data_differences(read_json(self.data_file), data)
             if changed and self._has_progress():
                 weights = f"--run NEW --init-from {self.path} to start anew from its weights"
@@ -92,6 +94,11 @@ class RunFolder:
             try:
                 if changed or not self.config_file.is_file():
                     write_json(self.data_file, data)
+                    write_json(self.config_file, config)
+                elif lengths:
+                    told = "; ".join(differences(recorded, {**recorded, **lengths}))
+                    print(f"{self.path}: {told}", file=sys.stderr)
+                    renew_run(self.backup, self.config_file)  # first: a kill must leave all of it readable
                     write_json(self.config_file, config)
             except OSError as error:
                 raise self._unwritable(error) from error
@@ -198,37 +205,6 @@ def describe(stage: str, config: Any, **more: Any) -> dict[str, Any]:
             settings.pop(item.name)
     description = {"stage": stage, **settings, **more}
     return json.loads(json.dumps(description))  # tuples become lists, as they will be when read back
-
-
-def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What has changed between two flat dictionaries, one phrase for each name."""
-    # A name that is still in use was not renamed: other stages than the detector's have patches.
-    renamed = {old: new for old, new in RENAMED_SETTINGS.items() if new in now and old not in now}
-    recorded = {renamed.get(name, name): value for name, value in recorded.items()}
-    return [
-        f"{name} was {recorded.get(name)!r}, now {now.get(name)!r}"
-        for name in [*recorded, *(name for name in now if name not in recorded)]
-        if recorded.get(name) != now.get(name)
-    ]
-
-
-def data_differences(recorded: dict[str, dict[str, str]], now: dict[str, dict[str, str]]) -> list[str]:
-    """What has changed between two data sets: "training data: 2 added (a, b)"."""
-    phrases = []
-    for part in now:
-        before, after = recorded.get(part), now[part]
-        before = before if isinstance(before, dict) else {}  # what a damaged file holds is another data set
-        groups = {
-            "added": after.keys() - before.keys(),
-            "removed": before.keys() - after.keys(),
-            "changed": {name for name in after.keys() & before.keys() if after[name] != before[name]},
-        }
-        texts = [
-            f"{len(names)} {what} ({listed(sorted(names), 3)})" for what, names in groups.items() if names
-        ]
-        if texts:
-            phrases.append(f"{part} data: {', '.join(texts)}")
-    return phrases
 
 
 def best_weights(run_or_file: str | Path) -> Path:

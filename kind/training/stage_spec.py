@@ -29,6 +29,7 @@ class StageSpec:
         fine_tunes: its network is made of the networks that it is given.
         whole: it learns from whole photographs, averaged down to squares of `--patch` pixels, not from crops;
             its data are always a mixture.
+        exposed: of a mixture it gets dark images that have been brought to the brightness of the bright ones.
     """
 
     stage: type[Stage]
@@ -39,3 +40,4 @@ class StageSpec:
     networks: Mapping[str, Callable[[], keras.Model]] = field(default_factory=dict)
     fine_tunes: bool = False
     whole: bool = False
+    exposed: bool = False

@@ -68,7 +68,7 @@ def test_one_pair_is_all_validation(write_pairs):
 
 
 def test_a_plain_folder_has_no_test_split(write_pairs):
-    with pytest.raises(UserError, match="has no eval15/ and so no test split"):
+    with pytest.raises(UserError, match="has no eval15/ or Test/ and so no test split"):
         choose_split(write_pairs("plain", ["a"]), "test")
 
 

@@ -75,7 +75,7 @@ def test_shrinking_takes_the_boxes_along(images, tmp_path):
 def test_what_is_there_is_not_made_again(images, tmp_path):
     done = []
 
-    def progress(what, number, total):
+    def progress(what, number, total, unit):
         done.append(total)
 
     make_sources(images[:2], ["raw"], Making(), tmp_path, progress)

@@ -200,6 +200,7 @@ async def _serve(settings: Settings) -> None:
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if loading.done():
             loading.result()
+            said("ready")
         await stopping
         said("stopping: answering what has arrived")
         loading.cancel()

@@ -10,7 +10,15 @@ from kind.serving.server.front import Handler
 from kind.serving.server.service import Service
 
 _FOLDER = Path(__file__).parent / "page"
-_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".jpg": "image/jpeg",
+}
+_OWN_PATHS = {"index.html": "/", "openapi.json": "/openapi.json"}
 
 # The page loads nothing from elsewhere, and nobody may frame it.
 _HEADERS = {
@@ -22,7 +30,7 @@ _HEADERS = {
 
 
 def page_handlers(service: Service) -> dict[str, Handler]:
-    """The page, its style and script, and `/page/settings.json`, by path."""
+    """The page with its files, the description of the HTTP API, and `/page/settings.json`, by path."""
 
     async def settings(request: web.BaseRequest) -> web.Response:
         content = {
@@ -33,7 +41,7 @@ def page_handlers(service: Service) -> dict[str, Handler]:
         return web.json_response(content, headers=_HEADERS)
 
     handlers = {
-        "/" if path.name == "index.html" else f"/page/{path.name}": _file_handler(path)
+        _OWN_PATHS.get(path.name, f"/page/{path.name}"): _file_handler(path)
         for path in sorted(_FOLDER.iterdir())
     }
     return {**handlers, "/page/settings.json": settings}
@@ -41,8 +49,9 @@ def page_handlers(service: Service) -> dict[str, Handler]:
 
 def _file_handler(path: Path):
     body, content_type = path.read_bytes(), _TYPES[path.suffix]
+    charset = None if path.suffix == ".jpg" else "utf-8"
 
     async def send(request: web.BaseRequest) -> web.Response:
-        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=_HEADERS)
+        return web.Response(body=body, content_type=content_type, charset=charset, headers=_HEADERS)
 
     return send

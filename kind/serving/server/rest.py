@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import time
 
-import aiohttp
 from aiohttp import web
 from google.protobuf.json_format import MessageToJson
 
 from kind.serving.errors import echoed
-from kind.serving.server.errors import ServingError, bad_request, wrong_method
+from kind.serving.server.bodies import read_body
+from kind.serving.server.errors import bad_request, wrong_method
 from kind.serving.server.front import Handler
+from kind.serving.server.image_requests import PATH, ImageRequests
 from kind.serving.server.json_answers import json_answer
 from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
@@ -33,6 +32,7 @@ class RestApi:
     def __init__(self, service: Service) -> None:
         """Answers for this service."""
         self._service = service
+        self._images = ImageRequests(service)
 
     def pages(self, metrics_path: str | None) -> dict[str, Handler]:
         """The health check and the metrics by path; without a path there are no metrics."""
@@ -45,6 +45,8 @@ class RestApi:
         Raises:
             ServingError: the answer is an error.
         """
+        if request.method == "POST" and request.path == PATH:
+            return await self._images.answer(request)
         run = _RUN.fullmatch(request.path)
         if request.method == "POST" and run:
             method = run["method"].lower()
@@ -60,7 +62,7 @@ class RestApi:
 
     async def _predict(self, spec: ModelSpec, request: web.BaseRequest) -> web.Response:
         # The text goes as soon as its bytes are decoded: requests may wait for long, and many at a time.
-        body = await self._body(request)
+        body = await read_body(request, self._service.limits)
         async with self._service.acquired(spec) as version:
             signatures = version.model.signatures
             name, form, inputs = await self._service.parser.read(body, signatures)
@@ -68,28 +70,6 @@ class RestApi:
             outputs = await self._service.predict(Lease(version, signatures[name]), inputs)
         answer = await call_in_thread_if_large(bytes_in(outputs), json_answer, outputs, form)
         return web.Response(body=answer, content_type="application/json", charset="utf-8")
-
-    async def _body(self, request: web.BaseRequest) -> bytearray:
-        # Not `request.read()`, which keeps the body for as long as the request lives.
-        limits, body = self._service.limits, bytearray()
-        if (request.content_length or 0) > limits.request_bytes:
-            raise _too_large(limits.request_bytes)
-        if request.headers.get("Expect"):
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0  # nothing of the answer is sent yet
-        end = time.monotonic() + limits.seconds
-        try:
-            while not request.content.at_eof():
-                left = end - time.monotonic()
-                body += await asyncio.wait_for(request.content.readany(), max(min(left, limits.silence), 0))
-                if len(body) > limits.request_bytes:
-                    raise _too_large(limits.request_bytes)
-        except asyncio.TimeoutError:
-            late = min(limits.seconds, limits.silence)
-            raise ServingError("DEADLINE_EXCEEDED", f"the request did not arrive within {late:g} s") from None
-        except (aiohttp.ClientPayloadError, web.RequestPayloadError, ValueError) as error:
-            raise bad_request(f"the body cannot be read: {echoed(str(error))}") from error
-        return body
 
     def _status(self, spec: ModelSpec) -> web.Response:
         if not spec.name:
@@ -113,10 +93,6 @@ class RestApi:
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         return web.Response(body=self._service.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
-
-
-def _too_large(limit: int) -> ServingError:
-    return ServingError("INVALID_ARGUMENT", f"a request has at most {limit} bytes", http_status=413)
 
 
 def _json(text: str, status: int = 200) -> web.Response:

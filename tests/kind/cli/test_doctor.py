@@ -148,3 +148,25 @@ def test_a_broken_link_is_named(run, pairs):
     (pairs / "low/a.png").symlink_to("nowhere.png")
     code, printed = run(pairs)
     assert code == 3 and "low/a.png  is a link to a file that is not there" in printed
+
+
+def test_annotated_images_and_photographs_are_examined_too(run, tmp_path):
+    for number in (0, 1):
+        path = tmp_path / "set" / "images" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(data.chelsea()[50 * number :][:150, :200]).save(path)
+    code, printed = run(tmp_path / "set")
+    assert code == 0 and printed.startswith(f"{tmp_path / 'set'}: 2 photographs; 0 errors, 0 warnings")
+    (tmp_path / "set" / "labels").mkdir()
+    (tmp_path / "set" / "labels" / "0.txt").write_text("0 0.5 0.5 0.2\n")
+    code, printed = run(tmp_path / "set")
+    assert code == 3 and "error: annotation, 1: mend the line" in printed and "0.txt, line 1" in printed
+    report = json.loads((tmp_path / "out/doctor.json").read_text())
+    assert report["images"] == 2 and report["findings"][0]["files"] == []
+
+
+def test_a_list_of_pairs_is_examined(run, pairs):
+    rows = [f"low/{name}.png,high/{name}.png\n" for name in "abc"]
+    (pairs / "pairs.csv").write_text("".join(rows))
+    code, printed = run(pairs / "pairs.csv")
+    assert code == 0 and "pairs: 2 training, 1 validation; 0 errors" in printed

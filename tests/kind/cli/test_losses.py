@@ -20,7 +20,7 @@ from kind.nn.saving import save_net
 DOCUMENT = Path(__file__).parents[3] / "docs" / "losses.md"
 PICTURES = DOCUMENT.with_suffix("")
 LARGEST = 600_000  # bytes, of all pictures together
-STALE = "docs/losses.md is stale: run `python -m kind losses markdown --out docs/losses.md`"
+STALE = "docs/losses.md is stale: run `kind losses markdown --out docs/losses.md`"
 
 
 def test_the_document_is_what_the_docstrings_say():

@@ -242,7 +242,12 @@ def test_a_large_image_shows_its_progress_on_a_terminal_only(monkeypatch):
             progress(2, 3)
             progress(3, 3)
         shown = stream.getvalue()
-        assert "night.png" in shown and "1/3 tiles" in shown and "2/3 tiles" in shown and "3/3" not in shown
+        assert (
+            "night.png" in shown
+            and "1 of 3 tiles" in shown
+            and "2 of 3 tiles" in shown
+            and "3 of 3" not in shown
+        )
         assert ("\n" in shown) != stream.isatty() and shown.endswith("\r" if stream.isatty() else "\n")
 
 
@@ -267,9 +272,12 @@ def test_demo_lays_out_the_steps_of_every_photograph(photographs, untrained_weig
     assert main(["demo", str(photographs), "--out", str(out), "--weights", str(untrained_weights)]) == 0
     names = sorted(path.name for path in out.iterdir())
     sheets = [f"{stem}_sheet.png" for stem in "abcd"]
-    assert names == sorted(["a.png", "b.jpg", "c.bmp", "d.png", "index.html", *sheets])
+    assert names == sorted(["a.png", "b.jpg", "c.bmp", "d.png", "index.html", "steps", *sheets])
     page = (out / "index.html").read_text(encoding="utf-8")
-    assert all(f'src="{sheet}"' in page for sheet in sheets)
+    steps = [
+        f"steps/{stem}_sheet-{step}.jpg" for stem in "abcd" for step in ("input", "reflectance", "relit")
+    ]
+    assert all(f'src="{step}"' in page and (out / step).is_file() for step in steps)
     sheet = read_photo(out / "a_sheet.png").pixels
     assert sheet.shape[1] > 5 * 31 and sheet.shape[0] > 20
 
@@ -284,7 +292,7 @@ def test_demo_brings_its_own_photographs_and_finds_objects_in_them(untrained_wei
     assert "objects that the detector finds" in output and output.count("512x512") == 2
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     pictures = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert len(pictures) == 2 * 10 and all((tmp_path / picture).is_file() for picture in pictures)
+    assert len(pictures) == 5 * 11 + 5 * 5 and all((tmp_path / picture).is_file() for picture in pictures)
 
 
 def test_demo_needs_a_folder(photographs, tmp_path, capsys):

@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from kind.cli.main import main, make_parser
-from kind.cli.options import Parser
+from kind.cli.parser import Parser
 from kind.errors import UserError
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tensorflow import constant as tf_constant
 
+from kind.enhancing import computation
 from kind.enhancing import enhancer as pipeline
 from kind.enhancing.enhancer import Enhancer
 from kind.enhancing.three_networks import STAGES
@@ -144,7 +145,7 @@ def test_weights_are_found_in_files_and_run_folders_and_the_rest_ships(tmp_path)
 def test_strength_blends_the_relit_image_with_the_input(enhancer, strength):
     image = photograph(40, 64)
     full, some = enhancer(image), enhancer(image, strength=strength)
-    expected = strength * full.relit.numpy() + (1 - strength) * image
+    expected = strength * full.relit + (1 - strength) * image
     np.testing.assert_allclose(some.relit, expected, atol=1e-6)
     np.testing.assert_array_equal(some.restored, full.restored)
     in_graph = enhancer.in_graph(tf_constant(image[np.newaxis]), strength=tf_constant(strength))
@@ -164,13 +165,13 @@ def test_levels_go_in_and_come_out_tile_by_tile(enhancer, monkeypatch, dtype):
     expected = enhancer(levels / np.float32(most))
     whole = enhancer(levels, levels=True)
     monkeypatch.setattr(windows, "WORKING_MEMORY", enhancer.windows._bytes_per_pixel * 48 * 400)
-    seen, part = [], pipeline.mirrored_part
+    seen, part = [], computation.mirrored_part
 
     def spied(images, *place):
         seen.append(images.dtype)
         return part(images, *place)
 
-    monkeypatch.setattr(pipeline, "mirrored_part", spied)
+    monkeypatch.setattr(computation, "mirrored_part", spied)
     tiled = enhancer(levels, levels=True)
     assert set(seen) == {np.dtype(dtype)}
     for name in pipeline.PARTS:

@@ -71,14 +71,14 @@ def test_images_of_different_sizes_are_no_batch():
 
 def test_an_enhancer_takes_a_file_and_gives_a_pillow_image(sideways, untrained_weights):
     enhancer = Enhancer.load(untrained_weights)
-    image = enhancer(sideways).relit_image()
+    image = enhancer(sideways).to_pil()
     assert isinstance(image, Image.Image) and image.mode == "RGB" and image.size == (20, 12)
     expected = enhancer(FLOATS).relit
     assert np.abs(np.asarray(image) / 255.0 - expected).max() <= 0.5001 / 255
     batch = enhancer([LEVELS, LEVELS[::-1].copy()])
     upside_down = enhancer(FLOATS[::-1].copy()).relit
-    assert np.abs(np.asarray(batch.relit_image(1)) / 255.0 - upside_down).max() <= 0.51 / 255
+    assert np.abs(np.asarray(batch.to_pil(1)) / 255.0 - upside_down).max() <= 0.51 / 255
     with pytest.raises(IndexError):
-        batch.relit_image(2)
+        batch.to_pil(2)
     with pytest.raises(ValueError, match="expects the part 'relit'"):
-        enhancer(FLOATS, parts=("illumination",)).relit_image()
+        enhancer(FLOATS, parts=("illumination",)).to_pil()

@@ -19,7 +19,7 @@ def test_a_model_names_its_photographs_and_what_was_left_out(tmp_path, capsys):
     features, _ = block_features(big / 255)  # noise is equally sharp everywhere
     np.testing.assert_allclose(model.mean, features.mean(axis=0), rtol=1e-6)
     assert [reason.split(":")[0] for reason in left_out] == [str(paths[0]), str(paths[2])]
-    assert capsys.readouterr().err.splitlines()[-1].startswith("3/3 photographs, ")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("3 of 3 photographs, ")
 
 
 def test_too_little_is_an_error(tmp_path):

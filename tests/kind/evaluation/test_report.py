@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from kind.evaluation.cases import error_map, rank
+from kind.evaluation.cases import draw_cases, draw_together, error_map, rank
 from kind.evaluation.report import write_all
 from kind.evaluation.run import Failure, Row, evaluate, kept_figures
 from kind.evaluation.scoring import Metrics
@@ -104,17 +104,19 @@ def test_the_page_is_well_formed_and_holds_the_table(written):
     ]  # fmt: skip
     for text in ('a "set"', "a note", "damaged <i>", "caf\\udce9.png", "worst by PSNR", "median by PSNR"):
         assert text in page.text
-    assert len(page.cells) == 1 + 3 * 3 + 1 + 12  # head, three lines a protocol; head, one line an image
+    assert len(page.cells) == 1 + 3 * 2 + 1 + 12  # head, two lines a protocol; head, one line an image
 
 
 def test_the_pictures_are_input_output_target_and_error(written):
     folder, evaluation, _, samples = written
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     assert len(page.images) == 3 * 3 * 4
-    assert [image["alt"] for image in page.images[:4]] == ["input", "output", "target", "error"]
     worst = min(
         (row for row in evaluation.rows if row.protocol == "raw"), key=lambda row: row.figures["psnr"]
     )
+    assert [image["alt"] for image in page.images[:4]] == [
+        f"{name} of {worst.image}" for name in ("input", "output", "target", "error")
+    ]
     shown = [read_photo(folder / image["src"]).pixels for image in page.images[:4]]
     expected = [
         read_photo(path).pixels for path in (samples[int(worst.image)].low, samples[int(worst.image)].high)
@@ -142,7 +144,7 @@ def test_json_and_csv_hold_every_figure(written):
     for line, entry in zip(summary["table"], evaluation.summary):
         assert (line["method"], line["protocol"], line["images"]) == ("<b>&m", entry.protocol, 4)
         assert line["figures"]["psnr"]["mean"] == entry.figures["psnr"].mean
-        assert line["figures"]["psnr"]["interval"] == list(entry.figures["psnr"].interval)
+        assert line["figures"]["psnr"]["interval"] is None  # of four images
     with (folder / "per_image.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 12
@@ -150,3 +152,16 @@ def test_json_and_csv_hold_every_figure(written):
         assert (line["image"], line["method"], line["protocol"]) == entry[:3]
         assert float(line["psnr"]) == entry.figures["psnr"]
         assert line["alpha"] == ("2.2" if entry.protocol == "GT-ratio" else "")
+
+
+def test_methods_are_shown_side_by_side(make_samples, multiplied, tmp_path):
+    samples, methods = make_samples(1), [multiplied(3.3, "a"), multiplied(2.0, "b")]
+    rows, _ = evaluate(samples, methods, Metrics(), kept_figures(tmp_path / "results.jsonl"))
+    cases = draw_cases(rows, methods, samples, tmp_path / "pictures")
+    ((title, pictures),) = draw_together(cases, rows, methods, samples, tmp_path / "pictures")
+    assert title == "0, raw: worst by PSNR of a"
+    assert [(alternative, caption) for alternative, caption, _ in pictures] == [
+        (f"{name} of 0", name) for name in ("input", "a", "b", "target")
+    ]
+    assert len({path for *_, path in pictures}) == 4 and all(path.is_file() for *_, path in pictures)
+    assert draw_together(cases, rows, methods[:1], samples, tmp_path / "pictures") == []

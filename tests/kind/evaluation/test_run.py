@@ -31,7 +31,7 @@ def test_a_second_run_computes_nothing_and_gives_the_same(make_samples, multipli
     again = multiplied(3.0)
     assert evaluate(samples, [again], Metrics(), kept_figures(file)) == first
     assert again.asked == [] and len(method.asked) == 3
-    assert "3/3 images, 3 kept from before" in capsys.readouterr().err
+    assert "3 of 3 images, 3 kept from before" in capsys.readouterr().err
 
 
 def test_a_file_that_was_cut_short_costs_only_its_last_image(make_samples, multiplied, file):

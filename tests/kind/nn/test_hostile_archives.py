@@ -1,6 +1,7 @@
 """`.keras` files whose archive or arrays are not what a network needs: one line, at once, and no memory."""
 
 import io
+import json
 import resource
 import time
 import zipfile
@@ -135,11 +136,44 @@ def test_a_wrong_array_in_a_shipped_network_is_named_and_nothing_is_built(
     assert f"array {names[number]}" in line
 
 
-def with_weights(source, path, change):
-    """A copy of a network's file whose HDF5 file `change(file)` has altered."""
+def of_one_class(config):
+    """A detector's description, as after training it for faces."""
+    config["config"] |= {"name": "mine", "class_names": ["face"], "input_size": 320, "canvas": 0.5}
+
+
+@pytest.mark.parametrize("change", [lambda values: values[..., :1], lambda values: values[..., :2]])
+def test_a_detector_for_other_classes_is_held_against_the_one_that_ships(
+    tmp_path, refusal, monkeypatch, change
+):
+    monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
+    is_right = change(np.zeros(80)).shape == (1,)
+
+    def for_one_class(file):
+        names = []
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        for name in names:
+            if file[name].shape[-1] == 80:
+                values = change(file[name][()])
+                del file[name]
+                file[name] = values
+
+    source = SHIPPED_WEIGHTS / "detector.keras"
+    path = with_weights(source, tmp_path / "altered.keras", for_one_class, of_one_class)
+    if is_right:
+        with pytest.raises(pytest.fail.Exception, match="it was built"):
+            load_net(path)
+    else:
+        assert "has the shape (1, 1, 64, 2); the network needs (1, 1, 64, 1)" in at_once(path, refusal)
+
+
+def with_weights(source, path, change, describe=lambda config: None):
+    """A copy of a network's file; `change` has altered its HDF5 file and `describe` its description."""
     with zipfile.ZipFile(source) as archive, zipfile.ZipFile(path, "w") as target:
         for name in archive.namelist():
             content = io.BytesIO(archive.read(name))
+            if name == "config.json":
+                describe(config := json.loads(archive.read(name)))
+                content = io.BytesIO(json.dumps(config).encode())
             if name == "model.weights.h5":
                 with h5py.File(content, "r+") as file:
                     change(file)

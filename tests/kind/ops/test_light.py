@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.ops.light import KNEE, expose, expose_trainably, linear_to_srgb, soft_shoulder, srgb_to_linear
+from kind.ops.light import (
+    KNEE,
+    expose,
+    expose_trainably,
+    light_ratio,
+    linear_to_srgb,
+    matching_stops,
+    soft_shoulder,
+    srgb_to_linear,
+)
 
 
 def test_the_transfer_function_is_the_standards_and_its_own_inverse():
@@ -60,3 +69,21 @@ def test_the_shoulder_is_smooth_and_rising():
     slopes = np.diff(shown) / np.diff(light)
     assert (slopes > 0).all() and np.abs(np.diff(slopes)).max() < 0.02
     assert shown[-1] == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 30)])
+def test_matching_stops_are_those_that_were_taken_away(size):
+    bright = np.random.default_rng(0).uniform(0.2, 0.5, (3, 1, 1, 3)).astype(np.float32) * np.ones((*size, 3))
+    bright = tf.constant(bright, tf.float32)
+    stops = tf.constant([0.0, 1.5, 6.0])
+    dark = expose(bright, -stops[:, tf.newaxis, tf.newaxis, tf.newaxis])
+    np.testing.assert_allclose(matching_stops(dark, bright), stops, atol=2e-3)
+    assert not matching_stops(bright, dark).numpy().any()  # nothing is made darker
+    assert np.all(matching_stops(tf.zeros_like(bright), bright) > 9.99)
+
+
+def test_the_ratio_of_lights_is_that_of_the_largest_channel():
+    bright = tf.constant([[[[0.8, 0.2, 0.1], [0.0, 0.0, 0.0]]]])
+    ratio = light_ratio(bright * 0.25, bright, tf.constant(-2.0))[0, 0, :, 0]
+    np.testing.assert_allclose(ratio, [0.25, 0.25], rtol=1e-3)
+    assert np.max(light_ratio(bright, bright * 0.5, tf.constant(0.0))) == 1.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kind.reports.cases import choose_cases, remove_others, write_small
+from kind.reports.cases import choose_cases, remove_others, write_picture
 
 
 @pytest.mark.parametrize(
@@ -21,13 +21,13 @@ def test_worst_median_and_best(ranked, expected):
     assert choose_cases(ranked) == expected
 
 
-def test_pictures_are_small_and_clipped(tmp_path):
+def test_pictures_are_whole_and_clipped(tmp_path):
     pixels = np.full((1000, 2000, 3), 1.5)
     pixels[:, :1000] = -1
-    write_small(tmp_path / "new" / "case-1.jpg", pixels)
+    write_picture(tmp_path / "new" / "case-1.jpg", pixels)
     shown = np.asarray(Image.open(tmp_path / "new" / "case-1.jpg"))
-    assert shown.shape == (450, 900, 3)
-    assert shown[200, 100].max() < 5 and shown[200, 800].min() > 250
+    assert shown.shape == (1000, 2000, 3)
+    assert shown[200, 100].max() < 5 and shown[200, 1800].min() > 250
 
 
 def test_only_pictures_of_cases_are_removed(tmp_path):

@@ -12,7 +12,7 @@ from kind.reports.table import Table
 TEMPLATE = """{% extends "page.html" %}
 {% import "parts.html" as parts with context %}
 {% block content %}
-{{ parts.facts(facts) }}{{ parts.table(table) }}
+{{ parts.facts(facts) }}{{ parts.table(table, "Every <b>", links=links) }}
 {{ parts.pictures("<one>", pictures) }}
 {% endblock %}"""
 
@@ -29,7 +29,8 @@ def test_everything_that_is_shown_is_escaped(tmp_path, template):
     content = {
         "title": "A & B",
         "facts": [("<name>", '"value"')],
-        "table": Table(["a", "b"], [["<script>", "1"], ["", "2"]], range(1)),
+        "table": Table(["a", "b"], [["<script>", "1"], ["", "2"], ["?", "3"]], range(1)),
+        "links": {"?": tmp_path / "out" / "a?.jpg"},
         "pictures": [("alt'", "<c>", tmp_path / "out" / "pictures" / "50% #1 é.jpg")],
     }
     write_page(tmp_path / "out" / "page.html", template, **content)
@@ -37,7 +38,10 @@ def test_everything_that_is_shown_is_escaped(tmp_path, template):
     for words in (
         "<title>A &amp; B</title>",
         "<dt>&lt;name&gt;</dt><dd>&#34;value&#34;</dd>",
-        '<tr class="first"><td class="words">&lt;script&gt;</td><td>1</td></tr>',
+        '<tr class="first"><th scope="row" class="words">&lt;script&gt;</th><td>1</td></tr>',
+        '<th scope="row" class="words"><a href="a%3F.jpg">?</a></th>',
+        "<caption>Every &lt;b&gt;</caption>",
+        '<th scope="col" class="words">a</th><th scope="col">b</th>',
         '<tr><td class="words"></td><td>2</td></tr>',
         'src="pictures/50%25%20%231%20%C3%A9.jpg" alt="alt&#39;"',
         "<h3>&lt;one&gt;</h3>",
@@ -70,6 +74,6 @@ def test_templates_are_package_data():
 
 
 def test_a_link_has_the_bytes_of_a_name_that_is_no_text(tmp_path, template):
-    content = {"title": "t", "facts": [], "table": Table([], [], range(0))}
+    content = {"title": "t", "facts": [], "table": Table([], [], range(0)), "links": {}}
     write_page(tmp_path / "page.html", template, pictures=[("a", "b", tmp_path / "a\udcff.jpg")], **content)
     assert "a%FF.jpg" in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -17,7 +17,14 @@ def test_without_a_terminal_there_is_one_last_line(capsys):
         for done in range(1, 13):
             progress(done, 12)
     (line,) = lines(capsys)
-    assert line.startswith("12/12 images, ") and line.endswith("left") and "images/s" in line
+    assert line.startswith("12 of 12 images, ") and line.endswith("left") and "images/s" in line
+
+
+def test_the_work_may_be_named(capsys):
+    with Progress("pairs", "decoding images") as progress:
+        progress(20, 20)
+    (line,) = lines(capsys)
+    assert line.startswith("decoding images 20 of 20 pairs, ")
 
 
 def test_lines_come_from_time_to_time(capsys, monkeypatch):
@@ -25,7 +32,7 @@ def test_lines_come_from_time_to_time(capsys, monkeypatch):
     with Progress("pairs") as progress:
         for done in range(1, 4):
             progress(done, 3)
-    assert [line.split(",")[0] for line in lines(capsys)] == ["1/3 pairs", "2/3 pairs", "3/3 pairs"]
+    assert [line.split(",")[0] for line in lines(capsys)] == ["1 of 3 pairs", "2 of 3 pairs", "3 of 3 pairs"]
 
 
 def test_what_was_kept_is_said_and_does_not_count_as_speed(capsys):
@@ -33,7 +40,7 @@ def test_what_was_kept_is_said_and_does_not_count_as_speed(capsys):
         progress(1, 4, 1)
         progress(4, 4, 4)
     (line,) = lines(capsys)
-    assert line.startswith("4/4 images, 4 kept from before, ")
+    assert line.startswith("4 of 4 images, 4 kept from before, ")
 
 
 def test_an_interruption_ends_the_bar(capsys, monkeypatch):
@@ -43,4 +50,4 @@ def test_an_interruption_ends_the_bar(capsys, monkeypatch):
         progress(1, 2)
         raise KeyboardInterrupt
     text = capsys.readouterr().err
-    assert "50%|" in text and "1/2 images" in text and text.endswith("\n")
+    assert "50%|" in text and "1 of 2 images" in text and text.endswith("\n")

@@ -18,7 +18,8 @@ from kind.training.adversary import GAMES, Adversary, patch_discriminator
 from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.config import AdversarialConfig, option
 from kind.training.loop import train
-from kind.training.run_folder import RunFolder, describe, differences
+from kind.training.run_changes import differences
+from kind.training.run_folder import RunFolder, describe
 from kind.training.stage import Stage
 
 

@@ -10,7 +10,7 @@ from kind.nn.saving import load_net
 from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.loop import train
 from kind.training.precision import precision
-from kind.training.run_folder import RunFolder
+from kind.training.run_folder import RunFolder, describe
 
 RECIPES = {
     "adam": {},
@@ -250,3 +250,16 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(tiny, tmp_path, monkey
     assert {name for name in before if before[name] != after[name]} == {"metrics"}
     run(tiny, tmp_path, epochs=4)
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_more_epochs_end_like_a_run_that_was_always_so_long(tiny, tmp_path):
+    def recorded(path, epochs):
+        with RunFolder(path).opened(describe("tiny", tiny.config(epochs=epochs)), {"training": {}}):
+            run(tiny, path, epochs=epochs)
+
+    recorded(tmp_path / "whole", 4)
+    for epochs in (2, 4):
+        recorded(tmp_path / "grown", epochs)
+    whole, grown = (tiny.contents(tmp_path / name) for name in ("whole", "grown"))
+    assert {name for name in whole if whole[name] != grown[name]} == set()

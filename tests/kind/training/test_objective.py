@@ -21,7 +21,8 @@ from kind.restoration.stage import RestorationStage
 from kind.training.added_losses import IMAGE_INPUTS, added_losses, compared_images
 from kind.training.config import TrainingConfig, add_flags, config_from_flags, option
 from kind.training.objective import Added, parse_loss, parse_losses, parse_weights
-from kind.training.run_folder import describe, differences
+from kind.training.run_changes import differences
+from kind.training.run_folder import describe
 from kind.training.stage import Stage
 
 

@@ -8,13 +8,20 @@ import pytest
 
 from kind.errors import UserError
 from kind.nn.saving import SHIPPED_WEIGHTS
-from kind.training.manifest import Manifest, manifest_file, read_manifest, write_manifest
+from kind.training.manifest import (
+    Manifest,
+    damage,
+    file_digest,
+    manifest_file,
+    read_manifest,
+    run_digest,
+    write_manifest,
+)
+from kind.training.run_changes import data_differences, differences, new_lengths
 from kind.training.run_folder import (
     RunFolder,
     best_weights,
-    data_differences,
     describe,
-    differences,
     training_record,
     write_json,
 )
@@ -60,12 +67,33 @@ def refusal(path, config, data):
 
 def test_other_settings_are_refused_with_what_changed(tmp_path):
     record(tmp_path)
-    message = refusal(tmp_path, {**CONFIG, "epochs": 4, "more": True}, DATA)
-    assert f"{tmp_path}: belongs to another run: epochs was 3, now 4; more was None, now True." in message
+    message = refusal(tmp_path, {**CONFIG, "epochs": 2, "more": True}, DATA)
+    assert f"{tmp_path}: belongs to another run: epochs was 3, now 2; more was None, now True." in message
     assert message.endswith("Give the same settings and data to go on, or --run NEW to start anew")
     (tmp_path / "best.keras").touch()
-    assert f"--run NEW --init-from {tmp_path}" in refusal(tmp_path, {**CONFIG, "epochs": 4}, DATA)
+    assert f"--run NEW --init-from {tmp_path}" in refusal(tmp_path, {**CONFIG, "epochs": 2}, DATA)
     assert json.loads((tmp_path / "config.json").read_text()) == CONFIG
+
+
+@pytest.mark.parametrize("written_by", [run_digest, file_digest], ids=["this version", "an earlier one"])
+def test_more_epochs_go_on_with_the_same_checkpoints(tmp_path, capsys, written_by):
+    record(tmp_path)
+    run, longer = RunFolder(tmp_path), {**CONFIG, "epochs": 9, "early_stop": 2}
+    run.backup.mkdir()
+    write_manifest(run.backup, Manifest(1, written_by(run.config_file), {}, {}, {}, []))
+    with run.opened(longer, DATA):
+        assert damage(read_manifest(run.backup, 1), run.backup, run.path) is None
+    assert json.loads(run.config_file.read_text()) == longer
+    assert f"{tmp_path}: epochs was 3, now 9; early_stop was None, now 2\n" in capsys.readouterr().err
+    write_json(run.config_file, {**longer, "steps": 1})
+    assert damage(read_manifest(run.backup, 1), run.backup, run.path) == "it belongs to another run"
+
+
+def test_what_changes_earlier_epochs_is_no_new_length():
+    assert new_lengths({"epochs": 3}, {"epochs": 2}) == {}  # its last epoch may never have been validated
+    assert new_lengths({"epochs": 3, "schedule": "cosine"}, {"epochs": 4, "schedule": "cosine"}) == {}
+    assert new_lengths({"epochs": "3"}, {"epochs": 4}) == {}
+    assert new_lengths({"epochs": 3, "early_stop": 5}, {"epochs": 3}) == {"early_stop": None}
 
 
 def test_other_data_are_refused_with_what_changed(tmp_path):
@@ -77,20 +105,20 @@ def test_other_data_are_refused_with_what_changed(tmp_path):
 
 @pytest.mark.parametrize("epochs", [[], [0], [0, 1], [1]])
 def test_a_run_without_a_finished_epoch_may_be_redefined(tmp_path, capsys, epochs):
-    folder, other = RunFolder(tmp_path), {**CONFIG, "epochs": 4}
+    folder, other = RunFolder(tmp_path), {**CONFIG, "steps": 4}
     with folder.opened(CONFIG, DATA):
         folder.write_metrics([])
     folder.backup.mkdir()
     for epoch in epochs:
         (folder.backup / f"ckpt-{epoch}.index").touch()
     if any(epochs):
-        assert "belongs to another run: epochs was 3, now 4" in refusal(tmp_path, other, DATA)
+        assert "belongs to another run: steps was [1, 2], now 4" in refusal(tmp_path, other, DATA)
         return
     with folder.opened(other, {"training": {}, "validation": {}}):
         pass
     assert json.loads(folder.config_file.read_text()) == other
     assert json.loads(folder.data_file.read_text()) == {"training": {}, "validation": {}}
-    told = "redefined, no epoch was finished: epochs was 3, now 4; training data: 2 removed (a, b); "
+    told = "redefined, no epoch was finished: steps was [1, 2], now 4; training data: 2 removed (a, b); "
     assert capsys.readouterr().err.startswith(f"{tmp_path}: {told}")
 
 

@@ -1,21 +1,25 @@
 // The page: a photograph is made small enough to be worked on at once, sent, and shown with its parts.
 
-import { describe, imageOf, predict, ServerError } from "/page/server.js";
+import { readBitmap, reduced, save, sizeOf, zipped } from "/page/files.js";
+import { describe, enhance, imageOf, predict, readSettings, ServerError } from "/page/server.js";
+import { fit, isEnlarged, listenToStage, showBoxes } from "/page/stage.js";
 
 const PREVIEW_SIDE = 1024; // pixels of the longer side of what is shown
 const DRAFT_SIDE = 448; // while α is being dragged
 const DEBOUNCE = 120; // milliseconds
 const LEAST_SCORE = 0.25;
 const USUAL_ALPHAS = [0.5, 15]; // of the slider, unless the model chooses another
+const SUFFIXES = { "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp" };
+const SENDABLE = ["image/jpeg", "image/png", "image/gif", "image/bmp"]; // what models read by themselves
 
 const at = (id) => document.getElementById(id);
 const has = (signature) => server.signatures.includes(signature);
 
-let server = null;
-let photo = null; // {name, bitmap, preview, draft, isReduced}
+let server = null; // {model, signatures, version, max_pixels, max_bytes}
+let files = []; // {file, name, alpha: as it was moved to, or null for the model's own}
+let photo = null; // the one that is shown, with {bitmap, preview, draft, suggested}
 let opening = new AbortController(); // aborted when another photograph is opened
 let relighting = new AbortController(); // aborted when α is moved, too
-let relit = null; // {blob, alpha} of the whole preview
 let timer = 0;
 
 start();
@@ -23,10 +27,17 @@ start();
 async function start() {
   listen();
   try {
-    server = await describe();
+    const settings = await readSettings();
+    at("model").replaceChildren(...settings.models.map((name) => element("option", "", name)));
+    at("model-control").hidden = settings.models.length < 2;
+    await choose(settings.models[0], settings);
   } catch (error) {
-    return fail(error);
+    fail(error);
   }
+}
+
+async function choose(model, settings) {
+  server = { ...settings, ...(await describe(model)) };
   at("alpha-control").hidden = !has("enhance");
   at("figure-reflectance").hidden = at("figure-illumination").hidden = !has("decompose");
   at("boxes-control").hidden = !has("detect");
@@ -34,7 +45,10 @@ async function start() {
 }
 
 function listen() {
-  at("file").addEventListener("change", (event) => open(event.target.files[0]));
+  at("file").addEventListener("change", (event) => {
+    bring([...event.target.files]);
+    event.target.value = ""; // so that the same one can be chosen again
+  });
   for (const name of ["dragenter", "dragover"]) {
     addEventListener(name, (event) => {
       event.preventDefault();
@@ -47,77 +61,100 @@ function listen() {
   addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dropping");
-    open(event.dataTransfer.files[0]);
+    bring([...event.dataTransfer.files]);
   });
-  addEventListener("paste", (event) => open(event.clipboardData.files[0]));
-  at("alpha").addEventListener("input", () => {
-    at("alpha-value").value = alpha().toFixed(1);
-    schedule(photo?.draft);
+  addEventListener("paste", (event) => bring([...event.clipboardData.files]));
+  for (const example of document.querySelectorAll("#examples button")) {
+    example.addEventListener("click", async () => {
+      const name = `example-${example.value}.jpg`;
+      try {
+        bring([new File([await (await fetch(`/page/${name}`)).blob()], name, { type: "image/jpeg" })]);
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+  at("model").addEventListener("change", async () => {
+    opening.abort();
+    try {
+      await choose(at("model").value, server);
+    } catch (error) {
+      return fail(error);
+    }
+    for (const each of files) each.alpha = null; // another model has another α
+    if (photo) open(photo.index);
   });
+  at("alpha").addEventListener("input", () => moveAlpha(alpha(), photo?.draft));
   at("alpha").addEventListener("change", () => schedule(photo?.preview));
-  at("strength").addEventListener("input", showStrength);
-  at("split").addEventListener("input", () => split(at("split").value));
-  at("show-boxes").addEventListener("change", () => (at("boxes").hidden = !at("show-boxes").checked));
-  at("download").addEventListener("click", download);
-  const stage = at("stage");
-  const follow = (event) => {
-    const frame = stage.getBoundingClientRect();
-    split(Math.round((100 * (event.clientX - frame.left)) / frame.width));
-  };
-  stage.addEventListener("pointerdown", (event) => {
-    stage.setPointerCapture(event.pointerId);
-    follow(event);
+  at("suggested").addEventListener("click", () => {
+    showAlpha(photo.suggested ?? Number(at("alpha").defaultValue));
+    moveAlpha(null, photo.preview);
   });
-  stage.addEventListener("pointermove", (event) => stage.hasPointerCapture(event.pointerId) && follow(event));
+  at("strength").addEventListener("input", showStrength);
+  at("zoom").addEventListener("change", () => {
+    fit(photo.bitmap);
+    schedule(photo.preview);
+  });
+  at("download").addEventListener("click", download);
+  at("download-all").addEventListener("click", downloadAll);
+  listenToStage();
 }
 
-async function open(file) {
-  if (!file || !server) return;
+function bring(given) {
+  if (!given.length || !server) return;
+  files = given.map((file) => ({ file, name: file.name.replace(/\.[^.]*$/, "") || "photograph", alpha: null }));
+  at("files").replaceChildren(
+    ...files.map(({ file }, index) => {
+      const button = element("button", "plain", file.name);
+      button.type = "button";
+      button.addEventListener("click", () => open(index));
+      const item = element("li");
+      item.append(button);
+      return item;
+    }),
+  );
+  at("several").hidden = files.length < 2;
+  open(0);
+}
+
+async function open(index) {
   opening.abort();
   relighting.abort();
   clearTimeout(timer);
   const mine = (opening = new AbortController());
   at("error").hidden = true;
+  at("files").querySelectorAll("button").forEach((each, i) => each.setAttribute("aria-current", i === index));
   say("Reading the photograph …", true);
-  let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  } catch {
-    return fail(new ServerError(`${file.name}: this browser cannot read it. JPEG and PNG always work.`));
+    const bitmap = await readBitmap(files[index].file);
+    const preview = await reduced(bitmap, PREVIEW_SIDE);
+    const draft = Math.max(bitmap.width, bitmap.height) > DRAFT_SIDE ? await reduced(bitmap, DRAFT_SIDE) : preview;
+    if (mine.signal.aborted) return bitmap.close();
+    relighting.abort(); // α may have been moved while the photograph was read
+    clearTimeout(timer);
+    photo?.bitmap.close();
+    photo = Object.assign(files[index], { index, bitmap, preview, draft });
+    reset();
+    await look(photo, mine.signal);
+    await takeApart(photo);
+  } catch (error) {
+    fail(error);
   }
-  const preview = await reduced(bitmap, PREVIEW_SIDE);
-  const opened = {
-    name: file.name.replace(/\.[^.]*$/, "") || "photograph",
-    bitmap,
-    preview,
-    draft: Math.max(bitmap.width, bitmap.height) > DRAFT_SIDE ? await reduced(bitmap, DRAFT_SIDE) : preview,
-    isReduced: Math.max(bitmap.width, bitmap.height) > PREVIEW_SIDE,
-  };
-  if (mine.signal.aborted) return bitmap.close();
-  relighting.abort(); // α may have been moved while the photograph was read
-  clearTimeout(timer);
-  photo?.bitmap.close();
-  photo = opened;
-  relit = null;
-  reset();
-  await look(opened, mine.signal);
-  await takeApart(opened);
 }
 
 function reset() {
-  const { bitmap, preview, isReduced } = photo;
+  const { bitmap, preview } = photo;
   document.body.classList.add("has-photo");
   at("result").hidden = false;
-  at("found").hidden = true;
-  at("boxes").replaceChildren();
-  at("download").disabled = true;
+  at("found").hidden = at("suggested").hidden = true;
+  at("download").disabled = at("zoom").disabled = true;
+  at("zoom").checked = false;
+  showBoxes([], bitmap);
   for (const id of ["after", "part-reflectance", "part-illumination", "part-relit"]) at(id).removeAttribute("src");
   show(preview, "before", "part-input");
-  at("stage").style.aspectRatio = `${bitmap.width} / ${bitmap.height}`;
-  at("stage").style.width = `min(100%, calc(72vh * ${bitmap.width / bitmap.height}))`;
-  at("size-hint").textContent = isReduced
-    ? `shown reduced; downloads ${bitmap.width} × ${bitmap.height}`
-    : `${bitmap.width} × ${bitmap.height} pixels`;
+  fit(bitmap);
+  const isReduced = Math.max(bitmap.width, bitmap.height) > PREVIEW_SIDE;
+  at("size-hint").textContent = `${bitmap.width} × ${bitmap.height} pixels${isReduced ? ", shown reduced" : ""}`;
 }
 
 // Only the latest wish counts: an earlier one that is still on its way is given up.
@@ -128,17 +165,30 @@ function schedule(blob) {
   timer = setTimeout(() => relight(blob), blob === photo.preview ? 0 : DEBOUNCE);
 }
 
+function moveAlpha(wanted, blob) {
+  at("alpha-value").value = alpha().toFixed(1);
+  if (!photo) return;
+  photo.alpha = wanted;
+  at("suggested").hidden = wanted === null;
+  schedule(blob);
+}
+
 // The model chooses α, and finds objects in the same pass: these are shown even if α is moved meanwhile.
 async function look(opened, signal) {
   const mine = (relighting = new AbortController());
+  const moved = opened.alpha;
   say("Relighting …", true);
   try {
-    const answer = await predict(server.model, "serving_default", opened.preview, {}, signal);
+    const answer = await predict(server.model, "serving_default", opened.preview, signal);
     const size = await sizeOf(opened.preview);
     if (signal.aborted) return;
     if (answer.number !== undefined) showFound(answer, size);
+    opened.suggested = answer.alpha ?? Number(at("alpha").defaultValue);
+    at("zoom").disabled = false;
     if (mine.signal.aborted) return;
-    showRelit(opened.preview, imageOf(answer, "enhanced_bytes"), showAlpha(answer.alpha));
+    showAlpha(moved ?? opened.suggested);
+    if (moved !== null) return moveAlpha(moved, opened.preview);
+    showRelit(opened.preview, imageOf(answer, "enhanced_bytes"));
   } catch (error) {
     fail(error);
   }
@@ -146,88 +196,68 @@ async function look(opened, signal) {
 
 async function relight(blob) {
   relighting.abort();
-  const mine = (relighting = new AbortController());
-  const wanted = alpha();
-  say("Relighting …", true);
+  const { signal } = (relighting = new AbortController());
+  const isWhole = isEnlarged() && blob === photo.preview;
+  say(isWhole ? "Relighting the whole photograph …" : "Relighting …", true);
   try {
-    const result = await enhanced(blob, wanted, mine.signal);
-    if (!mine.signal.aborted) showRelit(blob, result, wanted);
+    const result = isWhole ? await relitWhole(photo, "png", 1, signal) : await enhance(blob, wishes(photo), signal);
+    if (signal.aborted) return;
+    show(isWhole ? photo.file : photo.preview, "before");
+    showRelit(blob, result);
   } catch (error) {
     fail(error);
   }
 }
 
-function showRelit(blob, result, wanted) {
+function showRelit(blob, result) {
   at("error").hidden = true;
   show(result, "after", "part-relit");
   if (blob !== photo.preview) return;
-  relit = { blob: result, alpha: wanted };
   at("download").disabled = false;
-  say(has("enhance") ? `Relit with α ${wanted.toFixed(1)}` : "Relit");
+  say(has("enhance") ? `Relit with α ${alpha().toFixed(1)}` : "Relit");
 }
 
-async function enhanced(blob, wanted, signal) {
-  const answer = has("enhance")
-    ? await predict(server.model, "enhance", blob, { alpha: wanted }, signal)
-    : await predict(server.model, "serving_default", blob, {}, signal);
-  return imageOf(answer, "enhanced_bytes");
+function wishes({ alpha: wanted }) {
+  return { model: server.model, ...(wanted === null ? {} : { alpha: wanted }) };
 }
 
-// Moves the slider to what the model chose; models that do not say take 5, where the slider begins.
-function showAlpha(chosen = Number(at("alpha").defaultValue)) {
+function showAlpha(chosen) {
   const [least, most] = USUAL_ALPHAS;
   at("alpha").min = Math.min(least, chosen);
   at("alpha").max = Math.max(most, Math.ceil(2 * chosen));
   at("alpha").value = chosen;
   at("alpha-value").value = chosen.toFixed(1);
-  return chosen;
 }
 
 async function takeApart(opened) {
   if (!has("decompose") || opened !== photo) return;
-  try {
-    const parts = await predict(server.model, "decompose", opened.preview, {});
-    if (opened !== photo) return;
-    show(imageOf(parts, "reflectance_bytes"), "part-reflectance");
-    show(imageOf(parts, "illumination_bytes"), "part-illumination");
-  } catch (error) {
-    fail(error);
-  }
+  const parts = await predict(server.model, "decompose", opened.preview);
+  if (opened !== photo) return;
+  show(imageOf(parts, "reflectance_bytes"), "part-reflectance");
+  show(imageOf(parts, "illumination_bytes"), "part-illumination");
 }
 
 function showFound(found, size) {
   const boxes = [];
-  const items = [];
   for (let row = 0; row < found.number; row++) {
     if (found.scores[row] < LEAST_SCORE) continue;
-    const [left, top, right, bottom] = found.boxes[row];
     const text = `${found.class_names[row]} ${Math.round(100 * found.scores[row])} %`;
-    const box = element("div", "box");
-    box.style.left = `${(100 * left) / size.width}%`;
-    box.style.top = `${(100 * top) / size.height}%`;
-    box.style.width = `${(100 * (right - left)) / size.width}%`;
-    box.style.height = `${(100 * (bottom - top)) / size.height}%`;
-    box.append(element("span", "", text));
-    boxes.push(box);
-    items.push(element("li", "", text));
+    boxes.push({ corners: found.boxes[row], text });
   }
-  at("boxes").replaceChildren(...boxes.reverse()); // the best on top
-  at("found-list").replaceChildren(...(items.length ? items : [element("li", "", "nothing")]));
+  showBoxes(boxes, size);
+  const texts = boxes.length ? boxes.map(({ text }) => text) : ["nothing"];
+  at("found-list").replaceChildren(...texts.map((text) => element("li", "", text)));
   at("found").hidden = false;
 }
 
 async function download() {
-  const { name, isReduced } = photo;
   at("download").disabled = true;
   try {
-    const blob = isReduced ? await relitWhole(server.maxPixels) : await blended(photo.preview, relit.blob);
+    const blob = await relitWhole(photo, "same", strength());
+    const name = resultName(photo, blob);
     const { width, height } = await sizeOf(blob);
-    const link = element("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = `${name}-relit.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    say(`Saved ${link.download}, ${width} × ${height}`);
+    save(blob, name);
+    say(`Saved ${name}, ${width} × ${height}`);
   } catch (error) {
     fail(error);
   } finally {
@@ -235,18 +265,54 @@ async function download() {
   }
 }
 
-// The model may have a lower limit than its server, which it says when it is passed.
-async function relitWhole(maxPixels) {
-  const { bitmap } = photo;
-  const scale = Math.min(1, Math.sqrt(maxPixels / (bitmap.width * bitmap.height)));
-  say("Relighting the whole photograph …", true);
-  const whole = await reduced(bitmap, Math.max(bitmap.width, bitmap.height) * scale);
+async function downloadAll() {
+  const given = files;
+  const entries = [];
+  const failed = [];
+  at("download-all").disabled = true;
+  for (const [index, record] of given.entries()) {
+    say(`Relighting ${index + 1} of ${given.length}: ${record.file.name}`, true);
+    try {
+      const blob = await relitWhole(record, "same", strength());
+      const name = resultName(record, blob);
+      const isTaken = entries.some((entry) => entry.name === name);
+      entries.push({ name: isTaken ? `${index + 1}-${name}` : name, blob });
+    } catch (error) {
+      failed.push(`${record.file.name}: ${error.message}`);
+    }
+  }
+  at("download-all").disabled = false;
+  if (entries.length) save(await zipped(entries), "relit.zip");
+  if (failed.length) fail(new ServerError(failed.join(" · ")));
+  say(`Saved relit.zip with ${entries.length} of ${given.length} photographs`);
+}
+
+function resultName({ name }, blob) {
+  return `${name}-relit.${SUFFIXES[blob.type] ?? "png"}`;
+}
+
+// The file itself is sent, so that its metadata stay. What the server cannot read, or only smaller, goes as a PNG.
+async function relitWhole(record, format, strength, signal) {
+  const { file } = record;
+  const asked = { ...wishes(record), format, strength };
+  if (record === photo) say("Relighting the whole photograph …", true);
+  const bitmap = await readBitmap(file); // also says what is wrong with it
   try {
-    return await blended(whole, await enhanced(whole, relit.alpha, undefined));
-  } catch (error) {
-    const lower = Number(/limit is (\d+)/.exec(error.message)?.[1]);
-    if (!(lower < maxPixels)) throw error;
-    return relitWhole(lower);
+    const pixels = bitmap.width * bitmap.height;
+    let most = server.max_pixels;
+    if (SENDABLE.includes(file.type) && pixels <= most && file.size <= server.max_bytes) {
+      try {
+        return await enhance(file, asked, signal);
+      } catch (error) {
+        most = Number(/limit is (\d+)/.exec(error.message)?.[1]); // the model's own
+        if (!most) throw error;
+      }
+    }
+    const side = Math.max(bitmap.width, bitmap.height) * Math.min(1, Math.sqrt(most / pixels));
+    const own = format === "same" && SUFFIXES[file.type] ? file.type.replace("image/", "") : "png";
+    return await enhance(await reduced(bitmap, side), { ...asked, format: own }, signal);
+  } finally {
+    bitmap.close();
   }
 }
 
@@ -256,42 +322,12 @@ function showStrength() {
   at("after").style.opacity = strength();
 }
 
-async function blended(before, after) {
-  if (strength() === 1) return after;
-  const [below, above] = await Promise.all([createImageBitmap(before), createImageBitmap(after)]);
-  const canvas = element("canvas");
-  canvas.width = below.width;
-  canvas.height = below.height;
-  const context = canvas.getContext("2d", { alpha: false });
-  context.drawImage(below, 0, 0);
-  context.globalAlpha = strength();
-  context.drawImage(above, 0, 0);
-  below.close();
-  above.close();
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
-
 function strength() {
   return Number(at("strength").value) / 100;
 }
 
-// A canvas turns whatever the browser can read into PNG, upright and in sRGB.
-async function reduced(bitmap, side) {
-  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
-  const canvas = element("canvas");
-  canvas.width = Math.max(1, Math.floor(bitmap.width * scale));
-  canvas.height = Math.max(1, Math.floor(bitmap.height * scale));
-  const context = canvas.getContext("2d", { alpha: false });
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
-
-async function sizeOf(blob) {
-  const bitmap = await createImageBitmap(blob);
-  const { width, height } = bitmap;
-  bitmap.close();
-  return { width, height };
+function alpha() {
+  return Number(at("alpha").value);
 }
 
 function show(blob, ...ids) {
@@ -301,17 +337,6 @@ function show(blob, ...ids) {
     image.src = URL.createObjectURL(blob);
     if (old.startsWith("blob:")) URL.revokeObjectURL(old);
   }
-}
-
-function split(percent) {
-  const value = Math.min(100, Math.max(0, Number(percent)));
-  at("split").value = value;
-  at("split-value").value = `${value} %`;
-  at("stage").style.setProperty("--split", `${value}%`);
-}
-
-function alpha() {
-  return Number(at("alpha").value);
 }
 
 function element(kind, name = "", text = "") {

@@ -1,26 +1,26 @@
-// What the page asks its server: TensorFlow Serving's REST API.
+// What the page asks its server: images by /v1/enhance, parts and boxes by TensorFlow Serving's REST API.
 
 const PAUSES = [400, 800, 1600]; // milliseconds before trying again when the server has too much to do
 
 export class ServerError extends Error {}
 
-export async function describe() {
-  const settings = await getJson("/page/settings.json");
-  const model = settings.models[0];
-  const metadata = await getJson(`/v1/models/${encodeURIComponent(model)}/metadata`);
-  const signatures = Object.keys(metadata.metadata.signature_def.signature_def);
-  return { model, signatures, maxPixels: settings.max_pixels, version: metadata.model_spec.version };
+export async function readSettings() {
+  return (await send("/page/settings.json", {})).json();
 }
 
-export async function predict(model, signature, blob, more, signal) {
-  const row = { image_bytes: { b64: await base64(blob) }, ...more };
+export async function describe(model) {
+  const { metadata, model_spec } = await (await send(`/v1/models/${encodeURIComponent(model)}/metadata`, {})).json();
+  return { model, signatures: Object.keys(metadata.signature_def.signature_def), version: model_spec.version };
+}
+
+export async function enhance(blob, wishes, signal) {
+  return (await post(`/v1/enhance?${new URLSearchParams(wishes)}`, blob, signal)).blob();
+}
+
+export async function predict(model, signature, blob, signal) {
+  const row = { image_bytes: { b64: await base64(blob) } };
   const body = JSON.stringify({ signature_name: signature, instances: [row] });
-  const url = `/v1/models/${encodeURIComponent(model)}:predict`;
-  for (let attempt = 0; ; attempt++) {
-    const response = await send(url, { method: "POST", body, signal });
-    if (response.status !== 503 || attempt >= PAUSES.length) return (await content(response)).predictions[0];
-    await pause(PAUSES[attempt], signal);
-  }
+  return (await (await post(`/v1/models/${encodeURIComponent(model)}:predict`, body, signal)).json()).predictions[0];
 }
 
 // Bytes come as {"b64": …}; a signature with one output gives it without a name.
@@ -30,23 +30,30 @@ export function imageOf(value, name) {
   return new Blob([bytes], { type: "image/png" });
 }
 
-async function getJson(url) {
-  return content(await send(url, {}));
+async function post(url, body, signal) {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await send(url, { method: "POST", body, signal });
+    } catch (error) {
+      if (error.status !== 503 || attempt >= PAUSES.length) throw error;
+    }
+    await pause(PAUSES[attempt], signal);
+  }
 }
 
 async function send(url, options) {
+  let response;
   try {
-    return await fetch(url, options);
+    response = await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ServerError("The server cannot be reached. Is it still running?");
   }
-}
-
-async function content(response) {
+  if (response.ok) return response;
   const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  throw new ServerError(answer.error ?? `The server answered ${response.status}.`);
+  const error = new ServerError(answer.error ?? `The server answered ${response.status}.`);
+  error.status = response.status;
+  throw error;
 }
 
 function base64(blob) {

@@ -1,46 +1,13 @@
 """The page at `/`, in a real Chromium without a screen."""
 
 import re
-import shutil
 import time
 import urllib.request
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
-
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("needs chromium and chromedriver on the path (Debian: chromium, chromium-driver)")
-    folder = tmp_path_factory.mktemp("chromium")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={folder}", "--window-size=1200,1100"):
-        options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=Service(driver))
-    started.downloads = folder
-    yield started
-    started.quit()
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +18,9 @@ def photograph(tmp_path_factory):
     path = tmp_path_factory.mktemp("photograph") / "night sky.png"
     pixels = np.kron(astronaut() // 5, np.ones((3, 3, 1), np.uint8))[:1200]
     Image.fromarray(pixels).save(path)
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Camera", 1
+    Image.fromarray(pixels).save(path.with_suffix(".jpg"), exif=exif)
     return path
 
 
@@ -144,9 +114,17 @@ def test_a_photograph_is_shown_with_its_parts_and_boxes(page, photograph):
     found = wait_for(lambda: page.browser.find_elements("css selector", "#found-list li"))
     assert [item.text for item in found] == ["spot 75 %"]
     (box,) = page.browser.find_elements("class name", "box")
-    assert box.size["width"] == pytest.approx(page.at("stage").size["width"], abs=3)
+    assert not box.is_displayed()  # until it is asked for
     page.at("show-boxes").click()
-    assert not box.is_displayed()
+    assert box.size["width"] == pytest.approx(page.at("stage").size["width"], abs=3)
+    (label,) = page.browser.find_elements("class name", "label")
+    inside = page.browser.execute_script(
+        """const [inner, outer] = [arguments[0], arguments[1]].map((each) => each.getBoundingClientRect());
+        return inner.top >= outer.top && inner.left >= outer.left && inner.right <= outer.right;""",
+        label,
+        page.at("stage"),
+    )
+    assert label.text == "spot 75 %" and inside
 
 
 def test_the_latest_alpha_wins(page, photograph):
@@ -159,6 +137,9 @@ def test_the_latest_alpha_wins(page, photograph):
     assert page.level("after") == pytest.approx(page.level("before"), abs=3) != bright
     page.at("alpha").send_keys("\ue014")  # the right arrow key
     wait_for(lambda: page.text("status") == "Relit with α 1.1")
+    page.at("suggested").click()
+    wait_for(lambda: page.text("status") == "Relit with α 2.0")
+    assert not page.at("suggested").is_displayed()
 
 
 def test_boxes_are_shown_although_alpha_was_moved_meanwhile(page, photograph):
@@ -183,15 +164,72 @@ def test_before_and_after_are_compared(page, photograph):
 
 
 def test_the_whole_photograph_is_downloaded(page, photograph):
+    photograph = photograph.with_suffix(".jpg")  # with what a camera writes
     page.open(photograph)
     assert "1536 × 1200" in page.text("size-hint")
     page.at("download").click()
-    path = wait_for(lambda: next(page.browser.downloads.glob("night sky-relit.png"), None))
+    path = wait_for(lambda: next(page.browser.downloads.glob("night sky-relit.jpg"), None))
     wait_for(lambda: page.text("status").startswith("Saved"))
     wait_for(lambda: path.stat().st_size > 1000)
     with Image.open(path) as saved:
-        assert saved.size == (1536, 1200)
+        assert saved.size == (1536, 1200) and saved.format == "JPEG"
+        assert saved.getexif() == {0x010F: "Camera", 0x0112: 1}
     path.unlink()
+
+
+def test_several_are_downloaded_in_one_zip(page, photograph, tmp_path):
+    (tmp_path / "night sky.png").write_bytes(photograph.read_bytes())
+    (tmp_path / "notes.jpg").write_text("hello")
+    page.at("file").send_keys(
+        "\n".join(map(str, (photograph, tmp_path / "night sky.png", tmp_path / "notes.jpg")))
+    )
+    wait_for(lambda: page.text("status").startswith("Relit"))
+    page.at("download-all").click()
+    path = wait_for(lambda: next(page.browser.downloads.glob("relit.zip"), None))
+    wait_for(lambda: "2 of 3" in page.text("status"))
+    assert "notes.jpg" in page.text("error")
+    with zipfile.ZipFile(path) as archive:
+        assert (
+            archive.namelist() == ["night sky-relit.png", "2-night sky-relit.png"] and not archive.testzip()
+        )
+        with archive.open("night sky-relit.png") as file, Image.open(file) as saved:
+            assert saved.size == (1536, 1200)
+    path.unlink()
+
+
+def test_an_example_is_shown_at_100_percent(page):
+    page.browser.find_element("css selector", "#examples button[value=coffee]").click()
+    wait_for(lambda: page.text("status").startswith("Relit"))
+    page.at("zoom").click()
+    wait_for(lambda: page.level("after") and "600px" in page.at("stage").get_attribute("style"))
+    wait_for(lambda: page.text("status").startswith("Relit with"))
+    assert page.browser.execute_script("return document.getElementById('after').naturalWidth") == 600
+
+
+def test_labels_keep_apart_and_inside(page):
+    frame, size = (300, 200), (120, 20)
+    boxes = [
+        [-5, -5, 40, 40],
+        [0, 0, 50, 50],
+        [10, 5, 60, 60],
+        [280, 180, 310, 210],
+        [270, 185, 300, 200],
+    ] * 2
+    boxes.append([0, 0, 4000, 4000])
+    places = page.browser.execute_async_script(
+        """const [boxes, size, frame, done] = arguments;
+        import("/page/stage.js").then(({ placeLabels }) =>
+          done(placeLabels(boxes, boxes.map(() => size), { width: frame[0], height: frame[1] })));""",
+        boxes,
+        size,
+        frame,
+    )
+    shown = [place for place in places if place]
+    assert len(shown) >= 6 and places[0] == [0, 0]
+    for number, (x, y) in enumerate(shown):
+        assert 0 <= x <= frame[0] - size[0] and 0 <= y <= frame[1] - size[1]
+        for left, top in shown[:number]:
+            assert abs(left - x) >= size[0] or abs(top - y) >= size[1]
 
 
 def test_with_less_strength_the_photograph_shows_through(page, photograph, tmp_path):
@@ -236,12 +274,12 @@ def test_everything_has_a_name_and_can_be_reached_by_keyboard(page, photograph):
     wait_for(lambda: page.at("download").is_enabled())
     page.browser.execute_script("document.activeElement.blur()")
     reached = []
-    for _ in range(6):
+    for _ in range(7):
         ActionChains(page.browser).send_keys(Keys.TAB).perform()
         active = page.browser.switch_to.active_element
         reached.append(active.get_attribute("id"))
         assert active.accessible_name, reached
-    assert reached == ["file", "split", "alpha", "strength", "show-boxes", "download"]
+    assert reached == ["file", "split", "alpha", "strength", "show-boxes", "zoom", "download"]
     for image in page.browser.find_elements("tag name", "img"):
         assert image.get_attribute("alt")
     assert (
@@ -250,11 +288,20 @@ def test_everything_has_a_name_and_can_be_reached_by_keyboard(page, photograph):
     assert page.at("error").get_attribute("role") == "alert"
 
 
-def test_what_cannot_be_read_is_said(page, tmp_path):
+def test_what_cannot_be_read_is_said(page, photograph, tmp_path):
     (tmp_path / "notes.png").write_text("hello")
-    page.at("file").send_keys(str(tmp_path / "notes.png"))
-    wait_for(lambda: "notes.png" in page.text("error"))
-    assert not page.at("result").is_displayed()
+    whole = photograph.with_suffix(".jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[:-5000])
+    (tmp_path / "cut.png").write_bytes(photograph.read_bytes()[:-50])
+    (tmp_path / "bad.jpg").write_bytes(whole[:4] + bytes(200) + b"\xff\xda  \xff\xd9")
+    for name, text in (
+        ("notes.png", "cannot read it"),
+        *((name, "is damaged") for name in ("cut.jpg", "cut.png", "bad.jpg")),
+    ):
+        page.at("file").send_keys(str(tmp_path / name))
+        wait_for(lambda: page.text("error").startswith(name))  # noqa: B023
+        assert text in page.text("error"), page.text("error")
+        assert not page.at("result").is_displayed()
 
 
 def test_it_fits_light_and_dark_wide_and_narrow(page, photograph, tmp_path):
@@ -278,6 +325,21 @@ def test_it_fits_light_and_dark_wide_and_narrow(page, photograph, tmp_path):
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+def test_models_are_switched(running, browser, saved_brightener, bare_model_folder, settings_for, photograph):
+    from kind.serving.server.version_folders import ModelConfig
+
+    models = (ModelConfig("kind", saved_brightener.parent), ModelConfig("bare", bare_model_folder))
+    with running(settings_for(bare_model_folder, models=models)) as server:
+        page = Page(browser, server.rest_port)
+        page.open(photograph)
+        wait_for(page.at("part-reflectance").is_displayed)
+        page.at("model").send_keys("bare")
+        wait_for(lambda: not page.at("figure-reflectance").is_displayed())
+        wait_for(lambda: page.text("status").startswith("Relit") and page.level("after"))
+        assert page.complaints() == []
+        browser.get("about:blank")
+
+
 def test_without_a_detector_there_are_no_boxes(running, browser, bare_model_folder, settings_for, photograph):
     with running(settings_for(bare_model_folder)) as server:
         page = Page(browser, server.rest_port)
@@ -290,7 +352,14 @@ def test_without_a_detector_there_are_no_boxes(running, browser, bare_model_fold
 
 def test_the_page_loads_nothing_from_elsewhere(server):
     address = f"http://127.0.0.1:{server.rest_port}"
-    for path in ("/", "/page/style.css", "/page/app.js", "/page/server.js", "/page/icon.svg"):
+    for path in (
+        "/",
+        "/page/style.css",
+        "/page/app.js",
+        "/page/server.js",
+        "/page/stage.js",
+        "/page/files.js",
+    ):
         with urllib.request.urlopen(address + path, timeout=10) as answer:
             text = answer.read().decode()
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

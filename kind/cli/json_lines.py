@@ -1,0 +1,83 @@
+"""One JSON object a line for each photograph on stdout, in place of a table."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+_KEYS = {"α": "alpha"}
+
+
+class JsonLines(io.TextIOBase):
+    """A stdout that drops what is printed, and writes records instead."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Takes the stream below."""
+        self._stream = stream
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Drops text: whoever reads JSON cannot read tables."""
+        return len(text)
+
+    def emit(self, record: dict[str, Any]) -> None:
+        """Writes one record at once."""
+        self._stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+
+def photograph_record(
+    source: str | Path,
+    target: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    column: str = "",
+    cell: str | None = None,
+    seconds: float = 0.0,
+    notes: Sequence[str] = (),
+    error: str | None = None,
+) -> dict[str, Any]:
+    """What a line says of a photograph.
+
+    Args:
+        source: the file that was read.
+        target: the file that was written.
+        size: height and width in pixels.
+        column: what `cell` is, such as "α" or "boxes".
+        cell: as a table shows it.
+        seconds: of work.
+        notes: of the reader.
+        error: why nothing was written; then `output`, `width`, `height` and the column are null.
+
+    Returns:
+        JSON values by name.
+    """
+    height, width = (None, None) if error or size is None else size
+    return {
+        "file": str(source),
+        "output": None if error else str(target),
+        "width": width,
+        "height": height,
+        _KEYS.get(column, column): None if error or cell is None else _number(cell),
+        "seconds": round(seconds, 3),
+        "notes": list(notes),
+        "error": error,
+    }
+
+
+def _number(cell: str) -> int | float | str:
+    """A cell as a number where it is one."""
+    for kind in (int, float):
+        try:
+            value = kind(cell)
+        except ValueError:
+            continue
+        return value if math.isfinite(value) else cell
+    return cell

@@ -1,0 +1,156 @@
+"""`POST /v1/enhance`: a photograph in, the relit photograph out, both as plain image files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from aiohttp import web
+
+from kind.export.contract import IMAGE_BYTES
+from kind.images.pixels import ImageError
+from kind.images.reencoding import FORMATS, reencoded
+from kind.serving.errors import echoed
+from kind.serving.server.bodies import parse_form, read_body
+from kind.serving.server.errors import ServingError, bad_request
+from kind.serving.server.parsing import ModelSpec
+from kind.serving.server.service import Lease, Service
+from kind.serving.server.signatures import DEFAULT_SIGNATURE, signature_named
+
+PATH = "/v1/enhance"
+
+ALPHA, STRENGTH, FORMAT, STRIP, MODEL, VARIANT = "alpha", "strength", "format", "strip", "model", "variant"
+PARAMETERS = (ALPHA, STRENGTH, FORMAT, STRIP, MODEL, VARIANT)
+_RESULT = "enhanced_bytes"
+_SHOWN_ALPHA = "X-Kind-Alpha"
+
+
+class Wishes(NamedTuple):
+    """What a request asks for besides the photograph.
+
+    Attributes:
+        alpha: how much brighter, 0 or more; None leaves it to the model.
+        strength: how much of the result, in [0, 1]; the rest is the photograph as it was.
+        format: of the answer, a key of `FORMATS`.
+        strip: whether the photograph's metadata are left out.
+        model: its name, "" for the first one.
+    """
+
+    alpha: float | None = None
+    strength: float = 1.0
+    format: str = "png"
+    strip: bool = False
+    model: str = ""
+
+
+class ImageRequests:
+    """Answers with images."""
+
+    def __init__(self, service: Service) -> None:
+        """Answers for this service; one image after another is encoded, since each takes much memory."""
+        self._service = service
+        self._encoding = asyncio.Lock()
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """Answers one request.
+
+        Raises:
+            ServingError: the answer is an error.
+        """
+        names = self._service.manager.names()
+        with self._service.counted("", "Enhance", "REST") as call:
+            wishes, given = read_wishes(request.query), dict(request.query)
+            body: bytes | bytearray = await read_body(request, self._service.limits)
+            if request.content_type.startswith("multipart/"):
+                form = parse_form(body, request.headers["Content-Type"])
+                if len(form.files) != 1:
+                    raise bad_request(f"the form expects one file; received {len(form.files)}")
+                (body,), wishes = form.files, read_wishes({**given, **form.fields})
+            if not body:
+                raise bad_request("the body expects an image file: curl --data-binary @night.jpg")
+            call.name = wishes.model or names[0]
+            if call.name not in names:
+                raise bad_request(f"model expects {' or '.join(names)}; received {echoed(call.name)}")
+            return await self._enhanced(bytes(body), wishes, call.name)
+
+    async def _enhanced(self, data: bytes, wishes: Wishes, model: str) -> web.Response:
+        async with self._service.acquired(ModelSpec(model)) as version:
+            signatures = version.model.signatures
+            name, inputs, share = signature_for(data, wishes, signatures)
+            try:
+                outputs = await self._service.predict(
+                    Lease(version, signature_named(signatures, name)), inputs
+                )
+            except ServingError as error:
+                raise _of_one_image(error) from error
+        relit, alpha = outputs[_RESULT][0], outputs.get(ALPHA, inputs.get(ALPHA))
+        loop = asyncio.get_running_loop()
+        try:
+            async with self._encoding:
+                body, media_type = await loop.run_in_executor(
+                    None, reencoded, relit, data, wishes.format, share, wishes.strip
+                )
+        except ImageError as error:
+            raise bad_request(str(error)) from error
+        headers = {} if alpha is None else {_SHOWN_ALPHA: f"{alpha[0]:.4g}"}
+        return web.Response(body=body, content_type=media_type, headers=headers)
+
+
+def read_wishes(query: Mapping[str, str]) -> Wishes:
+    """Reads the parameters of a request; ServingError for one that is unknown or out of range."""
+    unknown = sorted(set(query) - set(PARAMETERS))
+    if unknown:
+        raise bad_request(f"no such parameter: {echoed(unknown[0])}; expects {', '.join(PARAMETERS)}")
+    wanted = query.get(FORMAT, "png").lower()
+    if wanted not in FORMATS:
+        raise bad_request(f"format expects {', '.join(FORMATS)}; received {echoed(wanted)}")
+    strip = query.get(STRIP, "0")
+    if strip not in ("0", "1"):
+        raise bad_request(f"strip expects 0 or 1; received {echoed(strip)}")
+    alpha = _number(query, ALPHA, np.finfo(np.float32).max) if ALPHA in query else None
+    strength = _number(query, STRENGTH, 1.0) if STRENGTH in query else 1.0
+    return Wishes(alpha, strength, wanted, strip == "1", query.get(MODEL) or query.get(VARIANT) or "")
+
+
+def signature_for(
+    data: bytes, wishes: Wishes, signatures: Mapping[str, object]
+) -> tuple[str, dict[str, np.ndarray], float]:
+    """Which signature gives what is wished for.
+
+    Args:
+        data: the photograph's file.
+        wishes: of the request.
+        signatures: those of the model, by name.
+
+    Returns:
+        Name, inputs, and the strength that its result still needs.
+
+    Raises:
+        ServingError: the model has no such signature.
+    """
+    inputs = {IMAGE_BYTES: np.array([data], object)}
+    if wishes.alpha is not None:
+        if "enhance" not in signatures:
+            raise bad_request("this model takes no alpha: leave it out")
+        return "enhance", {**inputs, ALPHA: np.float32([wishes.alpha])}, wishes.strength
+    if wishes.strength < 1.0 and "blend" in signatures:
+        return "blend", {**inputs, STRENGTH: np.float32([wishes.strength])}, 1.0
+    return DEFAULT_SIGNATURE, inputs, wishes.strength
+
+
+def _number(query: Mapping[str, str], name: str, most: float) -> float:
+    try:
+        value = float(query[name])
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= most:
+        upto = f"to {most:g}" if most == 1.0 else "on"
+        raise bad_request(f"{name} expects a number from 0 {upto}; received {echoed(query[name])}")
+    return value
+
+
+def _of_one_image(error: ServingError) -> ServingError:
+    """The error without the position in a batch, of which this sender knows nothing."""
+    return ServingError(error.code, error.message.replace(f"{IMAGE_BYTES}[0]: ", ""), error.http_status)
