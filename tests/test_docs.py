@@ -263,6 +263,14 @@ def annotated_photographs(desk):
     image = min((desk / "night" / "images").iterdir()).name
     lines = ["image,class,score,left,top,right,bottom", f"{image},car,0.9,1,2,30,40"]
     (desk / "theirs.csv").write_text("\n".join(lines) + "\n")
+    faces = "".join(f"{number:06}.png\n1\n8 8 24 24 0 0 0 0 0 0\n" for number in range(8))
+    for folder in ("WIDER_train/images", "DARK_FACE/image", "DARK_FACE/label", "wider_face_split"):
+        (desk / folder).mkdir(parents=True)
+    (desk / "wider_face_split/wider_face_train_bbx_gt.txt").write_text(faces)
+    for number in range(8):
+        shutil.copy(desk / "night" / "images" / image, desk / f"WIDER_train/images/{number:06}.png")
+    shutil.copy(desk / "night" / "images" / image, desk / "DARK_FACE/image/1.png")
+    (desk / "DARK_FACE/label/1.txt").write_text("1\n8 8 32 32\n")
     (desk / "runs" / "detection").mkdir(parents=True)
     shutil.copy(desk / "yolov8n.keras", desk / "runs" / "detection" / "best.keras")
     old = ["--out", str(desk / "old.keras"), "--classes", "person", "bicycle"]

@@ -11,7 +11,9 @@ from kind.lite.stage import whole_sample
 from kind.restoration.unet import unet
 from kind.training.added_losses import added_losses
 
-PAIR_STAGES = [name for name in STAGES if name not in ("exposure", "detection")]  # that compare images
+PAIR_STAGES = [
+    name for name in STAGES if name not in ("exposure", "detection", "adapt")
+]  # that compare images
 
 
 def sample_of(name):

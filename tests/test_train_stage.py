@@ -51,17 +51,9 @@ def work(tmp_path_factory):
 
 
 def arguments(work, stage, run, *more):
-    if stage == "detection":
-        data = [
-            "--data",
-            str(work / "scenes"),
-            "--detector",
-            "tiny",
-            "--input",
-            "reflectance",
-            "--twins",
-            "1",
-        ]
+    if stage in ("detection", "adapt"):
+        data = ["--data", str(work / "scenes"), "--detector", "tiny"]
+        data += ["--input", "reflectance", "--twins", "1"] if stage == "detection" else []
         common = ["--cache", str(work / "cache"), "--run", str(run), "--batch", "2", "--image-size", "32"]
         return [stage, *data, *common, *more]
     names = getattr(STAGES[stage], "given", ())

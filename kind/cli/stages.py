@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kind.cli import train_detection, train_mixture
+from kind.cli import train_adaptation, train_detection, train_mixture
 from kind.cli.mixture_feed import add_mixture_argument
 from kind.decom import config as decom
 from kind.detection import config as detection
+from kind.detection.adaptation import config as adaptation
 from kind.guided import config as guided
 from kind.illumination import config as illumination
 from kind.joint import config as joint
@@ -189,6 +190,20 @@ class DetectionStage:
         return load_given(run_or_file)
 
 
+@dataclass(frozen=True)
+class AdaptationStage(DetectionStage):
+    """The detector's stage with a decoder of its early features; attributes as of `PairStage`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the flags that the stage has besides its settings."""
+        _add_data_folder(parser, "images/ and labels/")
+        train_adaptation.add_arguments(parser)
+
+    def prepare(self, flags: argparse.Namespace, config: StageConfig, surroundings: Surroundings) -> Prepared:
+        """Reads data and networks; see `kind.detection.adaptation.command.prepare`."""
+        return train_adaptation.prepare(flags, config, **surroundings._asdict())
+
+
 _ALL = ("decom", "restoration", "illumination")
 
 STAGES = {
@@ -224,4 +239,5 @@ STAGES = {
         others=("guided-y", "guided-y-shared"),
     ),
     "detection": DetectionStage(detection.DetectionConfig, detection.QUICK, "detector"),
+    "adapt": AdaptationStage(adaptation.AdaptationConfig, adaptation.QUICK),
 }
