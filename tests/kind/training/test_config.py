@@ -7,9 +7,9 @@ from kind.cli.stages import STAGES
 from kind.decom.config import DecompositionConfig
 from kind.detection.config import DetectionConfig
 from kind.errors import UserError
+from kind.guided.config import GuidedConfig
 from kind.illumination.config import AdjustmentConfig
 from kind.joint.config import JointConfig
-from kind.guided.config import GuidedConfig
 from kind.lite.config import LiteConfig
 from kind.restoration.config import RestorationConfig
 from kind.training.config import TrainingConfig, add_flags, config_from_flags
