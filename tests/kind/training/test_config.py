@@ -7,6 +7,7 @@ from kind.cli.stages import STAGES
 from kind.decom.config import DecompositionConfig
 from kind.detection.config import DetectionConfig
 from kind.errors import UserError
+from kind.guided.config import GuidedConfig
 from kind.illumination.config import AdjustmentConfig
 from kind.joint.config import JointConfig
 from kind.lite.config import LiteConfig
@@ -55,11 +56,15 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "response_weight": 0.375, "loss": ("l1=0.5", "ssim=1"), "loss_weight": ("mse=0",),
         "steps": 5, "feature_detector": "yolo.keras", "only_exposure": True, "decode_side": 300,
         "loader_threads": 3, "plateau": 2, "early_stop": 3, "scale_from_batch": 8,
-        "adversarial_weight": 0.375, "adversarial": "minimax",
+        "adversarial_weight": 0.375, "adversarial": "minimax", "training_scores": 2,
+        "norm": "adaptive", "guide": "none", "radius": 2, "scale_factor": 0.5, "conditioning": "constant",
+        "brightness_weight": 0.375,
     }  # fmt: skip
     words = {"precision": "bfloat16"}  # where the command line names another value
     if config_class is DetectionConfig:
         examples.update(optimizer="adamw", lookahead=False)
+    if config_class is GuidedConfig:
+        examples.update(network="guided-y")
     if config_class is LiteConfig:
         examples.update(patch=96, only_exposure=False)
     arguments = []
