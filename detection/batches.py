@@ -23,6 +23,7 @@ def training_batches(
     processes: int = 1,
     process: int = 0,
     replicas: int = 1,
+    twins: bool = False,
 ) -> tf.data.Dataset:
     """An endless stream of augmented batches that depends on nothing but its arguments.
 
@@ -36,11 +37,13 @@ def training_batches(
         processes: how many processes share a batch.
         process: which of them this is, from 0.
         replicas: how many replicas there are in all processes together.
+        twins: give the photograph that was darkened, too.
 
     Returns:
         Pieces of a batch: `image` float32 [batch / replicas, S, S, 3], canvases, see
         `detection.canvas`; `boxes` float32 [..., G, 4] in pixels and `classes` int32 [..., G], -1 where an
-        image has fewer than G objects; G may be 0.
+        image has fewer than G objects; G may be 0. With `twins` also `bright`, as `image`, with everything
+        in the same places.
 
     Raises:
         UserError: when the batch cannot be shared equally.
@@ -58,12 +61,10 @@ def training_batches(
         def piece(index: tf.Tensor, seed: tf.Tensor) -> Piece:
             seeds = tf.random.split(seed, 3, alg="philox")
             found = read(index, _uniform_integer(seeds[0], source.versions))
-            image = found.image
-            if darkness:
-                image = dark_twin(image, seeds[1], darkness)
+            images = _with_twin(found.image, seeds[1], darkness, twins)
             if config.jitter:
-                image = recoloured(image, config.jitter, seeds[2])
-            return found._replace(image=image)
+                images = [recoloured(image, config.jitter, seeds[2]) for image in images]
+            return found._replace(image=tf.concat(images, axis=-1))
 
         mosaics = tf.where(epoch < config.epochs - config.plain_epochs, config.mosaic, 0.0)
         return _keyed(_augmented(piece, index, len(source), config, mosaics, key))
@@ -71,13 +72,17 @@ def training_batches(
     counts = tf.data.Dataset.range(first_epoch * length // processes, tf.int64.max // config.batch)
     return (
         counts.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .padded_batch(config.batch // replicas, padding_values=_PADDING, drop_remainder=True)
+        .padded_batch(config.batch // replicas, padding_values=_padding(twins), drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
 
 
 def validation_batches(
-    source: AnnotatedSource, size: int, darkness: Darkness | None = None, seed: int = 0
+    source: AnnotatedSource,
+    size: int,
+    darkness: Darkness | None = None,
+    seed: int = 0,
+    twins: bool = False,
 ) -> tf.data.Dataset:
     """Every image once, in order, as large as it fits, as a batch of one.
 
@@ -86,6 +91,7 @@ def validation_batches(
         size: side of the canvas.
         darkness: makes the same dark twin each time; None makes none.
         seed: of the twins.
+        twins: see `training_batches`.
 
     Returns:
         Batches as of `training_batches`.
@@ -94,14 +100,23 @@ def validation_batches(
 
     def sample(index: tf.Tensor) -> dict[str, tf.Tensor]:
         piece = read(index, tf.constant(0, tf.int64))
-        if darkness:
-            key = tf.stack([seed, tf.cast(index, tf.int32)])
-            piece = piece._replace(image=dark_twin(piece.image, key, darkness))
-        return _keyed(fitted(piece, size))
+        key = tf.stack([seed, tf.cast(index, tf.int32)])
+        images = _with_twin(piece.image, key, darkness, twins)
+        return _keyed(fitted(piece._replace(image=tf.concat(images, axis=-1)), size))
 
     indices = tf.data.Dataset.range(len(source))
     samples = indices.map(sample, num_parallel_calls=tf.data.AUTOTUNE)
-    return samples.padded_batch(1, padding_values=_PADDING).prefetch(1)
+    return samples.padded_batch(1, padding_values=_padding(twins)).prefetch(1)
+
+
+def _padding(twins: bool) -> dict[str, float | int]:
+    return {**_PADDING, **({"bright": 0.0} if twins else {})}
+
+
+def _with_twin(image: tf.Tensor, seed: tf.Tensor, darkness: Darkness | None, twins: bool) -> list[tf.Tensor]:
+    """The image, darkened or not, and what it was darkened from where that is asked for."""
+    dark = dark_twin(image, seed, darkness) if darkness else image
+    return [dark, image] if twins else [dark]
 
 
 def _augmented(
@@ -124,9 +139,11 @@ def _augmented(
 
 
 def _keyed(piece: Piece) -> dict[str, tf.Tensor]:
-    """With static shapes but for the number of boxes."""
+    """With static shapes but for the number of boxes; two images that travelled as one are apart again."""
+    image, *bright = tf.split(piece.image, piece.image.shape[-1] // 3, axis=-1)
     return {
-        "image": piece.image,
+        "image": image,
+        **({"bright": bright[0]} if bright else {}),
         "boxes": tf.ensure_shape(piece.boxes, [None, 4]),
         "classes": tf.ensure_shape(piece.classes, [None]),
     }

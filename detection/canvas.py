@@ -165,7 +165,8 @@ def _placed(
     part = tf.clip_by_value(image[begin[0] : end[0], begin[1] : end[1]], 0.0, 1.0)
     before, after = tf.cast(first, tf.int32), size - tf.cast(last, tf.int32)
     padding = [[before[0], after[0]], [before[1], after[1]], [0, 0]]
-    canvas = tf.ensure_shape(tf.pad(part, padding, constant_values=OUTSIDE), [size, size, 3])
+    canvas = tf.pad(part, padding, constant_values=OUTSIDE)
+    canvas = tf.ensure_shape(canvas, [size, size, piece.image.shape[-1]])
 
     moved = piece.boxes * scale + tf.tile(start[::-1], [2])
     cut = tf.clip_by_value(moved, tf.tile(first[::-1], [2]), tf.tile(last[::-1], [2]))

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from kind.training.loop import Building, Prepared
     from kind.training.stage import Stage
 
-_PREVIEWS = 4
-_QUICK_SCENES, _QUICK_SIDE, _QUICK_DETECTOR = 64, 160, "tiny"
+PREVIEWS = 4
+"""Validation images that are shown while training."""
+_QUICK_SCENES, _QUICK_SIDE = 64, 160
+
+QUICK_DETECTOR = "tiny"
+"""Size of the detector that `--quick` trains."""
 
 
 class Parts(NamedTuple):
@@ -78,21 +82,41 @@ def prepare(
     Raises:
         UserError: when something is missing, broken or does not fit.
     """
+    detector = detector or (None if read else QUICK_DETECTOR)
+    parts = _parts(config, detector, teacher, enhancer, variant)
+    class_names, training, validation = divided(config, read, cache)
+    parts = parts._replace(class_names=class_names)
+    return prepared(parts, config, training, validation, cache, replicas, progress, built)
+
+
+def divided(
+    config: DetectionConfig, read: Callable[[], Annotations] | None, cache: Path
+) -> tuple[tuple[str, ...], list[AnnotatedImage], list[AnnotatedImage]]:
+    """Reads the data set and says on stderr what is in it.
+
+    Args:
+        config: of the run.
+        read: see `prepare`.
+        cache: likewise.
+
+    Returns:
+        Class names, training images, validation images.
+
+    Raises:
+        UserError: when it is broken, or either part has no object.
+    """
     from kind.data.annotations.annotated import describe_classes, describe_objects, require_objects
     from kind.data.annotations.layouts import split
 
-    detector = detector or (None if read else _QUICK_DETECTOR)
-    parts = _parts(config, detector, teacher, enhancer, variant)
     annotations = read() if read else _generated(cache)
     for problem in annotations.problems:
         print(f"passed over: {problem}", file=sys.stderr)
     print(f"classes: {describe_classes(annotations)}", file=sys.stderr)
-    parts = parts._replace(class_names=tuple(annotations.class_names))
     training, validation = split(annotations, config.validation_every)
     for images, name in ((training, "training"), (validation, "validation")):
         require_objects(images, f"the {name} images", annotations)
         print(f"{name}: {len(images)} images, {describe_objects(images)}", file=sys.stderr)
-    return prepared(parts, config, training, validation, cache, replicas, progress, built)
+    return tuple(annotations.class_names), training, validation
 
 
 def prepared(
@@ -134,7 +158,7 @@ def prepared(
     darkness = None if config.prepared else PRESETS.get(config.darken)
     learn = make_sources(training, [kind], making, cache, progress)[kind]
     measure = make_sources(validation, [kind], making._replace(twins=1), cache, progress)[kind]
-    whole = validation_batches(measure, config.image_size, darkness, config.seed)
+    whole = validation_batches(measure, config.image_size, darkness, config.seed, config.needs_bright)
     datasets = Datasets(
         batches=lambda epoch, processes, process: training_batches(
             learn,
@@ -144,10 +168,11 @@ def prepared(
             processes=processes,
             process=process,
             replicas=replicas,
+            twins=config.needs_bright,
         ),
         steps=steps_per_epoch(learn, config.batch),
         validation=whole,
-        previews=list(whole.take(_PREVIEWS)),
+        previews=list(whole.take(PREVIEWS)),
         images_of=partial(images_of_batch, learn, config.batch, config.seed),
     )
     data = {"training": learn.digests(), "validation": measure.digests()}
@@ -180,24 +205,25 @@ def identity(parts: Parts) -> dict[str, Any]:
 
 def _make_stage(parts: Parts, config: DetectionConfig) -> Stage:
     """The stage, under the strategy in force; nothing that was given is trained itself."""
-    from kind.detection.distillation import DistillingStage, extended
+    from kind.detection.distillation import DistillingStage
     from kind.detection.joint import joint_net
-    from kind.detection.model import build_detector
-    from kind.detection.sizes import Proportions
+    from kind.detection.joint_stage import ReflectanceStage
     from kind.detection.stage import DetectionStage, preprocessing
     from kind.training.given import trainable_copy
     from kind.training.precision import precision
 
     with precision(config.precision):
-        if isinstance(parts.detector, Proportions):
-            net = build_detector(parts.detector, parts.class_names)
-        else:
-            net = extended(parts.detector, parts.class_names)
-        net.input_size = config.image_size
+        net = student(parts.detector, parts.class_names, config.image_size)
         preprocess = None if config.prepared else preprocessing(config.input, parts.enhancer, config.alpha)
         if config.joint:
             before = (parts.enhancer.decom, parts.enhancer.restoration)
             net = joint_net(*(trainable_copy(given, _builders()) for given in before), net)
+        if any(getattr(config, name) for name in config.joint_weights):
+            if parts.teacher:
+                raise UserError(
+                    "--teacher and the weights of --joint are not trained together; leave one out"
+                )
+            return ReflectanceStage(net, config)
         if parts.teacher:
             return DistillingStage(net, config, parts.teacher, preprocess)
         return DetectionStage(net, config, preprocess)
@@ -223,6 +249,42 @@ def _generated(cache: Path) -> Annotations:
     return read_yolo_folder(folder)
 
 
+def detector_to_train(detector: str | Path | None) -> Detector | Proportions:
+    """The detector of --detector, or the proportions of a new one.
+
+    Raises:
+        UserError: when there is none, or it cannot be trained.
+    """
+    from kind.detection.predictor import load_detector
+    from kind.detection.sizes import SIZES, Proportions
+
+    sizes = {QUICK_DETECTOR: Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
+    if detector is None:
+        raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
+    return sizes[detector] if detector in sizes else _trainable(load_detector(detector), detector)
+
+
+def student(detector: Detector | Proportions, class_names: Sequence[str], size: int) -> Detector:
+    """The detector that is trained: a new one, or the given one for these classes."""
+    from kind.detection.distillation import extended
+    from kind.detection.model import build_detector
+    from kind.detection.sizes import Proportions
+
+    is_new = isinstance(detector, Proportions)
+    net = build_detector(detector, class_names) if is_new else extended(detector, class_names)
+    net.input_size = size
+    return net
+
+
+def _trainable(net: keras.Model, name: str | Path) -> Detector:
+    from kind.detection.model import ARCHITECTURES, Detector
+
+    if isinstance(net, Detector):
+        return net
+    titles = " or ".join(kind.title for kind in ARCHITECTURES.values())
+    raise UserError(f"{name}: a {net.title} finds objects, and is not trained here; give a {titles} detector")
+
+
 def _parts(
     config: DetectionConfig,
     detector: str | Path | None,
@@ -233,12 +295,9 @@ def _parts(
     """The networks; the class names come with the data set."""
     from kind.detection.inputs import needs_enhancer
     from kind.detection.predictor import load_detector
-    from kind.detection.sizes import SIZES, Proportions
     from kind.enhancing.enhancer import Enhancer
 
-    sizes = {"tiny": Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
-    if detector is None:
-        raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
+    started = detector_to_train(detector)
     variant = variant or variant_of(enhancer)
     if config.joint and variant != "kind":
         raise UserError(f"--joint trains the networks of --variant kind; received {variant}")
@@ -249,7 +308,7 @@ def _parts(
         )
     return Parts(
         (),
-        sizes[detector] if detector in sizes else load_detector(detector),
-        load_detector(teacher) if teacher else None,
+        started,
+        _trainable(load_detector(teacher), teacher) if teacher else None,
         Enhancer.load(enhancer, variant=variant) if needs_enhancer(config.input) else None,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from kind.constants import DEFAULT_ALPHA, DETECTOR_MULTIPLE
 from kind.detection.inputs import DEFAULT_INPUT
 from kind.errors import UserError
-from kind.training.config import Schedule, StageConfig, option
+from kind.training.config import Schedule, StageConfig, flag_of, later_option, option
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,14 @@ class DetectionConfig(StageConfig):
     """Trains an object detector on enhanced dark photographs; defaults as in YOLOv8's published recipe."""
 
     freezes_by_name = False  # --freeze-epochs is about the backbone
+    #: What keeps a reflectance a reflectance while a detector trains the networks before it.
+    joint_weights: ClassVar[tuple[str, ...]] = (
+        "reconstruction_weight",
+        "similarity_weight",
+        "alignment_weight",
+    )
 
-    input: Literal["reflectance", "relit", "stretched", "raw"] = option(
+    input: Literal["reflectance", "relit", "stretched", "raw", "ciconv"] = option(
         DEFAULT_INPUT, "image that the detector receives"
     )
     alpha: float = option(DEFAULT_ALPHA, "--input relit: brightness factor α")
@@ -63,6 +69,24 @@ class DetectionConfig(StageConfig):
     response_weight: float = option(
         0.01, "with --teacher: weight of the KL divergence of the old classes' scores"
     )
+    box_response_weight: float = later_option(
+        0.0, "with --teacher, both YOLOv8: weight of the KL divergence of the boxes' distributions"
+    )
+    box_temperature: float = later_option(
+        10.0, "with --box-response-weight: temperature of the distributions"
+    )
+
+    reconstruction_weight: float = later_option(
+        0.0, "with --joint: weight of L1 of R∘L to the dark photograph"
+    )
+    similarity_weight: float = later_option(
+        0.0,
+        "with --joint: weight of L1 of the dark twin's restored reflectance to the bright one's reflectance",
+    )
+    alignment_weight: float = later_option(
+        0.0,
+        "with --joint: weight of the symmetric KL divergence of the averaged early features of both twins",
+    )
 
     validation_every: int = option(4, "hold out every Nth image, by sorted name, for validation")
     validate_epochs: int = option(5, "validate every N epochs, and after the last one")
@@ -96,6 +120,24 @@ class DetectionConfig(StageConfig):
             raise UserError(f"--joint expects --input reflectance, received {self.input}")
         if self.joint and self.twins:
             raise UserError(f"--joint expects --twins 0: its networks change; received {self.twins}")
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        for name in ("box_response_weight", *self.joint_weights):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"{flag_of(name)} expects 0 or more, received {getattr(self, name)}")
+        if not self.box_temperature > 0:
+            raise UserError(f"--box-temperature expects more than 0, received {self.box_temperature}")
+        for name in self.joint_weights:
+            if getattr(self, name) and not self.joint:
+                raise UserError(f"{flag_of(name)} expects --joint")
+        if self.needs_bright and self.darken == "none":
+            raise UserError("--darken none leaves no bright twins to compare with; give a preset")
+
+    @property
+    def needs_bright(self) -> bool:
+        """Whether the bright photograph is learned from beside its dark twin."""
+        return self.joint and bool(self.similarity_weight or self.alignment_weight)
 
     @property
     def prepared(self) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 from tensorflow import keras
 
 from kind.constants import CONFIDENCE, IOU, MAX_DETECTIONS
-from kind.detection.letterbox import GREY, letterbox, to_image
+from kind.detection.letterbox import GREY, MULTIPLE, Letterboxed, letterbox, to_image
 from kind.detection.sizes import PUBLISHED_INPUT_SIZE
 from kind.detection.yolov8 import BINS, STRIDES
 
@@ -137,8 +138,13 @@ def detect(
     confidence: float = CONFIDENCE,
     iou: float = IOU,
     max_detections: int = MAX_DETECTIONS,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
 ) -> Detections:
-    """Finds objects in images of any size.
+    """Finds objects in images of any size; with more than one scale, or mirrored, too, in several views.
+
+    The boxes of all views are suppressed together, as those of one view are: what is found in several of them
+    is reported once, with its best score.
 
     Args:
         net: a `detection.model.Detector`, or a model with the same outputs; its `canvas`, if it has one, is
@@ -148,21 +154,65 @@ def detect(
         confidence: see `suppress`.
         iou: see `suppress`.
         max_detections: see `suppress`.
+        scales: look at the images at `size` times each of these, rounded to multiples of 32.
+        flip: look at each view mirrored, too.
 
     Returns:
         The detections, in pixels of `images`.
 
     Raises:
-        ValueError: a size or threshold out of range.
+        ValueError: a size or threshold out of range, or no scale.
 
     Example:
         >>> found = detect(load_net("detector.keras"), images, confidence=0.4)
         >>> found.boxes[0, : found.counts[0]]
     """
+    if not scales or min(scales) <= 0:
+        raise ValueError(f"scales expects numbers above 0; received {list(scales)}")
+    sizes = [
+        size if scale == 1 else max(MULTIPLE, round(size * scale / MULTIPLE) * MULTIPLE) for scale in scales
+    ]
+    if sizes == [size] and not flip:  # suppressed on the canvas, where boxes may reach over the border
+        view = _view(net, images, size)
+        found = suppress(
+            view.boxes, view.scores, confidence=confidence, iou=iou, max_detections=max_detections
+        )
+        return found._replace(boxes=to_image(found.boxes, view.canvas, *_sides(images)))
+    boxes, scores = [], []
+    for one in dict.fromkeys(sizes):
+        for mirrored in (False, True) if flip else (False,):
+            view = _view(net, images[:, :, ::-1] if mirrored else images, one)
+            seen = to_image(view.boxes, view.canvas, *_sides(images))
+            boxes.append(_mirrored(seen, tf.shape(images)[2]) if mirrored else seen)
+            scores.append(view.scores)
+    thresholds = {"confidence": confidence, "iou": iou, "max_detections": max_detections}
+    return suppress(tf.concat(boxes, axis=1), tf.concat(scores, axis=1), **thresholds)
+
+
+class _View(NamedTuple):
+    """What a detector says of images at one size: its canvas, and all boxes on it with their scores."""
+
+    canvas: Letterboxed
+    boxes: tf.Tensor
+    scores: tf.Tensor
+
+
+def _view(net: keras.Model, images: tf.Tensor, size: int) -> _View:
     canvas = letterbox(images, size, grey=getattr(net, "canvas", GREY))
     raw = net(canvas.images, training=False)
+    if "corners" in raw:  # what decodes its boxes itself
+        return _View(canvas, raw["corners"], raw["classes"])
     shape = tf.shape(canvas.images)
-    boxes = decode_boxes(raw["boxes"], shape[1], shape[2])
-    found = suppress(boxes, raw["classes"], confidence=confidence, iou=iou, max_detections=max_detections)
+    return _View(canvas, decode_boxes(raw["boxes"], shape[1], shape[2]), raw["classes"])
+
+
+def _sides(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     shape = tf.shape(images)
-    return found._replace(boxes=to_image(found.boxes, canvas, shape[1], shape[2]))
+    return shape[1], shape[2]
+
+
+def _mirrored(boxes: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Boxes of a mirrored image → of the image: float32 [..., 4]."""
+    left, top, right, bottom = tf.unstack(boxes, axis=-1)
+    width = tf.cast(width, tf.float32)
+    return tf.stack([width - right, top, width - left, bottom], axis=-1)

@@ -16,6 +16,7 @@ INPUTS = {
     "relit": "the enhanced photograph",
     "stretched": "the photograph, its darkest value moved to 0 and its brightest to 1",
     "raw": "the photograph as it is",
+    "ciconv": "edges that do not depend on the illumination, of CIConv's invariant W at σ = 1 pixel",
 }
 """The kinds of input, the default first, and what each is."""
 
@@ -33,7 +34,7 @@ def detector_input(
     darkest nor the brightest value of the photograph, and the networks know no edges of canvases.
 
     Args:
-        enhancer: the pipeline; None will do for "raw" and "stretched".
+        enhancer: the pipeline; None will do where `needs_enhancer` says so.
         images: float32 [N, H, W, 3], RGB in [0, 1], any size.
         kind: one of `INPUTS`.
         alpha: how much brighter "relit" is, a number or float32 [N], None for the enhancer's own choice;
@@ -58,7 +59,9 @@ def detector_inputs(
     alpha: float | tf.Tensor | None = None,
 ) -> dict[str, tf.Tensor]:
     """As `detector_input`, for several kinds; the networks run once at most."""
-    from kind.ops.stretch import min_max_stretch  # late: --help wants the names above, not TensorFlow
+    # Late: --help wants the names above, not TensorFlow.
+    from kind.ops.colour_invariants import as_detector_input, invariant_edges
+    from kind.ops.stretch import min_max_stretch
 
     if unknown := set(kinds) - set(INPUTS):
         raise ValueError(f"kind expects one of {', '.join(INPUTS)}; received {min(unknown)!r}")
@@ -71,6 +74,8 @@ def detector_inputs(
         **{kind: partial(getattr, enhanced, part) for kind, part in _PARTS.items()},
         "stretched": lambda: min_max_stretch(images),
         "raw": lambda: images,
+        # The border is repeated: a frame would lie elsewhere on a training's canvas than around a photograph.
+        "ciconv": lambda: as_detector_input(invariant_edges(images, "W", 0.0, repeat_border=True)),
     }
     return {kind: makers[kind]() for kind in kinds}
 

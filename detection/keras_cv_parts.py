@@ -12,7 +12,13 @@ warnings.filterwarnings("ignore", r"`(Model\.state_updates|layer\.updates)` will
 # KerasCV prints its backend's name on standard output, which is for results.
 with contextlib.redirect_stdout(io.StringIO()):
     from keras_cv.layers import NonMaxSuppression
-    from keras_cv.models import CSPDarkNetBackbone, YOLOV8Backbone, YOLOV8Detector
+    from keras_cv.models import (
+        CSPDarkNetBackbone,
+        ResNetBackbone,
+        RetinaNet,
+        YOLOV8Backbone,
+        YOLOV8Detector,
+    )
     from keras_cv.src.models.object_detection.yolo_v8.yolo_v8_label_encoder import YOLOV8LabelEncoder
     from keras_cv.src.models.object_detection.yolo_v8.yolo_v8_layers import (
         BATCH_NORM_EPSILON,
@@ -32,6 +38,8 @@ __all__ = [
     "BATCH_NORM_MOMENTUM",
     "CSPDarkNetBackbone",
     "NonMaxSuppression",
+    "ResNetBackbone",
+    "RetinaNet",
     "Task",
     "YOLOV8Backbone",
     "YOLOV8Detector",

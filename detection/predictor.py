@@ -22,6 +22,10 @@ from kind.training.run_folder import best_weights
 SHIPPED_DETECTOR = SHIPPED_WEIGHTS / "detector.keras"
 
 
+SCALES = (0.75, 1.0, 1.5)
+"""Sizes of the views of --multi-scale, relative to the detector's input size."""
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """What becomes a box.
@@ -31,12 +35,16 @@ class Thresholds:
         confidence: scores of this and less give no box.
         iou: boxes of one class that overlap a better one by more than this go.
         max_detections: boxes an image, of all classes together.
+        scales: see `detection.decoding.detect`; `SCALES` are those of --multi-scale.
+        flip: likewise.
     """
 
     size: int | None = None
     confidence: float = CONFIDENCE
     iou: float = IOU
     max_detections: int = MAX_DETECTIONS
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what is out of range, in the words of the command line."""
@@ -96,8 +104,9 @@ def load_detector(path: str | Path | None = None) -> Detector:
     """Reads a detector.
 
     Args:
-        path: a `.keras` file, the run folder of a training, the name of a KerasCV `YOLOV8Detector` preset,
-            which is downloaded once, or a folder in which KerasCV saved one; None: the detector that ships.
+        path: a `.keras` file, the run folder of a training, the name of a KerasCV `YOLOV8Detector` or
+            `RetinaNet` preset, which is downloaded once, or a folder in which KerasCV saved one; None: the
+            detector that ships.
 
     Returns:
         The detector; `class_names` says what it knows.
@@ -111,15 +120,18 @@ def load_detector(path: str | Path | None = None) -> Detector:
             "from)"
         )
     if path is not None and not Path(path).is_file():
-        from kind.detection.published import detector_from_preset, detector_from_saved_preset, is_preset
+        from kind.detection.published import detector_to_use, is_preset
 
         if is_preset(path):
-            make = detector_from_saved_preset if Path(path).is_dir() else detector_from_preset
-            return make(str(path))
+            return detector_to_use(str(path))
     file = SHIPPED_DETECTOR if path is None else best_weights(path)
-    import kind.detection.joint  # noqa: F401  (a joint run's network is named, not refused for its layers)
+    # Late, and always: a joint run's network is named, not refused for its layers.
+    from kind.detection.adaptation.model import NAME as ADAPTED
+    from kind.detection.joint import detector_of
 
     net = load_net(file)
+    if net.name == ADAPTED:
+        return detector_of(net)
     if not isinstance(net, Detector):
         raise UserError(f"{file}: holds the network {net.name!r}; expected a detector")
     return net

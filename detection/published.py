@@ -13,10 +13,11 @@ from kind.checkpoints.pytorch import read_checkpoint
 from kind.data.annotations.class_names import COCO, PASCAL_VOC
 from kind.data.samples import builtin_samples
 from kind.detection import yolox_checkpoint
-from kind.detection.keras_cv_parts import YOLOV8Backbone, YOLOV8Detector
+from kind.detection.keras_cv_parts import RetinaNet, YOLOV8Backbone, YOLOV8Detector
 from kind.detection.letterbox import letterbox
 from kind.detection.model import BOX_FORMAT, Detector, YoloX, build_detector
 from kind.detection.normalisation import measure_statistics
+from kind.detection.retinanet import RetinaNetDetector, retinanet_of_parts
 from kind.detection.reuse import copy_weights, with_classes
 from kind.detection.sizes import SIZES, Proportions
 from kind.detection.yolov8_checkpoint import architecture_of, load_yolov8
@@ -29,6 +30,16 @@ _PRESET_CONFIG, _PRESET_WEIGHTS = "config.json", "model.weights.h5"
 _LARGEST_CONFIG, _LARGEST_NUMBER = 1 << 20, 2048
 _LARGEST_WEIGHTS = 1 << 30  # bytes; YOLOv8 x has 273 MB
 _MEASURED_SIZES = (320, 416, 608)
+# What a saved preset is, and which of its settings say how large it is.
+_KINDS = (
+    ("YOLOV8Detector", "YOLOV8Backbone", _PRESET_WEIGHTS),
+    ("RetinaNet", "ResNetBackbone", _PRESET_WEIGHTS),
+)
+_LISTS = {
+    "YOLOV8Detector": ("stackwise_channels", "stackwise_depth"),
+    "RetinaNet": ("stackwise_filters", "stackwise_blocks"),
+}
+_NUMBERS = {"YOLOV8Detector": ("fpn_depth", "num_classes"), "RetinaNet": ("num_classes",)}
 
 
 def detector_from_yolov8(path: str | Path, class_names: Sequence[str] | None = None) -> Detector:
@@ -106,7 +117,11 @@ def detector_from_preset(preset: str, class_names: Sequence[str] | None = None) 
     Raises:
         UserError: on an unknown preset, missing class names, or when it cannot be downloaded.
     """
-    detectors = {name for name in YOLOV8Detector.presets if name not in YOLOV8Detector.backbone_presets}
+    if preset in _detector_presets(RetinaNet):
+        raise UserError(
+            f"{preset}: a RetinaNet is not imported or trained here; use it with --detector {preset}"
+        )
+    detectors = _detector_presets(YOLOV8Detector)
     backbones = {name for name in YOLOV8Backbone.presets if name not in detectors}
     if preset in backbones and not class_names:
         raise UserError(f"{preset} is a backbone without classes: give --classes NAME …")
@@ -123,19 +138,43 @@ def detector_from_preset(preset: str, class_names: Sequence[str] | None = None) 
 def is_preset(path: str | Path) -> bool:
     """Whether `load_detector` shall take a preset: by the name of one, or a folder of one that was saved."""
     name = str(path)
-    known = name in YOLOV8Detector.presets and name not in YOLOV8Detector.backbone_presets
+    known = name in _detector_presets(YOLOV8Detector) | _detector_presets(RetinaNet)
     return (known and not Path(path).exists()) or all(
         (Path(path) / file).is_file() for file in (_PRESET_CONFIG, _PRESET_WEIGHTS)
     )
 
 
-def detector_from_saved_preset(folder: str | Path) -> Detector:
+def detector_to_use(preset: str) -> Detector | RetinaNetDetector:
+    """The detector of a KerasCV preset by its name, or in a folder, to find objects with.
+
+    Args:
+        preset: see `is_preset`.
+
+    Returns:
+        The detector; its input is [0, 1], where the preset's own may be [0, 255].
+
+    Raises:
+        UserError: see `detector_from_preset` and `detector_from_saved_preset`.
+    """
+    if Path(preset).is_dir():
+        return detector_from_saved_preset(preset)
+    if preset in _detector_presets(RetinaNet):
+        return RetinaNetDetector(_downloaded(preset, RetinaNet, bounding_box_format=BOX_FORMAT))
+    return detector_from_preset(preset)
+
+
+def _detector_presets(kind: type) -> set[str]:
+    """The names of the presets that are whole detectors."""
+    return {name for name in kind.presets if name not in kind.backbone_presets}
+
+
+def detector_from_saved_preset(folder: str | Path) -> Detector | RetinaNetDetector:
     """Makes a detector of a preset that KerasCV has saved in a folder: `config.json`, `model.weights.h5`.
 
     KerasCV does not see the folder: the network is built like that of a `.keras` file, of known parts only.
 
     Args:
-        folder: holds a `YOLOV8Detector`.
+        folder: holds a `YOLOV8Detector`, or a `RetinaNet` on a `ResNetBackbone`.
 
     Returns:
         The detector; its input is [0, 1], where the preset's own may be [0, 255].
@@ -151,20 +190,27 @@ def detector_from_saved_preset(folder: str | Path) -> Detector:
         config = json.loads(file.read_text(encoding="utf-8"))
         settings, name = config["config"], config["class_name"]
         backbone, weights = settings["backbone"], config.get("weights")
-        numbers = [*backbone["config"]["stackwise_channels"], *backbone["config"]["stackwise_depth"]]
-        numbers += [settings["fpn_depth"], settings["num_classes"]]
+        kinds = (name, backbone["class_name"], weights)
+        known = kinds in _KINDS
+        numbers = [number for key in _LISTS[name] for number in backbone["config"][key]] if known else []
+        numbers += [settings[key] for key in _NUMBERS[name]] if known else []
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{file}: not a YOLOV8Detector preset: {_reason(error)}") from error
-    kinds = (name, backbone["class_name"], weights)
-    if kinds != ("YOLOV8Detector", "YOLOV8Backbone", _PRESET_WEIGHTS):
-        raise UserError(f"{file}: expected a YOLOV8Detector with weights; it describes {ascii(kinds)}")
+    if not known:
+        raise UserError(
+            f"{file}: expected a YOLOV8Detector with weights, or a RetinaNet on a ResNetBackbone; it "
+            f"describes {ascii(kinds)}"
+        )
     if not all(type(number) is int and 0 < number <= _LARGEST_NUMBER for number in numbers):
         raise UserError(f"{file}: its channels, depths and classes expect whole numbers to {_LARGEST_NUMBER}")
     try:
         if (folder / weights).stat().st_size > _LARGEST_WEIGHTS:
             raise ValueError(f"its {weights} is larger than {_LARGEST_WEIGHTS >> 20} MiB")
         del config["weights"]
-        return _converted(net_of_parts(config, (folder / weights).read_bytes()))
+        content = (folder / weights).read_bytes()
+        if name == "RetinaNet":
+            return retinanet_of_parts(config, content)
+        return _converted(net_of_parts(config, content))
     except Refused as refused:
         raise UserError(
             f"{file}: refused, because it asks for {refused}; only known layers are loaded"

@@ -8,6 +8,7 @@ from tensorflow import keras
 
 from kind.data.annotations.reading import check_class_names
 from kind.detection.model import Detector, build_detector, proportions_of
+from kind.errors import UserError
 
 
 def with_classes(net: Detector, class_names: Sequence[str]) -> Detector:
@@ -44,10 +45,15 @@ def feature_network(net: Detector) -> keras.Model:
         [N, h, w, C]: of YOLOX at strides 2, 4, 8, 16 and 32, of YOLOv8 at 4, 4, 8, 16 and 32 (KerasCV's P1 is
         the end of the stem).
 
+    Raises:
+        UserError: of a detector that is only there to find objects, such as a RetinaNet.
+
     Example:
         >>> features = feature_network(load_detector())
         >>> terms = [tf.reduce_mean(abs(a - b)) for a, b in zip(features(dark), features(bright))]
     """
+    if not isinstance(net, Detector):
+        raise UserError(f"features are those of YOLOv8 and YOLOX detectors; received a {net.title}")
     backbone = type(net.backbone).from_config(net.backbone.get_config())
     backbone.set_weights(net.backbone.get_weights())
     names = backbone.pyramid_level_inputs

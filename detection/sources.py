@@ -40,7 +40,7 @@ class Making(NamedTuple):
         twins: dark twins a photograph.
         seed: of the twins; each depends on it, its number and the photograph's bytes alone.
         side: larger arrays are shrunk to this longer side, last; None keeps their size.
-        enhancer: None will do for the kinds "raw" and "stretched".
+        enhancer: None will do for kinds that need none.
         alpha: how much brighter the kind "relit" is.
     """
 

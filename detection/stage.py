@@ -15,6 +15,7 @@ from kind.detection.config import DetectionConfig
 from kind.detection.decoding import decode_boxes, suppress
 from kind.detection.drawing import draw_verdict
 from kind.detection.inputs import detector_input
+from kind.detection.joint import NAME as JOINT
 from kind.detection.joint import detector_of, parts_of
 from kind.detection.loss import TERMS, detection_loss
 from kind.detection.optimizer import DetectionOptimizer
@@ -51,7 +52,7 @@ class DetectionStage(Stage):
         """
         super().__init__(net, config)
         self.detector = detector_of(net)
-        if self.detector is not net:  # the joint networks before the detector, up to what it sees
+        if net.name == JOINT:  # the networks before the detector, up to what it sees
             preprocess = partial(keras.Model(net.input, net.get_layer("on_grey").output), training=False)
         self.seen = preprocess or preprocessing("raw")
         self._first_step = 0

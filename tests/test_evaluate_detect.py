@@ -235,6 +235,22 @@ def test_other_forms_of_annotations(run, data, tmp_path):
     assert code == 2 and "--classes is for YOLO's and VOC's" in errors
 
 
+def test_several_views_and_means_over_old_and_new_classes(run, data, tmp_path):
+    words = ("--data", data, "--detector", "x.keras", "--inputs", "stretched", "--fresh")
+    code, printed, _ = run(*words, "--multi-scale", "--flip", "--old-classes", "Dot")
+    assert code == 0
+    assert "searched at 0.75, 1, 1.5 times the size; searched mirrored, too" in printed
+    assert "Means over old and new classes:" in printed and "mAP50 new" in printed
+    (line,) = summary(tmp_path)["table"]
+    assert line["old_classes"] == {"map": None, "map_50": None}
+    assert line["new_classes"] == {key: line["figures"][key] for key in ("map", "map_50")}
+    assert "Means over old and new classes" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    code, _, errors = run(*words, "--old-classes", "Cat")
+    assert code == 2 and "--old-classes: the data set has no class 'Cat'" in errors
+    code, _, errors = run(*words, "--only-classes", "Cat")
+    assert code == 2 and "--only-classes: the data set has no class 'Cat'; it has Dot, Spot" in errors
+
+
 def test_the_tables_go_into_a_document(run, data, tmp_path):
     document = tmp_path / "detection.md"
     document.write_text("# D\n<!-- detection begin -->\n<!-- detection end -->\nend\n")

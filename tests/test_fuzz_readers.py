@@ -28,7 +28,17 @@ LONGEST = 20  # seconds that one file may take; on a busy machine most of them i
 PIXELS = 1_000_000  # the limit here, so that what a header claims may be as large as the limit
 MEMORY = 300 << 20  # bytes of the whole process, libraries included
 
-ANNOTATIONS = ("yolo", "coco", "voc", "exdark", "dark face", "data.yaml", "classes.txt", "found boxes")
+ANNOTATIONS = (
+    "yolo",
+    "coco",
+    "voc",
+    "exdark",
+    "dark face",
+    "wider face",
+    "data.yaml",
+    "classes.txt",
+    "found boxes",
+)
 GROUPS = ("images", *ANNOTATIONS, "metrics", "configs")
 
 _LONG = ["9" * 700, "9" * 5000, "x" * 5000, "<a>" * 40]
@@ -209,6 +219,7 @@ class Fuzzing:
             },
             "exdark": {"ExDark_Anno/a.png.txt": "% bbGt version=3\nCar 1 2 30 20 0 0 0 0 0 0 0\n" * 2},
             "dark face": {"label/a.txt": "2\n1 2 30 20\n3 4 10 12\n"},
+            "wider face": {"faces.txt": "a.png\n2\n1 2 30 20 0 0 0 0 0 0\n3 4 9 9\nb.png\n0\n0 0 0 0\n"},
             "data.yaml": {
                 "data.yaml": "path: .\ntrain: images\nval: list.txt\nnc: 2\n"
                 "names: [ car , bus ]\nkpt_shape: [ 2 , 3 ]\n",
@@ -308,6 +319,7 @@ def _read_annotations(group, root, name):
         "voc": lambda **how: layouts.read_voc_folder(root, **how),
         "exdark": lambda **how: layouts.read_exdark_folder(root, **how),
         "dark face": lambda **how: layouts.read_dark_face_folder(root, **how),
+        "wider face": lambda **how: layouts.read_wider_face_folder(root, root / name, **how),
         "data.yaml": lambda **how: layouts.read_yolo_folder(root, **how),
         "classes.txt": lambda **how: layouts.read_yolo_folder(root, **how),
     }[group]

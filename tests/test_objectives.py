@@ -11,7 +11,9 @@ from kind.lite.stage import whole_sample
 from kind.restoration.unet import unet
 from kind.training.added_losses import added_losses
 
-PAIR_STAGES = [name for name in STAGES if name not in ("exposure", "detection")]  # that compare images
+PAIR_STAGES = [
+    name for name in STAGES if name not in ("exposure", "detection", "adapt")
+]  # that compare images
 
 
 def sample_of(name):
@@ -23,6 +25,7 @@ def sample_of(name):
         "illumination": {"illumination": dark, "alpha": tf.ones_like(light), "target": light},
         "joint": {"low": low, "high": high},
         "lite": {"low": low, "high": high, **whole_sample(low)},
+        "guided": {"low": low, "high": high},
     }[name]
 
 

@@ -51,22 +51,14 @@ def work(tmp_path_factory):
 
 
 def arguments(work, stage, run, *more):
-    if stage == "detection":
-        data = [
-            "--data",
-            str(work / "scenes"),
-            "--detector",
-            "tiny",
-            "--input",
-            "reflectance",
-            "--twins",
-            "1",
-        ]
+    if stage in ("detection", "adapt"):
+        data = ["--data", str(work / "scenes"), "--detector", "tiny"]
+        data += ["--input", "reflectance", "--twins", "1"] if stage == "detection" else []
         common = ["--cache", str(work / "cache"), "--run", str(run), "--batch", "2", "--image-size", "32"]
         return [stage, *data, *common, *more]
     names = getattr(STAGES[stage], "given", ())
     given = [part for name in names for part in (f"--{name}", str(work / f"{name}.keras"))]
-    if stage in ("lite", "exposure"):
+    if stage in ("lite", "exposure", "guided"):
         common = ["--quick", "--cache", str(work / "cache"), "--run", str(run), "--batch", "2"]
         return [stage, *common, *given, "--steps", "2", "--patch", "64", *more]
     common = ["--data", str(work / "data"), "--cache", str(work / "cache"), "--run", str(run)]

@@ -20,5 +20,5 @@ PASCAL_VOC = tuple(
 EXDARK = tuple("Bicycle,Boat,Bottle,Bus,Car,Cat,Chair,Cup,Dog,Motorbike,People,Table".split(","))
 """ExDark's 12 classes."""
 
-DARK_FACE = ("face",)
-"""DARK FACE's only class."""
+DARK_FACE = WIDER_FACE = ("face",)
+"""The only class of DARK FACE and of WIDER FACE."""

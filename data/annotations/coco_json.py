@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Union
 
 from kind.data.annotations.annotated import Annotations
-from kind.data.annotations.image_files import read_headers
+from kind.data.annotations.image_files import is_name_inside, read_headers
 from kind.data.annotations.orientation import Frame
 from kind.data.annotations.reading import Reading, Row
 from kind.data.annotations.text_files import flag_of
@@ -191,7 +191,7 @@ def _row(where: str, annotation: object, labels: dict[Id, int], reading: Reading
 def _path(images: Path, image: dict, file: Path, number: Id, reading: Reading) -> Path | None:
     """The image's file, when it is there."""
     name = image.get("file_name")
-    if not isinstance(name, str) or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+    if not is_name_inside(name):
         reading.problems.append(f"{file}, image {number}: expected a file_name inside the folder of images")
         return None
     if not os.path.isfile(images / name):  # False for names that no file can have

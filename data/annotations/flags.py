@@ -37,12 +37,24 @@ def add_layout_arguments(parser: argparse.ArgumentParser, *, repair: bool = True
     )
     layout.add_argument("--exdark", action="store_true", help="DIR has ExDark/ and ExDark_Anno/")
     layout.add_argument("--dark-face", action="store_true", help="DIR has DARK FACE's image/ and label/")
+    layout.add_argument(
+        "--wider-face",
+        type=Path,
+        metavar="FILE",
+        help="WIDER FACE's text, such as wider_face_train_bbx_gt.txt; its images are in DIR/images or DIR",
+    )
     parser.add_argument(
         "--classes",
         nargs="+",
         metavar="NAME",
         help="class names of YOLO or VOC annotations (default: those of DIR/data.yaml or "
         "DIR/labels/classes.txt; else COCO's or VOC's own)",
+    )
+    parser.add_argument(
+        "--only-classes",
+        nargs="+",
+        metavar="NAME",
+        help="leave out the objects of all other classes (default: all classes)",
     )
     if repair:
         text = "cut or leave out broken annotations instead of refusing them"
@@ -67,9 +79,16 @@ def read_annotations(flags: argparse.Namespace) -> Annotations:
     Raises:
         UserError: when folders are missing, flags disagree, or annotations are broken.
     """
+    from kind.data.annotations.chosen_classes import only_classes
+
+    annotations = _read(flags)
+    return only_classes(annotations, flags.only_classes) if flags.only_classes else annotations
+
+
+def _read(flags: argparse.Namespace) -> Annotations:
     from kind.data.annotations import layouts
 
-    if flags.classes and (flags.coco or flags.exdark or flags.dark_face):
+    if flags.classes and (flags.coco or flags.exdark or flags.dark_face or flags.wider_face):
         raise UserError("--classes is for YOLO's and VOC's annotations; the others bring their classes")
     rules = {"repair": flags.repair, "boxes_on": flags.annotations}
     if flags.coco:
@@ -80,6 +99,8 @@ def read_annotations(flags: argparse.Namespace) -> Annotations:
         return layouts.read_exdark_folder(flags.data, **rules)
     if flags.dark_face:
         return layouts.read_dark_face_folder(flags.data, **rules)
+    if flags.wider_face:
+        return layouts.read_wider_face_folder(flags.data, flags.wider_face, **rules)
     return layouts.read_yolo_folder(flags.data, flags.classes, **rules)
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from kind.errors import UserError
 from kind.images.header import Header, read_header
@@ -86,6 +86,13 @@ class FileIndex:
     def _simple(self, path: Path) -> str:
         name = unicodedata.normalize("NFC", path.relative_to(self._folder).as_posix())  # macOS splits letters
         return name.casefold()
+
+
+def is_name_inside(name: object) -> bool:
+    """Whether a name that a file of annotations states leads to a place inside the folder it is put to."""
+    return isinstance(name, str) and not (
+        PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts
+    )
 
 
 def read_headers(images: Sequence[Path]) -> dict[Path, Header | UserError]:

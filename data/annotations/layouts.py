@@ -14,6 +14,7 @@ from kind.data.annotations.exdark_text import read_exdark_text
 from kind.data.annotations.reading import Reading, check_class_names
 from kind.data.annotations.text_files import add_text_files
 from kind.data.annotations.voc_xml import read_voc_xml
+from kind.data.annotations.wider_face_text import read_wider_face_text
 from kind.data.annotations.yolo_text import read_yolo_text, yolo_rows
 from kind.errors import UserError, listed
 
@@ -102,6 +103,16 @@ def read_dark_face_folder(
     folder = Path(folder)
     found = read_dark_face_text(folder / "image", folder / "label", repair=repair, boxes_on=boxes_on)
     return found._replace(classes_from="DARK FACE's own")
+
+
+def read_wider_face_folder(
+    folder: str | Path, file: str | Path, *, repair: bool = False, boxes_on: str | None = None
+) -> Annotations:
+    """Reads WIDER FACE's text file whose images are in `folder/images`, or in `folder` without such a one."""
+    images = Path(folder) / "images"
+    images = images if images.is_dir() else Path(folder)
+    found = read_wider_face_text(file, images, repair=repair, boxes_on=boxes_on)
+    return found._replace(classes_from="WIDER FACE's own")
 
 
 def split(

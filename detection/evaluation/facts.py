@@ -68,6 +68,10 @@ def definitions(
         f"scores over {thresholds.confidence:g}, non-maximum suppression per class at IoU threshold "
         f"{thresholds.iou:g}, at most {thresholds.max_detections} an image"
     )
+    if len(thresholds.scales) > 1:
+        boxes += f"; searched at {', '.join(f'{scale:g}' for scale in thresholds.scales)} times the size"
+    if thresholds.flip:
+        boxes += "; searched mirrored, too"
     figures = (
         f"COCO's average precision, {counted} boxes an image and class; small, medium, large by "
         "the object's area, to 32² and 96² pixels of the photograph; VOC AP50: area under its curve"

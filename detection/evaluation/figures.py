@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -109,6 +109,28 @@ def compared(search: Search, methods: Sequence[Method], classes: int, counted: i
             )
         )
     return lines
+
+
+class Means(NamedTuple):
+    """Means over some classes, in [0, 1]; None where none of them has an object."""
+
+    map: float | None
+    map_50: float | None
+
+
+def means_over(line: Line, classes: Collection[int]) -> Means:
+    """The means of a line's figures over those of some classes that have objects.
+
+    Args:
+        line: of one method.
+        classes: class numbers of the data set.
+
+    Returns:
+        mAP50-95 and mAP50.
+    """
+    chosen = [line.by_class[number] for number in classes]
+    columns = ([values[place] for values in chosen if values[place] is not None] for place in (0, 1))
+    return Means(*(float(np.mean(column)) if column else None for column in columns))
 
 
 def figures_of_image(objects: Objects, found: Predictions, confidence: float) -> ImageFigures:

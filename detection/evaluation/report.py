@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from kind.detection.evaluation.cases import Case, draw_cases
-from kind.detection.evaluation.figures import COLUMNS, ImageFigures, Line
+from kind.detection.evaluation.figures import COLUMNS, ImageFigures, Line, means_over
 from kind.detection.evaluation.plots import Plot, draw_plots
 from kind.detection.evaluation.search import Inputs
 from kind.detection.evaluation.summary import Evaluation
-from kind.detection.evaluation.tables import classes_table, differences_table, figures_table, images_table
+from kind.detection.evaluation.tables import (
+    class_groups,
+    classes_table,
+    differences_table,
+    figures_table,
+    groups_table,
+    images_table,
+)
 from kind.reports.bootstrap import interval_note
 from kind.reports.cases import remove_others
 from kind.reports.page import write_page
@@ -22,6 +29,7 @@ SUMMARY_FILE, TABLE_FILE, PAGE_FILE = "summary.json", "per_image.csv", "report.h
 
 _TITLE = "Detection, scored"
 _DIFFERENCES = "the same images, drawn together; an interval without 0 is a difference"
+_GROUPS = "Means over old and new classes"
 _TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -86,6 +94,8 @@ def write_html(path: Path, evaluation: Evaluation, cases: Sequence[Case], plots:
         figures=figures_table(evaluation.lines),
         differences=differences_table(evaluation.lines),
         classes=classes_table(evaluation.lines, evaluation.class_names, evaluation.counts),
+        groups=groups_table(evaluation),
+        groups_title=_GROUPS,
         images=images_table(evaluation),
         intervals=_intervals(evaluation),
         better_than=_better_than(evaluation),
@@ -101,6 +111,8 @@ def text_report(evaluation: Evaluation) -> str:
     if len(evaluation.lines) > 1:
         parts += ["", f"{_better_than(evaluation)} ({_DIFFERENCES}):", ""]
         parts.append(text_table(differences_table(evaluation.lines)))
+    if evaluation.old_classes:
+        parts += ["", f"{_GROUPS}:", "", text_table(groups_table(evaluation))]
     return "\n".join(parts)
 
 
@@ -112,6 +124,8 @@ def markdown_report(evaluation: Evaluation) -> str:
     if len(evaluation.lines) > 1:
         parts += ["", f"{escaped(_better_than(evaluation))} ({_DIFFERENCES}):", ""]
         parts.append(markdown_table(differences_table(evaluation.lines)))
+    if evaluation.old_classes:
+        parts += ["", f"{_GROUPS}:", "", markdown_table(groups_table(evaluation))]
     return "\n".join(parts)
 
 
@@ -128,6 +142,8 @@ def _summary_line(line: Line, evaluation: Evaluation) -> dict[str, Any]:
         name: {"objects": int(count), "map": whole, "map_50": half}
         for name, count, (whole, half) in zip(evaluation.class_names, evaluation.counts, line.by_class)
     }
+    groups = class_groups(evaluation).items()
+    means = {f"{name}_classes": means_over(line, group)._asdict() for name, group in groups}
     return {
         "detector": line.method.detector,
         "input": line.method.input,
@@ -135,4 +151,5 @@ def _summary_line(line: Line, evaluation: Evaluation) -> dict[str, Any]:
         "intervals": line.intervals,
         "differences": {key: value._asdict() for key, value in line.differences.items()},
         "by_class": by_class,
+        **means,
     }

@@ -24,6 +24,8 @@ class Evaluation(NamedTuple):
         image_figures: for each method, of each image.
         confidence: that these are at.
         counted: boxes of one class in one image that count.
+        old_classes: names of the classes that were known before others were learned; none when that is no
+            question here.
     """
 
     facts: Sequence[tuple[str, str]]
@@ -35,6 +37,7 @@ class Evaluation(NamedTuple):
     image_figures: Sequence[Sequence[ImageFigures]]
     confidence: float
     counted: int = COUNTED
+    old_classes: Sequence[str] = ()
 
 
 def summarise(
@@ -46,6 +49,7 @@ def summarise(
     notes: Sequence[str] = (),
     counted: int = COUNTED,
     confidence: float = CONFIDENCE,
+    old_classes: Sequence[str] = (),
 ) -> Evaluation:
     """Scores what was found.
 
@@ -57,6 +61,7 @@ def summarise(
         notes: what a reader must know; what is missing is added to them.
         counted: boxes of one class in one image that count.
         confidence: of the figures image by image, and of the pictures.
+        old_classes: see `Evaluation`.
 
     Returns:
         The evaluation.
@@ -85,4 +90,5 @@ def summarise(
         ],
         confidence,
         counted,
+        old_classes,
     )

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kind.detection.evaluation.figures import COLUMNS, SURE, Difference, ImageFigures, Interval, Line
+from kind.detection.evaluation.figures import (
+    COLUMNS,
+    SURE,
+    Difference,
+    ImageFigures,
+    Interval,
+    Line,
+    Means,
+    means_over,
+)
 from kind.detection.evaluation.summary import Evaluation
 from kind.reports.table import NOTHING, Table
 
@@ -58,6 +67,31 @@ def classes_table(lines: Sequence[Line], class_names: Sequence[str], counts: Seq
         if counts[label]
     ]
     return Table(head, rows, range(1))
+
+
+def class_groups(evaluation: Evaluation) -> dict[str, list[int]]:
+    """The numbers of the old and of the new classes; nothing where that is no question."""
+    if not evaluation.old_classes:
+        return {}
+    old = [number for number, name in enumerate(evaluation.class_names) if name in evaluation.old_classes]
+    new = [number for number in range(len(evaluation.class_names)) if number not in old]
+    return {"old": old, "new": new}
+
+
+def groups_table(evaluation: Evaluation) -> Table:
+    """One line for each method: means over the old and over the new classes; no line where there are none."""
+    groups = class_groups(evaluation)
+    head = ["detector", "input"]
+    head += [f"{COLUMNS[key]} {group} ↑" for group in groups for key in Means._fields]
+    rows = [
+        [
+            *line.method[:2],
+            *(_figure(value) for group in groups.values() for value in means_over(line, group)),
+        ]
+        for line in evaluation.lines
+        if groups
+    ]
+    return Table(head, rows, range(2))
 
 
 def images_table(evaluation: Evaluation) -> Table:

@@ -13,7 +13,7 @@ import numpy as np
 from kind.cli.batch import add_batch_arguments, carry_out, inputs_of
 from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job
-from kind.cli.options import load_enhancer
+from kind.cli.options import check_brightness, load_enhancer
 from kind.cli.planning import plan
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.errors import UserError
@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.out.suffix.lower() in WRITABLE_SUFFIXES and not arguments.out.is_dir():
         raise UserError(f"{arguments.out}: --out expects a folder, for pictures and a page that shows them")
+    check_brightness(arguments)
     if inputs_of(arguments):
         work = partial(_show, arguments, ())
         return carry_out(arguments, work, ("sheet",), lists=(PAGE,), format=arguments.format)
@@ -73,6 +74,7 @@ def _show(arguments: argparse.Namespace, builtin: Sequence[Path], jobs: Sequence
         jobs,
         enhancer,
         alpha=arguments.alpha,
+        brightness=arguments.brightness,
         fusion=arguments.fusion,
         strength=arguments.strength,
         quality=arguments.quality,

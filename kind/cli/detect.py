@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kind.cli.batch import add_batch_arguments, carry_out
-from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
+from kind.cli.detector_options import (
+    add_detector_argument,
+    add_threshold_arguments,
+    add_view_arguments,
+    thresholds_of,
+)
 from kind.cli.jobs import Job, work_through
 from kind.cli.options import (
     add_alpha_argument,
@@ -54,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_enhancer_arguments(parser)
     add_alpha_argument(parser, "with --input relit: brightening factor of the illumination")
     add_threshold_arguments(parser)
+    add_view_arguments(parser)
     add_writing_arguments(parser)
     add_workers_argument(parser)
     parser.add_argument(

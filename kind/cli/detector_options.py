@@ -85,10 +85,26 @@ def add_threshold_arguments(
     add_old_name(parser, "--size", image_size)
 
 
-def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
-    """The values of `add_threshold_arguments`."""
-    from kind.detection.predictor import Thresholds
+def add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the views of each photograph besides the photograph itself; `thresholds_of` reads them."""
+    parser.add_argument(
+        "--multi-scale",
+        action="store_true",
+        help="search each photograph at 0.75, 1 and 1.5 times the input size, and suppress the boxes of all "
+        "together: finds more, and takes some four times as long",
+    )
+    parser.add_argument(
+        "--flip", action="store_true", help="search each photograph mirrored, too: takes twice as long"
+    )
 
+
+def thresholds_of(arguments: argparse.Namespace) -> Thresholds:
+    """The values of `add_threshold_arguments`, and of `add_view_arguments` where they are declared."""
+    from kind.detection.predictor import SCALES, Thresholds
+
+    views = {"flip": getattr(arguments, "flip", False)}
+    if getattr(arguments, "multi_scale", False):
+        views["scales"] = SCALES
     return Thresholds(
-        arguments.detector_image_size, arguments.confidence, arguments.iou, arguments.max_detections
+        arguments.detector_image_size, arguments.confidence, arguments.iou, arguments.max_detections, **views
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from kind.cli.batch import add_batch_arguments, carry_out
 from kind.cli.jobs import Job
-from kind.cli.options import load_enhancer
+from kind.cli.options import check_brightness, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.images.photo import StoredPhoto, write_photo
 
@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
+    check_brightness(arguments)
     parts = PARTS if arguments.save_parts else ()
     return carry_out(arguments, partial(_relight, arguments, parts), parts, format=arguments.format)
 
@@ -51,6 +52,7 @@ def _relight(arguments: argparse.Namespace, parts: Sequence[str], jobs: Sequence
         jobs,
         load_enhancer(arguments),
         alpha=arguments.alpha,
+        brightness=arguments.brightness,
         fusion=arguments.fusion,
         strength=arguments.strength,
         quality=arguments.quality,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.detector_options import add_threshold_arguments, thresholds_of
+from kind.cli.detector_options import add_threshold_arguments, add_view_arguments, thresholds_of
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_enhancer_arguments, add_seed_argument, load_enhancer
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_detectors(parser)
     _add_inputs(parser)
     add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
+    add_view_arguments(parser)
     _add_output(parser)
 
 
@@ -103,6 +104,14 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         metavar="SCORE",
         help="confidence threshold of the pictures and of the figures image by image (default: %(default)s)",
     )
+    parser.add_argument(
+        "--old-classes",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="classes that were known before others were learned: the report also has the means over these "
+        "and over the other classes",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_table_arguments(parser, "detection")
     parser.add_argument(
@@ -137,6 +146,7 @@ def run(flags: argparse.Namespace) -> int:
     from kind.detection.evaluation.tables import figures_lines, figures_table
 
     data = read_annotations(flags)
+    _check_old_classes(flags.old_classes, data)
     inputs = _make_inputs(flags)
     held_out = _held_out(flags, data)
     methods, facts = scored_detectors(
@@ -161,6 +171,7 @@ def run(flags: argparse.Namespace) -> int:
         notes=notes,
         counted=counted,
         confidence=flags.drawn_confidence,
+        old_classes=flags.old_classes,
     )
     files = write_all(flags.out, evaluation, inputs)
     if flags.markdown:
@@ -181,6 +192,11 @@ def _checked(flags: argparse.Namespace) -> Thresholds:
             f"--drawn-confidence expects a number from --confidence to 1, received {flags.drawn_confidence}"
         )
     return thresholds
+
+
+def _check_old_classes(names: list[str], data: Annotations) -> None:
+    if unknown := [name for name in names if name not in data.class_names]:
+        raise UserError(f"--old-classes: the data set has no class {unknown[0]!r}")
 
 
 def _held_out(flags: argparse.Namespace, data: Annotations) -> HeldOut:

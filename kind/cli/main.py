@@ -8,11 +8,14 @@ import traceback
 
 import kind
 from kind.cli import (
+    ablate,
+    compare,
     completion,
     darken,
     demo,
     detect,
     doctor,
+    edges,
     enhance,
     evaluate,
     export,
@@ -39,9 +42,12 @@ COMMANDS = {
     "enhance": (enhance, "relight photographs"),
     "demo": (demo, "relight photographs and show every step on a web page"),
     "detect": (detect, "find objects in dark photographs"),
+    "edges": (edges, "draw edges that do not depend on the illumination"),
     "evaluate": (evaluate, "score enhancement and detectors"),
+    "compare": (compare, "compare enhancers by quality, speed and memory"),
     "doctor": (doctor, "check a data set before training on it: pairs, annotated images, photographs"),
     "train": (train, "train one stage, or resume its run"),
+    "ablate": (ablate, "train a grid of settings and compare the runs"),
     "losses": (losses, "list the losses that training takes, and show what one penalises"),
     "runs": (runs, "list training runs with their best metrics"),
     "darken": (darken, "darken photographs as a camera at night would"),

@@ -117,6 +117,25 @@ def alpha(text: str) -> float | None:
     return None if text == "auto" else float(text)
 
 
+def add_brightness_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --brightness, which takes the place of --alpha; `check_brightness` reads both."""
+    parser.add_argument(
+        "--brightness",
+        action=Checked,
+        type=float,
+        accepts=lambda value: 0 < value < 1,
+        expected="a number between 0 and 1",
+        metavar="LUMA",
+        help="mean luma of each result, between 0 and 1, in place of --alpha",
+    )
+
+
+def check_brightness(arguments: argparse.Namespace) -> None:
+    """Refuses --brightness together with --alpha, with a UserError."""
+    if arguments.brightness is not None and arguments.alpha is not None:
+        raise UserError("--brightness and --alpha both say how bright the result is; give one of them")
+
+
 def add_strength_argument(parser: argparse.ArgumentParser) -> None:
     """Declares --strength."""
     parser.add_argument(

@@ -13,6 +13,7 @@ from kind.cli.gallery import refresh_galleries
 from kind.cli.jobs import Job, PhotographTable
 from kind.cli.options import (
     add_alpha_argument,
+    add_brightness_argument,
     add_enhancer_arguments,
     add_fusion_argument,
     add_strength_argument,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares how photographs are relit and written."""
     add_alpha_argument(parser, "brightening factor of the illumination; 1 keeps it")
+    add_brightness_argument(parser)
     add_strength_argument(parser)
     add_fusion_argument(parser)
     add_enhancer_arguments(parser)
@@ -43,6 +45,7 @@ def relight(
     enhancer: Enhancer,
     *,
     alpha: float | None = None,
+    brightness: float | None = None,
     fusion: str = "plain",
     strength: float = 1.0,
     quality: int | None = None,
@@ -57,6 +60,7 @@ def relight(
         jobs: see `kind.cli.planning.plan`.
         enhancer: the networks.
         alpha: see `Enhancer.__call__`.
+        brightness: mean luma of each result, in place of α; see `Enhancer.alpha_for_brightness`.
         fusion: see `Enhancer.__call__`.
         strength: see `Enhancer.__call__`.
         quality: see `kind.images.photo.write_photo`.
@@ -72,15 +76,18 @@ def relight(
         for task in table:
             with task, TileProgress(task.job.source.name) as progress:
                 is_deep = task.read.bits == 16 and holds_sixteen_bits(task.job.target.suffix)
+                colours = task.read.colours
+                wanted = alpha if brightness is None else enhancer.alpha_for_brightness(colours, brightness)
                 enhanced = enhancer(
-                    task.read.colours,
-                    alpha,
+                    colours,
+                    wanted,
                     fusion,
                     parts={"relit", *parts},
                     progress=progress,
                     strength=strength,
                     levels=not is_deep,
                 )
+                del colours
                 if not write_more:
                     task.read = task.read.without_colours()
                 cell = alpha_text(float(enhanced.alpha))

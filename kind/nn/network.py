@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tensorflow import keras
 
+import kind.nn.colour_invariant
 import kind.nn.exposure_layers
+import kind.nn.guided_layers
 import kind.nn.layers
-import kind.nn.subpixel  # noqa: F401  (all three register the layers that files name)
+import kind.nn.subpixel  # noqa: F401  (all of them register the layers that files name)
 
 
 @keras.utils.register_keras_serializable("kind")

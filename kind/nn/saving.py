@@ -229,6 +229,11 @@ def _config(archive: Archive) -> object:
         raise UnreadableArchive(f"not a readable .keras file: {CONFIG}: {ascii(str(error))[1:-1]}") from error
 
 
+def variables_by_path(net: keras.Model) -> dict[str, object]:
+    """All variables of a network by the path that Keras stores them under, such as "layers/conv2d/vars/0"."""
+    return _variables(net, {})
+
+
 def _variables(net: keras.Model, class_names: dict[int, str]) -> dict[str, object]:
     """All variables by the path that Keras stores them under.
 

@@ -98,6 +98,22 @@ def test_validation_sees_each_image_once_and_always_the_same(source):
     assert [int(batch["classes"][0, 0]) for batch in once[2:]] == [number % 3 for number in range(2, 9)]
 
 
+def test_bright_photographs_travel_with_their_twins(source):
+    """The dark ones are those of a stream without the bright ones, and all is in the same places."""
+    alone, together = (
+        taken(1, source, CONFIG, darkness=PRESETS["moderate"], twins=twins)[0] for twins in (0, 1)
+    )
+    assert equal(alone, together) and set(together) - set(alone) == {"bright"}
+    assert np.array_equal(together["bright"] < 0, together["image"] < 0)
+    assert together["bright"].mean() > together["image"].mean() + 0.1
+    bright = taken(1, source, CONFIG)[0]["image"]
+    np.testing.assert_allclose(together["bright"], bright, atol=1e-6)
+    whole = next(iter(validation_batches(source, 32, PRESETS["moderate"], twins=True)))
+    np.testing.assert_allclose(
+        whole["bright"], next(iter(validation_batches(source, 32)))["image"], atol=1e-6
+    )
+
+
 def test_a_batch_that_cannot_be_shared_is_refused(source):
     with pytest.raises(UserError, match="--batch 4 cannot be shared equally by 3 replicas"):
         training_batches(source, CONFIG, replicas=3)

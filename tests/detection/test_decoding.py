@@ -120,6 +120,41 @@ def test_boxes_come_back_in_pixels_of_the_image(height, width):
     np.testing.assert_allclose(found.boxes[0, 0], expected, atol=1e-3)
 
 
+class LeftEyed(Painted):
+    """Sees nothing in the right half."""
+
+    def call(self, images, training=False):
+        half = tf.shape(images)[2] // 2
+        return super().call(tf.concat([images[:, :, :half], 0.0 * images[:, :, half:]], axis=2))
+
+
+def test_mirrored_views_come_back_where_they_are():
+    image = np.zeros((1, 96, 320, 3), np.float32)
+    image[0, 32:40, 64:72] = image[0, 64:72, 248:256] = 1
+    views = {"size": 320, "confidence": 0.7}
+    plain = detect(LeftEyed(), tf.constant(image), **views)
+    assert plain.counts[0] == 1
+    both = detect(LeftEyed(), tf.constant(image), **views, flip=True)
+    found = sorted(both.boxes[0, : both.counts[0]].numpy().tolist())
+    assert found == [[60, 28, 76, 44], [244, 60, 260, 76]]
+    # Seen in both views, and reported once.
+    assert detect(Painted(), tf.constant(image), **views, flip=True).counts[0] == 2
+
+
+def test_larger_views_find_what_is_small():
+    image = np.zeros((1, 160, 128, 3), np.float32)
+    image[0, 32:36, 64:68] = 1
+    views = {"size": 160, "confidence": 0.7}
+    assert detect(Painted(), tf.constant(image), **views).counts[0] == 0
+    found = detect(Painted(), tf.constant(image), **views, scales=(1.0, 2.0))
+    assert found.counts[0] == 1
+    np.testing.assert_allclose(found.boxes[0, 0], [62, 30, 70, 38], atol=0.01)
+    one = detect(Painted(), tf.constant(image), **views, scales=(2.0,))
+    np.testing.assert_allclose(one.boxes, found.boxes)
+    with pytest.raises(ValueError, match="scales expects numbers above 0"):
+        detect(Painted(), tf.constant(image), scales=())
+
+
 def test_an_exported_graph_takes_any_size(tmp_path):
     """KerasCV's decoding needs fixed sizes, and a plain SavedModel lacks it."""
     net = Painted()

@@ -6,7 +6,13 @@ import tensorflow as tf
 from scipy.special import log_softmax
 
 from kind.detection.config import DetectionConfig
-from kind.detection.distillation import DistillingStage, extended, feature_divergence, response_divergence
+from kind.detection.distillation import (
+    DistillingStage,
+    box_divergence,
+    extended,
+    feature_divergence,
+    response_divergence,
+)
 from kind.detection.model import build_detector
 from kind.detection.sizes import Proportions
 from kind.detection.stage import DetectionStage
@@ -41,6 +47,36 @@ def test_responses_are_compared_class_by_class():
     divergence = known * np.log(known / learned) + (1 - known) * np.log((1 - known) / (1 - learned))
     found = response_divergence(*(tf.constant(part, tf.float32) for part in (known, learned)))
     assert float(found) == pytest.approx(divergence.sum(axis=(1, 2)).mean(), rel=1e-4)
+
+
+def test_boxes_are_compared_side_by_side_where_the_teacher_sees_something():
+    generator = np.random.default_rng(1)
+    teacher, student = generator.normal(0, 4, (2, 2, 5, 64)).astype(np.float32)
+    scores = generator.random((2, 5, 3)).astype(np.float32)
+    known, learned = (log_softmax(part.reshape(2, 5, 4, 16) / 10, axis=-1) for part in (teacher, student))
+    divergence = 100 * (np.exp(known) * (known - learned)).sum(-1).mean(-1)
+    weights = scores.max(-1)
+    expected = (weights * divergence).sum() / weights.sum()
+    assert float(box_divergence(teacher, student, scores)) == pytest.approx(expected, rel=1e-4)
+    assert float(box_divergence(teacher, teacher, scores)) == 0
+    assert float(box_divergence(teacher, student, 0 * scores)) == 0
+
+
+def test_a_teacher_of_another_size_teaches_by_its_responses():
+    teacher = build_detector(Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1), ["a"])
+    settings = DetectionConfig(image_size=SIZE, feature_weight=0.0, box_response_weight=0.5, batch=1)
+    stage = DistillingStage(build_detector(TINY, ["a", "b"]), settings, teacher)
+    sample = {name: part[:1] for name, part in scenes(np.random.default_rng(0), 1, {0}).items()}
+    weights = stage.net.trainable_variables
+    with tf.GradientTape() as tape:
+        found = stage.losses(sample, training=False)
+        taught = found["box_responses"]
+    assert float(found["features"]) == 0 < min(float(found["responses"]), float(taught))
+    moved = {w.name for w, part in zip(weights, tape.gradient(taught, weights)) if part is not None}
+    assert any("head_1_box" in name for name in moved) and not any("class" in name for name in moved)
+    yolox = build_detector(Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1, "yolox", True), ["a"])
+    with pytest.raises(UserError, match="expects YOLOv8's distributions of boxes; a YOLOX has none"):
+        DistillingStage(build_detector(TINY, ["a", "b"]), settings, yolox)
 
 
 def test_the_student_begins_as_the_teacher():

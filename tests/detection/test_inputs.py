@@ -11,6 +11,8 @@ from tensorflow import keras
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, detector_input, detector_inputs, needs_enhancer
 from kind.enhancing.enhancer import Enhancer
 from kind.enhancing.three_networks import KindEnhancer
+from kind.export.operations import OPERATIONS
+from kind.nn.colour_invariant import CIConv2d
 
 IMAGES = np.random.default_rng(0).uniform(0.1, 0.4, (2, 9, 7, 3)).astype(np.float32)
 
@@ -36,6 +38,7 @@ def expected(kind, alpha):
         "stretched": stretched,
         "reflectance": stretched**2,
         "relit": stretched**2 * stretched.mean(axis=-1, keepdims=True) * alpha,
+        "ciconv": np.repeat(np.clip(0.5 + CIConv2d("W", repeat_border=True)(IMAGES) / 8, 0, 1), 3, axis=-1),
     }[kind]
 
 
@@ -56,14 +59,20 @@ def test_it_works_inside_a_graph_and_the_networks_run_once(enhancer, monkeypatch
     assert len(calls) == 1
 
 
-def test_raw_and_stretched_need_no_networks():
+def test_the_others_need_no_networks():
     assert [kind for kind in INPUTS if needs_enhancer(kind)] == ["reflectance", "relit"]
-    for kind in ("raw", "stretched"):
+    for kind in ("raw", "stretched", "ciconv"):
         np.testing.assert_allclose(
             detector_input(None, tf.constant(IMAGES), kind), expected(kind, 5.0), atol=1e-6
         )
     with pytest.raises(ValueError, match="kind 'relit' expects an enhancer; received None"):
         detector_input(None, tf.constant(IMAGES), "relit")
+
+
+def test_edges_are_made_of_what_exports_may_hold():
+    shape = tf.TensorSpec([None, None, None, 3])
+    made = tf.function(lambda images: detector_input(None, images, "ciconv"), input_signature=[shape])
+    assert {one.type for one in made.get_concrete_function().graph.get_operations()} <= OPERATIONS
 
 
 def test_other_kinds_are_named(enhancer):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kind.detection.evaluation.figures import COLUMNS, compared, confident, figures_of_image
+from kind.detection.evaluation.figures import COLUMNS, compared, confident, figures_of_image, means_over
 from kind.detection.evaluation.search import Method, Search
 from kind.metrics.average_precision import average_precision, voc_average_precision
 from kind.metrics.boxes import Objects, Predictions
@@ -40,6 +40,16 @@ def test_figures_are_those_of_the_metrics():
         np.testing.assert_allclose([half for _, half in line.by_class], coco.by_class_50)
         for key, (low, high) in line.intervals.items():
             assert low <= line.figures[key] <= high
+
+
+def test_means_over_some_classes_leave_out_those_without_objects():
+    search, methods = made([4.0])
+    (line,) = compared(search, methods, CLASSES + 1)
+    wholes, halves = zip(*line.by_class[:2])
+    assert line.by_class[3] == (None, None)
+    assert means_over(line, [0, 1, 3]) == pytest.approx((np.mean(wholes), np.mean(halves)))
+    assert means_over(line, range(4)) == pytest.approx((line.figures["map"], line.figures["map_50"]))
+    assert means_over(line, [3]) == (None, None) == means_over(line, [])
 
 
 def test_differences_are_paired():

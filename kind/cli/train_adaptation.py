@@ -1,0 +1,59 @@
+"""The flags of `kind train adapt` besides its settings."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kind.data.annotations.flags import add_layout_arguments, read_annotations
+from kind.detection.adaptation.config import AdaptationConfig
+
+if TYPE_CHECKING:
+    from kind.data.sources import Progress
+    from kind.training.loop import Building, Prepared
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags that say what is trained on what."""
+    add_layout_arguments(parser)
+    parser.add_argument(
+        "--detector",
+        metavar="FILE-OR-SIZE",
+        help="detector to adapt: a .keras file or run folder, or for a new one its size: tiny, n, s, m, l, "
+        "x, yolox-nano … yolox-x",
+    )
+    parser.add_argument(
+        "--decom",
+        type=Path,
+        metavar="FILE",
+        help="--reference retinex: decomposition that the reference comes from, a .keras file or run folder "
+        "(default: the shipped one)",
+    )
+
+
+def prepare(
+    flags: argparse.Namespace,
+    config: AdaptationConfig,
+    *,
+    data: Path | None,
+    quick: bool,
+    cache: Path,
+    replicas: int,
+    progress: Progress | None = None,
+    built: Building | None = None,
+) -> Prepared:
+    """Reads the data set and the networks; see `kind.detection.adaptation.command.prepare`."""
+    from kind.detection.adaptation.command import prepare
+
+    return prepare(
+        config,
+        None if quick else partial(read_annotations, flags),
+        cache,
+        detector=flags.detector,
+        decom=flags.decom,
+        replicas=replicas,
+        progress=progress,
+        built=built,
+    )
