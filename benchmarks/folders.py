@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def _measure(enhancer, flags: argparse.Namespace, folder: Path, format: str) -> None:
-    from kind.cli.jobs import plan
+    from kind.cli.planning import plan
     from kind.images.photo import read_photo
 
     _write_photographs(folder / "in", format, flags)

@@ -124,13 +124,14 @@ def _drawn_part(
 
 
 def validation_samples(
-    parts: Sequence[MixturePart], prepare: Prepare | None = None
+    parts: Sequence[MixturePart], prepare: Prepare | None = None, *, training: int = 0
 ) -> tuple[tf.data.Dataset, list[str]]:
     """Held-out scenes, whole, up to 24 of a part; exact degradations (`MEASURED`) of up to 8 photographs.
 
     Args:
         parts: of the mixture.
         prepare: last step for each sample, as of `mixture_batches`.
+        training: up to so many training scenes of each part instead, evenly spaced; 0 gives held-out ones.
 
     Returns:
         Batches of one sample, by default `{low, high, group}`, float32 [1, H, W, 3] and int32 [1], and the
@@ -139,11 +140,13 @@ def validation_samples(
     groups: list[str] = []
     data = None
     for part in parts:
-        if part.validation is None:
+        source = part.training if training else part.validation
+        if source is None:
             continue
-        read, count = part.validation.reader(memory=0), len(part.validation)
+        read, count = source.reader(memory=0), len(source)
         kinds = [None] if part.thumbnails else list(MEASURED.items())
-        chosen = np.linspace(0, count - 1, min(count, _MOST_PAIRS if part.thumbnails else _MOST_TWINS))
+        most = training or (_MOST_PAIRS if part.thumbnails else _MOST_TWINS)
+        chosen = np.linspace(0, count - 1, min(count, most))
         numbers = np.round(chosen).astype(np.int64)
         for kind in kinds:
             group = len(groups)

@@ -40,3 +40,6 @@ DEFAULT_DARKENING = "moderate"
 
 TWIN_PRESETS = ("none", "slight", "under", "deep", "backlit", "lamps")
 """Names of `kind.data.dark_twins.PRESETS`, besides those of the dark ISP."""
+
+BRIGHTNESS = 0.458971
+"""Mean luma of ImageNet's photographs: the brightness that is asked for where none is known."""

@@ -11,7 +11,7 @@ from kind.data.darkening import DEFAULT_PRESET, PRESETS
 from kind.detection.config import DetectionConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-ROOMS = ("kind", "data", "decom", "restoration", "illumination", "joint", "lite", "detection")
+ROOMS = ("kind", "data", "decom", "restoration", "illumination", "joint", "lite", "guided", "detection")
 #: What a second statement looks like, and where else it may stand: a published value that differs and says
 #: so, and a `Literal`, which cannot name a tuple.
 STATEMENTS = {

@@ -38,6 +38,7 @@ SHORT_MIXTURE = ["--epochs", "1", "--steps", "2", "--batch", "2", "--patch", "64
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_TABLE = ["--only", "default", "--epochs", "1", "--steps", "1", "--batch", "2"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
+SHORT_COMPARISON = ["--sizes", "64x64", "--rounds", "1", "--no-memory"]
 SHORT_FILES = ["--sizes", "64x64,400x600"]
 
 #: Files that other people published, as the documents name them, and where the reference data has them.
@@ -202,7 +203,7 @@ def test_commands_run(document, desk):
 
 def run_commands(document, desk, environment, servers):
     for words in commands(document):
-        if words[0] == "scripts/train_lite.sh":
+        if words[0] in ("scripts/train_lite.sh", "scripts/train_guided.sh"):
             command = [REPOSITORY / words[0], *words[1:], *SHORT_MIXTURE]
             subprocess.run(command, cwd=desk, env={**environment, "PYTHON": sys.executable}, check=True)
             continue
@@ -231,6 +232,10 @@ def shortening(words):
         return [word for name in settings for word in (flag_of(name), str(SHORT[name]))]
     if "benchmarks.detection_inputs" in words:
         return SHORT_EXPERIMENT
+    if "compare" in words:
+        return SHORT_COMPARISON
+    if "ablate" in words:
+        return ["--list"]
     if "benchmarks.losses" in words:
         return SHORT_TABLE
     if "benchmarks.memory" in words and "files" in words:

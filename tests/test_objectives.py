@@ -25,6 +25,7 @@ def sample_of(name):
         "illumination": {"illumination": dark, "alpha": tf.ones_like(light), "target": light},
         "joint": {"low": low, "high": high},
         "lite": {"low": low, "high": high, **whole_sample(low)},
+        "guided": {"low": low, "high": high},
     }[name]
 
 

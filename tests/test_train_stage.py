@@ -58,7 +58,7 @@ def arguments(work, stage, run, *more):
         return [stage, *data, *common, *more]
     names = getattr(STAGES[stage], "given", ())
     given = [part for name in names for part in (f"--{name}", str(work / f"{name}.keras"))]
-    if stage in ("lite", "exposure"):
+    if stage in ("lite", "exposure", "guided"):
         common = ["--quick", "--cache", str(work / "cache"), "--run", str(run), "--batch", "2"]
         return [stage, *common, *given, "--steps", "2", "--patch", "64", *more]
     common = ["--data", str(work / "data"), "--cache", str(work / "cache"), "--run", str(run)]

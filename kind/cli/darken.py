@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
-from kind.cli.jobs import Job, plan, work_one_by_one
-from kind.cli.options import add_format_argument, add_inputs_argument, add_seed_argument
+from kind.cli.batch import add_batch_arguments, carry_out
+from kind.cli.jobs import Job, work_one_by_one
+from kind.cli.options import add_format_argument, add_seed_argument
 from kind.constants import DARKENING_PRESETS, DEFAULT_DARKENING, TWIN_PRESETS
 from kind.errors import one_line
-from kind.images.photo import read_photo, write_photo
+from kind.images.photo import write_photo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    add_inputs_argument(parser, "a bright photograph, or a folder of them")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="output folder; for a single photograph also a file"
-    )
+    add_batch_arguments(parser, ending="-dark", stdout=True)
     parser.add_argument(
         "--preset",
         choices=(*DARKENING_PRESETS, *TWIN_PRESETS),
@@ -40,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
-    jobs = plan(arguments.inputs, arguments.out, arguments.format)
     darken = _underexpose if arguments.preset in TWIN_PRESETS else _darken_by_isp
-    return darken(jobs, arguments.preset, arguments.seed)
+    work = partial(darken, preset=arguments.preset, seed=arguments.seed)
+    return carry_out(arguments, work, format=arguments.format)
 
 
 def _darken_by_isp(jobs: Sequence[Job], preset: str, seed: int) -> int:
@@ -51,7 +49,7 @@ def _darken_by_isp(jobs: Sequence[Job], preset: str, seed: int) -> int:
     from kind.data.darkening import PRESETS, darken_with_parameters
 
     def work(number: int, job: Job) -> None:
-        photo = read_photo(job.source)
+        photo = job.read_floats()
         key = tf.constant([seed, number])
         dark, drawn = darken_with_parameters(tf.constant(photo.pixels), key, PRESETS[preset])
         write_photo(job.target, dark.numpy(), like=photo)
@@ -68,7 +66,7 @@ def _underexpose(jobs: Sequence[Job], preset: str, seed: int) -> int:
     from kind.data.dark_twins import PRESETS, twin
 
     def work(number: int, job: Job) -> None:
-        photo = read_photo(job.source)
+        photo = job.read_floats()
         dark = twin(tf.constant(photo.pixels), tf.constant([seed, number]), PRESETS[preset]).numpy()
         write_photo(job.target, dark, like=photo)
         _print_row(width, job, f"{photo.pixels.mean():4.2f}  {dark.mean():11.2f}")

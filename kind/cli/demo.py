@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kind.cli.batch import add_batch_arguments, carry_out, inputs_of
 from kind.cli.gallery import Entry, write_gallery
-from kind.cli.jobs import Job, plan
-from kind.cli.options import add_inputs_argument, load_enhancer
+from kind.cli.jobs import Job
+from kind.cli.options import check_brightness, load_enhancer
+from kind.cli.planning import plan
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.errors import UserError
 from kind.images.photo import WRITABLE_SUFFIXES, StoredPhoto, write_photo
@@ -19,12 +23,12 @@ if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced
 
 SHEET_TITLES = ("input", "reflectance", "illumination", "restored", "relit")
+PAGE = "index.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    add_inputs_argument(parser, "photographs or folders of them", nargs="*")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
+    add_batch_arguments(parser, ending=None, out=Path("out"), skipping=False)
     add_relighting_arguments(parser)
 
 
@@ -39,8 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.out.suffix.lower() in WRITABLE_SUFFIXES and not arguments.out.is_dir():
         raise UserError(f"{arguments.out}: --out expects a folder, for pictures and a page that shows them")
-    inputs = arguments.inputs or _builtin_photographs(arguments.out / "inputs")
-    jobs = plan(inputs, arguments.out, arguments.format, also=("sheet",))
+    check_brightness(arguments)
+    if inputs_of(arguments):
+        work = partial(_show, arguments, ())
+        return carry_out(arguments, work, ("sheet",), lists=(PAGE,), format=arguments.format)
+    if arguments.dry_run:
+        raise UserError("--dry-run expects at least one INPUT")
+    inputs = _builtin_photographs(arguments.out / "inputs")
+    return _show(arguments, inputs, plan(inputs, arguments.out, arguments.format, also=("sheet",)))
+
+
+def _show(arguments: argparse.Namespace, builtin: Sequence[Path], jobs: Sequence[Job]) -> int:
+    """Relights; also finds objects in the built-in photographs."""
     entries: list[Entry] = []
     steps: dict[Path, list[tuple[str, Path]]] = {}
 
@@ -60,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         jobs,
         enhancer,
         alpha=arguments.alpha,
+        brightness=arguments.brightness,
         fusion=arguments.fusion,
         strength=arguments.strength,
         quality=arguments.quality,
@@ -68,14 +83,14 @@ def run(arguments: argparse.Namespace) -> int:
         write_more=write_sheet,
         then=enter,
     )
-    if not arguments.inputs:
+    if builtin:
         from kind.cli.demo_objects import find_objects
 
         print("\nobjects that the detector finds in their restored reflectance:")
-        entries += find_objects(arguments.out, inputs, enhancer)
+        entries += find_objects(arguments.out, builtin, enhancer)
     if entries:
-        write_gallery(arguments.out / "index.html", entries)
-        print(f"look at {arguments.out / 'index.html'}")
+        write_gallery(arguments.out / PAGE, entries)
+        print(f"look at {arguments.out / PAGE}")
     return code
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kind.cli.detect import search
 from kind.cli.gallery import Entry
-from kind.cli.jobs import plan
+from kind.cli.planning import plan
 from kind.images.photo import read_photo
 
 if TYPE_CHECKING:
@@ -34,9 +34,8 @@ def find_objects(out: Path, photographs: Sequence[Path], enhancer: Enhancer) -> 
     from kind.detection.predictor import Thresholds, load_detector
 
     found = out / FOLDER
-    search(
-        plan(photographs, found, None, also=("sheet",)), load_detector(), Thresholds(), enhancer, sheets=True
-    )
+    jobs = plan(photographs, found, None, also=("sheet",))
+    search(jobs, found, load_detector(), Thresholds(), enhancer, sheets=True)
     note = "objects that the detector finds in the restored reflectance"
     return [
         Entry(

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kind.cli.batch import add_batch_arguments, carry_out
 from kind.cli.detector_options import (
     add_detector_argument,
     add_threshold_arguments,
     add_view_arguments,
     thresholds_of,
 )
-from kind.cli.jobs import Job, plan, work_through
+from kind.cli.jobs import Job, work_through
 from kind.cli.options import (
     add_alpha_argument,
     add_enhancer_arguments,
-    add_inputs_argument,
     add_workers_argument,
     add_writing_arguments,
     load_enhancer,
 )
 from kind.cli.pipelined import Worked
+from kind.cli.planning import folder_of_lists
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.detection.label_files import FORMATS
 from kind.errors import UserError
@@ -38,17 +39,14 @@ if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhancer
 
 SHEET_TITLES = ("photograph", "what was found")
+FOUND = Path("found")
+LIST = "detections.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    add_inputs_argument(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="output folder; for a single photograph also a file, beside which JSON and CSV are written",
-    )
+    # Nothing is skipped: the lists of detections are of all photographs.
+    add_batch_arguments(parser, ending=None, out=FOUND, skipping=False)
     add_detector_argument(parser)
     parser.add_argument(
         "--input",
@@ -85,16 +83,18 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
-    jobs = plan(
-        arguments.inputs, arguments.out, arguments.format, also=("sheet",) if arguments.sheets else ()
-    )
+    also = ("sheet",) if arguments.sheets else ()
+    return carry_out(arguments, partial(_search, arguments), also, lists=(LIST,), format=arguments.format)
 
+
+def _search(arguments: argparse.Namespace, jobs: Sequence[Job]) -> int:
     from kind.detection.predictor import load_detector
 
     # First the enhancer: a wrong file in its folder is named before the seconds that a detector takes.
     enhancer = load_enhancer(arguments) if needs_enhancer(arguments.input) else None
     return search(
         jobs,
+        folder_of_lists(arguments.out, jobs),
         load_detector(arguments.detector),
         thresholds_of(arguments),
         enhancer,
@@ -109,13 +109,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def search(
     jobs: Sequence[Job],
+    folder: Path,
     net: Detector,
     thresholds: Thresholds,
     enhancer: Enhancer | None,
     *,
     input: str = DEFAULT_INPUT,
     alpha: float | None = None,
-    quality: int = 95,
+    quality: int | None = None,
     workers: int = 1,
     sheets: bool = False,
     labels: Collection[str] = (),
@@ -123,13 +124,14 @@ def search(
     """Searches one photograph after another, prints a table, and writes all detections.
 
     Args:
-        jobs: see `kind.cli.jobs.plan`.
+        jobs: see `kind.cli.planning.plan`.
+        folder: where the lists of all detections are written.
         net: the detector.
         thresholds: which detections become boxes.
         enhancer: makes the detector's input; None for inputs that need none.
         input: one of `kind.detection.inputs.INPUTS`.
         alpha: of the input "relit"; None is the variant's own.
-        quality: of JPEG and WebP, 1 to 100.
+        quality: see `kind.images.photo.write_photo`.
         workers: see `kind.cli.pipelined.Pipeline`.
         sheets: also write each photograph side by side with its detections.
         labels: annotation formats to write too, of `kind.detection.label_files.FORMATS`.
@@ -161,7 +163,7 @@ def search(
         return work_through(jobs, work, "boxes", workers)
     finally:  # an interruption keeps what was found
         if searched:
-            write_detections(jobs[0].target.parent, searched, net.class_names, labels)
+            write_detections(folder, searched, net.class_names, labels)
 
 
 def write_detections(
@@ -192,15 +194,15 @@ def write_detections(
 
 
 def _write(
-    job: Job, photo: Photo, seen, found, class_names: Sequence[str], quality: int, sheets: bool
+    job: Job, photo: Photo, seen, found, class_names: Sequence[str], quality: int | None, sheets: bool
 ) -> None:
     """Writes the boxes on what the detector saw, and the sheet."""
     from kind.detection.drawing import draw_predictions
     from kind.images.contact_sheet import contact_sheet
 
     drawn: np.ndarray = draw_predictions(seen, found, class_names)
-    # Boxes are coloured and opaque, whatever the photograph was.
-    write_photo(job.target, drawn, like=replace(photo, gray=False, alpha=None), quality=quality)
+    # Boxes are coloured, opaque and of 8 bits, whatever the photograph was.
+    write_photo(job.target, drawn, like=replace(photo, gray=False, alpha=None, bits=8), quality=quality)
     if sheets:
         sheet = contact_sheet([[photo.pixels, drawn]], SHEET_TITLES, longest_side=640)
         write_photo(job.beside("sheet"), sheet)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from kind.cli.jobs import Job, plan, work_through
-from kind.cli.options import Checked, add_format_argument, add_inputs_argument
+from kind.cli.batch import add_batch_arguments, carry_out
+from kind.cli.jobs import Job, work_through
+from kind.cli.options import Checked, add_format_argument
 from kind.cli.pipelined import Worked
 from kind.images.photo import Photo, write_photo
 
@@ -35,10 +36,7 @@ _NODES = np.array([_BLUE, _MIDDLE_BLUE, (1.0, 1.0, 1.0), _MIDDLE_RED, _RED], np.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    add_inputs_argument(parser)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="output folder; for a single photograph also a file"
-    )
+    add_batch_arguments(parser, ending="-edges", stdout=True)
     parser.add_argument(
         "--invariant",
         choices=tuple(_INVARIANTS),
@@ -78,8 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
-    jobs = plan(arguments.inputs, arguments.out, arguments.format)
+    return carry_out(arguments, partial(_draw, arguments), format=arguments.format)
 
+
+def _draw(arguments: argparse.Namespace, jobs: Sequence[Job]) -> int:
     from kind.ops.colour_invariants import invariant_edges
 
     def work(job: Job, photo: Photo) -> Worked:

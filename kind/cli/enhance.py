@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.jobs import Job, plan
-from kind.cli.options import add_inputs_argument, load_enhancer
+from kind.cli.batch import add_batch_arguments, carry_out
+from kind.cli.jobs import Job
+from kind.cli.options import check_brightness, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
 from kind.images.photo import StoredPhoto, write_photo
 
@@ -22,13 +24,7 @@ PARTS = ("reflectance", "illumination", "restored", "adjusted")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    add_inputs_argument(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="output folder; for a single photograph also a file, whose suffix sets the format",
-    )
+    add_batch_arguments(parser, stdout=True)
     add_relighting_arguments(parser)
     parser.add_argument(
         "--save-parts",
@@ -46,12 +42,17 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
+    check_brightness(arguments)
     parts = PARTS if arguments.save_parts else ()
-    jobs = plan(arguments.inputs, arguments.out, arguments.format, also=parts)
+    return carry_out(arguments, partial(_relight, arguments, parts), parts, format=arguments.format)
+
+
+def _relight(arguments: argparse.Namespace, parts: Sequence[str], jobs: Sequence[Job]) -> int:
     return relight(
         jobs,
         load_enhancer(arguments),
         alpha=arguments.alpha,
+        brightness=arguments.brightness,
         fusion=arguments.fusion,
         strength=arguments.strength,
         quality=arguments.quality,

@@ -226,8 +226,9 @@ def served_detector(net: Detector, thresholds: Thresholds, input_name: str) -> S
 
 
 def _say(text: str) -> None:
-    """Says on stderr what takes a while."""
-    print(f"{text} …", file=sys.stderr, flush=True)
+    """Says what takes a while to who waits at a terminal; in a log an error stays the only line."""
+    if sys.stderr.isatty():
+        print(f"{text} …", file=sys.stderr, flush=True)
 
 
 def _report(deviations: list[Deviation]) -> None:

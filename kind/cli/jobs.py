@@ -1,11 +1,10 @@
-"""Photographs in, one image file each out: planning, the loop and the table of several commands."""
+"""Photographs in, one image file each out: the loop and the table of several commands."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,112 +13,59 @@ from tqdm import tqdm
 from kind.cli.json_lines import photograph_record
 from kind.cli.pipelined import Finished, Pipeline, Worked
 from kind.errors import UserError, one_line
-from kind.files import fitted_name, remove_leftovers
-from kind.images.finding import find_photos
-from kind.images.photo import WRITABLE_SUFFIXES, Photo, StoredPhoto, read_photo
+from kind.files import fitted_name
+from kind.images.photo import Photo, StoredPhoto, decode_stored_photo, read_stored_photo
 
 _COLUMN_WIDTH = 4
 _BAR = "{percentage:3.0f}%|{bar}| {n_fmt} of {total_fmt} photographs, {remaining} left"
 _TOO_LARGE = "does not fit into memory: make the image smaller first"
-_FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such as GIF
 
 
 class Job(NamedTuple):
-    """One photograph to work on: the file to read and the file to write; why neither is done, else ""."""
+    """One photograph to work on.
+
+    Attributes:
+        source: the file to read; of what is no file only its name counts.
+        target: the file to write.
+        refusal: why neither is done, else "".
+        label: what messages call a source that is no file.
+        fetch: gives the bytes of a source that is no file.
+        strip: whether what the file says beside pixels and colours is left out.
+    """
 
     source: Path
     target: Path
     refusal: str = ""
+    label: str = ""
+    fetch: Callable[[], bytes] | None = None
+    strip: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What messages call the source."""
+        return self.label or str(self.source)
+
+    def read(self) -> StoredPhoto:
+        """Reads the photograph.
+
+        Raises:
+            UserError: it is refused, or cannot be read.
+        """
+        if self.refusal:
+            raise UserError(self.refusal)
+        if self.fetch:
+            photo = decode_stored_photo(self.fetch(), self.shown)
+        else:
+            photo = read_stored_photo(self.source)
+        return replace(photo, metadata=photo.metadata.stripped()) if self.strip else photo
+
+    def read_floats(self) -> Photo:
+        """As `read`, in [0, 1]."""
+        return self.read().in_floats()
 
     def beside(self, part: str) -> Path:
         """The PNG file for another image of this photograph, such as a part, next to the target."""
         return self.target.with_name(fitted_name(self.target.stem, f"_{part}.png"))
-
-
-def plan(
-    inputs: Sequence[Path],
-    out: Path,
-    format: str | None,
-    also: Sequence[str] = (),
-) -> list[Job]:
-    """Plans which file each photograph is written to, and refuses collisions before any work is done.
-
-    Of two photographs in a folder that would be written to one file, the second is refused alone:
-    `Job.refusal` says why. Two names of one file are two photographs.
-
-    Args:
-        inputs: photographs and folders of them.
-        out: a folder; a file when `inputs` is one photograph and `out` has an image's suffix.
-        format: of all outputs, such as "png"; None keeps each input's.
-        also: names of further images that will be written beside each target, see `Job.beside`.
-
-    Returns:
-        At least one job, each name of a photograph once.
-
-    Raises:
-        UserError: an input is missing, an output would overwrite an input or another output, or the
-            output folder cannot be made or written to.
-    """
-    sources = list({(_place(path), path.name): path for path in find_photos(inputs)}.values())
-    if len(sources) == 1 and out.suffix.lower() in WRITABLE_SUFFIXES and not out.is_dir():
-        if format and out.suffix.lower() != f".{format}":
-            raise UserError(f"{out}: its suffix and --format {format} disagree; leave one of them out")
-        jobs = [Job(sources[0], out)]
-    elif out.suffix.lower() in WRITABLE_SUFFIXES and not out.is_dir():
-        raise UserError(f"{out}: {len(sources)} photographs do not fit in one file; give --out a folder")
-    else:
-        jobs = [Job(source, out / _target_name(source, format)) for source in sources]
-    folders = {path for path in inputs if path.is_dir()}
-    jobs = _without_collisions(jobs, also, folders)
-    _make_writable(jobs[0].target.parent)
-    return jobs
-
-
-def _target_name(source: Path, format: str | None) -> str:
-    suffix = f".{format}" if format else source.suffix
-    return fitted_name(source.stem, suffix if suffix.lower() in WRITABLE_SUFFIXES else _FORMAT_OF_THE_REST)
-
-
-def _place(path: Path) -> Path:
-    """Where a name leads to; the name itself when that is a circle of links."""
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):
-        return path.absolute()
-
-
-def _without_collisions(jobs: Sequence[Job], also: Sequence[str], folders: Collection[Path]) -> list[Job]:
-    """The jobs, with a refusal for each that would write a file again and was found in one of the folders."""
-    sources = {_place(job.source) for job in jobs}
-    written: dict[Path, Path] = {}
-    checked = []
-    for job in jobs:
-        targets = [job.target, *map(job.beside, also)]
-        places = [_place(target) for target in targets]
-        if taken := next((target for target, place in zip(targets, places) if place in sources), None):
-            raise UserError(f"{taken}: would overwrite an input; give --out another place")
-        if taken := next((place for place in places if place in written), None):
-            clash = (
-                f"{written[taken]} and {job.source} would both be written to {targets[places.index(taken)]}"
-            )
-            refusal = f"{clash}; rename one, or write them into different folders"
-            if job.source.parent not in folders:
-                raise UserError(refusal)
-            job = job._replace(refusal=refusal)
-        else:
-            written.update(dict.fromkeys(places, job.source))
-        checked.append(job)
-    return checked
-
-
-def _make_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror}); give --out another place") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"{folder}: cannot be written to; give --out another place")
-    remove_leftovers(folder)
 
 
 class PhotographTable(Pipeline):
@@ -140,17 +86,17 @@ class PhotographTable(Pipeline):
         jobs: Sequence[Job],
         column: str,
         workers: int = 1,
-        read: Callable[[Path], Photo | StoredPhoto] = read_photo,
+        read: Callable[[Job], Photo | StoredPhoto] = Job.read_floats,
     ) -> None:
         """Prints the heading and starts to read.
 
         Args:
-            jobs: see `plan`.
+            jobs: see `kind.cli.planning.plan`.
             column: the heading of the column for `Worked.cell`.
             workers: see `kind.cli.pipelined.Pipeline`.
             read: reads a photograph.
         """
-        super().__init__(jobs, partial(_read, read), _failures(), self._print_end, workers)
+        super().__init__(jobs, read, _failures(), self._print_end, workers)
         self._count, self._failed = len(jobs), 0
         self._width = max(len("photograph"), *(len(one_line(job.source.name)) for job in jobs))
         self._digits = max(_COLUMN_WIDTH, len(column))
@@ -182,15 +128,15 @@ class PhotographTable(Pipeline):
             else:
                 self._failed += 1
                 is_named = isinstance(end.error, UserError)
-                text = end.error if is_named else one_line(f"{end.job.source}: {_TOO_LARGE}")
+                text = end.error if is_named else one_line(f"{end.job.shown}: {_TOO_LARGE}")
                 print(f"kind: {text}", file=sys.stderr, flush=True)
                 if self._emit:
-                    self._emit(photograph_record(end.job.source, end.job.target, error=str(text)))
+                    self._emit(photograph_record(end.job.shown, end.job.target, error=str(text)))
         self._bar.update()
 
     def _print_row(self, end: Finished) -> None:
         for note in end.read.notes:
-            print(one_line(f"kind: {end.job.source}: {note}"), file=sys.stderr)
+            print(one_line(f"kind: {end.job.shown}: {note}"), file=sys.stderr)
         size = "{1}x{0}".format(*end.read.size)
         print(
             f"{one_line(end.job.source.name):{self._width}}  {size:>11}  {end.cell:>{self._digits}}  "
@@ -200,13 +146,7 @@ class PhotographTable(Pipeline):
         if self._emit:
             done = {"size": end.read.size, "seconds": end.seconds, "notes": end.read.notes}
             told = {"column": self._column, "cell": end.cell}
-            self._emit(photograph_record(end.job.source, end.job.target, **done, **told))
-
-
-def _read(read: Callable[[Path], Photo | StoredPhoto], job: Job) -> Photo | StoredPhoto:
-    if job.refusal:
-        raise UserError(job.refusal)
-    return read(job.source)
+            self._emit(photograph_record(end.job.shown, end.job.target, **done, **told))
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -234,7 +174,7 @@ def work_one_by_one(jobs: Sequence[Job], work: Callable[[int, Job], None]) -> in
             work(number, job)
         except _failures() as error:
             failed += 1
-            text = error if isinstance(error, UserError) else one_line(f"{job.source}: {_TOO_LARGE}")
+            text = error if isinstance(error, UserError) else one_line(f"{job.shown}: {_TOO_LARGE}")
             print(f"kind: {text}", file=sys.stderr, flush=True)
     return exit_code(failed, len(jobs))
 

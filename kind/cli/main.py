@@ -8,6 +8,8 @@ import traceback
 
 import kind
 from kind.cli import (
+    ablate,
+    compare,
     completion,
     darken,
     demo,
@@ -42,8 +44,10 @@ COMMANDS = {
     "detect": (detect, "find objects in dark photographs"),
     "edges": (edges, "draw edges that do not depend on the illumination"),
     "evaluate": (evaluate, "score enhancement and detectors"),
+    "compare": (compare, "compare enhancers by quality, speed and memory"),
     "doctor": (doctor, "check a data set before training on it: pairs, annotated images, photographs"),
     "train": (train, "train one stage, or resume its run"),
+    "ablate": (ablate, "train a grid of settings and compare the runs"),
     "losses": (losses, "list the losses that training takes, and show what one penalises"),
     "runs": (runs, "list training runs with their best metrics"),
     "darken": (darken, "darken photographs as a camera at night would"),

@@ -133,9 +133,19 @@ def open_mixture(
         validation=validation,
         previews=list(validation.shard(_PREVIEWS_APART, 0).take(_PREVIEWS)),
         images_of=images_of,
+        training_part=_training_part(opened, config, prepare_validation),
     )
     digests = {side: _named(opened, side) for side in ("training", "validation")}
     return Mixture(datasets, digests, groups)
+
+
+def _training_part(opened: Sequence[MixturePart], config: TrainingConfig, prepare: Prepare | None):
+    """Training samples that are scored as well; None when the config wants none."""
+    from kind.data.mixture import validation_samples
+
+    if not config.training_scores:
+        return None
+    return validation_samples(opened, prepare, training=config.training_scores)[0]
 
 
 def _named(parts: Sequence[MixturePart], side: str) -> dict[str, str]:

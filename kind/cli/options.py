@@ -15,7 +15,7 @@ from kind.constants import DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA, MAX_SEED
 from kind.enhancing.precision import PRECISIONS
 from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
-from kind.images.photo import WRITABLE_SUFFIXES
+from kind.images.photo import DEFAULT_QUALITY, WRITABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhancer
@@ -47,13 +47,6 @@ class Checked(argparse.Action):
         if not self._accepts(values):
             raise UserError(f"{option_string} expects {self._expected}, received {values}")
         setattr(namespace, self.dest, values)
-
-
-def add_inputs_argument(
-    parser: argparse.ArgumentParser, text: str = "a photograph, or a folder of them", *, nargs: str = "+"
-) -> None:
-    """Declares the photographs to work on; `kind.cli.jobs.plan` takes them."""
-    parser.add_argument("inputs", nargs=nargs, type=Path, metavar="INPUT", help=text)
 
 
 def add_weights_argument(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +117,25 @@ def alpha(text: str) -> float | None:
     return None if text == "auto" else float(text)
 
 
+def add_brightness_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --brightness, which takes the place of --alpha; `check_brightness` reads both."""
+    parser.add_argument(
+        "--brightness",
+        action=Checked,
+        type=float,
+        accepts=lambda value: 0 < value < 1,
+        expected="a number between 0 and 1",
+        metavar="LUMA",
+        help="mean luma of each result, between 0 and 1, in place of --alpha",
+    )
+
+
+def check_brightness(arguments: argparse.Namespace) -> None:
+    """Refuses --brightness together with --alpha, with a UserError."""
+    if arguments.brightness is not None and arguments.alpha is not None:
+        raise UserError("--brightness and --alpha both say how bright the result is; give one of them")
+
+
 def add_strength_argument(parser: argparse.ArgumentParser) -> None:
     """Declares --strength."""
     parser.add_argument(
@@ -158,8 +170,7 @@ def add_writing_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         accepts=lambda quality: 1 <= quality <= 100,
         expected="1 to 100",
-        default=95,
-        help="quality of JPEG and WebP files, 1 to 100 (default: %(default)s)",
+        help=f"quality of JPEG and WebP files, 1 to 100 (default: a JPEG's own, else {DEFAULT_QUALITY})",
     )
 
 

@@ -12,7 +12,12 @@ from kind.errors import UserError
 from kind.files import remove_leftovers
 from kind.training.run_folder import TRAINING_FILE, read_training_json, training_record, write_json
 
-_PACKED = {entry.packed: entry for entry in STAGES.values() if entry.packed}
+_PACKED = {
+    stem: entry
+    for entry in STAGES.values()
+    if entry.packed
+    for stem in (entry.packed, *getattr(entry, "others", ()))
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{stage}",
             type=Path,
+            dest=stage,
             metavar="RUN",
             help=f"trained network of {stage}: a run folder (its best.keras) or a .keras file",
         )
@@ -45,6 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     from kind.nn.saving import save_net
 
     nets = {stage: _PACKED[stage].read(path) for stage, path in given.items()}
+    for stage, net in nets.items():
+        if getattr(_PACKED[stage], "others", ()) and net.name != stage:
+            raise UserError(f"{given[stage]}: holds {net.name!r}; give it as --{net.name}")
     records = {stage: training_record(path) for stage, path in given.items()}
     kept = read_training_json(arguments.out)
     remove_leftovers(arguments.out)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.options import add_weights_argument
 from kind.enhancing.precision import PRECISIONS, chosen_precision
-from kind.enhancing.variants import VARIANTS, variant_of
+from kind.enhancing.variants import VARIANTS, shipped_variants, variant_of
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declares what `measure` reads."""
     parser.add_argument(
         "--sizes",
-        type=_sizes,
-        default=_sizes(_DEFAULT_SIZES),
+        type=parse_sizes,
+        default=parse_sizes(_DEFAULT_SIZES),
         metavar="HxW,…",
         help=f"heights and widths of the images in pixels (default: {_DEFAULT_SIZES})",
     )
@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--variant",
         choices=VARIANTS,
         action="append",
-        help=f"repeatable (default: {' and '.join(VARIANTS)}, or those in --weights)",
+        help="repeatable (default: those that ship, or those in --weights)",
     )
     add_weights_argument(parser)
     parser.add_argument(
@@ -108,7 +108,7 @@ def measure(
     from kind.profiling.report import as_json, markdown, notes, text_table
     from kind.reports.writing import write_text
 
-    all_or_given = [variant_of(arguments.weights)] if arguments.weights else VARIANTS
+    all_or_given = [variant_of(arguments.weights)] if arguments.weights else shipped_variants()
     plan = Plan(
         arguments.sizes,
         list(dict.fromkeys(map(chosen_precision, arguments.precision or ["float32", "auto"]))),
@@ -128,8 +128,8 @@ def measure(
     return 0
 
 
-def _sizes(text: str) -> list[tuple[int, int]]:
-    """Sizes such as 400x600,1080x1920: height and width."""
+def parse_sizes(text: str) -> list[tuple[int, int]]:
+    """Reads sizes such as 400x600,1080x1920: height and width."""
     sizes = []
     for size in text.split(","):
         sides = re.fullmatch(r"\s*(\d{1,5})[x×](\d{1,5})\s*", size)

@@ -13,6 +13,7 @@ from kind.cli.gallery import refresh_galleries
 from kind.cli.jobs import Job, PhotographTable
 from kind.cli.options import (
     add_alpha_argument,
+    add_brightness_argument,
     add_enhancer_arguments,
     add_fusion_argument,
     add_strength_argument,
@@ -22,7 +23,7 @@ from kind.cli.options import (
 from kind.cli.pipelined import Worked
 from kind.cli.tile_progress import TileProgress
 from kind.enhancing.alpha_text import alpha_text
-from kind.images.photo import StoredPhoto, read_stored_photo, write_photo
+from kind.images.photo import StoredPhoto, holds_sixteen_bits, write_photo
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced, Enhancer
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares how photographs are relit and written."""
     add_alpha_argument(parser, "brightening factor of the illumination; 1 keeps it")
+    add_brightness_argument(parser)
     add_strength_argument(parser)
     add_fusion_argument(parser)
     add_enhancer_arguments(parser)
@@ -43,9 +45,10 @@ def relight(
     enhancer: Enhancer,
     *,
     alpha: float | None = None,
+    brightness: float | None = None,
     fusion: str = "plain",
     strength: float = 1.0,
-    quality: int = 95,
+    quality: int | None = None,
     workers: int = 1,
     parts: Collection[str] = (),
     write_more: Callable[[Job, StoredPhoto, Enhanced], None] | None = None,
@@ -54,12 +57,13 @@ def relight(
     """Relights one photograph after another and prints a table; one that fails does not stop the rest.
 
     Args:
-        jobs: see `kind.cli.jobs.plan`.
+        jobs: see `kind.cli.planning.plan`.
         enhancer: the networks.
         alpha: see `Enhancer.__call__`.
+        brightness: mean luma of each result, in place of α; see `Enhancer.alpha_for_brightness`.
         fusion: see `Enhancer.__call__`.
         strength: see `Enhancer.__call__`.
-        quality: of JPEG and WebP, 1 to 100.
+        quality: see `kind.images.photo.write_photo`.
         workers: see `kind.cli.pipelined.Pipeline`.
         parts: names of parts, beside the relit photograph, that `write_more` needs.
         write_more: called with each photograph and these parts once it is written, in another thread.
@@ -68,18 +72,22 @@ def relight(
     Returns:
         0 when all were relit, 1 when some could not be, 2 when none could.
     """
-    with PhotographTable(jobs, "α", workers, read_stored_photo) as table:
+    with PhotographTable(jobs, "α", workers, Job.read) as table:
         for task in table:
             with task, TileProgress(task.job.source.name) as progress:
+                is_deep = task.read.bits == 16 and holds_sixteen_bits(task.job.target.suffix)
+                colours = task.read.colours
+                wanted = alpha if brightness is None else enhancer.alpha_for_brightness(colours, brightness)
                 enhanced = enhancer(
-                    task.read.colours,
-                    alpha,
+                    colours,
+                    wanted,
                     fusion,
                     parts={"relit", *parts},
                     progress=progress,
                     strength=strength,
-                    levels=True,
+                    levels=not is_deep,
                 )
+                del colours
                 if not write_more:
                     task.read = task.read.without_colours()
                 cell = alpha_text(float(enhanced.alpha))
@@ -97,7 +105,7 @@ def _write(
     job: Job,
     photo: StoredPhoto,
     enhanced: Enhanced,
-    quality: int,
+    quality: int | None,
     write_more: Callable[[Job, StoredPhoto, Enhanced], None] | None,
 ) -> None:
     # `numpy()` would copy what may be a large image.

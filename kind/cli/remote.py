@@ -7,20 +7,23 @@ import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kind.cli.batch import add_batch_arguments, carry_out
+from kind.cli.detect import FOUND, LIST
 from kind.cli.detector_options import add_confidence_argument
-from kind.cli.jobs import Job, plan, work_through
+from kind.cli.jobs import Job, work_through
 from kind.cli.options import (
     add_alpha_argument,
-    add_inputs_argument,
     add_strength_argument,
     add_writing_arguments,
 )
 from kind.cli.pipelined import Worked
+from kind.cli.planning import folder_of_lists
 from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
 from kind.images.header import read_header
@@ -39,22 +42,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     text = "relight photographs; writes the same files as `kind enhance`"
     enhance = tasks.add_parser("enhance", help=text, description=text, allow_abbrev=False)
+    add_batch_arguments(enhance, stdout=True)
     _add_shared_arguments(enhance)
     add_alpha_argument(enhance, "brightness factor: 1 keeps the illumination", "the model's")
     add_strength_argument(enhance)
     enhance.set_defaults(run_task=_run_enhance)
     text = "find objects and draw them on the relit photographs; writes the same files as `kind detect`"
     detect = tasks.add_parser("detect", help=text, description=text, allow_abbrev=False)
+    add_batch_arguments(detect, ending=None, out=FOUND, skipping=False)
     _add_shared_arguments(detect)
     add_confidence_argument(detect)
     detect.set_defaults(run_task=_run_detect)
 
 
 def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
-    add_inputs_argument(parser)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="output folder; for a single photograph also a file"
-    )
     parser.add_argument(
         "--server",
         default=_SERVER,
@@ -91,8 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if not (math.isfinite(arguments.timeout) and arguments.timeout > 0):
         raise UserError(f"--timeout expects a number over 0, received {arguments.timeout}")
-    jobs = plan(arguments.inputs, arguments.out, arguments.format)
+    lists = (LIST,) if arguments.task == "detect" else ()
+    return carry_out(arguments, partial(_ask, arguments), lists=lists, format=arguments.format)
 
+
+def _ask(arguments: argparse.Namespace, jobs: list[Job]) -> int:
     from kind.serving.client import Client
 
     try:
@@ -115,10 +119,13 @@ def _run_enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client)
 
 
 def _run_detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
-    return _detect(jobs, client, confidence=arguments.confidence, quality=arguments.quality)
+    folder = folder_of_lists(arguments.out, jobs)
+    return _detect(jobs, client, folder, confidence=arguments.confidence, quality=arguments.quality)
 
 
-def _enhance(jobs: list[Job], client: Client, alpha: float | None, strength: float, *, quality: int) -> int:
+def _enhance(
+    jobs: list[Job], client: Client, alpha: float | None, strength: float, *, quality: int | None
+) -> int:
     def work(job: Job, photo: Photo) -> Worked:
         with _naming(job):
             relit = client.enhance(_as_png(photo), alpha, strength)
@@ -126,14 +133,14 @@ def _enhance(jobs: list[Job], client: Client, alpha: float | None, strength: flo
         def write() -> None:
             with _naming(job):
                 pixels = _pixels_of(relit, photo)
-            write_photo(job.target, pixels, like=photo, quality=quality)
+            write_photo(job.target, pixels, like=replace(photo, bits=8), quality=quality)
 
         return Worked("model's" if alpha is None else f"{alpha:g}", write)
 
     return work_through(jobs, work, "α")
 
 
-def _detect(jobs: list[Job], client: Client, *, confidence: float, quality: int) -> int:
+def _detect(jobs: list[Job], client: Client, folder: Path, *, confidence: float, quality: int | None) -> int:
     from kind.detection.drawing import draw_predictions
     from kind.detection.results import Searched, write_results
     from kind.metrics.boxes import Predictions
@@ -152,7 +159,7 @@ def _detect(jobs: list[Job], client: Client, *, confidence: float, quality: int)
             with _naming(job):
                 pixels = _pixels_of(relit, photo)
             drawn = draw_predictions(pixels, found, known)
-            like = replace(photo, gray=False, alpha=None)
+            like = replace(photo, gray=False, alpha=None, bits=8)
             write_photo(job.target, drawn, like=like, quality=quality)
 
         def then() -> None:
@@ -164,7 +171,6 @@ def _detect(jobs: list[Job], client: Client, *, confidence: float, quality: int)
         return work_through(jobs, work, "boxes")
     finally:  # an interruption keeps what was found
         if searched:
-            folder = jobs[0].target.parent
             try:
                 files = write_results(folder, searched, _class_names(names))
             except OSError as error:

@@ -16,6 +16,7 @@ from kind.cli.mixture_feed import add_mixture_argument
 from kind.decom import config as decom
 from kind.detection import config as detection
 from kind.detection.adaptation import config as adaptation
+from kind.guided import config as guided
 from kind.illumination import config as illumination
 from kind.joint import config as joint
 from kind.lite import config as lite
@@ -66,6 +67,7 @@ class PairStage:
         where: names the `StageSpec`, network, losses and data, which imports TensorFlow.
         given: stages whose trained networks it is given, which `--STAGE RUN` names.
         packed: stem of its file in a folder of weights; None when it has none of its own.
+        others: stems of further files, when each of its networks has one of the network's name.
     """
 
     config: type[StageConfig]
@@ -73,6 +75,7 @@ class PairStage:
     where: str
     given: tuple[str, ...] = ()
     packed: str | None = None
+    others: tuple[str, ...] = ()
 
     def spec(self) -> StageSpec:
         """Network, losses and data of the stage; imports TensorFlow."""
@@ -228,6 +231,13 @@ STAGES = {
     ),
     "joint": PairStage(joint.JointConfig, joint.QUICK, "kind.joint.stage:SPEC", _ALL),
     "lite": MixtureStage(lite.LiteConfig, lite.QUICK, "kind.lite.stage:SPEC", packed="lite"),
+    "guided": PairStage(
+        guided.GuidedConfig,
+        guided.QUICK,
+        "kind.guided.stage:SPEC",
+        packed="guided",
+        others=("guided-y", "guided-y-shared"),
+    ),
     "detection": DetectionStage(detection.DetectionConfig, detection.QUICK, "detector"),
     "adapt": AdaptationStage(adaptation.AdaptationConfig, adaptation.QUICK),
 }

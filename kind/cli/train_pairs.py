@@ -73,9 +73,10 @@ def prepare(
     make_stage = built(make_stage) if built else make_stage
     weights = {name: weights_digest(net) for name, net in given.items()}
     texts = [str(_built_in(cache))] if quick else list(data)
-    if spec.whole and isinstance(texts[0], PairGlobs):
-        raise UserError("this stage learns from whole photographs; give --data, not --low and --high")
-    if spec.whole or is_mixture(texts):
+    if (spec.whole or spec.mixture) and isinstance(texts[0], PairGlobs):
+        what = "whole photographs" if spec.whole else "a mixture"
+        raise UserError(f"this stage learns from {what}; give --data, not --low and --high")
+    if spec.whole or spec.mixture or is_mixture(texts):
         mixture = open_mixture(
             texts,
             config,
@@ -85,7 +86,7 @@ def prepare(
             whole=spec.whole,
             prepare=_last_step(spec, config, given, spec.prepare),
             prepare_validation=_last_step(spec, config, given, spec.prepare_validation),
-            validation_share=1 if spec.whole else _VALIDATION_SHARE,
+            validation_share=1 if spec.whole or spec.mixture else _VALIDATION_SHARE,
         )
         # The weights of the parts decide what is drawn, so a resumed run must have the same.
         more = {**weights, "mixture": texts}
@@ -164,5 +165,14 @@ def _datasets(
             {**sample, PHOTOGRAPH: tf.constant(read_photo(path).pixels[np.newaxis])}
             for sample, path in zip(whole.take(_PREVIEWS), photographs)
         ],
+        training_part=_training_part(spec, config, training),
         images_of=partial(batches.images_of_batch, training, config.batch, config.seed),
     )
+
+
+def _training_part(spec: StageSpec, config: TrainingConfig, training: Source) -> tf.data.Dataset | None:
+    """Evenly spaced training samples, whole, that are scored as well; None when the config wants none."""
+    if not config.training_scores:
+        return None
+    every = -(-len(training) // config.training_scores)
+    return batches.whole_images(training, spec.prepare_validation).shard(every, 0)

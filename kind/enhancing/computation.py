@@ -78,7 +78,8 @@ class Computation(abc.ABC):
     def make_whole(self, images: tf.Tensor, alpha: tf.Tensor) -> Enhanced:
         """All but the relit image from whole images with their border, in a graph; α, [N], may be NaN."""
         seen = self.collect_statistics(without_border(images, self.border))
-        return self.make(images, self.chosen_alpha(alpha, seen), seen, tf.fill([2], -self.border))
+        chosen = self.chosen_alpha(alpha, seen)
+        return self.make(images, chosen, self.conditioned(chosen, seen), tf.fill([2], -self.border))
 
     @abc.abstractmethod
     def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics, origin: tf.Tensor) -> Enhanced:
@@ -98,6 +99,14 @@ class Computation(abc.ABC):
     @abc.abstractmethod
     def chosen_alpha(self, alpha: tf.Tensor, seen: GlobalStatistics) -> tf.Tensor:
         """α float32 [N], with the variant's own choice where it is NaN."""
+
+    def conditioned(self, alpha: tf.Tensor, seen: GlobalStatistics) -> GlobalStatistics:
+        """What tiles need of whole images once α is resolved: by default the statistics themselves."""
+        return seen
+
+    def statistics_specs(self, seen: GlobalStatistics) -> list[tf.TensorSpec]:
+        """Shapes of `conditioned` for a graph of tiles; other images' must fit as well."""
+        return [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
 
     def digests(self) -> dict[str, str]:
         """What kept results are keyed by: the digest of each network's weights, by its stage."""
@@ -141,6 +150,7 @@ class Computation(abc.ABC):
         seen = self.collect_statistics_of(images)
         windows = self.windows.of(*images.shape[:3], border=self.border)
         alpha = self.chosen_alpha(alpha, seen)
+        seen = self.conditioned(alpha, seen)
         dtype, stored = (np.uint8, in_levels) if wanted.levels else (np.float32, np.asarray)
         wholes = {name: shareable((*images.shape[:3], CHANNELS[name]), dtype) for name in wanted.parts}
         graph, shares = self._tile_graph(wanted, seen)
@@ -165,9 +175,8 @@ class Computation(abc.ABC):
             return composed(made, wanted.fusion, wanted.parts, images, *shares)
 
         count = len(shares)
-        known = [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
         key = (wanted.fusion, wanted.parts, "tile", count)
-        signature = _IMAGES, _NUMBERS, _ORIGIN, *[_NUMBER] * count, *known
+        signature = _IMAGES, _NUMBERS, _ORIGIN, *[_NUMBER] * count, *self.statistics_specs(seen)
         return self._graph(key, enhance, *signature), shares
 
     def _graph(self, key: tuple, function: Callable, *signature: tf.TensorSpec) -> Callable:

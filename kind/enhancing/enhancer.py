@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kind.constants import FUSIONS
 from kind.enhancing.borders import mirrored
+from kind.enhancing.brightness import luma, solved_alpha, tried_factor
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.computation import Computation, Wanted
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
@@ -23,6 +24,7 @@ from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 from kind.images.pixels import in_unit_range
 from kind.nn.forking import refuse_forked
+from kind.ops.blocks import block_mean_array
 
 
 class Enhancer(Computation):
@@ -206,6 +208,7 @@ class Enhancer(Computation):
         def tiled():
             seen = self.collect_statistics(images)
             chosen = self.chosen_alpha(alpha, seen)
+            seen = self.conditioned(chosen, seen)
 
             def make(window, origin):
                 made = self.make(window, chosen, seen, origin - self.border)
@@ -232,6 +235,28 @@ class Enhancer(Computation):
             The ratio of their illuminations; None where the networks take no bright image apart.
         """
         return None
+
+    def alpha_for_brightness(self, image: Picture, brightness: float) -> float:
+        """α under which the enhanced image has a mean luma.
+
+        Args:
+            image: one image, as for a call; the search is on a version of at most 65,536 pixels or so.
+            brightness: mean BT.601 luma of the enhanced image, in [0, 1].
+
+        Returns:
+            α; where no α makes the image so bright or so dark, the one that comes closest.
+        """
+        levels = np.asarray(as_levels(image))
+        small = block_mean_array(levels, tried_factor(*levels.shape[:2]))
+        start = float(self(small, parts=("relit",)).alpha)
+        return solved_alpha(
+            lambda alpha: luma(self(small, alpha, parts=("relit",)).relit),
+            brightness,
+            min(max(start, _LEAST_START), _LARGEST_START),
+        )
+
+
+_LEAST_START, _LARGEST_START = 0.1, 1000.0  # α that the search begins with
 
 
 def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:

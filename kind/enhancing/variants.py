@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
-from kind.constants import DEFAULT_ALPHA
+from kind.constants import BRIGHTNESS, DEFAULT_ALPHA
 
 
 class Variant(NamedTuple):
@@ -38,11 +38,39 @@ VARIANTS = {
         own_alpha=f"suggested by an exposure head beside them, otherwise {DEFAULT_ALPHA:g}",
         description="the three networks of the paper, for very dark ones",
     ),
+    "guided": Variant(
+        "kind.enhancing.guided_network:GuidedEnhancer",
+        stages=("guided",),
+        own_alpha=f"what gives a mean luma of {BRIGHTNESS:.3f}",
+        description="a small result and a guided filter, for a given brightness",
+    ),
+    "guided-y": Variant(
+        "kind.enhancing.guided_network:GuidedYEnhancer",
+        stages=("guided-y",),
+        own_alpha="what gives the brightness that a second network predicts",
+        description="the same with a predicted brightness",
+    ),
+    "guided-y-shared": Variant(
+        "kind.enhancing.guided_network:GuidedYSharedEnhancer",
+        stages=("guided-y-shared",),
+        own_alpha="what gives the brightness that the network predicts",
+        description="the same with one encoder for both",
+    ),
 }
 """By the name that `--variant` takes. A new variant is a module with its class, and an entry here."""
 
 DEFAULT_VARIANT = "lite"
 """Of shipped weights: the better one on photographs of all kinds, see docs/lite.md."""
+
+
+def shipped_variants() -> tuple[str, ...]:
+    """The variants whose networks ship with the package; others need training first."""
+    folder = Path(__file__).parents[1] / "weights"
+    return tuple(
+        name
+        for name, variant in VARIANTS.items()
+        if all((folder / f"{stage}.keras").is_file() for stage in variant.stages)
+    )
 
 
 def variant_of(weights: str | Path | None) -> str:
@@ -55,14 +83,25 @@ def variant_of(weights: str | Path | None) -> str:
         The default variant; of a folder the one whose networks it holds, and the default when it holds
         several or none.
     """
-    if weights is not None:
-        for name in (DEFAULT_VARIANT, *VARIANTS):
-            for stage in VARIANTS[name].stages:
-                if any(
-                    (Path(weights) / file).is_file() for file in (f"{stage}.keras", f"{stage}/best.keras")
-                ):
-                    return name
-    return DEFAULT_VARIANT
+    found = () if weights is None else variants_in(weights)
+    return DEFAULT_VARIANT if DEFAULT_VARIANT in found or not found else found[0]
+
+
+def variants_in(weights: str | Path) -> tuple[str, ...]:
+    """The variants of which a folder of weights holds any network.
+
+    Args:
+        weights: folder of `STAGE.keras` files or run folders.
+    """
+    return tuple(
+        name
+        for name, variant in VARIANTS.items()
+        if any(
+            (Path(weights) / file).is_file()
+            for stage in variant.stages
+            for file in (f"{stage}.keras", f"{stage}/best.keras")
+        )
+    )
 
 
 def add_variant_argument(parser: argparse.ArgumentParser) -> None:

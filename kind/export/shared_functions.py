@@ -32,6 +32,8 @@ def with_shared_steps(enhancer: Enhancer, weights: StackedWeights) -> Enhancer:
     shared = copy.copy(enhancer)
     shared.make = as_graph(weights.used_by(enhancer.make))
     shared.chosen_alpha = as_graph(enhancer.chosen_alpha)
+    if type(enhancer).conditioned is not Enhancer.conditioned:
+        shared.conditioned = as_graph(weights.used_by(enhancer.conditioned))
     shared.collect_statistics = as_graph(weights.used_by(enhancer.collect_statistics))
 
     @functools.cache

@@ -16,10 +16,13 @@ import tifffile
 from PIL import Image, ImageCms
 
 from kind.errors import UserError
-from kind.images.header import read_header
+from kind.images.header import read_header_and_metadata
+from kind.images.iso_media import AVIF, HEIC, format_of
+from kind.images.metadata import Metadata, metadata_of
 from kind.images.missing_rows import has_missing_strips, is_cut_jpeg, is_cut_png
 from kind.images.pil import cropped
 from kind.images.png_texts import without_texts
+from kind.images.tiff_tags import ORIENTATION, valid_orientation
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
@@ -43,12 +46,14 @@ class Stored:
         icc_profile: the profile of these very samples, of any colour space.
         orientation: the EXIF orientation still to be applied, 1 to 8.
         notes: what the user should be told.
+        metadata: what else the file says; it is that of the upright picture.
     """
 
     samples: np.ndarray
     icc_profile: Optional[bytes] = None
     orientation: int = 1
     notes: list[str] = field(default_factory=list)
+    metadata: Metadata = Metadata()
 
 
 def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
@@ -67,9 +72,9 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
         Exception: damaged data; Pillow and tifffile report it by many types (OSError, SyntaxError, …).
     """
     file_format = _format_of(file)
-    stored = Stored(np.empty(0))
+    whole, stored, exif, xmp = file, Stored(np.empty(0)), b"", b""
     with contextlib.suppress(UserError):  # a header that only Pillow can make something of
-        header = read_header(file)
+        header, exif, xmp = read_header_and_metadata(file)
         check_size(header.width, header.height, pixel_limit)
         stored.orientation = header.orientation
     if file_format == "PNG":
@@ -82,6 +87,11 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
             raise
         return _by_tifffile(file, pixel_limit, stored)  # a layout that Pillow does not know: floats in RGB
     check_size(*image.size, pixel_limit)
+    if file_format in (AVIF, HEIC):
+        exif, xmp = (image.info.get(name) or b"" for name in ("exif", "xmp"))
+        stored.orientation = valid_orientation(image.getexif().get(ORIENTATION))
+    size = image.size[::-1] if stored.orientation > 4 else image.size
+    stored.metadata = metadata_of(image, whole, exif, xmp, size)
     if _misread_by_pillow(image):
         return _by_tifffile(file, pixel_limit, stored)
     if file_format == "TIFF":
@@ -95,7 +105,9 @@ def _format_of(file: BinaryIO) -> str:
     for known in READABLE_FORMATS:
         if Image.OPEN[known][1](start) is True:
             return known
-    raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}")
+    if known := format_of(start):
+        return known
+    raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}, AVIF, HEIC")
 
 
 def _open(file: BinaryIO, file_format: str) -> Image.Image:

@@ -5,8 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from kind.images.photo import READABLE_SUFFIXES, ImageError
+from kind.images.photo import PHOTO_SUFFIXES, ImageError
+
+
+class Found(NamedTuple):
+    """What a folder holds.
+
+    Attributes:
+        photos: files with one of `PHOTO_SUFFIXES`, in natural order (2.png before 10.png), each folder's
+            own before those in its folders.
+        passed_over: everything else that is not hidden, likewise.
+    """
+
+    photos: list[Path]
+    passed_over: list[Path]
 
 
 def find_photos(inputs: Sequence[str | Path]) -> list[Path]:
@@ -14,7 +28,7 @@ def find_photos(inputs: Sequence[str | Path]) -> list[Path]:
 
     Args:
         inputs: files, taken as they are, and folders, which stand for the files directly in them that
-            have one of `READABLE_SUFFIXES`, in natural order (2.png before 10.png). Hidden ones are left out;
+            have one of `PHOTO_SUFFIXES`, in natural order (2.png before 10.png). Hidden ones are left out;
             links that lead nowhere are not.
 
     Returns:
@@ -27,17 +41,68 @@ def find_photos(inputs: Sequence[str | Path]) -> list[Path]:
         raise ImageError("no photograph given: name at least one file or folder")
     found: list[Path] = []
     for path in map(Path, inputs):
-        try:
-            if not path.exists() and not path.is_symlink():
-                raise ImageError(f"{path}: no such file or folder: check the spelling")
-            found += _photos_in(path) if path.is_dir() else [path]
-        except ImageError:  # a ValueError too
-            raise
-        except OSError as error:
-            raise ImageError(f"{path}: cannot be listed ({error.strerror}): check the permissions") from error
-        except ValueError as error:  # a name that no file can have
-            raise ImageError(f"{path}: cannot be listed ({error}): check the spelling") from error
+        found += photos_in(path).photos if is_folder(path) else [path]
     return found
+
+
+def is_folder(path: Path) -> bool:
+    """Tells a folder from a file.
+
+    Raises:
+        ImageError: there is neither, or the system does not say.
+    """
+    try:
+        if not path.exists() and not path.is_symlink():
+            raise ImageError(f"{path}: no such file or folder: check the spelling")
+        return path.is_dir()
+    except ImageError:  # a ValueError too
+        raise
+    except OSError as error:
+        raise _unlisted(path, error) from error
+    except ValueError as error:  # a name that no file can have
+        raise ImageError(f"{path}: cannot be listed ({error}): check the spelling") from error
+
+
+def photos_in(folder: Path, *, recursive: bool = False, but: Path | None = None) -> Found:
+    """Lists what a folder holds.
+
+    Args:
+        folder: is there.
+        recursive: also what its folders hold, and theirs; links to folders are not followed.
+        but: a folder that is not looked into.
+
+    Returns:
+        At least one photograph, and what is none. Hidden entries are left out; links that lead nowhere count
+        as the files that they should be.
+
+    Raises:
+        ImageError: a folder cannot be listed, or none holds a photograph.
+    """
+    found = Found([], [])
+    _walk(folder, recursive, but and but.resolve(), found)
+    if not found.photos:
+        where = "this folder and those in it" if recursive else "this folder"
+        raise ImageError(f"{folder}: no photograph in {where}: expects {' '.join(PHOTO_SUFFIXES)}")
+    return found
+
+
+def _walk(folder: Path, recursive: bool, but: Path | None, found: Found) -> None:
+    below = []
+    for entry in sorted(entries_of(folder), key=_natural_order):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if recursive and not entry.is_symlink():
+                below.append(entry)
+            elif not recursive:
+                found.passed_over.append(entry)
+        elif entry.suffix.lower() in PHOTO_SUFFIXES and _is_listed(entry):
+            found.photos.append(entry)
+        else:
+            found.passed_over.append(entry)
+    for entry in below:
+        if entry.resolve() != but:
+            _walk(entry, recursive, but, found)
 
 
 def entries_of(folder: Path) -> list[Path]:
@@ -49,18 +114,11 @@ def entries_of(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        raise ImageError(f"{folder}: cannot be listed ({error.strerror}): check the permissions") from error
+        raise _unlisted(folder, error) from error
 
 
-def _photos_in(folder: Path) -> list[Path]:
-    photos = [
-        entry
-        for entry in entries_of(folder)
-        if entry.suffix.lower() in READABLE_SUFFIXES and not entry.name.startswith(".") and _is_listed(entry)
-    ]
-    if not photos:
-        raise ImageError(f"{folder}: no photograph in this folder: expects {' '.join(READABLE_SUFFIXES)}")
-    return sorted(photos, key=_natural_order)
+def _unlisted(path: Path, error: OSError) -> ImageError:
+    return ImageError(f"{path}: cannot be listed ({error.strerror}): check the permissions")
 
 
 def _is_listed(entry: Path) -> bool:

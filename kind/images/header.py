@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Union
 
 from kind.errors import UserError
 from kind.images.tiff_tags import ORIENTATION, orientation_in_xmp, read_tags, valid_orientation
@@ -41,6 +41,10 @@ class Header(NamedTuple):
         return (self.width, self.height) if self.orientation > 4 else (self.height, self.width)
 
 
+#: Width and height as stored, or the whole header; EXIF data; an XMP packet.
+_Read = tuple[Union[Header, tuple[int, int]], bytes, bytes]
+
+
 def read_header(source: BinaryIO | bytes | str | Path) -> Header:
     """Reads size and orientation of a PNG, JPEG, WebP, BMP, TIFF or GIF.
 
@@ -61,20 +65,41 @@ def read_header(source: BinaryIO | bytes | str | Path) -> Header:
     Example:
         >>> height, width = read_header("night.jpg").upright_size
     """
+    return read_header_and_metadata(source)[0]
+
+
+def read_header_and_metadata(source: BinaryIO | bytes | str | Path) -> tuple[Header, bytes, bytes]:
+    """As `read_header`, with the EXIF data (a TIFF structure) and the XMP packet; empty where there is none.
+
+    Those of TIFF files, which have them everywhere, are left out.
+
+    Raises:
+        UserError: see `read_header`.
+        OSError: likewise.
+    """
     with _opened(source) as file:
         file.seek(0)
         start = file.read(16)
-        read = next((read for known, read in _READERS if known(start)), None)
+        read = next((read for known, read, _ in _READERS if known(start)), None)
         if read is None:
             raise UserError(f"not an image of a known format: expects {', '.join(FORMATS)}")
         file.seek(0)
         try:
-            header = read(file)
+            size, exif, xmp = read(file)
         except (ValueError, struct.error, OverflowError) as error:
             raise UserError(f"the header is damaged or incomplete ({error})") from error
+        while exif.startswith(_EXIF):
+            exif = exif[len(_EXIF) :]
+        xmp = xmp[len(_XMP_IN_JPEG) :] if xmp.startswith(_XMP_IN_JPEG) else xmp
+        header = size if isinstance(size, Header) else Header(*size, _orientation(exif, xmp))
         if header.width < 1 or header.height < 1:
             raise UserError(f"the header says {header.width}x{header.height} pixels: damaged or incomplete")
-        return header
+        return header, exif, xmp
+
+
+def suffix_of(data: bytes) -> str:
+    """The suffix that files like these have, such as ".jpg"; "" when the format is not known."""
+    return next((suffix for known, _, suffix in _READERS if known(data[:16])), "")
 
 
 def _opened(source: BinaryIO | bytes | str | Path) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -83,7 +108,7 @@ def _opened(source: BinaryIO | bytes | str | Path) -> contextlib.AbstractContext
     return io.BytesIO(source) if isinstance(source, bytes) else contextlib.nullcontext(source)
 
 
-def _png(file: BinaryIO) -> Header:
+def _png(file: BinaryIO) -> _Read:
     file.seek(8)
     length, kind, width, height = struct.unpack(">L4sLL", file.read(16))
     if kind != b"IHDR" or length < 13:
@@ -98,7 +123,7 @@ def _png(file: BinaryIO) -> Header:
             exif = _exif_of_text(content, is_packed=kind == b"zTXt")
         elif kind == b"iTXt" and file.read(len(_XMP_IN_PNG)) == _XMP_IN_PNG:
             xmp = _unpacked_itxt(file.read(min(length - len(_XMP_IN_PNG), _MOST_METADATA)))
-    return Header(width, height, _orientation(exif, xmp))
+    return (width, height), exif, xmp
 
 
 def _exif_of_text(content: bytes, is_packed: bool) -> bytes:
@@ -123,7 +148,7 @@ def _inflated(data: bytes) -> bytes:
         return b""
 
 
-def _jpeg(file: BinaryIO) -> Header:
+def _jpeg(file: BinaryIO) -> _Read:
     file.seek(2)
     size, exif, xmp = (0, 0), b"", b""
     for _ in range(_MOST_PARTS):
@@ -144,7 +169,7 @@ def _jpeg(file: BinaryIO) -> Header:
                 xmp = xmp or content
         file.seek(end)
     height, width = size
-    return Header(width, height, _orientation(exif, xmp))
+    return (width, height), exif, xmp
 
 
 def _next_marker(file: BinaryIO) -> int:
@@ -160,7 +185,7 @@ def _next_marker(file: BinaryIO) -> int:
     raise ValueError("no marker")
 
 
-def _webp(file: BinaryIO) -> Header:
+def _webp(file: BinaryIO) -> _Read:
     file.seek(12)
     size, exif, xmp = None, b"", b""
     for kind, length in _chunks(file, "<4sL", kind_first=True, check=0):
@@ -180,22 +205,23 @@ def _webp(file: BinaryIO) -> Header:
             xmp = xmp or file.read(min(length, _MOST_METADATA))
     if size is None:
         raise ValueError("no picture in it")
-    return Header(*size, _orientation(exif, xmp))
+    return (size[0], size[1]), exif, xmp
 
 
-def _bmp(file: BinaryIO) -> Header:
+def _bmp(file: BinaryIO) -> _Read:
     file.seek(14)
     (length,) = struct.unpack("<L", file.read(4))
     width, height = struct.unpack("<HH", file.read(4)) if length == 12 else struct.unpack("<ll", file.read(8))
-    return Header(width, abs(height), 1)
+    return Header(width, abs(height), 1), b"", b""
 
 
-def _tiff(file: BinaryIO) -> Header:
+def _tiff(file: BinaryIO) -> _Read:
     tags = read_tags(file, (_WIDTH, _LENGTH, ORIENTATION))
-    return Header(tags.get(_WIDTH, 0), tags.get(_LENGTH, 0), valid_orientation(tags.get(ORIENTATION)))
+    header = Header(tags.get(_WIDTH, 0), tags.get(_LENGTH, 0), valid_orientation(tags.get(ORIENTATION)))
+    return header, b"", b""
 
 
-def _gif(file: BinaryIO) -> Header:
+def _gif(file: BinaryIO) -> _Read:
     file.seek(6)
     width, height, flags = struct.unpack("<HHBxx", file.read(7))
     file.seek(_colour_table(flags), io.SEEK_CUR)
@@ -203,9 +229,9 @@ def _gif(file: BinaryIO) -> Header:
         kind = file.read(1)
         if kind == b",":  # the first frame, which may reach beyond the screen
             left, top, columns, rows = struct.unpack("<HHHH", file.read(8))
-            return Header(max(width, left + columns), max(height, top + rows), 1)
+            return Header(max(width, left + columns), max(height, top + rows), 1), b"", b""
         if kind != b"!":
-            return Header(width, height, 1)
+            return Header(width, height, 1), b"", b""
         file.seek(1, io.SEEK_CUR)
         for _ in range(_MOST_PARTS):
             length = file.read(1)
@@ -245,17 +271,15 @@ def _orientation(exif: bytes, xmp: bytes) -> int:
     """EXIF's orientation, else XMP's, else 1."""
     value = None
     with contextlib.suppress(ValueError, OverflowError):
-        while exif.startswith(_EXIF):
-            exif = exif[len(_EXIF) :]
         value = read_tags(io.BytesIO(exif), (ORIENTATION,)).get(ORIENTATION)
     return valid_orientation(orientation_in_xmp(xmp) if value is None else value)
 
 
 _READERS = (
-    (lambda start: start.startswith(b"\x89PNG\r\n\x1a\n"), _png),
-    (lambda start: start.startswith(b"\xff\xd8\xff"), _jpeg),
-    (lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP", _webp),
-    (lambda start: start.startswith(b"BM"), _bmp),
-    (lambda start: start[:4] in (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"), _tiff),
-    (lambda start: start.startswith((b"GIF87a", b"GIF89a")), _gif),
+    (lambda start: start.startswith(b"\x89PNG\r\n\x1a\n"), _png, ".png"),
+    (lambda start: start.startswith(b"\xff\xd8\xff"), _jpeg, ".jpg"),
+    (lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP", _webp, ".webp"),
+    (lambda start: start.startswith(b"BM"), _bmp, ".bmp"),
+    (lambda start: start[:4] in (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"), _tiff, ".tif"),
+    (lambda start: start.startswith((b"GIF87a", b"GIF89a")), _gif, ".gif"),
 )

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,11 +14,21 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.images.decoding import Stored, check_size, stored_samples
-from kind.images.encoding import WRITABLE_SUFFIXES, can_keep_alpha, encode_photo, write_photo
+from kind.images.encoding import (
+    DEFAULT_QUALITY,
+    WRITABLE_SUFFIXES,
+    can_keep_alpha,
+    encode_photo,
+    holds_sixteen_bits,
+    write_photo,
+)
 from kind.images.header import read_header
+from kind.images.iso_media import suffixes
 from kind.images.pixels import ImageError, Photo, StoredPhoto
 
 __all__ = [
+    "DEFAULT_QUALITY",
+    "PHOTO_SUFFIXES",
     "PIXEL_LIMIT",
     "READABLE_SUFFIXES",
     "WRITABLE_SUFFIXES",
@@ -26,7 +37,9 @@ __all__ = [
     "StoredPhoto",
     "can_keep_alpha",
     "decode_photo",
+    "decode_stored_photo",
     "encode_photo",
+    "holds_sixteen_bits",
     "photo_size",
     "read_photo",
     "read_stored_photo",
@@ -36,7 +49,10 @@ __all__ = [
 PIXEL_LIMIT = 200_000_000
 """More pixels than this are refused before decoding; the largest phone sensors have just under as many."""
 
+#: What data sets may consist of: the size of these is read from their headers.
 READABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+PHOTO_SUFFIXES = (*READABLE_SUFFIXES, *suffixes())
+"""What is a photograph in a folder."""
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -65,7 +81,9 @@ def read_stored_photo(path: str | Path) -> StoredPhoto:
         ImageError: see `read_photo`.
     """
     with _opened(Path(path)) as file, _naming(str(path)):
-        return _interpreted(stored_samples(file, PIXEL_LIMIT))
+        photo = _interpreted(stored_samples(file, PIXEL_LIMIT))
+        modified = os.fstat(file.fileno()).st_mtime_ns
+        return replace(photo, metadata=replace(photo.metadata, modified=modified))
 
 
 def photo_size(path: str | Path) -> tuple[int, int]:
@@ -134,10 +152,19 @@ def decode_photo(data: bytes, name: str) -> Photo:
     Raises:
         ImageError: unknown format, damaged or cut short, more than `PIXEL_LIMIT` pixels, or NaN inside.
     """
+    return decode_stored_photo(data, name).in_floats()
+
+
+def decode_stored_photo(data: bytes, name: str) -> StoredPhoto:
+    """As `decode_photo`, but in the numbers that the file has.
+
+    Raises:
+        ImageError: see `decode_photo`.
+    """
     if not data:
         raise ImageError(f"{name}: no bytes to decode: send a whole image file")
     with _naming(name):
-        return _interpreted(stored_samples(io.BytesIO(data), PIXEL_LIMIT)).in_floats()
+        return _interpreted(stored_samples(io.BytesIO(data), PIXEL_LIMIT))
 
 
 @contextlib.contextmanager
@@ -163,7 +190,7 @@ def _interpreted(stored: Stored) -> StoredPhoto:
     samples = _upright(_checked(stored.samples, notes), stored.orientation)
     colours = 1 if samples.shape[2] < 3 else 3
     alpha = samples[..., -1] if samples.shape[2] in (2, 4) else None
-    return StoredPhoto(samples[..., :colours], alpha, profile, tuple(notes))
+    return StoredPhoto(samples[..., :colours], alpha, profile, tuple(notes), stored.metadata)
 
 
 def _checked(samples: np.ndarray, notes: list[str]) -> np.ndarray:

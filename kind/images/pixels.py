@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kind.errors import UserError
+from kind.images.metadata import Metadata
 
 
 class ImageError(UserError):
@@ -23,6 +24,8 @@ class Photo:
         icc_profile: the file's RGB colour profile, which describes `pixels`; None without one.
         gray: whether the file was grayscale; the three channels are then equal.
         notes: what the user should be told, e.g. "12 frames or pages: the first is used".
+        metadata: what else the file says.
+        bits: 8, or 16 when the file has more than 8 in a sample; what it is written with where that can be.
     """
 
     pixels: np.ndarray
@@ -30,6 +33,8 @@ class Photo:
     icc_profile: bytes | None = None
     gray: bool = False
     notes: tuple[str, ...] = ()
+    metadata: Metadata = Metadata()
+    bits: int = 8
 
     @property
     def size(self) -> tuple[int, int]:
@@ -47,12 +52,19 @@ class StoredPhoto:
         alpha: opacity [H, W] in the same numbers; None when the file carries none.
         icc_profile: see `Photo`.
         notes: see `Photo`.
+        metadata: see `Photo`.
     """
 
     levels: np.ndarray
     alpha: np.ndarray | None = None
     icc_profile: bytes | None = None
     notes: tuple[str, ...] = ()
+    metadata: Metadata = Metadata()
+
+    @property
+    def bits(self) -> int:
+        """See `Photo`."""
+        return 8 if self.levels.dtype == np.uint8 else 16
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,6 +95,8 @@ class StoredPhoto:
             icc_profile=self.icc_profile,
             gray=self.gray,
             notes=self.notes,
+            metadata=self.metadata,
+            bits=self.bits,
         )
 
 
@@ -96,3 +110,9 @@ def in_unit_range(samples: np.ndarray) -> np.ndarray:
 def in_levels(pixels: np.ndarray) -> np.ndarray:
     """Floats, clipped to [0, 1] → uint8, rounded; uint8 as it is."""
     return pixels if pixels.dtype == np.uint8 else np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
+def in_sixteen_bits(pixels: np.ndarray) -> np.ndarray:
+    """Floats, clipped to [0, 1] → uint16, rounded."""
+    # float32 has 24 bits, so that 65535ths come back as they were.
+    return np.rint(np.clip(in_unit_range(pixels), 0, 1) * np.float32(65535)).astype(np.uint16)

@@ -31,6 +31,7 @@ INTERFACES = {
     "illumination": Interface((1, 1), (1,)),
     "exposure": Interface((3, 1), (1,)),
     "lite": Interface((3,), (3, 1, 1)),
+    **dict.fromkeys(("guided", "guided-y", "guided-y-shared"), Interface((3, 1), (3, 1))),
 }
 """The networks of all stages that enhance, by the name of their files."""
 

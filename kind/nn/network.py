@@ -6,8 +6,9 @@ from tensorflow import keras
 
 import kind.nn.colour_invariant
 import kind.nn.exposure_layers
+import kind.nn.guided_layers
 import kind.nn.layers
-import kind.nn.subpixel  # noqa: F401  (all four register the layers that files name)
+import kind.nn.subpixel  # noqa: F401  (all of them register the layers that files name)
 
 
 @keras.utils.register_keras_serializable("kind")

@@ -89,6 +89,8 @@ def _flops(operation) -> int:
     of_integers = operation.inputs and not any(tensor.dtype.is_floating for tensor in operation.inputs)
     if kind in _MOVING or (of_integers and kind in _ELEMENTWISE | _REDUCTIONS):  # sizes and positions
         return 0
+    if kind == "FusedBatchNormV3":  # its last output, for gradients, has no known size
+        return _NORMALISATION * _size(operation.outputs[0])
     made = sum(map(_size, operation.outputs))
     if kind in _ELEMENTWISE:
         return made
@@ -109,8 +111,6 @@ def _flops(operation) -> int:
         return 2 * made * operation.inputs[0].shape[-2 if transposed else -1]
     if kind == "ResizeBilinear":
         return _BILINEAR * made
-    if kind == "FusedBatchNormV3":
-        return _NORMALISATION * _size(operation.outputs[0])
     if kind == "Softmax":  # exponentials, their sum, the division
         return 3 * made
     raise UnknownOperation(

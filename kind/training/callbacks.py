@@ -36,16 +36,21 @@ class Validate(keras.callbacks.Callback):
     there is nothing to agree on afterwards.
     """
 
-    def __init__(self, samples: tf.data.Dataset, epochs: set[int]) -> None:
+    def __init__(
+        self, samples: tf.data.Dataset, epochs: set[int], training: tf.data.Dataset | None = None
+    ) -> None:
         """Names what to validate on and when.
 
         Args:
             samples: batches of one whole image.
             epochs: numbers from 1.
+            training: some of the training images likewise: a score that is better on them than on the
+                validation images is how over-fitting shows.
         """
         super().__init__()
         self._samples = samples
         self._epochs = epochs
+        self._training = training
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Makes one graph for all sizes."""
@@ -53,12 +58,17 @@ class Validate(keras.callbacks.Callback):
         self._values = as_graph(self.model.validation_values, signature)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Adds "val_…" entries to `logs`, which the callbacks after this one see."""
+        """Adds "val_…" and "train_…" entries to `logs`, which the callbacks after this one see."""
         if epoch + 1 not in self._epochs:
             return
         with self.model.kept_weights():
             values = [self._values(sample) for sample in self._samples]
+            trained = [self._values(sample) for sample in self._training or ()]
         logs.update({f"val_{name}": figure for name, figure in self.model.validation_metrics(values).items()})
+        if trained:  # losses of training batches are logged already
+            scores = self.model.validation_metrics(trained)
+            losses = {metric.name for metric in self.model.metrics}
+            logs.update({f"train_{name}": one for name, one in scores.items() if name not in losses})
         warn(epoch + 1, self.model.complaints(values))
 
 

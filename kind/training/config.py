@@ -174,6 +174,9 @@ class TrainingConfig(StageConfig):
         400, "with a mixture: decode photographs with a shorter side of at most so many pixels"
     )
     loader_threads: int = later_option(2, "with a mixture: training samples that are made side by side")
+    training_scores: int = later_option(
+        0, "score N training images (of each part of a mixture) at each validation as well; 0: none"
+    )
     loss: tuple[str, ...] = repeated(
         "NAME=WEIGHT[:FILE[:LAYER]]: add a loss of `kind losses` to the objective; FILE is the network whose "
         "features it compares"
@@ -191,6 +194,8 @@ class TrainingConfig(StageConfig):
             raise UserError(f"--patch expects at least {self.smallest_patch}, received {self.patch}")
         if self.steps < 1:
             raise UserError(f"--steps expects at least 1, received {self.steps}")
+        if self.training_scores < 0:
+            raise UserError(f"--training-scores expects 0 or more, received {self.training_scores}")
         parse_losses(self.loss)
         parse_weights(self.loss_weight)
 

@@ -15,12 +15,14 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
     """Draws one small plot a term, training and validation together.
 
     Args:
-        records: lines of `metrics.jsonl`: "epoch", terms, and the same terms with "val_" in front.
+        records: lines of `metrics.jsonl`: "epoch", terms, and the same terms with "val_" in front;
+            scores of training images with "train_".
         path: the PNG to write.
     """
     figure, plots = _figure(_terms(records))
     for name, axes in plots.items():
         _plot(axes, records, name, label="training", color="C0")
+        _plot(axes, records, f"train_{name}", label="part of the training set", color="C0")
         _plot(axes, records, f"val_{name}", label="validation", color="C1")
         axes.legend(fontsize=7)
     with atomic_write(path) as temporary:
@@ -46,6 +48,7 @@ def draw_comparison(
         for number, (run, records) in enumerate(kept.items()):
             colour = f"C{number % 10}"
             _plot(axes, records, name, label=run, color=colour)
+            _plot(axes, records, f"train_{name}", label=f"{run}, training set", color=colour, linestyle=":")
             _plot(axes, records, f"val_{name}", label=f"{run}, validation", color=colour, linestyle="--")
         if log and all((line.get_ydata() > 0).all() for line in axes.get_lines()):
             axes.set_yscale("log")
@@ -56,8 +59,9 @@ def draw_comparison(
 
 
 def _terms(records: Sequence[dict[str, Any]]) -> list[str]:
-    """Names of what was logged, without "val_"."""
-    return sorted({name.removeprefix("val_") for record in records for name in record} - {"epoch"})
+    """Names of what was logged, without "val_" and "train_"."""
+    names = {name for record in records for name in record} - {"epoch"}
+    return sorted({name.removeprefix("val_").removeprefix("train_") for name in names})
 
 
 def _figure(names: Sequence[str]) -> tuple[Any, dict[str, Any]]:

@@ -45,6 +45,8 @@ class Datasets:
         validation: every validation sample once, whole, in batches of one.
         previews: a few of them, for `samples/`.
         images_of: the image files of the batch at (epoch, step), for messages about it.
+        training_part: a fixed part of the training samples, whole, in batches of one, which is scored beside
+            the validation samples; None scores none.
     """
 
     batches: Callable[[int, int, int], tf.data.Dataset]
@@ -52,6 +54,7 @@ class Datasets:
     validation: tf.data.Dataset
     previews: Sequence[dict[str, tf.Tensor]]
     images_of: Callable[[int, int], list[str]]
+    training_part: tf.data.Dataset | None = None
 
 
 MakeStage = Callable[[], Stage]
@@ -124,7 +127,7 @@ def train(
         return
     validated = _validation_epochs(stage.config.epochs, stage.config.validate_epochs)
     callbacks = [
-        Validate(datasets.validation, validated),
+        Validate(datasets.validation, validated, datasets.training_part),
         Record(folder, checkpoint, datasets.previews, ChiefsWord(strategy), interruption),
         Patience(folder, ChiefsWord(strategy)),
         Thaw(),
@@ -153,7 +156,8 @@ def train(
 
 def what_is_trained(stage: Stage) -> str:
     """The number of weights that are trained and frozen, and a learning rate that was scaled, in one line."""
-    trained = sum(int(np.prod(weights.shape)) for weights in stage.grouped_optimizer.weights_in_order)
+    stepped = {weights.ref(): weights for weights in stage.grouped_optimizer.weights_in_order}
+    trained = sum(int(np.prod(weights.shape)) for weights in stepped.values())
     frozen = sum(layer.count_params() for layer in named_layers(stage.net).values() if not layer.trainable)
     text = f"{stage.net.name}: {trained:,} weights are trained, {frozen:,} are frozen"
     config = stage.config

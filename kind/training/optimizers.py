@@ -113,6 +113,11 @@ class GroupedOptimizer:
         return self.optimizers[0].iterations
 
     @property
+    def parts(self) -> list[list[tf.Variable]]:
+        """`weights_in_order`, cut where another objective begins: see `Stage.objectives`."""
+        return [self.weights_in_order]
+
+    @property
     def weights_in_order(self) -> list[tf.Variable]:
         """All weights that are stepped now; `apply` takes their gradients in this order."""
         stepped = len(self.variable_groups) - self.waiting
@@ -134,6 +139,58 @@ class GroupedOptimizer:
         for optimizer, variables in zip(self.optimizers[:stepped], self.variable_groups):
             pairs = [(next(gradients), variable) for variable in variables]
             optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
+
+
+class PairedOptimizer:
+    """Two optimizers that are stepped together, each for an objective of its own; weights may be in both.
+
+    Attributes as of `GroupedOptimizer`.
+    """
+
+    def __init__(self, first: GroupedOptimizer, second: GroupedOptimizer) -> None:
+        """Joins the optimizers: in each step, the first goes first."""
+        self._both = (first, second)
+        self.optimizers = [*first.optimizers, *second.optimizers]
+        self.schedules = [*first.schedules, *second.schedules]
+
+    @property
+    def waiting(self) -> int:
+        """How many groups are not stepped yet."""
+        return sum(optimizer.waiting for optimizer in self._both)
+
+    @waiting.setter
+    def waiting(self, count: int) -> None:
+        if count:
+            raise ValueError(f"waiting expects 0: all groups are stepped from now on; received {count}")
+        for optimizer in self._both:
+            optimizer.waiting = 0
+
+    @property
+    def steps(self) -> tf.Variable:
+        """Number of finished steps, int64."""
+        return self._both[-1].steps
+
+    @property
+    def parts(self) -> list[list[tf.Variable]]:
+        """The weights of each optimizer that are stepped now."""
+        return [optimizer.weights_in_order for optimizer in self._both]
+
+    @property
+    def weights_in_order(self) -> list[tf.Variable]:
+        """Those of the first, then those of the second; `apply` takes their gradients in this order."""
+        return [variable for part in self.parts for variable in part]
+
+    @property
+    def all_weights(self) -> list[tf.Variable]:
+        """Each weight once, and the weights that wait."""
+        every = [variable for optimizer in self._both for variable in optimizer.all_weights]
+        return list({variable.ref(): variable for variable in every}.values())
+
+    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
+        """Makes one step; see `GroupedOptimizer`."""
+        count = len(self.parts[0])
+        self._both[0].apply(gradients[:count])
+        self._both[1].apply(gradients[count:])
 
 
 def _make(config: StageConfig, schedule: EpochSchedule) -> keras.optimizers.Optimizer:

@@ -39,7 +39,7 @@ class Sessions(keras.callbacks.Callback):
         self._entry = {
             "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             **self._entry,
-            "device": _device(),
+            "device": device_name(),
             "python": platform.python_version(),
             "packages": {name: _version(name) for name in PACKAGES},
             "epochs": 0,
@@ -62,7 +62,7 @@ class Sessions(keras.callbacks.Callback):
         write_json(self._folder.sessions_file, {"sessions": [*self._before, entry]})
 
 
-def _device() -> str:
+def device_name() -> str:
     """Names of the accelerators, or of the processor."""
     import tensorflow as tf
 

@@ -97,6 +97,10 @@ class Stage(keras.Model):
             terms = self._adversary.join(terms, *comparison[catalogue.PAIR], training=training)
         return terms
 
+    def objectives(self, terms: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        """What is minimised: the total, or a loss for each part of the optimizer's weights."""
+        return [terms["loss"]]
+
     def image_metrics(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Figures of merit of a whole validation image, float32 scalars by name."""
         return {}
@@ -196,12 +200,13 @@ class Stage(keras.Model):
     def train_step(self, sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step. A term or gradient that is not finite raises before the network changes."""
         replica = tf.distribute.get_replica_context()
-        variables = self.grouped_optimizer.weights_in_order
-        with tf.GradientTape() as tape:
+        parts = self.grouped_optimizer.parts
+        with tf.GradientTape(persistent=len(parts) > 1) as tape:
             terms = self.losses(sample, training=True)
-            share = terms["loss"] / replica.num_replicas_in_sync
+            shares = [loss / replica.num_replicas_in_sync for loss in self.objectives(terms)]
+        gradients = [one for part in zip(shares, parts) for one in tape.gradient(*part)]
         # Reduced first and looked at afterwards: so all replicas see the same and stop at the same step.
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, tape.gradient(share, variables))
+        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         terms = replica.all_reduce(tf.distribute.ReduceOp.MEAN, terms)
         terms, gradients = self._checked(terms, gradients)
         with tf.control_dependencies(

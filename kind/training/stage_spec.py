@@ -29,6 +29,7 @@ class StageSpec:
         fine_tunes: its network is made of the networks that it is given.
         whole: it learns from whole photographs, averaged down to squares of `--patch` pixels, not from crops;
             its data are always a mixture.
+        mixture: its data are always a mixture, also when they are one folder of pairs.
         exposed: of a mixture it gets dark images that have been brought to the brightness of the bright ones.
     """
 
@@ -40,4 +41,5 @@ class StageSpec:
     networks: Mapping[str, Callable[[], keras.Model]] = field(default_factory=dict)
     fine_tunes: bool = False
     whole: bool = False
+    mixture: bool = False
     exposed: bool = False

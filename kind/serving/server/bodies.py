@@ -15,7 +15,8 @@ from kind.serving.limits import Limits
 from kind.serving.server.errors import ServingError, bad_request
 
 _MOST_PARTS = 32
-_LONGEST_HEAD = 8192
+_LONGEST_HEAD, _LONGEST_FIELD = 8192, 1000
+_STEP = 1 << 20  # bytes
 _NAME = re.compile(rb'content-disposition:[^\r\n]*?[;\s]name="([^"\r\n]*)"', re.IGNORECASE)
 _IS_FILE = re.compile(rb"content-disposition:[^\r\n]*?[;\s]filename\*?=", re.IGNORECASE)
 
@@ -60,7 +61,7 @@ async def read_body(request: web.BaseRequest, limits: Limits) -> bytearray:
     return body
 
 
-def parse_form(body: bytes | bytearray, content_type: str) -> Form:
+def parse_form(body: bytearray, content_type: str) -> Form:
     """Takes a `multipart/form-data` body apart (RFC 7578).
 
     Args:
@@ -74,21 +75,40 @@ def parse_form(body: bytes | bytearray, content_type: str) -> Form:
     if found is None:
         raise bad_request("multipart/form-data expects a boundary in the header Content-Type")
     delimiter = b"\r\n--" + (found[1] or found[2]).encode("latin-1", "replace")
-    parts = (b"\r\n" + body).split(delimiter, _MOST_PARTS + 1)
-    if len(parts) > _MOST_PARTS + 1 or len(parts) < 3 or not parts[-1].startswith(b"--"):
-        raise bad_request(f"the form expects 1 to {_MOST_PARTS} whole parts, each after its boundary")
-    form = Form([], {})
-    for part in parts[1:-1]:
-        head, blank, content = part.partition(b"\r\n\r\n")
-        name = _NAME.search(head[:_LONGEST_HEAD])
-        if not blank or name is None:
-            raise bad_request('a part of the form expects Content-Disposition: form-data; name="…"')
-        if _IS_FILE.search(head[:_LONGEST_HEAD]):
-            form.files.append(bytes(content))
-        else:
-            text = content[:_LONGEST_HEAD].decode("utf-8", "replace")
-            form.fields[name[1].decode("utf-8", "replace")] = text
-    return form
+    if not body.startswith(delimiter[2:]):
+        raise bad_request("the form expects its boundary first")
+    form, start = Form([], {}), len(delimiter) - 2
+    for _ in range(_MOST_PARTS):
+        end = _found(delimiter, body, start)
+        if end < 0:
+            raise bad_request("the form expects its boundary after each part")
+        _read_part(body, start, end, form)
+        start = end + len(delimiter)
+        if body[start : start + 2] == b"--":
+            return form
+    raise bad_request(f"the form has more than {_MOST_PARTS} parts")
+
+
+def _read_part(body: bytearray, start: int, end: int, form: Form) -> None:
+    head, blank, _ = bytes(body[start : min(end, start + _LONGEST_HEAD)]).partition(b"\r\n\r\n")
+    name = _NAME.search(head)
+    if not blank or name is None:
+        raise bad_request('a part of the form expects Content-Disposition: form-data; name="…"')
+    with memoryview(body) as view:
+        content = bytes(view[start + len(head) + len(blank) : end])
+    if _IS_FILE.search(head):
+        form.files.append(content)
+    else:
+        form.fields[name[1].decode("utf-8", "replace")] = content[:_LONGEST_FIELD].decode("utf-8", "replace")
+
+
+def _found(delimiter: bytes, body: bytearray, start: int) -> int:
+    """Where the delimiter is next, -1 for nowhere; others run in between, since each step is short."""
+    for begin in range(start, len(body), _STEP):
+        place = body.find(delimiter, begin, begin + _STEP + len(delimiter))
+        if place >= 0:
+            return place
+    return -1
 
 
 def _too_large(limit: int) -> ServingError:

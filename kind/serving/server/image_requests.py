@@ -18,6 +18,7 @@ from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.parsing import ModelSpec
 from kind.serving.server.service import Lease, Service
 from kind.serving.server.signatures import DEFAULT_SIGNATURE, signature_named
+from kind.serving.server.threads import call_in_thread_if_large
 
 PATH = "/v1/enhance"
 
@@ -62,18 +63,22 @@ class ImageRequests:
         names = self._service.manager.names()
         with self._service.counted("", "Enhance", "REST") as call:
             wishes, given = read_wishes(request.query), dict(request.query)
-            body: bytes | bytearray = await read_body(request, self._service.limits)
+            body = await read_body(request, self._service.limits)
             if request.content_type.startswith("multipart/"):
-                form = parse_form(body, request.headers["Content-Type"])
+                content_type = request.headers["Content-Type"]
+                form = await call_in_thread_if_large(len(body), parse_form, body, content_type)
                 if len(form.files) != 1:
                     raise bad_request(f"the form expects one file; received {len(form.files)}")
-                (body,), wishes = form.files, read_wishes({**given, **form.fields})
-            if not body:
+                (data,), wishes = form.files, read_wishes({**given, **form.fields})
+            else:
+                data = bytes(body)
+            del body
+            if not data:
                 raise bad_request("the body expects an image file: curl --data-binary @night.jpg")
             call.name = wishes.model or names[0]
             if call.name not in names:
                 raise bad_request(f"model expects {' or '.join(names)}; received {echoed(call.name)}")
-            return await self._enhanced(bytes(body), wishes, call.name)
+            return await self._enhanced(data, wishes, call.name)
 
     async def _enhanced(self, data: bytes, wishes: Wishes, model: str) -> web.Response:
         async with self._service.acquired(ModelSpec(model)) as version:

@@ -23,7 +23,7 @@ def run():
     def run(*words):
         parser = argparse.ArgumentParser()
         darken.add_arguments(parser)
-        return darken.run(parser.parse_args([str(word) for word in words]))
+        return darken.run(parser.parse_args([*map(str, words), "--overwrite"]))
 
     return run
 

@@ -8,8 +8,9 @@ import re
 import numpy as np
 import pytest
 
-from kind.cli.jobs import plan, work_one_by_one, work_through
+from kind.cli.jobs import work_one_by_one, work_through
 from kind.cli.pipelined import Worked
+from kind.cli.planning import plan
 from kind.errors import UserError
 from kind.images.photo import read_photo, write_photo
 
@@ -114,4 +115,4 @@ def test_one_bad_photograph_does_not_stop_the_others(folder, tmp_path, capsys):
 def test_every_command_that_walks_a_folder_does_it_here():
     for name in ("enhance", "demo", "detect", "darken", "remote"):
         source = inspect.getsource(importlib.import_module(f"kind.cli.{name}"))
-        assert "plan(" in source and re.search(r"work_through|work_one_by_one|relight\(", source), name
+        assert "carry_out(" in source and re.search(r"work_through|work_one_by_one|relight\(", source), name

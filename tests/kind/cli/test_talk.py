@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from kind.cli import export
 from kind.cli import main as module
 from kind.cli.jobs import Job, work_through
 from kind.cli.main import main, make_parser
@@ -162,3 +163,11 @@ def test_a_photograph_is_a_line_of_json(monkeypatch, capsys, tmp_path):
     }  # fmt: skip
     assert "no such file" in failed["error"] and failed["output"] is None
     assert "b.png" in printed.err
+
+
+def test_export_says_what_takes_a_while_at_a_terminal(monkeypatch, capsys):
+    export._say("loading the networks")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    export._say("loading the networks")
+    assert capsys.readouterr().err == "loading the networks …\n"

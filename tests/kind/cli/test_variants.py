@@ -45,7 +45,9 @@ def test_enhance_takes_the_alpha_that_the_network_suggests(
     parts = [tmp_path / f"a_{part}.png" for part in ("restored", "adjusted")]
     product = np.prod([read_photo(part).pixels for part in parts], axis=0)
     assert np.abs(product - read_photo(tmp_path / "a.png").pixels).max() < 3 / 255
-    assert main(["enhance", str(photographs), "--out", str(tmp_path), "--alpha", "2", *lite]) == 0
+    assert (
+        main(["enhance", str(photographs), "--out", str(tmp_path), "--overwrite", "--alpha", "2", *lite]) == 0
+    )
     assert [row[2] for row in rows(capsys)[1:]] == ["2", "2"]
 
 

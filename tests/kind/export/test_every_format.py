@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kind.enhancing.enhancer import Enhancer
-from kind.enhancing.variants import VARIANTS
+from kind.enhancing.variants import shipped_variants
 from kind.errors import UserError
 from kind.export.onnx_file import write_onnx
 from kind.export.parity import deviations
@@ -23,7 +23,7 @@ def photograph(size):
     return 0.15 * slopes + 0.02 * np.random.default_rng(0).random((*size, 3))
 
 
-@pytest.fixture(scope="module", params=VARIANTS)
+@pytest.fixture(scope="module", params=shipped_variants())
 def enhancer(request):
     return Enhancer.load(variant=request.param)
 

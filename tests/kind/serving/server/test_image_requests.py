@@ -94,17 +94,19 @@ def test_parameters_out_of_range_are_named(query):
         (b"--edge\r\nX: y\r\n\r\nz\r\n--edge--", "multipart/form-data; boundary=edge"),
         form(*[("image", "a", b"x")] * 33),
         (b"\r\n--" * 1_000_000, 'multipart/form-data; boundary="-"'),
+        (b"--edge" + b"x" * 3_000_000 + b"\r\n--edg", "multipart/form-data; boundary=edge"),
     ],
 )
 def test_damaged_forms_are_refused(body, content_type):
     with pytest.raises(ServingError):
-        parse_form(body, content_type)
+        parse_form(bytearray(body), content_type)
 
 
-def test_forms_are_read():
-    data = bytes(range(256)) * 4
+@pytest.mark.parametrize("size", [4, 4096, 1 << 20, (1 << 20) + 7])
+def test_forms_are_read(size):
+    data = (bytes(range(256)) * (size // 256 + 1))[:size]
     body, content_type = form(("image", "a;name.png", data), ("alpha", None, "ü".encode()))
-    assert parse_form(body, content_type.replace("edge", '"edge"')) == ([data], {"alpha": "ü"})
+    assert parse_form(bytearray(body), content_type.replace("edge", '"edge"')) == ([data], {"alpha": "ü"})
 
 
 def test_the_description_names_every_parameter():
