@@ -59,6 +59,7 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "adversarial_weight": 0.375, "adversarial": "minimax", "box_response_weight": 0.375,
         "box_temperature": 2.0, "alignment_weight": 0.375, "reference": "retinex", "decoder_epochs": 2,
         "decoder_rate": 0.5, **dict.fromkeys((*WEIGHTS, "reconstruction_weight"), 0.375),
+        "training_scores": 2,
     }  # fmt: skip
     words = {"precision": "bfloat16"}  # where the command line names another value
     if config_class is DetectionConfig:
