@@ -23,6 +23,8 @@ WEIGHTS = (
 )
 _OF_ILLUMINATION = ("reconstruction_weight", "interchange_weight")
 
+_OF_DETECTION = ("joint", "twins", "freeze_epochs", "similarity_weight", "box_response_weight")
+
 
 @dataclass(frozen=True)
 class AdaptationConfig(DetectionConfig):
@@ -90,7 +92,7 @@ class AdaptationConfig(DetectionConfig):
                     )
         if self.darken == "none":
             raise UserError("--darken none leaves no bright photographs to learn from; give a preset")
-        for name in ("joint", "twins", "freeze_epochs"):
+        for name in _OF_DETECTION:
             if getattr(self, name):
                 raise UserError(f"{flag_of(name)} is a setting of the stage detection, not of adapt")
 

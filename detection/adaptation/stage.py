@@ -36,6 +36,7 @@ class AdaptationStage(DetectionStage):
     """
 
     loss_names = ("loss", *NAMES)
+    shown = ("bright photograph", "found in its dark twin", "decoded of the twin", "reference")
     config: AdaptationConfig
 
     def __init__(self, net: keras.Model, config: AdaptationConfig, decompose: Decomposition | None = None):
@@ -77,7 +78,7 @@ class AdaptationStage(DetectionStage):
         return self._totalled(self.terms_of(sample, training))
 
     def terms_of(self, sample: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
-        """The terms of a batch, float32 scalars by name; a term whose weight is 0 is 0."""
+        """The terms of a batch, float32 scalars by name; 0 where the weight is 0 and the term costs time."""
         canvases = Twins(sample["image"], sample["bright"])
         seen = tf.concat([on_grey(one, one) for one in canvases], axis=0)
         outputs = self._outputs(seen, training)
@@ -89,10 +90,9 @@ class AdaptationStage(DetectionStage):
             for half, name in enumerate(("dark", "bright"))
         }
         features = halves["early"]
-        found.update(self._reflectance_terms(canvases, features, training))
-        found["alignment"] = terms.alignment_term(features) + found.pop("alignment_again", 0.0)
-        found["gram"] = terms.gram_term(features)
-        return found
+        found["alignment"] = terms.alignment_term(features)
+        found["gram"] = self._unless_off("gram", lambda: terms.gram_term(features))
+        return {**found, **self._reflectance_terms(canvases, features, found["alignment"], training)}
 
     def validation_values(self, sample):
         """Losses, what was found on the dark twin, and what the checks of `complaints` need."""
@@ -123,7 +123,7 @@ class AdaptationStage(DetectionStage):
         return found
 
     def visualisations(self, sample):
-        """The dark twin with what is found, its decoding, and the reference."""
+        """What `shown` names."""
         outputs = self._whole(self.seen(sample["image"]), training=False)
         decoded = self._decoder(outputs["early"], training=False)
         reference = self._reference(Twins(sample["image"], sample["bright"]))[0]
@@ -150,7 +150,13 @@ class AdaptationStage(DetectionStage):
             lambda: dict(self._whole(images, training=True)),
         )
 
-    def _reflectance_terms(self, canvases: Twins, features: Twins, training: bool) -> dict[str, tf.Tensor]:
+    def _unless_off(self, name: str, term: Callable[[], tf.Tensor]) -> tf.Tensor:
+        return term() if getattr(self.config, f"{name}_weight") else tf.constant(0.0)
+
+    def _reflectance_terms(
+        self, canvases: Twins, features: Twins, alignment: tf.Tensor, training: bool
+    ) -> dict[str, tf.Tensor]:
+        """The terms of the decodings, and the alignment with that of the interchanged images."""
         config = self.config
         reference, illumination = self._reference(canvases)
         inside = canvases.bright[..., :1] >= 0.0
@@ -161,23 +167,25 @@ class AdaptationStage(DetectionStage):
         found = {
             "reference": terms.reference_term(decoded, reference, _SPAN[config.reference]),
             "agreement": terms.agreement_term(decoded),
-            "sobel": terms.sobel_term(decoded, reference),
+            "sobel": self._unless_off("sobel", lambda: terms.sobel_term(decoded, reference)),
             "reconstruction": tf.constant(0.0),
             "interchange": tf.constant(0.0),
         }
-        if illumination is None:
+        if illumination is None or not (config.reconstruction_weight or config.interchange_weight):
             return found
         images = Twins(*map(filled, canvases))
         ranges = Twins(*map(value_range, images))
         stretched = Twins(*(stretched_by(one, *ends) for one, ends in zip(images, ranges)))
         found["reconstruction"] = terms.reconstruction_term(decoded, illumination, stretched)
+        if not config.interchange_weight:
+            return found
         swapped = terms.interchanged(decoded, illumination)
         # The decomposition sees stretched images and the detector does not.
         restored = [one * (high - low) + low for one, (low, high) in zip(Twins.of(swapped), ranges)]
         seen = [on_grey(one, canvas) for one, canvas in zip(restored, canvases)]
         # Statistics are those of photographs: these are none.
         again = Twins.of(self._early(tf.concat(seen, axis=0), training=False))
-        found["alignment_again"] = terms.alignment_term(again)
+        found["alignment"] = alignment + terms.alignment_term(again)
         decoded_again = Twins(
             tf.where(inside, self._decoder(again.dark, training=training), decoded.bright),
             tf.where(inside, self._decoder(again.bright, training=training), decoded.dark),

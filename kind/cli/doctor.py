@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _is_annotated(arguments: argparse.Namespace) -> bool:
     """Whether the flags say so, or the folders do; `read_annotations` then knows the form."""
-    if any((arguments.coco, arguments.voc, arguments.exdark, arguments.dark_face, arguments.classes)):
+    files = (arguments.coco, arguments.wider_face)
+    if any((*files, arguments.voc, arguments.exdark, arguments.dark_face, arguments.classes)):
         return True
     layout = find_layout(arguments.data)
     if layout in ("voc", "exdark", "dark_face"):

@@ -69,7 +69,7 @@ def decom():
 
 @pytest.fixture(scope="module")
 def stage(detector, decom):
-    return made(detector, decom=decom)
+    return made(detector, decom=decom, gram_weight=0.1, sobel_weight=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import pytest
 
 from kind.cli.stages import STAGES
 from kind.decom.config import DecompositionConfig
+from kind.detection.adaptation.config import WEIGHTS, AdaptationConfig
 from kind.detection.config import DetectionConfig
 from kind.errors import UserError
 from kind.guided.config import GuidedConfig
@@ -56,13 +57,18 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "response_weight": 0.375, "loss": ("l1=0.5", "ssim=1"), "loss_weight": ("mse=0",),
         "steps": 5, "feature_detector": "yolo.keras", "only_exposure": True, "decode_side": 300,
         "loader_threads": 3, "plateau": 2, "early_stop": 3, "scale_from_batch": 8,
-        "adversarial_weight": 0.375, "adversarial": "minimax", "training_scores": 2,
-        "norm": "adaptive", "guide": "none", "radius": 2, "scale_factor": 0.5, "conditioning": "constant",
-        "brightness_weight": 0.375,
+        "adversarial_weight": 0.375, "adversarial": "minimax", "box_response_weight": 0.375,
+        "box_temperature": 2.0, "alignment_weight": 0.375, "reference": "retinex", "decoder_epochs": 2,
+        "decoder_rate": 0.5, **dict.fromkeys((*WEIGHTS, "reconstruction_weight"), 0.375),
+        "training_scores": 2, "norm": "adaptive", "guide": "none", "radius": 2, "scale_factor": 0.5,
+        "conditioning": "constant", "brightness_weight": 0.375,
     }  # fmt: skip
     words = {"precision": "bfloat16"}  # where the command line names another value
     if config_class is DetectionConfig:
-        examples.update(optimizer="adamw", lookahead=False)
+        examples.update(optimizer="adamw", lookahead=False, joint=True, twins=0)
+    if config_class is AdaptationConfig:
+        examples.update(optimizer="adamw", lookahead=False, input="raw", twins=0, freeze_epochs=0)
+        examples.update(similarity_weight=0.0, box_response_weight=0.0)
     if config_class is GuidedConfig:
         examples.update(network="guided-y")
     if config_class is LiteConfig:
@@ -91,7 +97,7 @@ def test_an_earlier_name_of_a_precision_still_works(capsys):
 
 @pytest.mark.parametrize("config_class", CONFIGS)
 def test_patches_and_image_sizes_have_bounds(config_class):
-    field = "image_size" if config_class is DetectionConfig else "patch"
+    field = "image_size" if issubclass(config_class, DetectionConfig) else "patch"
     with pytest.raises(UserError, match=f"--{field.replace('_', '-')} expects"):
         config_class(**{field: 0})
 
