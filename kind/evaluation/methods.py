@@ -13,7 +13,7 @@ import numpy as np
 from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError, listed
 from kind.images.finding import find_photos
-from kind.images.photo import read_photo
+from kind.images.photo import opened, read_photo
 
 
 class Sample(NamedTuple):
@@ -163,12 +163,10 @@ class Folder(Method):
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes.
+    """SHA-256 of an image file's bytes.
 
     Raises:
-        UserError: when it cannot be read.
+        ImageError: when it is empty or cannot be read.
     """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    with opened(path) as file:
+        return hashlib.sha256(file.read()).hexdigest()

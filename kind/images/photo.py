@@ -80,7 +80,7 @@ def read_stored_photo(path: str | Path) -> StoredPhoto:
     Raises:
         ImageError: see `read_photo`.
     """
-    with _opened(Path(path)) as file, _naming(str(path)):
+    with opened(Path(path)) as file, _naming(str(path)):
         photo = _interpreted(stored_samples(file, PIXEL_LIMIT))
         modified = os.fstat(file.fileno()).st_mtime_ns
         return replace(photo, metadata=replace(photo.metadata, modified=modified))
@@ -99,7 +99,7 @@ def photo_size(path: str | Path) -> tuple[int, int]:
         ImageError: the file cannot be read, or does not begin like an image of a known format, or it has more
             than `PIXEL_LIMIT` pixels.
     """
-    with _opened(Path(path)) as file:
+    with opened(Path(path)) as file:
         try:
             size = read_header(file).upright_size
         except UserError:
@@ -113,7 +113,7 @@ def photo_size(path: str | Path) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BinaryIO]:
     """The file, which is not empty; what cannot be opened is named."""
     try:
         if path.is_dir():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import re
 
 from PIL import Image, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
+from kind.images.encoding import DEFAULT_QUALITY
 from kind.images.header import FORMATS as KNOWN
+from kind.images.header import read_header_and_metadata
+from kind.images.metadata import Metadata, metadata_of, save_options
 from kind.images.pixels import ImageError
 
 FORMATS = {"png": "PNG", "jpeg": "JPEG", "jpg": "JPEG", "webp": "WEBP", "same": ""}
@@ -16,12 +17,9 @@ FORMATS = {"png": "PNG", "jpeg": "JPEG", "jpg": "JPEG", "webp": "WEBP", "same": 
 
 _OPTIONS = {
     "PNG": {"compress_level": 4},
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"quality": 95},
+    "JPEG": {"quality": DEFAULT_QUALITY, "subsampling": 0},
+    "WEBP": {"quality": DEFAULT_QUALITY},
 }
-_ORIENTATION, _UPRIGHT = 0x0112, 1
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:>|=[\"']))[2-8]")
-_MOST_METADATA = 1 << 20
 
 
 def reencoded(
@@ -43,16 +41,18 @@ def reencoded(
         ImageError: the format cannot hold the picture, or one of the two cannot be decoded.
     """
     try:
-        own, metadata = _metadata(photograph)
+        own, metadata, profile = _described(photograph)
         file_format = FORMATS[wanted] or (own if own in _OPTIONS else "PNG")
-        metadata = {} if strip else metadata
+        kept = {} if strip else save_options(metadata, file_format.lower())
+        if profile and not strip:
+            kept["icc_profile"] = profile
         media_type = f"image/{file_format.lower()}"
-        if file_format == "PNG" and strength == 1.0 and not metadata:
+        if file_format == "PNG" and strength == 1.0 and not kept:
             return relit, media_type
         with Image.open(io.BytesIO(relit), formats=["PNG"]) as opened:
             image = opened if strength == 1.0 else _blended(opened, photograph, strength)
             file = io.BytesIO()
-            image.save(file, file_format, **_OPTIONS[file_format], **_accepted(metadata, file_format))
+            image.save(file, file_format, **_OPTIONS[file_format], **kept)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ImageError(f"the result cannot be made as {wanted}: {reason}") from error
@@ -67,32 +67,14 @@ def _blended(relit: Image.Image, photograph: bytes, strength: float) -> Image.Im
         return Image.blend(upright.convert(relit.mode), relit, strength)
 
 
-def _metadata(photograph: bytes) -> tuple[str, dict[str, object]]:
-    """The photograph's format by Pillow's name, and what its header says besides the picture."""
+def _described(photograph: bytes) -> tuple[str, Metadata, bytes | None]:
+    """The photograph's format by Pillow's name, its metadata and its colour profile; no pixel is decoded."""
+    file = io.BytesIO(photograph)
     try:
-        with Image.open(io.BytesIO(photograph), formats=KNOWN) as image:  # reads the header only
-            info, own = dict(image.info), image.format or ""
+        with Image.open(file, formats=KNOWN) as image:  # reads the header only
+            profile, own = image.info.get("icc_profile"), image.format or ""
+            header, exif, xmp = read_header_and_metadata(io.BytesIO(photograph))
+            metadata = metadata_of(image, io.BytesIO(photograph), exif, xmp, header.upright_size[::-1])
     except Exception:  # the model could read it, and nothing but metadata is lost
-        return "", {}
-    kept = {key: info[key] for key in ("icc_profile", "dpi") if info.get(key)}
-    xmp = info.get("xmp")
-    if isinstance(xmp, bytes) and len(xmp) <= _MOST_METADATA:
-        kept["xmp"] = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
-    if isinstance(info.get("exif"), bytes) or "xmp" in kept:
-        exif = Image.Exif()
-        try:
-            exif.load(info.get("exif", b""))
-            exif[_ORIENTATION] = _UPRIGHT  # as the pixels now are
-            kept["exif"] = exif.tobytes()
-        except Exception:  # damaged
-            kept.pop("exif", None)
-    return ("JPEG" if own == "MPO" else own), kept
-
-
-def _accepted(metadata: dict[str, object], file_format: str) -> dict[str, object]:
-    """The metadata in the form that Pillow's writer of this format takes."""
-    if file_format == "PNG" and "xmp" in metadata:
-        texts = PngInfo()
-        texts.add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode("utf-8", "replace"))
-        return {**{key: value for key, value in metadata.items() if key != "xmp"}, "pnginfo": texts}
-    return {key: value for key, value in metadata.items() if (file_format, key) != ("WEBP", "dpi")}
+        return "", Metadata(), None
+    return ("JPEG" if own == "MPO" else own), metadata, profile
