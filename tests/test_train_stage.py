@@ -306,6 +306,7 @@ def test_a_fork_starts_from_the_best_weights(work, decom_run, tmp_path, capsys):
     assert "do not fit adjustment: conv_1" in message
 
 
+@pytest.mark.slow
 def test_joint_training_leaves_networks_that_the_enhancer_loads(work, tmp_path):
     run = tmp_path / "joint"
     settings = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,11 @@ from kind.cli.stages import STAGES
 from kind.constants import MAX_SEED
 from kind.errors import UserError, listed
 from kind.training.config import flag_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 _KEYS = frozenset("stage data quick given fields seeds rows score higher_is_better switch".split())
 _LARGEST_FILE = 1 << 20
@@ -116,7 +122,7 @@ def _content(path: Path) -> dict[str, Any]:
         if path.stat().st_size > _LARGEST_FILE:
             raise UserError(f"{path}: is larger than {_LARGEST_FILE} bytes; expected a grid of `kind ablate`")
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else _toml(path, text)
+        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # of either format, and of what is not UTF-8
@@ -124,19 +130,6 @@ def _content(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected keys and values; see docs/comparing.md")
     return content
-
-
-def _toml(path: Path, text: str) -> Any:
-    try:
-        import tomllib
-    except ImportError:  # Python before 3.11
-        try:
-            import tomli as tomllib
-        except ImportError:
-            raise UserError(
-                f"{path}: TOML needs Python 3.11 or `pip install tomli`; JSON of the same content does not"
-            ) from None
-    return tomllib.loads(text)
 
 
 def _table(path: Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kind.cli.inputs import STDIN, STDIN_NAME, listed_in
@@ -62,7 +62,7 @@ def add_batch_arguments(
     stdout: bool = False,
     text: str = "a photograph, a folder of them, a quoted pattern, an http or https address, or - for stdin",
 ) -> None:
-    """Declares the photographs to work on and where results go; `carry_out` reads them.
+    """Declares the photographs to work on and where results go; `planned` reads them.
 
     Args:
         parser: of a command.
@@ -140,17 +140,43 @@ def carry_out(
     lists: Sequence[str] = (),
     format: str | None = None,
 ) -> int:
-    """Plans the outputs, decides about those that are there already, and calls `work`.
+    """Calls `work` within `planned`, whose arguments the others are.
 
     Args:
         arguments: of `add_batch_arguments`.
         work: works through at least one job, and returns the exit code.
-        also: see `plan`.
-        lists: names of files that `work` writes about all photographs, see `folder_of_lists`.
-        format: see `plan`.
+        also: see `planned`.
+        lists: see `planned`.
+        format: see `planned`.
 
     Returns:
         The exit code of `work`; 0 when there was nothing to do.
+
+    Raises:
+        UserError: see `planned`.
+    """
+    with planned(arguments, also, lists=lists, format=format) as jobs:
+        return work(jobs) if jobs else 0
+
+
+@contextlib.contextmanager
+def planned(
+    arguments: argparse.Namespace,
+    also: Sequence[str] = (),
+    *,
+    lists: Sequence[str] = (),
+    format: str | None = None,
+) -> Iterator[list[Job]]:
+    """Plans the outputs, and decides about those that are there already; the block works through the jobs.
+
+    Args:
+        arguments: of `add_batch_arguments`.
+        also: see `plan`.
+        lists: names of files that the block writes about all photographs, see `folder_of_lists`.
+        format: see `plan`.
+
+    Yields:
+        What is to be done, which may be nothing. What goes to stdout is sent there at the end.
 
     Raises:
         UserError: when nothing can be done, before anything is.
@@ -161,7 +187,9 @@ def carry_out(
             raise UserError(f"{STDIN_NAME}: give --out a place for the result")
         out = STDOUT
     if out == STDOUT and arguments.stdout:
-        return _to_stdout(arguments, inputs, work, also, format)
+        with _for_stdout(arguments, inputs, also, format) as jobs:
+            yield jobs
+        return
     jobs = plan(
         inputs,
         out,
@@ -172,33 +200,29 @@ def carry_out(
         recursive=arguments.recursive,
     )
     if arguments.dry_run:
-        return _show(jobs)
-    skip = getattr(arguments, "skip_existing", None)
-    if not arguments.overwrite:
+        _show(jobs)
+        jobs = []
+    elif not arguments.overwrite:
         more = [folder_of_lists(out, jobs) / name for name in lists]
-        jobs = without_existing(jobs, also, more, skip=skip)
-    return work(_stripping(jobs, arguments.strip)) if jobs else 0
+        jobs = without_existing(jobs, also, more, skip=getattr(arguments, "skip_existing", None))
+    yield _stripping(jobs, arguments.strip)
 
 
 def _stripping(jobs: Sequence[Job], strip: bool) -> list[Job]:
     return [job._replace(strip=strip) for job in jobs]
 
 
-def _show(jobs: Sequence[Job]) -> int:
+def _show(jobs: Sequence[Job]) -> None:
     for job in jobs:
         state = job.refusal or ("is there already" if os.path.lexists(job.target) else "")
         print(one_line(f"{job.shown} -> {job.target}{state and f' ({state})'}"))
-    return 0
 
 
-def _to_stdout(
-    arguments: argparse.Namespace,
-    inputs: Sequence[str],
-    work: Callable[[list[Job]], int],
-    also: Sequence[str],
-    format: str | None,
-) -> int:
-    """Writes one photograph to stdout, where the table then is not."""
+@contextlib.contextmanager
+def _for_stdout(
+    arguments: argparse.Namespace, inputs: Sequence[str], also: Sequence[str], format: str | None
+) -> Iterator[list[Job]]:
+    """One photograph, which is sent to stdout at the end; the table is not."""
     if also:
         raise UserError("--out -: stdout takes one image; give --out a folder for the parts")
     if hasattr(sys.stdout, "emit"):
@@ -211,12 +235,12 @@ def _to_stdout(
             raise UserError(f"--out -: {len(jobs)} photographs do not fit in stdout; give --out a folder")
         if arguments.dry_run:
             print(one_line(f"{jobs[0].shown} -> standard output, {jobs[0].target.suffix}"))
-            return 0
+            yield []
+            return
         with contextlib.redirect_stdout(io.StringIO()):
-            code = work(_stripping(jobs, arguments.strip))
-        if not code:
+            yield _stripping(jobs, arguments.strip)
+        if jobs[0].target.is_file():
             _copy_to_stdout(jobs[0].target)
-    return code
 
 
 def _copy_to_stdout(path: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.batch import add_batch_arguments, carry_out
+from kind.cli.batch import add_batch_arguments, planned
 from kind.cli.jobs import Job
 from kind.cli.options import check_brightness, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight
@@ -44,22 +42,21 @@ def run(arguments: argparse.Namespace) -> int:
     """
     check_brightness(arguments)
     parts = PARTS if arguments.save_parts else ()
-    return carry_out(arguments, partial(_relight, arguments, parts), parts, format=arguments.format)
-
-
-def _relight(arguments: argparse.Namespace, parts: Sequence[str], jobs: Sequence[Job]) -> int:
-    return relight(
-        jobs,
-        load_enhancer(arguments),
-        alpha=arguments.alpha,
-        brightness=arguments.brightness,
-        fusion=arguments.fusion,
-        strength=arguments.strength,
-        quality=arguments.quality,
-        workers=arguments.workers,
-        parts=parts,
-        write_more=_write_parts if parts else None,
-    )
+    with planned(arguments, parts, format=arguments.format) as jobs:
+        if not jobs:
+            return 0
+        return relight(
+            jobs,
+            load_enhancer(arguments),
+            alpha=arguments.alpha,
+            brightness=arguments.brightness,
+            fusion=arguments.fusion,
+            strength=arguments.strength,
+            quality=arguments.quality,
+            workers=arguments.workers,
+            parts=parts,
+            write_more=_write_parts if parts else None,
+        )
 
 
 def _write_parts(job: Job, photo: StoredPhoto, enhanced: Enhanced) -> None:

@@ -44,6 +44,7 @@ def take(data, count):
     return [{key: value.numpy() for key, value in batch.items()} for batch in data.take(count)]
 
 
+@pytest.mark.slow
 def test_a_resumed_stream_goes_on_with_the_same_batches(parts):
     flags = {"batch": 4, "patch": 96, "seed": 3, "steps": 2}
     whole = take(mixture_batches(parts, **flags), 4)

@@ -98,6 +98,7 @@ def test_validation_sees_each_image_once_and_always_the_same(source):
     assert [int(batch["classes"][0, 0]) for batch in once[2:]] == [number % 3 for number in range(2, 9)]
 
 
+@pytest.mark.slow
 def test_bright_photographs_travel_with_their_twins(source):
     """The dark ones are those of a stream without the bright ones, and all is in the same places."""
     alone, together = (

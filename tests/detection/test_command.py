@@ -72,6 +72,7 @@ def test_a_size_is_a_detector_with_new_weights(folder):
     assert run.given["detector"] == Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1)
 
 
+@pytest.mark.slow
 def test_a_teacher_makes_it_a_student(folder):
     old = folder / "old.keras"
     run = prepare(folder, "--detector", old, "--teacher", old)

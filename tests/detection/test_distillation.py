@@ -62,6 +62,7 @@ def test_boxes_are_compared_side_by_side_where_the_teacher_sees_something():
     assert float(box_divergence(teacher, student, 0 * scores)) == 0
 
 
+@pytest.mark.slow
 def test_a_teacher_of_another_size_teaches_by_its_responses():
     teacher = build_detector(Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1), ["a"])
     settings = DetectionConfig(image_size=SIZE, feature_weight=0.0, box_response_weight=0.5, batch=1)

@@ -110,6 +110,7 @@ def test_joint_networks_of_this_and_earlier_versions_are_read(files, tmp_path):
     assert_same(loaded, net)
 
 
+@pytest.mark.slow
 def test_keras_alone_opens_detectors_after_the_package(files, tmp_path):
     program = (
         "import sys, kind, numpy; from tensorflow import keras\n"

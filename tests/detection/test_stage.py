@@ -134,6 +134,7 @@ def test_the_joint_network_sees_what_the_frozen_one_sees(detector, enhancer, sam
         np.testing.assert_allclose(values, detector(frozen)[name], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_joint_network_is_saved_with_its_parts(detector, enhancer, sample, tmp_path):
     net = joint_net(copy_of(enhancer.decom), copy_of(enhancer.restoration), copy_of(detector))
     save_net(net, tmp_path / "net.keras")

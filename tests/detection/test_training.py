@@ -92,6 +92,7 @@ def test_joint_training_moves_all_networks_and_writes_each(scenes, tmp_path):
         assert all(np.array_equal(*pair) for pair in zip(part.get_weights(), inner[name].get_weights()))
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_its_detector_is_used(tmp_path):
     command = [sys.executable, "train_stage.py", "detection", "--quick", "--run", str(tmp_path / "run")]
     command += ["--cache", str(tmp_path / "cache"), "--epochs", "2", "--validate-epochs", "1"]

@@ -141,6 +141,7 @@ def test_measured_statistics_change_training_and_not_inference(images):
         np.testing.assert_allclose(values, before[name], rtol=0.05, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_gradient_reaches_every_weight_and_the_loss_falls():
     tf.keras.utils.set_random_seed(0)
     net = build_detector(TINY, ["a", "b"])

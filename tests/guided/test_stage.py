@@ -42,6 +42,7 @@ def names_of(stage, part):
 
 
 @pytest.mark.parametrize("network", NAMES[1:])
+@pytest.mark.slow
 def test_each_optimizer_follows_its_own_loss(network):
     stage = stage_of(network)
     stage.set_up(2)

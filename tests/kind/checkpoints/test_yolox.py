@@ -104,6 +104,7 @@ def test_the_command_keeps_all_but_the_last_layers_for_other_classes(imported, p
     assert sorted(changed) == sorted(faces.class_layers) and len(changed) == 3
 
 
+@pytest.mark.slow
 def test_sizes_have_the_published_numbers_of_parameters():
     # The authors' table: millions of parameters, rounded; with 80 classes.
     for size, millions in (("yolox-nano", 0.91), ("yolox-tiny", 5.06)):

@@ -41,6 +41,7 @@ def words(work, *more):
     ]
 
 
+@pytest.mark.slow
 def test_one_table_of_networks_and_of_other_programs_results(work, monkeypatch, capsys):
     assert main(words(work)) == 0
     printed = capsys.readouterr().out

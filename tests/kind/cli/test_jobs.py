@@ -115,4 +115,6 @@ def test_one_bad_photograph_does_not_stop_the_others(folder, tmp_path, capsys):
 def test_every_command_that_walks_a_folder_does_it_here():
     for name in ("enhance", "demo", "detect", "darken", "remote"):
         source = inspect.getsource(importlib.import_module(f"kind.cli.{name}"))
-        assert "carry_out(" in source and re.search(r"work_through|work_one_by_one|relight\(", source), name
+        assert re.search(r"carry_out\(|planned\(", source) and re.search(
+            r"work_through|work_one_by_one|relight\(", source
+        ), name

@@ -169,6 +169,7 @@ def test_features_of_files(tmp_path):
         load_features(tmp_path / "classifier.keras", ["second"])
 
 
+@pytest.mark.slow
 def test_features_of_the_detector_that_ships():
     features = load_features()
     levels = features(tf.random.stateless_uniform([1, 33, 20, 3], [0, 0]))

@@ -282,6 +282,7 @@ def test_demo_lays_out_the_steps_of_every_photograph(photographs, untrained_weig
     assert sheet.shape[1] > 5 * 31 and sheet.shape[0] > 20
 
 
+@pytest.mark.slow
 def test_demo_brings_its_own_photographs_and_finds_objects_in_them(untrained_weights, tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path), "--weights", str(untrained_weights)]) == 0
     assert len(list(tmp_path.glob("*_sheet.png"))) == 5

@@ -32,9 +32,9 @@ def test_sub_commands_of_sub_commands_take_none_either(capsys):
 def test_an_option_is_the_same_wherever_it_is(option):
     found = {}
     for name, parser in parsers():
-        # `evaluate enhance` and `exposures` compare several folders of weights, [NAME=]DIR; `train` has
-        # settings of a stage.
-        if (option == "--weights" and name in ("evaluate enhance", "evaluate exposures")) or (
+        # `compare`, `evaluate enhance` and `exposures` compare several folders of weights, [NAME=]DIR; `train`
+        # has settings of a stage.
+        if (option == "--weights" and name in ("compare", "evaluate enhance", "evaluate exposures")) or (
             name.startswith("train ") and option in ("--alpha", "--seed")
         ):
             continue

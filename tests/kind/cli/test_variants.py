@@ -80,6 +80,7 @@ def test_detect_sees_the_reflectance_of_the_light_network(
     np.testing.assert_allclose(seen[0], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_variants_are_scored_side_by_side(photographs, untrained_weights, tmp_path, capsys):
     weights = f"mine={untrained_weights}"
     flags = ["--weights", weights, "--variant", "kind", "--variant", "lite"]
@@ -97,6 +98,7 @@ def test_both_variants_are_scored_side_by_side(photographs, untrained_weights, t
     assert protocols == {"raw", "GT-mean"}  # it has no decomposition of the target
 
 
+@pytest.mark.slow
 def test_a_saved_model_chooses_alpha_too(photographs, lite, untrained_weights, tmp_path, capsys):
     out = tmp_path / "served"
     assert main(["export", "--out", str(out), "--no-detector", *lite]) == 0
@@ -107,6 +109,7 @@ def test_a_saved_model_chooses_alpha_too(photographs, lite, untrained_weights, t
     assert float(served["alpha"][0]) == pytest.approx(float(expected.alpha), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_light_network_costs_less_than_a_twentieth(untrained_weights, tmp_path):
     words = ["--variant", "kind", "--variant", "lite", "--precision", "float32", "--weights"]
     file = tmp_path / "profile.json"

@@ -27,7 +27,7 @@ def test_it_is_saved_in_the_format_of_the_name_and_refuses_others(tmp_path):
     BATCH.save(tmp_path / "new" / "relit.png", 1)
     assert np.abs(read_photo(tmp_path / "new" / "relit.png").pixels - RELIT[1]).max() <= 0.501 / 255
     with pytest.raises(UserError, match="expects one of the suffixes"):
-        SINGLE.save(tmp_path / "relit.heif")
+        SINGLE.save(tmp_path / "relit.xcf")
     with pytest.raises(IndexError):
         SINGLE.save(tmp_path / "relit.png", 1)
 

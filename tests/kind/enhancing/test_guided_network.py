@@ -52,6 +52,7 @@ def test_the_parts_multiply_to_the_image_and_to_the_result(enhancer, image):
     np.testing.assert_allclose(made.reflectance * made.illumination, image, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_tiles_give_what_the_whole_gives_outside_and_inside_a_graph(weights, image, monkeypatch):
     monkeypatch.setattr(guided_network, "_SEEN_PIXELS", 2000)  # so it is averaged over squares as well
     enhancer = Enhancer.load(weights, variant="guided-y")

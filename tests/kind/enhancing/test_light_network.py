@@ -121,6 +121,7 @@ def test_tiles_give_what_the_whole_image_gives(enhancer, large, whole, small_til
         np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_tiles_in_a_graph_too(enhancer, large, whole, small_tiles):
     @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3])])
     def enhance(image):
@@ -156,7 +157,7 @@ def test_the_network_comes_from_a_folder_or_a_run(net, tmp_path):
     assert isinstance(LiteEnhancer.load(tmp_path), LiteEnhancer)
     with pytest.raises(ValueError, match="precision expects one"):
         Enhancer.load(tmp_path, "half", "lite")
-    with pytest.raises(ValueError, match="variant expects one of lite, kind; received 'heavy'"):
+    with pytest.raises(ValueError, match="variant expects one of lite, kind, .*; received 'heavy'"):
         Enhancer.load(variant="heavy")
     image = tf.keras.Input((None, None, 3))
     with pytest.raises(UserError, match=r"lite.keras: holds 'other' \(3 → 3 channels\); expected lite"):
