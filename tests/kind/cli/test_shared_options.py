@@ -32,8 +32,8 @@ def test_sub_commands_of_sub_commands_take_none_either(capsys):
 def test_an_option_is_the_same_wherever_it_is(option):
     found = {}
     for name, parser in parsers():
-        # `compare`, `evaluate enhance` and `exposures` compare several folders of weights, [NAME=]DIR; `train`
-        # has settings of a stage.
+        # `compare`, `evaluate enhance` and `exposures` compare folders of weights, [NAME=]DIR; `train` has
+        # settings of a stage.
         if (option == "--weights" and name in ("compare", "evaluate enhance", "evaluate exposures")) or (
             name.startswith("train ") and option in ("--alpha", "--seed")
         ):
