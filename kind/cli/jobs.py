@@ -117,8 +117,8 @@ class PhotographTable(Pipeline):
             super().__exit__(kind, error, trace)
         finally:
             self._bar.close()
-        if error is None and self._failed and self._count > 1:
-            print(f"kind: {self._failed} of {self._count} photographs failed", file=sys.stderr)
+        if error is None:
+            _count_failures(self._failed, self._count)
 
     def _print_end(self, end: Finished) -> None:
         """Prints a row of the table, or the error, and the notes of the photograph's reader."""
@@ -160,6 +160,11 @@ def exit_code(failed: int, count: int) -> int:
     return 0 if not failed else 1 if failed < count else 2
 
 
+def _count_failures(failed: int, count: int) -> None:
+    if failed and count > 1:
+        print(f"kind: {failed} of {count} photographs failed", file=sys.stderr, flush=True)
+
+
 def work_one_by_one(jobs: Sequence[Job], work: Callable[[int, Job], None]) -> int:
     """Calls `work` with the number of each photograph and its job; one that fails does not stop the rest.
 
@@ -176,6 +181,7 @@ def work_one_by_one(jobs: Sequence[Job], work: Callable[[int, Job], None]) -> in
             failed += 1
             text = error if isinstance(error, UserError) else one_line(f"{job.shown}: {_TOO_LARGE}")
             print(f"kind: {text}", file=sys.stderr, flush=True)
+    _count_failures(failed, len(jobs))
     return exit_code(failed, len(jobs))
 
 
