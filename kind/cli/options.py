@@ -86,7 +86,8 @@ def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
     from kind.enhancing.enhancer import Enhancer
 
     enhancer = Enhancer.load(arguments.weights, arguments.precision, arguments.variant)
-    if arguments.precision == "auto" and enhancer.precision == "bfloat16":
+    is_told = not getattr(arguments, "quiet", False)
+    if is_told and arguments.precision == "auto" and enhancer.precision == "bfloat16":
         text = (
             "kind: computing in bfloat16, which this processor is fast at (--precision float32 to avoid it)"
         )

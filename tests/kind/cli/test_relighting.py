@@ -201,6 +201,8 @@ def test_auto_says_that_it_computes_in_bfloat16(
     assert len(said["avx512f avx512_bf16"]) == 1 and "bfloat16" in said["avx512f avx512_bf16"][0]
     pictures = [read_photo(tmp_path / f"{len(flags)}.png").pixels for flags in said]
     assert np.abs(pictures[0] - pictures[1]).max() < 0.02
+    assert main([*arguments, "--out", str(tmp_path / "quiet.png"), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_an_interruption_keeps_what_is_done(photographs, untrained_weights, tmp_path, capsys, monkeypatch):
