@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +12,7 @@ from kind.data.pair_checks import Finding, Measured, check_pair
 from kind.data.pair_folders import PARTS, PairFolder, pair_folder, part_root
 from kind.data.pair_lists import read_pair_list
 from kind.data.pairs import SUFFIXES, Pair, is_pair_list, no_images, same_stems, split_pairs
+from kind.data.parallel_checks import Progress, check_all
 from kind.data.scenes import likeness
 from kind.data.severity import ERROR, WARNING, Kind
 from kind.errors import UserError
@@ -45,10 +44,6 @@ KINDS = {
     ),
     "passed over": Kind(WARNING, f"not an image by its suffix ({' '.join(SUFFIXES)}): convert or remove it"),
 }
-
-_MOST_AT_ONCE = 8  # pairs in memory; two photographs of 24 megapixels take 0.6 GB
-
-Progress = Callable[[int, int], None]
 
 
 class Examination(NamedTuple):
@@ -95,7 +90,7 @@ def examine(
     elif parts.get("training"):
         (pair,) = parts["training"]
         findings.append(Finding("too few", (pair.low, pair.high), "the only pair to train on"))
-    measured = _measure([pair for pairs in parts.values() for pair in pairs], show_progress)
+    measured = check_all([pair for pairs in parts.values() for pair in pairs], check_pair, show_progress)
     findings += [finding for one in measured for finding in one.findings]
     trained = {pair for part in ("training", "validation") for pair in parts.get(part, [])}
     findings += [
@@ -143,18 +138,6 @@ def _by_stem(folder: Path, findings: list[Finding]) -> dict[str, Path]:
         else:
             found[path.stem] = path
     return found
-
-
-def _measure(pairs: Sequence[Pair], show_progress: Progress) -> list[Measured]:
-    """Every pair, in the order given; decoding and transforms leave Python's lock to other threads."""
-    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_ONCE))
-    try:
-        futures = [pool.submit(check_pair, pair) for pair in pairs]
-        for done, _ in enumerate(as_completed(futures), 1):
-            show_progress(done, len(pairs))
-        return [future.result() for future in futures]
-    finally:
-        pool.shutdown(cancel_futures=True)  # an interruption must not wait for all the others
 
 
 def _is_below(one: Measured, side: int) -> bool:

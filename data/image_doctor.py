@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +12,7 @@ from kind.constants import BT601
 from kind.data.annotations.annotated import Annotations, describe_classes, describe_objects
 from kind.data.pair_checks import Finding, is_constant, pixel_digest, read_image
 from kind.data.pairs import SUFFIXES
+from kind.data.parallel_checks import Progress, check_all
 from kind.data.scenes import scene_signature
 from kind.data.severity import ERROR, WARNING, Kind
 from kind.errors import UserError
@@ -48,9 +47,6 @@ _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 _LUMA = np.array(BT601, np.float32)
 _DARK = 16  # levels: what is darker has few of them, in photographs too
 _LEAST_LIT = 0.02  # share of the pixels
-_MOST_AT_ONCE = 8
-
-Progress = Callable[[int, int], None]
 
 
 class MeasuredImage(NamedTuple):
@@ -124,7 +120,7 @@ def examine_images(
         content = f"{len(paths)} images, {describe_objects(annotations.images)}"
         content += f"; {describe_classes(annotations)}"
         findings += _of_annotations(annotations)
-    measured = _measure(paths, show_progress)
+    measured = check_all(paths, check_image, show_progress)
     findings += [finding for one in measured for finding in one.findings]
     findings += _duplicates(measured)
     order = list(KINDS)
@@ -208,18 +204,6 @@ def _of_annotations(annotations: Annotations) -> Iterator[Finding]:
         yield Finding("annotation" if number < annotations.broken else "note", (), line)
     if not any(image.counted.any() for image in annotations.images):
         yield Finding("no objects", (), annotations.found or "no object that counts")
-
-
-def _measure(paths: Sequence[Path], show_progress: Progress) -> list[MeasuredImage]:
-    """Every image, in the order given."""
-    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_ONCE))
-    try:
-        futures = [pool.submit(check_image, path) for path in paths]
-        for done, _ in enumerate(as_completed(futures), 1):
-            show_progress(done, len(paths))
-        return [future.result() for future in futures]
-    finally:
-        pool.shutdown(cancel_futures=True)  # an interruption must not wait for all the others
 
 
 def _duplicates(measured: Sequence[MeasuredImage]) -> list[Finding]:

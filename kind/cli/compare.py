@@ -15,6 +15,7 @@ from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_precision_argument
 from kind.cli.profile import parse_sizes
+from kind.cli.scored_networks import add_results_argument
 from kind.enhancing.variants import VARIANTS, shipped_variants, variants_in
 from kind.errors import UserError
 
@@ -63,14 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME=]DIR",
         help="folder of weights, whose variants are compared as well; repeatable",
     )
-    parser.add_argument(
-        "--pred",
-        type=NamedPath.parse,
-        action="append",
-        default=[],
-        metavar="[NAME=]DIR",
-        help="folder of another program's results for --data, matched by file stem; repeatable",
-    )
+    add_results_argument(parser)
     parser.add_argument(
         "--detect", action="store_true", help="add lines for the detector, and for each enhancer with it"
     )

@@ -15,7 +15,7 @@ from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job
 from kind.cli.options import check_brightness, load_enhancer
 from kind.cli.planning import plan
-from kind.cli.relighting import add_relighting_arguments, relight
+from kind.cli.relighting import add_relighting_arguments, relight, relighting_settings
 from kind.errors import UserError
 from kind.images.photo import WRITABLE_SUFFIXES, StoredPhoto, write_photo
 
@@ -73,12 +73,7 @@ def _show(arguments: argparse.Namespace, builtin: Sequence[Path], jobs: Sequence
     code = relight(
         jobs,
         enhancer,
-        alpha=arguments.alpha,
-        brightness=arguments.brightness,
-        fusion=arguments.fusion,
-        strength=arguments.strength,
-        quality=arguments.quality,
-        workers=arguments.workers,
+        **relighting_settings(arguments),
         parts=SHEET_TITLES[1:],
         write_more=write_sheet,
         then=enter,

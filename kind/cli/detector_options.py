@@ -24,6 +24,16 @@ def add_detector_argument(parser: argparse.ArgumentParser, default: str = "the s
     )
 
 
+def add_start_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --detector, what a detector's training starts from."""
+    parser.add_argument(
+        "--detector",
+        metavar="FILE-OR-SIZE",
+        help="detector to start from: a .keras file or run folder, or for a new one its size: tiny, n, s, m, "
+        "l, x, yolox-nano … yolox-x",
+    )
+
+
 def add_confidence_argument(parser: argparse.ArgumentParser, default: float = CONFIDENCE) -> None:
     """Declares --confidence."""
     parser.add_argument(

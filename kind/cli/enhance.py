@@ -10,7 +10,7 @@ import numpy as np
 from kind.cli.batch import add_batch_arguments, planned
 from kind.cli.jobs import Job
 from kind.cli.options import check_brightness, load_enhancer
-from kind.cli.relighting import add_relighting_arguments, relight
+from kind.cli.relighting import add_relighting_arguments, relight, relighting_settings
 from kind.images.photo import StoredPhoto, write_photo
 
 if TYPE_CHECKING:
@@ -48,12 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         return relight(
             jobs,
             load_enhancer(arguments),
-            alpha=arguments.alpha,
-            brightness=arguments.brightness,
-            fusion=arguments.fusion,
-            strength=arguments.strength,
-            quality=arguments.quality,
-            workers=arguments.workers,
+            **relighting_settings(arguments),
             parts=parts,
             write_more=_write_parts if parts else None,
         )

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.markdown_option import add_table_arguments, write_tables
-from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_fusion_argument, add_precision_argument
-from kind.cli.scored_networks import add_networks_arguments, named_networks
+from kind.cli.scored_networks import add_networks_arguments, add_results_argument, named_networks
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -89,14 +88,7 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
 
 def _add_methods(parser: argparse.ArgumentParser) -> None:
     add_networks_arguments(parser, "the weights that ship, unless --pred is given")
-    parser.add_argument(
-        "--pred",
-        type=NamedPath.parse,
-        action="append",
-        default=[],
-        metavar="[NAME=]DIR",
-        help="folder of images that another program made, matched by the dark image's file stem; repeatable",
-    )
+    add_results_argument(parser)
     parser.add_argument("--baselines", action="store_true", help="also score the input, gamma and CLAHE")
     _add_network_settings(parser)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +38,12 @@ def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
     add_enhancer_arguments(parser)
     add_writing_arguments(parser)
     add_workers_argument(parser)
+
+
+def relighting_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `relight` takes of the options of `add_relighting_arguments`."""
+    names = ("alpha", "brightness", "fusion", "strength", "quality", "workers")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def relight(

@@ -28,6 +28,18 @@ def add_networks_arguments(parser: argparse.ArgumentParser, default: str = "the 
     )
 
 
+def add_results_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --pred, repeatable: what other programs made of the dark images."""
+    parser.add_argument(
+        "--pred",
+        type=NamedPath.parse,
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="folder of images that another program made, matched by the dark image's file stem; repeatable",
+    )
+
+
 def named_networks(
     weights: Sequence[NamedPath], variants: Sequence[str] | None
 ) -> Iterator[tuple[str, Path | None, str]]:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.detector_options import add_start_argument
 from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.adaptation.config import AdaptationConfig
 
@@ -18,12 +19,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags that say what is trained on what."""
     add_layout_arguments(parser)
-    parser.add_argument(
-        "--detector",
-        metavar="FILE-OR-SIZE",
-        help="detector to adapt: a .keras file or run folder, or for a new one its size: tiny, n, s, m, l, "
-        "x, yolox-nano … yolox-x",
-    )
+    add_start_argument(parser)
     parser.add_argument(
         "--decom",
         type=Path,

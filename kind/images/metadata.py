@@ -112,16 +112,21 @@ def _of_tiff(image: Image.Image, file: BinaryIO) -> tuple[bytes, bytes, bytes]:
     file.seek(0)
     stored.load_from_fp(file)
     kept = Image.Exif()
-    for tag in _DESCRIBING:
-        if tag in stored:
-            kept[tag] = stored[tag]
-    for tag in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
-        if below := dict(stored.get_ifd(tag)):
-            kept._ifds[tag] = below
-            kept[tag] = 0  # the place, which is known once it is written
+    _describe(kept, stored)
     exif = kept.tobytes() if len(kept) else b""
     xmp, iptc = (_as_bytes(image.tag_v2.get(tag)) for tag in (_XMP, _IPTC))
     return exif.removeprefix(b"Exif\0\0"), xmp, iptc
+
+
+def _describe(tags: Image.Exif, stored: Image.Exif) -> None:
+    """Takes over what tells of the photograph, and the directories of EXIF and place."""
+    for tag in _DESCRIBING:
+        if tag in stored:
+            tags[tag] = stored[tag]
+    for tag in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
+        if below := dict(stored.get_ifd(tag)):
+            tags._ifds[tag] = below
+            tags[tag] = 0  # the place, which is known once it is written
 
 
 def _as_bytes(value: Any) -> bytes:
@@ -235,13 +240,7 @@ def tiff_tags(metadata: Metadata) -> Image.Exif | None:
         if metadata.exif:
             stored = Image.Exif()
             stored.load(b"Exif\0\0" + metadata.exif)
-            for tag in _DESCRIBING:
-                if tag in stored:
-                    tags[tag] = stored[tag]
-            for tag in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
-                if below := dict(stored.get_ifd(tag)):
-                    tags._ifds[tag] = below
-                    tags[tag] = 0
+            _describe(tags, stored)
     if metadata.xmp:
         tags[_XMP] = metadata.xmp
     if metadata.iptc:

@@ -7,6 +7,7 @@ import math
 import tensorflow as tf
 
 from kind.constants import BT601
+from kind.ops.colour import gray
 
 KNEE = 0.9
 """Linear light above which `soft_shoulder` compresses: 244 of 255 in sRGB."""
@@ -140,7 +141,7 @@ def matching_stops(dark: tf.Tensor, bright: tf.Tensor) -> tf.Tensor:
 
 
 def _mean_luma(images: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.reduce_sum(images * tf.constant(BT601), axis=-1), axis=[1, 2])
+    return tf.reduce_mean(gray(images, BT601), axis=[1, 2, 3])
 
 
 def light_ratio(darker: tf.Tensor, brighter: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
