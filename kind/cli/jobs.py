@@ -31,6 +31,7 @@ class Job(NamedTuple):
         label: what messages call a source that is no file.
         fetch: gives the bytes of a source that is no file.
         strip: whether what the file says beside pixels and colours is left out.
+        moves: whether it is a video or an animation, for which `read` is not made.
     """
 
     source: Path
@@ -39,6 +40,7 @@ class Job(NamedTuple):
     label: str = ""
     fetch: Callable[[], bytes] | None = None
     strip: bool = False
+    moves: bool = False
 
     @property
     def shown(self) -> str:
@@ -165,8 +167,17 @@ def _count_failures(failed: int, count: int) -> None:
         print(f"kind: {failed} of {count} photographs failed", file=sys.stderr, flush=True)
 
 
-def work_one_by_one(jobs: Sequence[Job], work: Callable[[int, Job], None]) -> int:
+def work_one_by_one(
+    jobs: Sequence[Job],
+    work: Callable[[int, Job], None],
+    failed_with: Callable[[Job, str], None] = lambda job, text: None,
+) -> int:
     """Calls `work` with the number of each photograph and its job; one that fails does not stop the rest.
+
+    Args:
+        jobs: photographs, or videos.
+        work: does one.
+        failed_with: called with one that failed, and the error that was printed.
 
     Returns:
         See `exit_code`.
@@ -181,6 +192,7 @@ def work_one_by_one(jobs: Sequence[Job], work: Callable[[int, Job], None]) -> in
             failed += 1
             text = error if isinstance(error, UserError) else one_line(f"{job.shown}: {_TOO_LARGE}")
             print(f"kind: {text}", file=sys.stderr, flush=True)
+            failed_with(job, str(text))
     _count_failures(failed, len(jobs))
     return exit_code(failed, len(jobs))
 

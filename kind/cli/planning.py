@@ -12,6 +12,7 @@ from kind.cli.jobs import Job
 from kind.errors import UserError
 from kind.files import fitted_name, remove_leftovers
 from kind.images.photo import WRITABLE_SUFFIXES
+from kind.video.formats import MOVING_SUFFIXES, check_target, is_moving
 
 DEFAULT_ENDING = "-relit"
 _FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such as GIF
@@ -26,6 +27,7 @@ def plan(
     suffix: str | None = None,
     ending: str = DEFAULT_ENDING,
     recursive: bool = False,
+    videos: bool = False,
 ) -> list[Job]:
     """Plans which file each photograph is written to, and refuses collisions before any work is done.
 
@@ -46,6 +48,7 @@ def plan(
             inputs and nothing in `out`.
         ending: see `suffix`.
         recursive: folders stand for what their folders hold, too, and outputs keep these folders.
+        videos: videos and animations are taken, too, as `Job.moves`. They keep their format.
 
     Returns:
         At least one job, each name of a photograph once.
@@ -54,9 +57,10 @@ def plan(
         UserError: an input is missing, an output would overwrite an input or another output, or it is clear
             that the output folder cannot be made or written to.
     """
-    found = find_inputs(inputs, recursive=recursive, but=out)
+    found = find_inputs(inputs, recursive=recursive, but=out, videos=videos)
     chosen = list({entry.label or (place_of(entry.path), entry.path.name): entry for entry in found}.values())
-    is_file = out is not None and out.suffix.lower() in WRITABLE_SUFFIXES and not out.is_dir()
+    file_suffixes = (*WRITABLE_SUFFIXES, *(MOVING_SUFFIXES if videos else ()))
+    is_file = out is not None and out.suffix.lower() in file_suffixes and not out.is_dir()
     if is_file and len(chosen) > 1:
         raise UserError(f"{out}: {len(chosen)} photographs do not fit in one file; give --out a folder")
     if is_file and format and out.suffix.lower() != f".{format}":
@@ -65,8 +69,14 @@ def plan(
         raise UserError(f"{out}: --out names the file; leave --suffix out")
     jobs = []
     for entry in chosen:
-        target = out if is_file else _target(entry, out, format, suffix, ending)
-        jobs.append(Job(entry.path, target, label=entry.label, fetch=entry.fetch))
+        moves = videos and not entry.fetch and is_moving(entry.path)
+        kept = entry.path.suffix[1:] if moves else format
+        target = out if is_file else _target(entry, out, kept, suffix, ending)
+        if moves:
+            check_target(entry.path, target)
+        elif target.suffix.lower() not in WRITABLE_SUFFIXES:
+            raise UserError(f"{target}: {entry.path.name} is no video: expects {' '.join(WRITABLE_SUFFIXES)}")
+        jobs.append(Job(entry.path, target, label=entry.label, fetch=entry.fetch, moves=moves))
     if out is None:
         chosen, jobs = _without_earlier_results(chosen, jobs)
     jobs = _without_collisions(jobs, also, {job.source for job, entry in zip(jobs, chosen) if entry.is_found})
@@ -102,7 +112,8 @@ def _target(entry: Input, out: Path | None, format: str | None, suffix: str | No
 def _target_name(source: Path, format: str | None, ending: str) -> str:
     suffix = f".{format}" if format else source.suffix
     return fitted_name(
-        source.stem, ending + (suffix if suffix.lower() in WRITABLE_SUFFIXES else _FORMAT_OF_THE_REST)
+        source.stem,
+        ending + (suffix if format or suffix.lower() in WRITABLE_SUFFIXES else _FORMAT_OF_THE_REST),
     )
 
 

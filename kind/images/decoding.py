@@ -71,7 +71,7 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
         UserError: the format, the layout or the size is not supported. The message does not name the file.
         Exception: damaged data; Pillow and tifffile report it by many types (OSError, SyntaxError, …).
     """
-    file_format = _format_of(file)
+    file_format = format_of_file(file)
     whole, stored, exif, xmp = file, Stored(np.empty(0)), b"", b""
     with contextlib.suppress(UserError):  # a header that only Pillow can make something of
         header, exif, xmp = read_header_and_metadata(file)
@@ -81,7 +81,7 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
         file, notes = without_texts(file)
         stored.notes += notes
     try:
-        image = _open(file, file_format)
+        image = open_header(file, file_format)
     except SyntaxError:
         if file_format != "TIFF":
             raise
@@ -99,7 +99,8 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
     return _by_pillow(file, image, file_format, stored)
 
 
-def _format_of(file: BinaryIO) -> str:
+def format_of_file(file: BinaryIO) -> str:
+    """Pillow's name for the format of a file, by its first bytes; UserError when it is not known."""
     start = file.read(16)
     Image.init()
     for known in READABLE_FORMATS:
@@ -110,7 +111,7 @@ def _format_of(file: BinaryIO) -> str:
     raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}, AVIF, HEIC")
 
 
-def _open(file: BinaryIO, file_format: str) -> Image.Image:
+def open_header(file: BinaryIO, file_format: str) -> Image.Image:
     """Reads the header, as Image.open does, but without its process-wide pixel limit.
 
     That one warns from 89 megapixels and refuses from 179: less than some phones take.
@@ -247,7 +248,7 @@ def _sixteen_bits(file: BinaryIO, image: Image.Image, file_format: str) -> np.nd
         native_swapped = "B" if sys.byteorder == "little" else "L"
         swapped = rawmode[:-1] + {"B": "L", "L": "B", "N": native_swapped}[rawmode[-1]]
         high = np.asarray(image).astype(np.uint16) << 8
-        again = _open(file, file_format)
+        again = open_header(file, file_format)
         if file_format == "TIFF":
             _prepare_tiff(again)
         samples = high | np.asarray(_relabelled(again, swapped))

@@ -80,7 +80,7 @@ def read_stored_photo(path: str | Path) -> StoredPhoto:
     Raises:
         ImageError: see `read_photo`.
     """
-    with opened(Path(path)) as file, _naming(str(path)):
+    with opened(Path(path)) as file, naming(str(path)):
         photo = _interpreted(stored_samples(file, PIXEL_LIMIT))
         modified = os.fstat(file.fileno()).st_mtime_ns
         return replace(photo, metadata=replace(photo.metadata, modified=modified))
@@ -104,7 +104,7 @@ def photo_size(path: str | Path) -> tuple[int, int]:
             size = read_header(file).upright_size
         except UserError:
             size = None
-        with _naming(str(path)):
+        with naming(str(path)):
             if size is None:
                 file.seek(0)
                 return _interpreted(stored_samples(file, PIXEL_LIMIT)).size
@@ -163,12 +163,12 @@ def decode_stored_photo(data: bytes, name: str) -> StoredPhoto:
     """
     if not data:
         raise ImageError(f"{name}: no bytes to decode: send a whole image file")
-    with _naming(name):
+    with naming(name):
         return _interpreted(stored_samples(io.BytesIO(data), PIXEL_LIMIT))
 
 
 @contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
+def naming(name: str) -> Iterator[None]:
     """Turns whatever the decoders raise into an ImageError that names the image."""
     try:
         yield
