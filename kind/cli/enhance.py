@@ -1,4 +1,4 @@
-"""Relights dark photographs and videos: takes any number of files and folders, and writes one file for each."""
+"""Relights dark photographs and videos: takes any number of files and folders, writes a file for each."""
 
 from __future__ import annotations
 

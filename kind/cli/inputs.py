@@ -14,6 +14,7 @@ from kind.images.fetching import MOST_BYTES, fetch, is_address, name_of
 from kind.images.finding import Found, is_folder, photos_in
 from kind.images.header import suffix_of
 from kind.images.photo import PHOTO_SUFFIXES, ImageError
+from kind.images.raw import RAW_SUFFIXES
 from kind.video.formats import CLIP_SUFFIXES, HINT, can_read_clips
 
 STDIN = "-"
@@ -152,6 +153,8 @@ def _report(where: str, passed_over: Iterable[Path]) -> None:
         texts = [f"{len(names)} {kind} ({listed(names, most=2)})" for kind, names in kinds.items()]
         hint = "; --recursive goes into folders" if "folder" in kinds else ""
         hint += "; HEIC needs pip install 'kind[photos]'" if {".heic", ".heif"} & kinds.keys() else ""
+        if set(RAW_SUFFIXES) & kinds.keys() and not set(RAW_SUFFIXES) & set(PHOTO_SUFFIXES):
+            hint += "; raw files need pip install 'kind[raw]'"
         if set(CLIP_SUFFIXES) & kinds.keys() and not can_read_clips():
             hint += f"; {HINT}"
         print(one_line(f"kind: {where}: passed over {', '.join(texts)}{hint}"), file=sys.stderr, flush=True)

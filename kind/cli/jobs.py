@@ -162,15 +162,16 @@ def exit_code(failed: int, count: int) -> int:
     return 0 if not failed else 1 if failed < count else 2
 
 
-def _count_failures(failed: int, count: int) -> None:
+def _count_failures(failed: int, count: int, called: str = "photographs") -> None:
     if failed and count > 1:
-        print(f"kind: {failed} of {count} photographs failed", file=sys.stderr, flush=True)
+        print(f"kind: {failed} of {count} {called} failed", file=sys.stderr, flush=True)
 
 
 def work_one_by_one(
     jobs: Sequence[Job],
     work: Callable[[int, Job], None],
     failed_with: Callable[[Job, str], None] = lambda job, text: None,
+    called: str = "photographs",
 ) -> int:
     """Calls `work` with the number of each photograph and its job; one that fails does not stop the rest.
 
@@ -178,6 +179,7 @@ def work_one_by_one(
         jobs: photographs, or videos.
         work: does one.
         failed_with: called with one that failed, and the error that was printed.
+        called: what messages call them.
 
     Returns:
         See `exit_code`.
@@ -193,7 +195,7 @@ def work_one_by_one(
             text = error if isinstance(error, UserError) else one_line(f"{job.shown}: {_TOO_LARGE}")
             print(f"kind: {text}", file=sys.stderr, flush=True)
             failed_with(job, str(text))
-    _count_failures(failed, len(jobs))
+    _count_failures(failed, len(jobs), called)
     return exit_code(failed, len(jobs))
 
 

@@ -12,10 +12,12 @@ from kind.cli.jobs import Job
 from kind.errors import UserError
 from kind.files import fitted_name, remove_leftovers
 from kind.images.photo import WRITABLE_SUFFIXES
+from kind.images.raw import RAW_SUFFIXES
 from kind.video.formats import MOVING_SUFFIXES, check_target, is_moving
 
 DEFAULT_ENDING = "-relit"
-_FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such as GIF
+_FORMAT_OF_RAW = ".jpg"
+_FORMAT_OF_THE_REST = ".png"  # of other inputs that can be read but not written, such as GIF
 
 
 def plan(
@@ -77,6 +79,8 @@ def plan(
         elif target.suffix.lower() not in WRITABLE_SUFFIXES:
             raise UserError(f"{target}: {entry.path.name} is no video: expects {' '.join(WRITABLE_SUFFIXES)}")
         jobs.append(Job(entry.path, target, label=entry.label, fetch=entry.fetch, moves=moves))
+    if not is_file:
+        jobs = _raw_beside_others(jobs)
     if out is None:
         chosen, jobs = _without_earlier_results(chosen, jobs)
     jobs = _without_collisions(jobs, also, {job.source for job, entry in zip(jobs, chosen) if entry.is_found})
@@ -111,10 +115,25 @@ def _target(entry: Input, out: Path | None, format: str | None, suffix: str | No
 
 def _target_name(source: Path, format: str | None, ending: str) -> str:
     suffix = f".{format}" if format else source.suffix
-    return fitted_name(
-        source.stem,
-        ending + (suffix if format or suffix.lower() in WRITABLE_SUFFIXES else _FORMAT_OF_THE_REST),
-    )
+    if suffix.lower() in RAW_SUFFIXES:
+        suffix = _FORMAT_OF_RAW
+    elif not format and suffix.lower() not in WRITABLE_SUFFIXES:
+        suffix = _FORMAT_OF_THE_REST
+    return fitted_name(source.stem, ending + suffix)
+
+
+def _raw_beside_others(jobs: Sequence[Job]) -> list[Job]:
+    """Gives `night.nef` beside `night.jpg`, which cameras write together, a target of its own."""
+    of_others = {place_of(job.target) for job in jobs if job.source.suffix.lower() not in RAW_SUFFIXES}
+
+    def apart(job: Job) -> Job:
+        suffix = job.source.suffix
+        if suffix.lower() not in RAW_SUFFIXES or place_of(job.target) not in of_others:
+            return job
+        name = fitted_name(job.target.stem, f"-{suffix[1:].lower()}{job.target.suffix}")
+        return job._replace(target=job.target.with_name(name))
+
+    return list(map(apart, jobs))
 
 
 def _without_earlier_results(chosen: Sequence[Input], jobs: Sequence[Job]) -> tuple[list[Input], list[Job]]:

@@ -59,7 +59,7 @@ def relight_videos(
     settings = {name: getattr(arguments, name) for name in names}
     frames = FrameEnhancer(enhancer, settings.pop("alpha"), **settings)
     if preview:
-        return work_one_by_one(jobs, partial(_preview, frames, preview))
+        return work_one_by_one(jobs, partial(_preview, frames, preview), called="videos")
     plan = {
         "kind": kind.__version__,
         "networks": enhancer.digests(),
@@ -85,6 +85,6 @@ def _preview(enhance: FrameEnhancer, count: int, number: int, job: Job) -> None:
         relit, alpha = enhance(pixels, enhance.statistics(pixels))
         before.append(pixels)
         after.append(relit)
-        titles.append(f"{moving.seconds(place):.2f} s, α {alpha_text(alpha)}")
+        titles.append(f"{moving.seconds(place):.2f} s, alpha {alpha_text(alpha)}")
     write_photo(job.target, contact_sheet([before, after], titles, longest_side=_LONGEST_SIDE))
     print(f"{job.source.name}: {len(places)} of {moving.count} frames, {job.target}", flush=True)

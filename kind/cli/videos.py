@@ -92,4 +92,4 @@ def make_videos(jobs: Sequence[Job], work: VideoWork, quality: int | None = None
         if emit:
             emit({**photograph_record(job.shown, job.target, error=text), "frames": None})
 
-    return work_one_by_one(jobs, make, failed)
+    return work_one_by_one(jobs, make, failed, called="videos")

@@ -22,6 +22,7 @@ from kind.images.metadata import Metadata, metadata_of
 from kind.images.missing_rows import has_missing_strips, is_cut_jpeg, is_cut_png
 from kind.images.pil import cropped
 from kind.images.png_texts import without_texts
+from kind.images.raw import is_raw, raw_samples
 from kind.images.tiff_tags import ORIENTATION, valid_orientation
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
@@ -47,6 +48,7 @@ class Stored:
         orientation: the EXIF orientation still to be applied, 1 to 8.
         notes: what the user should be told.
         metadata: what else the file says; it is that of the upright picture.
+        is_raw: whether the samples are those of a camera's sensor.
     """
 
     samples: np.ndarray
@@ -54,14 +56,15 @@ class Stored:
     orientation: int = 1
     notes: list[str] = field(default_factory=list)
     metadata: Metadata = Metadata()
+    is_raw: bool = False
 
 
 def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
     """Decodes an image file, at its full depth, to the samples of its first frame.
 
     Args:
-        file: a whole PNG, JPEG, WebP, BMP, TIFF or GIF, open for reading. What is not one of them is refused
-            after its first bytes.
+        file: a whole PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF, HEIC or raw file, open for reading. What is not
+            one of them is refused after its first bytes.
         pixel_limit: a header that announces more pixels is refused before anything is decoded.
 
     Returns:
@@ -71,6 +74,9 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
         UserError: the format, the layout or the size is not supported. The message does not name the file.
         Exception: damaged data; Pillow and tifffile report it by many types (OSError, SyntaxError, …).
     """
+    if is_raw(file):
+        samples, metadata = raw_samples(file, lambda width, height: check_size(width, height, pixel_limit))
+        return Stored(samples, metadata=metadata, is_raw=True)
     file_format = format_of_file(file)
     whole, stored, exif, xmp = file, Stored(np.empty(0)), b"", b""
     with contextlib.suppress(UserError):  # a header that only Pillow can make something of
@@ -101,6 +107,7 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
 
 def format_of_file(file: BinaryIO) -> str:
     """Pillow's name for the format of a file, by its first bytes; UserError when it is not known."""
+    file.seek(0)
     start = file.read(16)
     Image.init()
     for known in READABLE_FORMATS:

@@ -80,8 +80,8 @@ def open_clip(path: Path) -> Clip:
         The clip.
 
     Raises:
-        ImageError: the file cannot be read, is damaged or cut short, has no frames of a known codec, or frames
-            of more than `PIXEL_LIMIT` pixels; or PyAV is not installed.
+        ImageError: the file cannot be read, is damaged or cut short, has no frames of a known codec, or
+            frames of more than `PIXEL_LIMIT` pixels; or PyAV is not installed.
     """
     check_installed(str(path))
     with _naming(path), container_of(path) as container:
@@ -117,7 +117,7 @@ def frames_of(clip: Clip, start: int = 0) -> Iterator[tuple[int, np.ndarray]]:
         start: the first frame.
 
     Yields:
-        Number and pixels, uint8 [H, W, 3], RGB, upright. Numbers grow; one that cannot be shown may be left out.
+        Number and pixels, uint8 [H, W, 3], RGB, upright. Numbers grow; what cannot be decoded is left out.
 
     Raises:
         ImageError: the file is damaged, or another one by now.

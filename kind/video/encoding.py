@@ -35,7 +35,7 @@ def codec_for(target: Path) -> str:
 
 
 class PartWriter:
-    """Encodes the frames of one part in a thread; the file is wholly there once the block ends, or not at all.
+    """Encodes the frames of one part in a thread; the file is wholly there after the block, or not at all.
 
     Example:
         >>> with PartWriter(path, clip, "libx264") as part:
