@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 MOST_NOISE = 0.032
 """α times the `kind.images.noise.shot_noise` of a raw photograph, at most.
 
-The strongest noise that `lite` was trained to take away (`kind.data.dark_twins.PRESETS["deep"]`: 6 stops under,
-a variance of 2e-3 times the light) measures 5e-4 once it is cut off at black and demosaiced, the median of
-four photographs; under 64 times the light that is 0.032.
+The strongest noise that `lite` learnt to take away (`kind.data.dark_twins.PRESETS["deep"]`: 6 stops under, a
+variance of 2e-3 times the light) measures 5e-4 once it is cut off at black and demosaiced, the median of four
+photographs; under 64 times the light that is 0.032.
 """
 
 _TINY = 1e-12

@@ -138,7 +138,8 @@ def write_animation(
         options = {"format": "GIF", "disposal": 2, "optimize": False}
     else:
         quality = _DEFAULT_QUALITY if quality is None else quality
-        options = {"format": "WEBP", "quality": quality, "method": 4}
+        # Every frame is a key frame: libwebp 1.6 loses the opacity of lossy frames that refer to others.
+        options = {"format": "WEBP", "quality": quality, "method": 4, "kmin": 0, "kmax": 1}
     if animation.loop is not None:
         options["loop"] = animation.loop
     elif not is_gif:

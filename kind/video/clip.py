@@ -193,7 +193,7 @@ def _index(container, stream, file_size: int) -> tuple[tuple[int, ...], tuple[in
         if len(times) > _MOST_FRAMES:
             raise UserError(f"it has more than {_MOST_FRAMES:,} frames: cut it into parts first")
     if not times:
-        raise UserError("holds no frames: copy or export it again")
+        raise UserError("damaged or incomplete (it holds no frames): copy or export it again")
     if missing or _is_short(container, end * stream.time_base):
         shown = float(end * stream.time_base)
         raise UserError(f"damaged or incomplete (it ends after {shown:.1f} s): copy or export it again")
