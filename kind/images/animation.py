@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from kind.constants import MAX_PIXELS
 from kind.errors import UserError
 from kind.files import atomic_write
 from kind.images.decoding import check_size, format_of_file, open_header
@@ -22,7 +23,7 @@ from kind.images.pixels import ImageError
 ANIMATION_SUFFIXES = (".gif", ".webp")
 
 _FORMATS = {"GIF", "WEBP"}
-_MOST_PIXELS = 250_000_000  # of all frames together: Pillow holds them until the last one is there
+_MOST_PIXELS = 5 * MAX_PIXELS  # of all frames together: Pillow holds them until the last one is there
 _DEFAULT_QUALITY = 90
 _COLOURS = 256  # of a GIF's frame
 
