@@ -139,6 +139,7 @@ def carry_out(
     *,
     lists: Sequence[str] = (),
     format: str | None = None,
+    of_videos: str = "",
 ) -> int:
     """Calls `work` within `planned`, whose arguments the others are.
 
@@ -155,7 +156,7 @@ def carry_out(
     Raises:
         UserError: see `planned`.
     """
-    with planned(arguments, also, lists=lists, format=format) as jobs:
+    with planned(arguments, also, lists=lists, format=format, of_videos=of_videos) as jobs:
         return work(jobs) if jobs else 0
 
 
@@ -167,6 +168,7 @@ def planned(
     lists: Sequence[str] = (),
     format: str | None = None,
     change: Callable[[list[Job]], list[Job]] = list,
+    of_videos: str = "",
 ) -> Iterator[list[Job]]:
     """Plans the outputs, and decides about those that are there already; the block works through the jobs.
 
@@ -176,6 +178,7 @@ def planned(
         lists: names of files that the block writes about all photographs, see `folder_of_lists`.
         format: see `plan`.
         change: what becomes of the planned jobs before outputs are looked for.
+        of_videos: suffix of a file that is written beside each video.
 
     Yields:
         What is to be done, which may be nothing. What goes to stdout is sent there at the end.
@@ -208,6 +211,7 @@ def planned(
         jobs = []
     elif not arguments.overwrite:
         more = [folder_of_lists(out, jobs) / name for name in lists]
+        more += [job.target.with_suffix(of_videos) for job in jobs if job.moves and of_videos]
         jobs = without_existing(jobs, also, more, skip=getattr(arguments, "skip_existing", None))
     yield _stripping(jobs, arguments.strip)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,7 +29,7 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.cli.planning import folder_of_lists
-from kind.cli.searched_videos import search_videos
+from kind.cli.searched_videos import LINES, search_videos
 from kind.cli.videos import joint_code, split_moving
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.detection.label_files import FORMATS
@@ -86,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: when nothing can be done, before anything is.
     """
     also = ("sheet",) if arguments.sheets else ()
-    return carry_out(arguments, partial(_search, arguments), also, lists=(LIST,), format=arguments.format)
+    settings = {"lists": (LIST,), "format": arguments.format, "of_videos": LINES}
+    return carry_out(arguments, partial(_search, arguments), also, **settings)
 
 
 def _search(arguments: argparse.Namespace, jobs: Sequence[Job]) -> int:
@@ -97,6 +99,9 @@ def _search(arguments: argparse.Namespace, jobs: Sequence[Job]) -> int:
     detector, thresholds = load_detector(arguments.detector), thresholds_of(arguments)
     settings = {name: getattr(arguments, name) for name in ("input", "alpha", "quality")}
     photographs, videos = split_moving(jobs)
+    if videos and (arguments.sheets or arguments.labels):
+        text = "kind: --sheets and --labels are for photographs; of videos, NAME.jsonl lists the objects"
+        print(text, file=sys.stderr, flush=True)
     codes = []
     if photographs:
         more = {name: getattr(arguments, name) for name in ("workers", "sheets", "labels")}

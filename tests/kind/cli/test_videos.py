@@ -1,4 +1,4 @@
-"""Videos on the command line: which are taken, where they go, what is said of them. Stubs are the networks."""
+"""Videos on the command line: which are taken, where they go, what is said of them; without networks."""
 
 import json
 from pathlib import Path
