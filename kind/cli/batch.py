@@ -149,6 +149,7 @@ def carry_out(
         also: see `planned`.
         lists: see `planned`.
         format: see `planned`.
+        of_videos: see `planned`.
 
     Returns:
         The exit code of `work`; 0 when there was nothing to do.

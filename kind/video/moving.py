@@ -61,6 +61,7 @@ def make_moving(
     """
     if isinstance(moving, Clip):
         return make_video(moving, target, work, settings, quality=quality, strip=strip, progress=progress)
+    progress(0, moving.count)
     records: list[Any] = []
     made = _made_frames(moving, work, records, progress)
     with contextlib.closing(made):
