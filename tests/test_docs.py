@@ -209,7 +209,7 @@ def test_commands_run(document, desk):
 
 def run_commands(document, desk, environment, servers):
     for words in commands(document):
-        if words[0] in ("scripts/train_lite.sh", "scripts/train_guided.sh"):
+        if words[0].startswith("scripts/train_"):
             command = [REPOSITORY / words[0], *words[1:], *SHORT_MIXTURE]
             subprocess.run(command, cwd=desk, env={**environment, "PYTHON": sys.executable}, check=True)
             continue

@@ -52,7 +52,7 @@ def test_white_stays_white_and_the_adjusted_illumination_is_never_below_the_own(
     exposed = expose(white[np.newaxis], math.log2(6.0))
     dark = np.max(exposed[0], axis=-1) < 0.85
     own = without_border(enhancer.decom(mirrored(exposed, 16))[1], 16).numpy()[0, ..., 0]
-    floor = (1 - math.exp(-2 * math.log2(6.0))) * own
+    floor = (1 - math.exp(-((math.log2(6.0) / 3.5) ** 2))) * own
     assert (made.adjusted[..., 0] >= floor - 1e-3)[dark].all()
 
 
