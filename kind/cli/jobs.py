@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from kind.cli.json_lines import photograph_record
+from kind.cli.json_lines import emit, photograph_record
 from kind.cli.pipelined import Finished, Pipeline, Worked
 from kind.errors import UserError, one_line
 from kind.files import fitted_name
@@ -102,7 +102,7 @@ class PhotographTable(Pipeline):
         self._digits = max(_COLUMN_WIDTH, len(column))
         heading = f"{'photograph':{self._width}}  {'size':>11}  {column:>{self._digits}}  {'seconds':>7}"
         print(f"{heading}  written to", flush=True)
-        self._column, self._emit = column, getattr(sys.stdout, "emit", None)  # see `kind.cli.json_lines`
+        self._column = column
         shown = len(jobs) > 1 and sys.stderr.isatty()
         self._bar = tqdm(total=len(jobs), bar_format=_BAR, leave=False, disable=not shown)
 
@@ -130,8 +130,7 @@ class PhotographTable(Pipeline):
                 is_named = isinstance(end.error, UserError)
                 text = end.error if is_named else one_line(f"{end.job.shown}: {_TOO_LARGE}")
                 print(f"kind: {text}", file=sys.stderr, flush=True)
-                if self._emit:
-                    self._emit(photograph_record(end.job.shown, end.job.target, error=str(text)))
+                emit(photograph_record(end.job.shown, end.job.target, column=self._column, error=str(text)))
         self._bar.update()
 
     def _print_row(self, end: Finished) -> None:
@@ -143,10 +142,9 @@ class PhotographTable(Pipeline):
             f"{end.seconds:>7.2f}  {one_line(str(end.job.target))}",
             flush=True,
         )
-        if self._emit:
-            done = {"size": end.read.size, "seconds": end.seconds, "notes": end.read.notes}
-            told = {"column": self._column, "cell": end.cell}
-            self._emit(photograph_record(end.job.shown, end.job.target, **done, **told))
+        done = {"size": end.read.size, "seconds": end.seconds, "notes": end.read.notes}
+        told = {"column": self._column, "cell": end.cell}
+        emit(photograph_record(end.job.shown, end.job.target, **done, **told))
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -181,6 +179,7 @@ def work_one_by_one(jobs: Sequence[Job], work: Callable[[int, Job], None]) -> in
             failed += 1
             text = error if isinstance(error, UserError) else one_line(f"{job.shown}: {_TOO_LARGE}")
             print(f"kind: {text}", file=sys.stderr, flush=True)
+            emit(photograph_record(job.shown, job.target, error=str(text)))
     _count_failures(failed, len(jobs))
     return exit_code(failed, len(jobs))
 
