@@ -14,7 +14,7 @@ from kind.enhancing.tiling.tiles import Tile, tile_sizes, tiles
 #: because halos are computed twice; `python -m benchmarks.memory images --working-memory` shows how much.
 WORKING_MEMORY = 640 * 2**20
 
-# From so many pixels on, an image and its result take as much as the tiles: these then get half of it.
+# From so many pixels on, an image and its result take more than the tiles: these then get a third of it.
 _HUGE = 100_000_000
 
 # What TensorFlow takes for each byte that the networks' results need at least: oneDNN's scratch memory, and
@@ -81,7 +81,7 @@ class Windows:
             The pieces. Pixels are counted in the image, so those of the border are below 0 or beyond its end.
         """
         outer = height + 2 * border, width + 2 * border
-        pixels = self._pixels if height * width < _HUGE else self._pixels // 2
+        pixels = self._pixels if height * width < _HUGE else self._pixels // 3
         at_once = max(1, pixels // (outer[0] * outer[1]))
         sizes = tile_sizes(*outer, self._halo, self._stride, pixels)
         rows, columns = (
