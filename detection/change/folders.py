@@ -88,6 +88,19 @@ def split_triplets(folder: str | Path, every: int) -> tuple[list[Triplet], list[
     return training, validation
 
 
+def part_or_all(folder: str | Path, part: str) -> list[Triplet]:
+    """A part of a data set, or all of it when it has no parts.
+
+    Raises:
+        UserError: see `find_triplets`, and when it has other parts only.
+    """
+    found = find_triplets(folder, part)
+    others = [name for name in PARTS if name != part and find_triplets(folder, name)]
+    if not found and others:
+        raise UserError(f"{folder}: has no {part} part; it has {' and '.join(others)}")
+    return found or find_triplets(folder)
+
+
 def read_label(path: Path) -> np.ndarray:
     """A label's mask: float32 [H, W, 1], 1 where its file is brighter than half.
 
