@@ -62,6 +62,11 @@ def find_triplets(folder: str | Path, part: str | None = None) -> list[Triplet]:
     return _chosen(every, listing) if listing else [] if part else every
 
 
+def part_roots(folder: Path) -> dict[str, Path]:
+    """The folder of each part by its name; of a data set without parts itself, called "all"."""
+    return {part: root for part in PARTS if (root := _part_folder(folder, part))} or {"all": folder}
+
+
 def split_triplets(folder: str | Path, every: int) -> tuple[list[Triplet], list[Triplet]]:
     """What a run trains on and what it holds out.
 
