@@ -24,6 +24,6 @@ run decom --init-from "$start/decom" --epochs 9 --steps 200 --batch 8 --patch 64
 # What follows sees dark images under the light that they lack.
 run restoration --decom "$runs/decom" --init-from "$start/restoration" --epochs 40 --steps 60 --batch 8 --patch 96 \
   --target-power 1 --learning-rate 3e-4 --clip-norm 0.5 --average-decay 0.99 --precision bfloat16 --decode-side 320 "$@"
-run exposure --decom "$runs/decom" --epochs 12 --steps 100 --validate-epochs 3 "$@"
+run exposure --decom "$runs/decom" --epochs 15 --steps 75 --batch 32 --average-decay 0.99 --validate-epochs 3 "$@"
 run illumination --decom "$runs/decom" --init-from "$start/illumination" --epochs 6 --steps 100 --patch 64 \
   --learning-rate 3e-4 --decode-side 320 --validate-epochs 3 "$@"
