@@ -6,6 +6,7 @@ for the files that the documents name.
 
 import contextlib
 import dataclasses
+import importlib.util
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ import pytest
 
 from kind.cli.stages import STAGES
 from kind.training.config import flag_of
+from tests.kind.video.clips import write_clip
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -174,6 +176,8 @@ def desk(tmp_path, request):
     write_dark(tmp_path / "holiday")
     shutil.copy(next((pairs / "low").iterdir()), tmp_path / "night.png")
     (tmp_path / "night.png").rename(tmp_path / "night.jpg")  # content tells the format
+    if importlib.util.find_spec("av"):
+        write_clip(tmp_path / "clip.mp4", 6)
     noise = np.random.default_rng(0)
     write_photo(tmp_path / "photographs" / "noise.png", noise.random((672, 672, 3)))
     for number in range(16):  # as many as one period of training, validation and test
@@ -190,6 +194,8 @@ def desk(tmp_path, request):
 @pytest.mark.slow
 @names
 def test_commands_run(document, desk):
+    if document.name == "video.md":
+        pytest.importorskip("av", reason="needs the extra `video`")
     if document.name in ("detecting.md", "detection.md"):
         annotated_photographs(desk)
     if document.name == "weights.md" and not all((desk / name).exists() for name in PUBLISHED):

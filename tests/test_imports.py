@@ -17,7 +17,7 @@ FLOORS = (
     ("kind.losses", "kind.metrics", "kind.nn"),
     ("kind.checkpoints",),
     ("kind.enhancing",),
-    ("kind.training", "kind.reports"),
+    ("kind.training", "kind.reports", "kind.video"),
     ("kind.evaluation", "kind.export", "kind.profiling"),
     ("kind.serving",),
     ("kind.data",),

@@ -19,6 +19,7 @@ from kind.cli.planning import DEFAULT_ENDING, folder_of_lists, plan, without_exi
 from kind.cli.terminal import ReaderGone
 from kind.errors import UserError, one_line
 from kind.images.photo import WRITABLE_SUFFIXES
+from kind.video.formats import MOVING_SUFFIXES
 
 _FILE_SUFFIX = re.compile(r"\.[A-Za-z]\w{0,5}")
 STDOUT = Path("-")
@@ -30,14 +31,11 @@ class _Out(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
         """Stores `values` as a path."""
         out = Path(values)
+        known = (*WRITABLE_SUFFIXES, *(MOVING_SUFFIXES if namespace.videos else ()))
         is_meant_as_folder = values.endswith(("/", os.sep)) or out.is_dir()
-        if (
-            _FILE_SUFFIX.fullmatch(out.suffix)
-            and out.suffix.lower() not in WRITABLE_SUFFIXES
-            and not is_meant_as_folder
-        ):
+        if _FILE_SUFFIX.fullmatch(out.suffix) and out.suffix.lower() not in known and not is_meant_as_folder:
             raise UserError(
-                f"{values}: {out.suffix} images cannot be written: expects {' '.join(WRITABLE_SUFFIXES)}, or "
+                f"{values}: {out.suffix} images cannot be written: expects {' '.join(known)}, or "
                 f"{values}/ for a folder"
             )
         setattr(namespace, self.dest, out)
@@ -60,7 +58,7 @@ def add_batch_arguments(
     out: Path | None = None,
     skipping: bool = True,
     stdout: bool = False,
-    text: str = "a photograph, a folder of them, a quoted pattern, an http or https address, or - for stdin",
+    videos: bool = False,
 ) -> None:
     """Declares the photographs to work on and where results go; `planned` reads them.
 
@@ -70,8 +68,10 @@ def add_batch_arguments(
         out: the default of --out.
         skipping: whether results of an earlier run can be left out.
         stdout: whether a result can go to stdout.
-        text: help for the inputs.
+        videos: whether videos and animations are taken, too.
     """
+    kinds = "a photograph or video" if videos else "a photograph"
+    text = f"{kinds}, a folder of them, a quoted pattern, an http or https address, or - for stdin"
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help=text)
     where = (
         f"default: {out}" if out else f"default: NAME{ending} beside each input, FOLDER{ending} for a folder"
@@ -120,7 +120,7 @@ def add_batch_arguments(
         action="store_true",
         help="leave out EXIF, XMP, IPTC, resolution and date of the input; its colour profile stays",
     )
-    parser.set_defaults(ending=ending or "", stdout=stdout)
+    parser.set_defaults(ending=ending or "", stdout=stdout, videos=videos)
 
 
 def inputs_of(arguments: argparse.Namespace) -> list[str]:
@@ -139,6 +139,7 @@ def carry_out(
     *,
     lists: Sequence[str] = (),
     format: str | None = None,
+    of_videos: str = "",
 ) -> int:
     """Calls `work` within `planned`, whose arguments the others are.
 
@@ -148,6 +149,7 @@ def carry_out(
         also: see `planned`.
         lists: see `planned`.
         format: see `planned`.
+        of_videos: see `planned`.
 
     Returns:
         The exit code of `work`; 0 when there was nothing to do.
@@ -155,7 +157,7 @@ def carry_out(
     Raises:
         UserError: see `planned`.
     """
-    with planned(arguments, also, lists=lists, format=format) as jobs:
+    with planned(arguments, also, lists=lists, format=format, of_videos=of_videos) as jobs:
         return work(jobs) if jobs else 0
 
 
@@ -166,6 +168,8 @@ def planned(
     *,
     lists: Sequence[str] = (),
     format: str | None = None,
+    change: Callable[[list[Job]], list[Job]] = list,
+    of_videos: str = "",
 ) -> Iterator[list[Job]]:
     """Plans the outputs, and decides about those that are there already; the block works through the jobs.
 
@@ -174,6 +178,8 @@ def planned(
         also: see `plan`.
         lists: names of files that the block writes about all photographs, see `folder_of_lists`.
         format: see `plan`.
+        change: what becomes of the planned jobs before outputs are looked for.
+        of_videos: suffix of a file that is written beside each video.
 
     Yields:
         What is to be done, which may be nothing. What goes to stdout is sent there at the end.
@@ -198,12 +204,15 @@ def planned(
         suffix=arguments.suffix,
         ending=arguments.ending,
         recursive=arguments.recursive,
+        videos=arguments.videos,
     )
+    jobs = change(jobs)
     if arguments.dry_run:
         _show(jobs)
         jobs = []
     elif not arguments.overwrite:
         more = [folder_of_lists(out, jobs) / name for name in lists]
+        more += [job.target.with_suffix(of_videos) for job in jobs if job.moves and of_videos]
         jobs = without_existing(jobs, also, more, skip=getattr(arguments, "skip_existing", None))
     yield _stripping(jobs, arguments.strip)
 

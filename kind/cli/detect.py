@@ -1,8 +1,9 @@
-"""Finds objects in dark photographs; draws boxes on each, and writes all detections as JSON and CSV."""
+"""Finds objects in dark photographs and videos; draws boxes, and writes all detections as JSON and CSV."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,8 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.cli.planning import folder_of_lists
+from kind.cli.searched_videos import LINES, search_videos
+from kind.cli.videos import joint_code, split_moving
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
 from kind.detection.label_files import FORMATS
 from kind.errors import UserError
@@ -46,7 +49,7 @@ LIST = "detections.json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     # Nothing is skipped: the lists of detections are of all photographs.
-    add_batch_arguments(parser, ending=None, out=FOUND, skipping=False)
+    add_batch_arguments(parser, ending=None, out=FOUND, skipping=False, videos=True)
     add_detector_argument(parser)
     parser.add_argument(
         "--input",
@@ -84,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: when nothing can be done, before anything is.
     """
     also = ("sheet",) if arguments.sheets else ()
-    return carry_out(arguments, partial(_search, arguments), also, lists=(LIST,), format=arguments.format)
+    settings = {"lists": (LIST,), "format": arguments.format, "of_videos": LINES}
+    return carry_out(arguments, partial(_search, arguments), also, **settings)
 
 
 def _search(arguments: argparse.Namespace, jobs: Sequence[Job]) -> int:
@@ -92,19 +96,20 @@ def _search(arguments: argparse.Namespace, jobs: Sequence[Job]) -> int:
 
     # First the enhancer: a wrong file in its folder is named before the seconds that a detector takes.
     enhancer = load_enhancer(arguments) if needs_enhancer(arguments.input) else None
-    return search(
-        jobs,
-        folder_of_lists(arguments.out, jobs),
-        load_detector(arguments.detector),
-        thresholds_of(arguments),
-        enhancer,
-        input=arguments.input,
-        alpha=arguments.alpha,
-        quality=arguments.quality,
-        workers=arguments.workers,
-        sheets=arguments.sheets,
-        labels=arguments.labels,
-    )
+    detector, thresholds = load_detector(arguments.detector), thresholds_of(arguments)
+    settings = {name: getattr(arguments, name) for name in ("input", "alpha", "quality")}
+    photographs, videos = split_moving(jobs)
+    if videos and (arguments.sheets or arguments.labels):
+        text = "kind: --sheets and --labels are for photographs; of videos, NAME.jsonl lists the objects"
+        print(text, file=sys.stderr, flush=True)
+    codes = []
+    if photographs:
+        more = {name: getattr(arguments, name) for name in ("workers", "sheets", "labels")}
+        folder = folder_of_lists(arguments.out, jobs)
+        codes.append(search(photographs, folder, detector, thresholds, enhancer, **settings, **more))
+    if videos:
+        codes.append(search_videos(videos, detector, thresholds, enhancer, **settings))
+    return joint_code(codes)
 
 
 def search(

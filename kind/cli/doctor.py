@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kind.cli.doctor_report import findings_record, print_findings, print_line, relative
+from kind.cli.json_lines import emit
 from kind.data.annotations.flags import add_layout_arguments, find_layout, read_annotations
 
 if TYPE_CHECKING:
@@ -156,8 +157,10 @@ def _finish(
     from kind.reports.writing import write_json
 
     report, sheet = out / "doctor.json", out / "suspects.jpg"
-    content = {"folder": str(folder.resolve()), "findings": findings_record(folder, findings, kinds)}
-    write_json(report, {**content, **record})
+    records = findings_record(folder, findings, kinds)
+    write_json(report, {"folder": str(folder.resolve()), "findings": records, **record})
+    for finding in records:
+        emit(finding)
     pictured = [one for one in findings if one.files and one.kind not in ("archive", "empty folder")]
     drawn = write_suspect_sheet(sheet, pictured)
     print_line(f"written: {report}{f', {sheet} ({drawn} of {len(findings)})' if drawn else ''}")

@@ -1,8 +1,9 @@
-"""Relights dark photographs: takes any number of files and folders, and writes one image for each."""
+"""Relights dark photographs and videos: takes any number of files and folders, writes a file for each."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,9 @@ from kind.cli.batch import add_batch_arguments, planned
 from kind.cli.jobs import Job
 from kind.cli.options import check_brightness, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight, relighting_settings
+from kind.cli.relit_videos import PREVIEW, add_preview_argument, relight_videos
+from kind.cli.videos import joint_code, split_moving
+from kind.errors import UserError
 from kind.images.photo import StoredPhoto, write_photo
 
 if TYPE_CHECKING:
@@ -22,17 +26,18 @@ PARTS = ("reflectance", "illumination", "restored", "adjusted")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    add_batch_arguments(parser, stdout=True)
+    add_batch_arguments(parser, stdout=True, videos=True)
     add_relighting_arguments(parser)
     parser.add_argument(
         "--save-parts",
         action="store_true",
         help="also write reflectance, illumination, restored reflectance and adjusted illumination",
     )
+    add_preview_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Relights the photographs and prints a table.
+    """Relights the photographs and videos and prints a table.
 
     Returns:
         0 when all were relit, 1 when some could not be, 2 when none could.
@@ -42,16 +47,30 @@ def run(arguments: argparse.Namespace) -> int:
     """
     check_brightness(arguments)
     parts = PARTS if arguments.save_parts else ()
-    with planned(arguments, parts, format=arguments.format) as jobs:
-        if not jobs:
-            return 0
-        return relight(
-            jobs,
-            load_enhancer(arguments),
-            **relighting_settings(arguments),
-            parts=parts,
-            write_more=_write_parts if parts else None,
-        )
+    change = _previews if arguments.preview else list
+    with planned(arguments, parts, format=arguments.format, change=change) as jobs:
+        photographs, videos = split_moving(jobs)
+        if parts and videos:
+            raise UserError(f"{videos[0].source}: is no photograph: leave --save-parts out")
+        enhancer = load_enhancer(arguments) if jobs else None
+        codes = []
+        if photographs:
+            settings = relighting_settings(arguments)
+            write_more = _write_parts if parts else None
+            codes.append(relight(photographs, enhancer, **settings, parts=parts, write_more=write_more))
+        if videos:
+            codes.append(relight_videos(videos, enhancer, arguments, arguments.preview))
+        return joint_code(codes or [0])
+
+
+def _previews(jobs: list[Job]) -> list[Job]:
+    """The videos alone, each with a picture for its target."""
+    photographs, videos = split_moving(jobs)
+    if not videos:
+        raise UserError("--preview: is for videos: there is none among the inputs")
+    if photographs:
+        print(f"kind: --preview: {len(photographs)} photographs are left out", file=sys.stderr, flush=True)
+    return [job._replace(target=job.beside(PREVIEW)) for job in videos]
 
 
 def _write_parts(job: Job, photo: StoredPhoto, enhanced: Enhanced) -> None:

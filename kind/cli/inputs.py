@@ -14,6 +14,8 @@ from kind.images.fetching import MOST_BYTES, fetch, is_address, name_of
 from kind.images.finding import Found, is_folder, photos_in
 from kind.images.header import suffix_of
 from kind.images.photo import PHOTO_SUFFIXES, ImageError
+from kind.images.raw import RAW_SUFFIXES
+from kind.video.formats import CLIP_SUFFIXES, HINT, can_read_clips
 
 STDIN = "-"
 STDIN_NAME = "standard input"
@@ -43,7 +45,7 @@ class Input(NamedTuple):
 
 
 def find_inputs(
-    words: Sequence[str | Path], *, recursive: bool = False, but: Path | None = None
+    words: Sequence[str | Path], *, recursive: bool = False, but: Path | None = None, videos: bool = False
 ) -> list[Input]:
     """Finds the photographs that the words of a command line stand for.
 
@@ -54,6 +56,7 @@ def find_inputs(
             `**`, where no file has that name; http and https addresses; "-" for stdin.
         recursive: folders stand for what their folders hold, too.
         but: a folder that is not looked into.
+        videos: folders and patterns stand for the videos in them, too.
 
     Returns:
         At least one, in the order of `words`.
@@ -64,6 +67,7 @@ def find_inputs(
     if not words:
         raise ImageError("no photograph given: name at least one file or folder")
     inputs: list[Input] = []
+    also = CLIP_SUFFIXES if videos and can_read_clips() else ()
     for word in words:
         if isinstance(word, str) and word == STDIN:
             if any(earlier.label == STDIN_NAME for earlier in inputs):
@@ -72,9 +76,9 @@ def find_inputs(
         elif isinstance(word, str) and is_address(word):
             inputs.append(Input(Path(name_of(word)), label=word, fetch=partial(fetch, word)))
         elif _is_pattern(str(word)):
-            inputs += _matching(str(word), recursive, but)
+            inputs += _matching(str(word), recursive, but, also)
         elif is_folder(Path(word)):
-            inputs += _inside(Path(word), recursive, but)
+            inputs += _inside(Path(word), recursive, but, also)
         else:
             inputs.append(Input(Path(word)))
     return inputs
@@ -117,13 +121,13 @@ def _is_pattern(word: str) -> bool:
         return False
 
 
-def _matching(pattern: str, recursive: bool, but: Path | None) -> list[Input]:
+def _matching(pattern: str, recursive: bool, but: Path | None, also: Sequence[str]) -> list[Input]:
     inputs, passed_over = [], []
     for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
         if path.is_dir():
             if "**" not in pattern:  # which gives the files of its folders itself
-                inputs += _inside(path, recursive, but)
-        elif path.suffix.lower() in PHOTO_SUFFIXES:
+                inputs += _inside(path, recursive, but, also)
+        elif path.suffix.lower() in (*PHOTO_SUFFIXES, *also):
             inputs.append(Input(path, is_found=True))
         else:
             passed_over.append(path)
@@ -133,8 +137,8 @@ def _matching(pattern: str, recursive: bool, but: Path | None) -> list[Input]:
     return inputs
 
 
-def _inside(folder: Path, recursive: bool, but: Path | None) -> list[Input]:
-    found: Found = photos_in(folder, recursive=recursive, but=but)
+def _inside(folder: Path, recursive: bool, but: Path | None, also: Sequence[str]) -> list[Input]:
+    found: Found = photos_in(folder, recursive=recursive, but=but, also=also)
     _report(str(folder), found.passed_over)
     return [Input(path, folder, is_found=True) for path in found.photos]
 
@@ -149,4 +153,8 @@ def _report(where: str, passed_over: Iterable[Path]) -> None:
         texts = [f"{len(names)} {kind} ({listed(names, most=2)})" for kind, names in kinds.items()]
         hint = "; --recursive goes into folders" if "folder" in kinds else ""
         hint += "; HEIC needs pip install 'kind[photos]'" if {".heic", ".heif"} & kinds.keys() else ""
+        if set(RAW_SUFFIXES) & kinds.keys() and not set(RAW_SUFFIXES) & set(PHOTO_SUFFIXES):
+            hint += "; raw files need pip install 'kind[raw]'"
+        if set(CLIP_SUFFIXES) & kinds.keys() and not can_read_clips():
+            hint += f"; {HINT}"
         print(one_line(f"kind: {where}: passed over {', '.join(texts)}{hint}"), file=sys.stderr, flush=True)

@@ -12,9 +12,12 @@ from kind.cli.jobs import Job
 from kind.errors import UserError
 from kind.files import fitted_name, remove_leftovers
 from kind.images.photo import WRITABLE_SUFFIXES
+from kind.images.raw import RAW_SUFFIXES
+from kind.video.formats import MOVING_SUFFIXES, check_target, is_moving
 
 DEFAULT_ENDING = "-relit"
-_FORMAT_OF_THE_REST = ".png"  # of inputs that can be read but not written, such as GIF
+_FORMAT_OF_RAW = ".jpg"
+_FORMAT_OF_THE_REST = ".png"  # of other inputs that can be read but not written, such as GIF
 
 
 def plan(
@@ -26,6 +29,7 @@ def plan(
     suffix: str | None = None,
     ending: str = DEFAULT_ENDING,
     recursive: bool = False,
+    videos: bool = False,
 ) -> list[Job]:
     """Plans which file each photograph is written to, and refuses collisions before any work is done.
 
@@ -46,6 +50,7 @@ def plan(
             inputs and nothing in `out`.
         ending: see `suffix`.
         recursive: folders stand for what their folders hold, too, and outputs keep these folders.
+        videos: videos and animations are taken, too, as `Job.moves`. They keep their format.
 
     Returns:
         At least one job, each name of a photograph once.
@@ -54,9 +59,10 @@ def plan(
         UserError: an input is missing, an output would overwrite an input or another output, or it is clear
             that the output folder cannot be made or written to.
     """
-    found = find_inputs(inputs, recursive=recursive, but=out)
+    found = find_inputs(inputs, recursive=recursive, but=out, videos=videos)
     chosen = list({entry.label or (place_of(entry.path), entry.path.name): entry for entry in found}.values())
-    is_file = out is not None and out.suffix.lower() in WRITABLE_SUFFIXES and not out.is_dir()
+    file_suffixes = (*WRITABLE_SUFFIXES, *(MOVING_SUFFIXES if videos else ()))
+    is_file = out is not None and out.suffix.lower() in file_suffixes and not out.is_dir()
     if is_file and len(chosen) > 1:
         raise UserError(f"{out}: {len(chosen)} photographs do not fit in one file; give --out a folder")
     if is_file and format and out.suffix.lower() != f".{format}":
@@ -65,8 +71,16 @@ def plan(
         raise UserError(f"{out}: --out names the file; leave --suffix out")
     jobs = []
     for entry in chosen:
-        target = out if is_file else _target(entry, out, format, suffix, ending)
-        jobs.append(Job(entry.path, target, label=entry.label, fetch=entry.fetch))
+        moves = videos and not entry.fetch and is_moving(entry.path)
+        kept = entry.path.suffix[1:] if moves else format
+        target = out if is_file else _target(entry, out, kept, suffix, ending)
+        if moves:
+            check_target(entry.path, target)
+        elif target.suffix.lower() not in WRITABLE_SUFFIXES:
+            raise UserError(f"{target}: {entry.path.name} is no video: expects {' '.join(WRITABLE_SUFFIXES)}")
+        jobs.append(Job(entry.path, target, label=entry.label, fetch=entry.fetch, moves=moves))
+    if not is_file:
+        jobs = _raw_beside_others(jobs)
     if out is None:
         chosen, jobs = _without_earlier_results(chosen, jobs)
     jobs = _without_collisions(jobs, also, {job.source for job, entry in zip(jobs, chosen) if entry.is_found})
@@ -101,9 +115,25 @@ def _target(entry: Input, out: Path | None, format: str | None, suffix: str | No
 
 def _target_name(source: Path, format: str | None, ending: str) -> str:
     suffix = f".{format}" if format else source.suffix
-    return fitted_name(
-        source.stem, ending + (suffix if suffix.lower() in WRITABLE_SUFFIXES else _FORMAT_OF_THE_REST)
-    )
+    if suffix.lower() in RAW_SUFFIXES:
+        suffix = _FORMAT_OF_RAW
+    elif not format and suffix.lower() not in WRITABLE_SUFFIXES:
+        suffix = _FORMAT_OF_THE_REST
+    return fitted_name(source.stem, ending + suffix)
+
+
+def _raw_beside_others(jobs: Sequence[Job]) -> list[Job]:
+    """Gives `night.nef` beside `night.jpg`, which cameras write together, a target of its own."""
+    of_others = {place_of(job.target) for job in jobs if job.source.suffix.lower() not in RAW_SUFFIXES}
+
+    def apart(job: Job) -> Job:
+        suffix = job.source.suffix
+        if suffix.lower() not in RAW_SUFFIXES or place_of(job.target) not in of_others:
+            return job
+        name = fitted_name(job.target.stem, f"-{suffix[1:].lower()}{job.target.suffix}")
+        return job._replace(target=job.target.with_name(name))
+
+    return list(map(apart, jobs))
 
 
 def _without_earlier_results(chosen: Sequence[Input], jobs: Sequence[Job]) -> tuple[list[Input], list[Job]]:

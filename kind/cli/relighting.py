@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,16 @@ from kind.images.photo import StoredPhoto, holds_sixteen_bits, write_photo
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhanced, Enhancer
+
+MOST_NOISE = 0.032
+"""α times the `kind.images.noise.shot_noise` of a raw photograph, at most.
+
+The strongest noise that `lite` learnt to take away (`kind.data.dark_twins.PRESETS["deep"]`: 6 stops under, a
+variance of 2e-3 times the light) measures 5e-4 once it is cut off at black and demosaiced, the median of four
+photographs; under 64 times the light that is 0.032.
+"""
+
+_TINY = 1e-12
 
 
 def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +95,8 @@ def relight(
                 is_deep = task.read.bits == 16 and holds_sixteen_bits(task.job.target.suffix)
                 colours = task.read.colours
                 wanted = alpha if brightness is None else enhancer.alpha_for_brightness(colours, brightness)
+                if wanted is None and task.read.is_raw:
+                    wanted, task.read = alpha_within_noise(enhancer, task.read)
                 enhanced = enhancer(
                     colours,
                     wanted,
@@ -105,6 +118,30 @@ def relight(
                 del enhanced  # what is large lives until it is written, not until the next one is made
     refresh_galleries(job.target for job in jobs)
     return table.exit_code
+
+
+def alpha_within_noise(enhancer: Enhancer, photo: StoredPhoto) -> tuple[float | None, StoredPhoto]:
+    """α of a raw photograph: the variant's own, as long as its noise stays within what was trained on.
+
+    Args:
+        enhancer: the networks.
+        photo: raw.
+
+    Returns:
+        None, the variant's own α, and the photograph; or the largest α that keeps the noise down, and the
+        photograph with a note that says so.
+    """
+    from kind.enhancing.brightness import tried_factor
+    from kind.images.noise import shot_noise
+    from kind.ops.blocks import block_mean_array
+
+    largest = max(1.0, MOST_NOISE / max(shot_noise(photo.colours), _TINY))
+    small = block_mean_array(photo.colours, tried_factor(*photo.size))
+    suggested = float(enhancer(small, parts=("relit",)).alpha)
+    if suggested <= largest:
+        return None, photo
+    note = f"noise allows α {alpha_text(largest)}, not the suggested {alpha_text(suggested)}; --alpha decides"
+    return largest, replace(photo, notes=(*photo.notes, note))
 
 
 def _write(

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.enhancing.borders import mirrored_part, without_border
+from kind.enhancing.borders import mirrored, mirrored_part, without_border
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.precision import chosen_precision
@@ -145,9 +145,13 @@ class Computation(abc.ABC):
         alpha: tf.Tensor,
         wanted: Wanted,
         progress: Callable[[int, int], None] | None = None,
+        seen: GlobalStatistics | None = None,
     ) -> Enhanced:
-        """The same result tile by tile, in memory that depends on the tile for all but the result."""
-        seen = self.collect_statistics_of(images)
+        """The same result tile by tile, in memory that depends on the tile for all but the result.
+
+        `seen` takes the place of the images' own statistics.
+        """
+        seen = self.collect_statistics_of(images) if seen is None else seen
         windows = self.windows.of(*images.shape[:3], border=self.border)
         alpha = self.chosen_alpha(alpha, seen)
         seen = self.conditioned(alpha, seen)
@@ -164,6 +168,36 @@ class Computation(abc.ABC):
             if progress:
                 progress(done, len(windows))
         return Enhanced(**{name: shared(whole) for name, whole in wholes.items()}, alpha=alpha)
+
+    def statistics_graph(self) -> Callable[[np.ndarray], GlobalStatistics]:
+        """Whole images, uint8 [N, H, W, 3], without their border → their global statistics."""
+        return self._graph(("statistics",), lambda images: self.collect_statistics(_unit(images)), _LEVELS)
+
+    def frame_graph(self, wanted: Wanted, seen: GlobalStatistics) -> tuple[Callable, list[tf.Tensor]]:
+        """As `whole_graph`, from and to uint8 without a border, with statistics that are given.
+
+        Args:
+            wanted: the parts, which are rounded to uint8.
+            seen: statistics of such images, whose shapes the graph takes.
+
+        Returns:
+            A function of images, uint8 [N, H, W, 3], α, the shares and the statistics, one by one; and the
+            shares.
+        """
+        shares = shares_of(wanted.strength)
+        count = len(shares)
+
+        def enhance(images, alpha, *others):
+            shares, seen = others[:count], others[count:]
+            wide = mirrored(_unit(images), self.border)
+            chosen = self.chosen_alpha(alpha, seen)
+            made = self.make(wide, chosen, self.conditioned(chosen, seen), tf.fill([2], -self.border))
+            parts = composed(made, wanted.fusion, wanted.parts, wide, *shares)
+            return self.cut(Enhanced(**parts)).in_levels()._asdict()
+
+        shapes = [tf.TensorSpec([None, *each.shape[1:]]) for each in seen]
+        key = (wanted.fusion, wanted.parts, "frame", count, *(tuple(each.shape[1:]) for each in seen))
+        return self._graph(key, enhance, _LEVELS, _NUMBERS, *[_NUMBER] * count, *shapes), shares
 
     def _tile_graph(self, wanted: Wanted, seen: GlobalStatistics) -> tuple[Callable, list[tf.Tensor]]:
         """The same for tiles, from their places and what is known of the whole images besides."""
@@ -186,7 +220,13 @@ class Computation(abc.ABC):
         return self._graphs[key]
 
 
+def _unit(images: tf.Tensor) -> tf.Tensor:
+    """uint8 → float32 in [0, 1]."""
+    return tf.cast(images, tf.float32) / 255.0
+
+
 _IMAGES = tf.TensorSpec([None, None, None, 3])
+_LEVELS = tf.TensorSpec([None, None, None, 3], tf.uint8)
 _NUMBERS = tf.TensorSpec([None])
 _NUMBER = tf.TensorSpec([])
 _ORIGIN = tf.TensorSpec([2], tf.int32)

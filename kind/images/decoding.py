@@ -22,6 +22,7 @@ from kind.images.metadata import Metadata, metadata_of
 from kind.images.missing_rows import has_missing_strips, is_cut_jpeg, is_cut_png
 from kind.images.pil import cropped
 from kind.images.png_texts import without_texts
+from kind.images.raw import is_raw, raw_samples
 from kind.images.tiff_tags import ORIENTATION, valid_orientation
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
@@ -47,6 +48,7 @@ class Stored:
         orientation: the EXIF orientation still to be applied, 1 to 8.
         notes: what the user should be told.
         metadata: what else the file says; it is that of the upright picture.
+        is_raw: whether the samples are those of a camera's sensor.
     """
 
     samples: np.ndarray
@@ -54,14 +56,15 @@ class Stored:
     orientation: int = 1
     notes: list[str] = field(default_factory=list)
     metadata: Metadata = Metadata()
+    is_raw: bool = False
 
 
 def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
     """Decodes an image file, at its full depth, to the samples of its first frame.
 
     Args:
-        file: a whole PNG, JPEG, WebP, BMP, TIFF or GIF, open for reading. What is not one of them is refused
-            after its first bytes.
+        file: a whole PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF, HEIC or raw file, open for reading. What is not
+            one of them is refused after its first bytes.
         pixel_limit: a header that announces more pixels is refused before anything is decoded.
 
     Returns:
@@ -71,7 +74,10 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
         UserError: the format, the layout or the size is not supported. The message does not name the file.
         Exception: damaged data; Pillow and tifffile report it by many types (OSError, SyntaxError, …).
     """
-    file_format = _format_of(file)
+    if is_raw(file):
+        samples, metadata = raw_samples(file, lambda width, height: check_size(width, height, pixel_limit))
+        return Stored(samples, metadata=metadata, is_raw=True)
+    file_format = format_of_file(file)
     whole, stored, exif, xmp = file, Stored(np.empty(0)), b"", b""
     with contextlib.suppress(UserError):  # a header that only Pillow can make something of
         header, exif, xmp = read_header_and_metadata(file)
@@ -81,7 +87,7 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
         file, notes = without_texts(file)
         stored.notes += notes
     try:
-        image = _open(file, file_format)
+        image = open_header(file, file_format)
     except SyntaxError:
         if file_format != "TIFF":
             raise
@@ -99,7 +105,9 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
     return _by_pillow(file, image, file_format, stored)
 
 
-def _format_of(file: BinaryIO) -> str:
+def format_of_file(file: BinaryIO) -> str:
+    """Pillow's name for the format of a file, by its first bytes; UserError when it is not known."""
+    file.seek(0)
     start = file.read(16)
     Image.init()
     for known in READABLE_FORMATS:
@@ -110,7 +118,7 @@ def _format_of(file: BinaryIO) -> str:
     raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}, AVIF, HEIC")
 
 
-def _open(file: BinaryIO, file_format: str) -> Image.Image:
+def open_header(file: BinaryIO, file_format: str) -> Image.Image:
     """Reads the header, as Image.open does, but without its process-wide pixel limit.
 
     That one warns from 89 megapixels and refuses from 179: less than some phones take.
@@ -247,7 +255,7 @@ def _sixteen_bits(file: BinaryIO, image: Image.Image, file_format: str) -> np.nd
         native_swapped = "B" if sys.byteorder == "little" else "L"
         swapped = rawmode[:-1] + {"B": "L", "L": "B", "N": native_swapped}[rawmode[-1]]
         high = np.asarray(image).astype(np.uint16) << 8
-        again = _open(file, file_format)
+        again = open_header(file, file_format)
         if file_format == "TIFF":
             _prepare_tiff(again)
         samples = high | np.asarray(_relabelled(again, swapped))

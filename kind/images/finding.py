@@ -63,13 +63,16 @@ def is_folder(path: Path) -> bool:
         raise ImageError(f"{path}: cannot be listed ({error}): check the spelling") from error
 
 
-def photos_in(folder: Path, *, recursive: bool = False, but: Path | None = None) -> Found:
+def photos_in(
+    folder: Path, *, recursive: bool = False, but: Path | None = None, also: Sequence[str] = ()
+) -> Found:
     """Lists what a folder holds.
 
     Args:
         folder: is there.
         recursive: also what its folders hold, and theirs; links to folders are not followed.
         but: a folder that is not looked into.
+        also: further suffixes of what is taken for photographs.
 
     Returns:
         At least one photograph, and what is none. Hidden entries are left out; links that lead nowhere count
@@ -79,14 +82,15 @@ def photos_in(folder: Path, *, recursive: bool = False, but: Path | None = None)
         ImageError: a folder cannot be listed, or none holds a photograph.
     """
     found = Found([], [])
-    _walk(folder, recursive, but and but.resolve(), found)
+    suffixes = (*PHOTO_SUFFIXES, *also)
+    _walk(folder, recursive, but and but.resolve(), suffixes, found)
     if not found.photos:
         where = "this folder and those in it" if recursive else "this folder"
-        raise ImageError(f"{folder}: no photograph in {where}: expects {' '.join(PHOTO_SUFFIXES)}")
+        raise ImageError(f"{folder}: no photograph in {where}: expects {' '.join(suffixes)}")
     return found
 
 
-def _walk(folder: Path, recursive: bool, but: Path | None, found: Found) -> None:
+def _walk(folder: Path, recursive: bool, but: Path | None, suffixes: Sequence[str], found: Found) -> None:
     below = []
     for entry in sorted(entries_of(folder), key=_natural_order):
         if entry.name.startswith("."):
@@ -96,13 +100,13 @@ def _walk(folder: Path, recursive: bool, but: Path | None, found: Found) -> None
                 below.append(entry)
             elif not recursive:
                 found.passed_over.append(entry)
-        elif entry.suffix.lower() in PHOTO_SUFFIXES and _is_listed(entry):
+        elif entry.suffix.lower() in suffixes and _is_listed(entry):
             found.photos.append(entry)
         else:
             found.passed_over.append(entry)
     for entry in below:
         if entry.resolve() != but:
-            _walk(entry, recursive, but, found)
+            _walk(entry, recursive, but, suffixes, found)
 
 
 def entries_of(folder: Path) -> list[Path]:

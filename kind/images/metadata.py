@@ -17,6 +17,7 @@ from PIL import Image, JpegImagePlugin
 _DESCRIBING = (270, 271, 272, 305, 306, 315, 316, 18246, 33432)
 _EXIF_DIRECTORY, _GPS_DIRECTORY, _XMP, _IPTC = 34665, 34853, 700, 33723
 _ORIENTATION, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0x0112, 0xA002, 0xA003
+_MAKER_NOTE = 37500
 _IPTC_RESOURCE = 0x0404  # of Photoshop's image resources in a JPEG
 _SHORT, _LONG = 3, 4
 _MOST_BYTES = 1 << 20  # of a part: more is no description of a photograph
@@ -116,6 +117,21 @@ def _of_tiff(image: Image.Image, file: BinaryIO) -> tuple[bytes, bytes, bytes]:
     exif = kept.tobytes() if len(kept) else b""
     xmp, iptc = (_as_bytes(image.tag_v2.get(tag)) for tag in (_XMP, _IPTC))
     return exif.removeprefix(b"Exif\0\0"), xmp, iptc
+
+
+def described_by_tiff(file: BinaryIO) -> tuple[bytes, bytes]:
+    """EXIF and XMP of a file that is a TIFF structure, such as a raw file; its maker's notes are left out.
+
+    Raises:
+        Exception: it is damaged; Pillow raises many types.
+    """
+    stored, kept = Image.Exif(), Image.Exif()
+    file.seek(0)
+    stored.load_from_fp(file)
+    _describe(kept, stored)
+    kept._ifds.get(_EXIF_DIRECTORY, {}).pop(_MAKER_NOTE, None)  # large, and full of places in its file
+    exif = kept.tobytes() if len(kept) else b""
+    return exif.removeprefix(b"Exif\0\0"), _as_bytes(stored.get(_XMP))
 
 
 def _describe(tags: Image.Exif, stored: Image.Exif) -> None:

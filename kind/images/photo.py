@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from kind.errors import UserError
+from kind.images import raw
 from kind.images.decoding import Stored, check_size, stored_samples
 from kind.images.encoding import (
     DEFAULT_QUALITY,
@@ -25,6 +26,7 @@ from kind.images.encoding import (
 from kind.images.header import read_header
 from kind.images.iso_media import suffixes
 from kind.images.pixels import ImageError, Photo, StoredPhoto
+from kind.images.raw import is_raw, raw_size
 
 __all__ = [
     "DEFAULT_QUALITY",
@@ -51,7 +53,7 @@ PIXEL_LIMIT = 200_000_000
 
 #: What data sets may consist of: the size of these is read from their headers.
 READABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-PHOTO_SUFFIXES = (*READABLE_SUFFIXES, *suffixes())
+PHOTO_SUFFIXES = (*READABLE_SUFFIXES, *suffixes(), *raw.suffixes())
 """What is a photograph in a folder."""
 
 
@@ -80,7 +82,7 @@ def read_stored_photo(path: str | Path) -> StoredPhoto:
     Raises:
         ImageError: see `read_photo`.
     """
-    with opened(Path(path)) as file, _naming(str(path)):
+    with opened(Path(path)) as file, naming(str(path)):
         photo = _interpreted(stored_samples(file, PIXEL_LIMIT))
         modified = os.fstat(file.fileno()).st_mtime_ns
         return replace(photo, metadata=replace(photo.metadata, modified=modified))
@@ -100,11 +102,17 @@ def photo_size(path: str | Path) -> tuple[int, int]:
             than `PIXEL_LIMIT` pixels.
     """
     with opened(Path(path)) as file:
+        with naming(str(path)):
+            if is_raw(file):
+                size = raw_size(file)
+                check_size(*size[::-1], PIXEL_LIMIT)
+                return size
+        file.seek(0)
         try:
             size = read_header(file).upright_size
         except UserError:
             size = None
-        with _naming(str(path)):
+        with naming(str(path)):
             if size is None:
                 file.seek(0)
                 return _interpreted(stored_samples(file, PIXEL_LIMIT)).size
@@ -163,12 +171,12 @@ def decode_stored_photo(data: bytes, name: str) -> StoredPhoto:
     """
     if not data:
         raise ImageError(f"{name}: no bytes to decode: send a whole image file")
-    with _naming(name):
+    with naming(name):
         return _interpreted(stored_samples(io.BytesIO(data), PIXEL_LIMIT))
 
 
 @contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
+def naming(name: str) -> Iterator[None]:
     """Turns whatever the decoders raise into an ImageError that names the image."""
     try:
         yield
@@ -190,7 +198,7 @@ def _interpreted(stored: Stored) -> StoredPhoto:
     samples = _upright(_checked(stored.samples, notes), stored.orientation)
     colours = 1 if samples.shape[2] < 3 else 3
     alpha = samples[..., -1] if samples.shape[2] in (2, 4) else None
-    return StoredPhoto(samples[..., :colours], alpha, profile, tuple(notes), stored.metadata)
+    return StoredPhoto(samples[..., :colours], alpha, profile, tuple(notes), stored.metadata, stored.is_raw)
 
 
 def _checked(samples: np.ndarray, notes: list[str]) -> np.ndarray:

@@ -53,6 +53,7 @@ class StoredPhoto:
         icc_profile: see `Photo`.
         notes: see `Photo`.
         metadata: see `Photo`.
+        is_raw: whether they are a sensor's values: as dark as the exposure was, with all of its noise.
     """
 
     levels: np.ndarray
@@ -60,6 +61,7 @@ class StoredPhoto:
     icc_profile: bytes | None = None
     notes: tuple[str, ...] = ()
     metadata: Metadata = Metadata()
+    is_raw: bool = False
 
     @property
     def bits(self) -> int:

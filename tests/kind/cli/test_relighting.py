@@ -37,14 +37,16 @@ def test_a_folder_in_gives_a_folder_out(photographs, untrained_weights, tmp_path
     out = tmp_path / "deep" / "out"
     weights = ["--weights", str(untrained_weights), "--precision", "float32", "--variant", "kind"]
     assert main(["enhance", str(photographs), "--out", str(out), *weights]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.jpg", "c.bmp", "d.png"]
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.jpg", "c.bmp", "d.gif"]
     for path in out.iterdir():
         assert read_photo(path).pixels.shape == (20, 31, 3)
     assert np.ptp(read_photo(out / "c.bmp").pixels, axis=2).max() == 0
     output = capsys.readouterr()
     assert lines(output.out)[0].split() == ["photograph", "size", "α", "seconds", "written", "to"]
     assert lines(output.out)[1].split()[:3] == ["a.png", "31x20", "5"]
-    assert lines(output.err) == [f"kind: {photographs / 'd.gif'}: 2 frames or pages: the first is used"]
+    assert lines(output.out)[4].split() == ["video", "size", "frames", "α", "frames/s", "written", "to"]
+    assert lines(output.out)[5].split()[:4] == ["d.gif", "31x20", "2", "5"]
+    assert lines(output.err) == []
 
 
 def test_the_file_equals_the_pipelines_result(photographs, untrained_weights, tmp_path):
