@@ -84,10 +84,13 @@ class ChangeFinder:
         Raises:
             ValueError: when the shapes differ.
         """
-        if before.shape != after.shape:
-            raise ValueError(f"two dates expect one shape; received {before.shape} and {after.shape}")
-        seen = [self.seen(date) for date in (before, after)]
-        height, width = before.shape[:2]
+        return self.compare(self.seen(before), self.seen(after))
+
+    def compare(self, *seen: np.ndarray) -> np.ndarray:
+        """As a call, of what `seen` makes of both photographs."""
+        if seen[0].shape != seen[1].shape:
+            raise ValueError(f"two dates expect one shape; received {seen[0].shape} and {seen[1].shape}")
+        height, width = seen[0].shape[:2]
         total, weights = np.zeros((2, height, width), np.float32)
         for top in _starts(height, self.window):
             for left in _starts(width, self.window):
@@ -100,7 +103,7 @@ class ChangeFinder:
 
     def seen(self, image: np.ndarray) -> np.ndarray:
         """What is compared of a photograph: float32 [H, W, 3] in [0, 1], the same shape."""
-        return np.asarray(detector_input(self.enhancer, image[np.newaxis], self.kind)[0], np.float32)
+        return np.array(detector_input(self.enhancer, image[np.newaxis], self.kind)[0], np.float32)
 
 
 def _probability(net: keras.Model, dates: Sequence[tf.Tensor]) -> tf.Tensor:

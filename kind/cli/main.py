@@ -9,6 +9,7 @@ import traceback
 import kind
 from kind.cli import (
     ablate,
+    changes,
     compare,
     completion,
     darken,
@@ -43,6 +44,7 @@ COMMANDS = {
     "enhance": (enhance, "relight photographs"),
     "demo": (demo, "relight photographs and show every step on a web page"),
     "detect": (detect, "find objects in dark photographs"),
+    "changes": (changes, "find what has changed between two photographs of one place"),
     "edges": (edges, "draw edges that do not depend on the illumination"),
     "evaluate": (evaluate, "score enhancement and detectors"),
     "compare": (compare, "compare enhancers by quality, speed and memory"),

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         nargs="+",
+        action="extend",
         metavar="DIR",
         help="one folder with A/, B/ and label/ (LEVIR-CD, WHU-CD; in train/ and val/, or with list/), or "
         "folders of photographs to make pairs of",
