@@ -179,6 +179,7 @@ def write_scenes(
     develop: Callable[[np.ndarray, int], np.ndarray] | None = None,
     photographs: Sequence[np.ndarray] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    report: Callable[[str, np.ndarray], None] | None = None,
 ) -> np.ndarray:
     """Writes scenes as a data set in YOLO's layout, which `data.annotations` reads.
 
@@ -191,6 +192,7 @@ def write_scenes(
             index: for example its dark twin.
         photographs: backgrounds, uint8 [H, W, 3] each; by default the built-in ones.
         progress: called with how many are written and how many there will be.
+        report: called with the name of each scene that is written, and how many objects of each class it has.
 
     Returns:
         int [C], how many objects there are of each class.
@@ -213,7 +215,7 @@ def write_scenes(
 
     try:
         _write_text(folder / "labels" / "classes.txt", CLASSES)
-        return _summed(write, count, progress)
+        return _summed(write, names, progress, report)
     except OSError as error:
         raise UserError(
             f"{error.filename or folder}: cannot be written ({error.strerror}); choose another place"
@@ -221,16 +223,21 @@ def write_scenes(
 
 
 def _summed(
-    write: Callable[[int], np.ndarray], count: int, progress: Callable[[int, int], None] | None
+    write: Callable[[int], np.ndarray],
+    names: Sequence[str],
+    progress: Callable[[int, int], None] | None,
+    report: Callable[[str, np.ndarray], None] | None,
 ) -> np.ndarray:
     """All scenes' counts; several are written at once, since compressing does not hold the interpreter."""
     counts = np.zeros(len(CLASSES), int)
     with ThreadPoolExecutor() as pool:
         try:
-            for done, of_scene in enumerate(pool.map(write, range(count)), start=1):
+            for index, of_scene in enumerate(pool.map(write, range(len(names)))):
                 counts += of_scene
+                if report:
+                    report(names[index], of_scene)
                 if progress:
-                    progress(done, count)
+                    progress(index + 1, len(names))
         except BaseException:  # an interruption must not wait for all the others
             pool.shutdown(wait=False, cancel_futures=True)
             raise

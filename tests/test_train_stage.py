@@ -21,6 +21,7 @@ from kind.cli.main import main as kind_main
 from kind.cli.stages import STAGES
 from kind.data.generated_scenes import write_scenes
 from kind.enhancing.enhancer import Enhancer
+from kind.guided.model import NAMES as GUIDED
 from kind.nn.saving import load_net, save_net
 from kind.training.manifest import checkpoint_epochs
 
@@ -56,11 +57,15 @@ def arguments(work, stage, run, *more):
         data += ["--input", "reflectance", "--twins", "1"] if stage == "detection" else []
         common = ["--cache", str(work / "cache"), "--run", str(run), "--batch", "2", "--image-size", "32"]
         return [stage, *data, *common, *more]
-    names = getattr(STAGES[stage], "given", ())
-    given = [part for name in names for part in (f"--{name}", str(work / f"{name}.keras"))]
-    if stage in ("lite", "exposure", "guided"):
+    if stage == "change":
         common = ["--quick", "--cache", str(work / "cache"), "--run", str(run), "--batch", "2"]
-        return [stage, *common, *given, "--steps", "2", "--patch", "64", *more]
+        return [stage, *common, "--input", "raw", "--steps", "2", "--patch", "32", *more]
+    names = getattr(STAGES.get(stage), "given", ())
+    given = [part for name in names for part in (f"--{name}", str(work / f"{name}.keras"))]
+    if stage in ("lite", "exposure", *GUIDED):
+        common = ["--quick", "--cache", str(work / "cache"), "--run", str(run), "--batch", "2"]
+        network = ["guided", "--network", stage] if stage in GUIDED else [stage]
+        return [*network, *common, *given, "--steps", "2", "--patch", "64", *more]
     common = ["--data", str(work / "data"), "--cache", str(work / "cache"), "--run", str(run)]
     return [stage, *common, *given, *SMALL, *more]
 
@@ -154,9 +159,9 @@ def test_a_terminated_run_says_so_and_resumes(work, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, *GUIDED[1:]])
 def test_fifty_kills(work, tmp_path, stage):
-    """KIND_KILLS, 50 by default, over all stages."""
+    """KIND_KILLS, 50 by default, over all stages; of the guided stage, each of its networks."""
     kills = -(-int(os.environ.get("KIND_KILLS", "50")) // len(STAGES))
     settings = ["--epochs", "100", "--validate-epochs", "3", "--average-decay", "0.9", "--clip-norm", "1"]
     finish(start(arguments(work, stage, tmp_path / "whole", *settings)))

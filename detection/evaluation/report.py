@@ -25,6 +25,8 @@ from kind.reports.page import write_page
 from kind.reports.table import escaped, markdown_list, markdown_table, text_table
 from kind.reports.writing import write_csv, write_json
 
+IMAGE_COLUMNS = ["image", "detector", "input", "confidence", *ImageFigures._fields]
+
 SUMMARY_FILE, TABLE_FILE, PAGE_FILE = "summary.json", "per_image.csv", "report.html"
 
 _TITLE = "Detection, scored"
@@ -72,13 +74,17 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
 
 
 def write_per_image(path: Path, evaluation: Evaluation) -> None:
-    """Writes `per_image.csv`: one line for each image and method."""
-    lines = [
+    """Writes `per_image.csv`; see `lines_by_image`."""
+    write_csv(path, IMAGE_COLUMNS, lines_by_image(evaluation))
+
+
+def lines_by_image(evaluation: Evaluation) -> list[list[Any]]:
+    """One line for each image and method, under `IMAGE_COLUMNS`."""
+    return [
         [sample.name, line.method.detector, line.method.input, evaluation.confidence, *entry]
         for line, figures in zip(evaluation.lines, evaluation.image_figures)
         for sample, entry in zip(evaluation.search.samples, figures)
     ]
-    write_csv(path, ["image", "detector", "input", "confidence", *ImageFigures._fields], lines)
 
 
 def write_html(path: Path, evaluation: Evaluation, cases: Sequence[Case], plots: Sequence[Plot]) -> None:

@@ -1,4 +1,4 @@
-"""Checks a data set before training: image pairs, annotated images, or photographs alone."""
+"""Checks a data set before training: image pairs, annotated images, changes, or photographs alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kind.cli.doctor_report import findings_record, print_findings, print_line, relative
+from kind.cli.json_lines import emit
 from kind.data.annotations.flags import add_layout_arguments, find_layout, read_annotations
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="folder of pairs (low/ and high/, LOL's our485/ and eval15/, LOL-v2's Train/ and Test/, …) or a "
-        "CSV of them; of annotated images (found by their folders; COCO's by --coco); or of photographs",
+        "CSV of them; of annotated images (found by their folders; COCO's by --coco); of change detection "
+        "(A/, B/ and label/); or of photographs",
     )
     add_layout_arguments(parser, repair=False)
     parser.add_argument(
@@ -47,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if _is_annotated(arguments):
         return _examine_images(arguments, annotated=True)
+    if _is_of_changes(arguments.data):
+        return _examine_changes(arguments)
     if arguments.data.is_dir() and _holds_photographs(arguments.data):
         return _examine_images(arguments, annotated=False)
     return _examine_pairs(arguments)
@@ -74,6 +78,28 @@ def _holds_photographs(folder: Path) -> bool:
     root = folder / "images"
     entries = entries_of(root if root.is_dir() else folder)
     return any(entry.suffix.lower() in SUFFIXES for entry in entries)
+
+
+def _is_of_changes(folder: Path) -> bool:
+    from kind.detection.change.folders import is_change_folder
+
+    return is_change_folder(folder)
+
+
+def _examine_changes(arguments: argparse.Namespace) -> int:
+    from kind.detection.change.doctor import KINDS, examine_triplets
+    from kind.reports.progress import Progress
+
+    folder = arguments.data
+    with Progress("triplets") as progress:
+        examination = examine_triplets(folder, progress)
+    print_findings(f"{folder}: {examination.content}", folder, examination.findings, KINDS)
+    measured = [
+        {"name": one.triplet.name, "before": relative(one.triplet.before, folder), "changed": one.changed}
+        for one in examination.measured
+    ]
+    record = {"triplets": len(measured), "measured": measured}
+    return _finish(arguments.out, folder, examination.findings, KINDS, record)
 
 
 def _examine_pairs(arguments: argparse.Namespace) -> int:
@@ -131,8 +157,10 @@ def _finish(
     from kind.reports.writing import write_json
 
     report, sheet = out / "doctor.json", out / "suspects.jpg"
-    content = {"folder": str(folder.resolve()), "findings": findings_record(folder, findings, kinds)}
-    write_json(report, {**content, **record})
+    records = findings_record(folder, findings, kinds)
+    write_json(report, {"folder": str(folder.resolve()), "findings": records, **record})
+    for finding in records:
+        emit(finding)
     pictured = [one for one in findings if one.files and one.kind not in ("archive", "empty folder")]
     drawn = write_suspect_sheet(sheet, pictured)
     print_line(f"written: {report}{f', {sheet} ({drawn} of {len(findings)})' if drawn else ''}")

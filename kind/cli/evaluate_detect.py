@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.detector_options import add_threshold_arguments, add_view_arguments, thresholds_of
+from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_enhancer_arguments, add_seed_argument, load_enhancer
@@ -141,7 +142,13 @@ def run(flags: argparse.Namespace) -> int:
         flags.markdown.check()
 
     from kind.detection.evaluation.facts import data_facts, definitions
-    from kind.detection.evaluation.report import markdown_report, text_report, write_all
+    from kind.detection.evaluation.report import (
+        IMAGE_COLUMNS,
+        lines_by_image,
+        markdown_report,
+        text_report,
+        write_all,
+    )
     from kind.detection.evaluation.summary import summarise
     from kind.detection.evaluation.tables import figures_lines, figures_table
 
@@ -177,6 +184,8 @@ def run(flags: argparse.Namespace) -> int:
     if flags.markdown:
         flags.markdown.write(markdown_report(evaluation))
     files += write_tables(flags, figures_table(evaluation.lines), *figures_lines(evaluation.lines))
+    for line in lines_by_image(evaluation):
+        emit(dict(zip(IMAGE_COLUMNS, line)))
     print(text_report(evaluation))
     print(f"\nwritten: {', '.join(map(str, files))}")
     return 1 if found.left_out else 0
@@ -227,6 +236,7 @@ def _searched(
     found = search(samples, methods, inputs, results)
     for entry in found.left_out:
         print(f"{flags.program}: left out: {entry.reason}", file=sys.stderr)
+        emit({"error": entry.reason})
     if not found.samples:
         raise UserError(f"none of {len(samples)} images could be searched")
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kind.cli.evaluate_images import Images, pairs, photographs
+from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.options import add_alpha_argument, add_fusion_argument, add_precision_argument
 from kind.cli.scored_networks import add_networks_arguments, add_results_argument, named_networks
@@ -125,6 +126,9 @@ def run(arguments: argparse.Namespace) -> int:
     rows, failures = evaluate(samples, methods, metrics, results)
     for failure in failures:
         print(f"{arguments.program}: left out: {failure.reason}", file=sys.stderr)
+        emit({"image": failure.image, "method": failure.method, "error": failure.reason})
+    for row in rows:
+        emit({"image": row.image, "method": row.method, "protocol": row.protocol, **row.figures})
     if not rows:
         raise UserError(f"none of {len(samples)} images could be scored")
     columns = metrics.columns(with_target=arguments.data is not None)

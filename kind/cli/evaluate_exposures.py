@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.options import add_alpha_argument, add_precision_argument, add_seed_argument
 from kind.cli.scored_networks import add_networks_arguments, named_networks
@@ -82,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     head = ["case", "method", *ExposureFigures._fields]
     files = [arguments.out / "exposures.csv", *write_tables(arguments, table, head, lines_of(found))]
     write_csv(files[0], head, lines_of(found))
+    for line in lines_of(found):
+        emit(dict(zip(head, line)))
     for name, value in about:
         print(f"{name}: {value}")
     print(f"\n{text_table(table)}\n\nwritten: {', '.join(map(str, files))}")

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from kind.cli.json_lines import emit
 from kind.errors import UserError
 
 
@@ -41,5 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     save_niqe_model(arguments.out, model)
     for reason in left_out:
         print(f"{arguments.program}: left out: {reason}", file=sys.stderr)
+    emit({"output": str(arguments.out), "name": model.name, "digest": model.digest[:DIGITS]})
     print(f"{arguments.out}: NIQE model of {model.name}, digest {model.digest[:DIGITS]}")
     return 1 if left_out else 0

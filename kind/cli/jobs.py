@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from kind.cli.json_lines import photograph_record
+from kind.cli.json_lines import emit, photograph_record
 from kind.cli.pipelined import Finished, Pipeline, Worked
 from kind.errors import UserError, one_line
 from kind.files import fitted_name
@@ -104,7 +104,7 @@ class PhotographTable(Pipeline):
         self._digits = max(_COLUMN_WIDTH, len(column))
         heading = f"{'photograph':{self._width}}  {'size':>11}  {column:>{self._digits}}  {'seconds':>7}"
         print(f"{heading}  written to", flush=True)
-        self._column, self._emit = column, getattr(sys.stdout, "emit", None)  # see `kind.cli.json_lines`
+        self._column = column
         shown = len(jobs) > 1 and sys.stderr.isatty()
         self._bar = tqdm(total=len(jobs), bar_format=_BAR, leave=False, disable=not shown)
 
@@ -132,8 +132,7 @@ class PhotographTable(Pipeline):
                 is_named = isinstance(end.error, UserError)
                 text = end.error if is_named else one_line(f"{end.job.shown}: {_TOO_LARGE}")
                 print(f"kind: {text}", file=sys.stderr, flush=True)
-                if self._emit:
-                    self._emit(photograph_record(end.job.shown, end.job.target, error=str(text)))
+                emit(photograph_record(end.job.shown, end.job.target, column=self._column, error=str(text)))
         self._bar.update()
 
     def _print_row(self, end: Finished) -> None:
@@ -145,10 +144,9 @@ class PhotographTable(Pipeline):
             f"{end.seconds:>7.2f}  {one_line(str(end.job.target))}",
             flush=True,
         )
-        if self._emit:
-            done = {"size": end.read.size, "seconds": end.seconds, "notes": end.read.notes}
-            told = {"column": self._column, "cell": end.cell}
-            self._emit(photograph_record(end.job.shown, end.job.target, **done, **told))
+        done = {"size": end.read.size, "seconds": end.seconds, "notes": end.read.notes}
+        told = {"column": self._column, "cell": end.cell}
+        emit(photograph_record(end.job.shown, end.job.target, **done, **told))
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -167,10 +165,14 @@ def _count_failures(failed: int, count: int, called: str = "photographs") -> Non
         print(f"kind: {failed} of {count} {called} failed", file=sys.stderr, flush=True)
 
 
+def _emit_failure(job: Job, text: str) -> None:
+    emit(photograph_record(job.shown, job.target, error=text))
+
+
 def work_one_by_one(
     jobs: Sequence[Job],
     work: Callable[[int, Job], None],
-    failed_with: Callable[[Job, str], None] = lambda job, text: None,
+    failed_with: Callable[[Job, str], None] = _emit_failure,
     called: str = "photographs",
 ) -> int:
     """Calls `work` with the number of each photograph and its job; one that fails does not stop the rest.
@@ -178,7 +180,8 @@ def work_one_by_one(
     Args:
         jobs: photographs, or videos.
         work: does one.
-        failed_with: called with one that failed, and the error that was printed.
+        failed_with: called with one that failed, and the error that was printed; by default it prints the
+            line of JSON.
         called: what messages call them.
 
     Returns:

@@ -1,10 +1,11 @@
-"""One JSON object a line for each photograph on stdout, in place of a table."""
+"""One JSON object a line for each file on stdout, in place of a table."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,9 +29,19 @@ class JsonLines(io.TextIOBase):
         return len(text)
 
     def emit(self, record: dict[str, Any]) -> None:
-        """Writes one record at once."""
-        self._stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        """Writes one record at once; JSON has no NaN and no infinity, which become null."""
+        sound = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in record.items()
+        }
+        self._stream.write(json.dumps(sound, ensure_ascii=False, default=lambda number: number.item()) + "\n")
         self._stream.flush()
+
+
+def emit(record: dict[str, Any]) -> None:
+    """Writes a record where JSON lines were asked for, and nothing otherwise."""
+    if isinstance(sys.stdout, JsonLines):
+        sys.stdout.emit(record)
 
 
 def photograph_record(
@@ -50,7 +61,7 @@ def photograph_record(
         source: the file that was read.
         target: the file that was written.
         size: height and width in pixels.
-        column: what `cell` is, such as "α" or "boxes".
+        column: what `cell` is, such as "α" or "boxes"; "" of a command that has none.
         cell: as a table shows it.
         seconds: of work.
         notes: of the reader.
@@ -60,12 +71,13 @@ def photograph_record(
         JSON values by name.
     """
     height, width = (None, None) if error or size is None else size
+    told = {_KEYS.get(column, column): None if error or cell is None else _number(cell)} if column else {}
     return {
         "file": str(source),
         "output": None if error else str(target),
         "width": width,
         "height": height,
-        _KEYS.get(column, column): None if error or cell is None else _number(cell),
+        **told,
         "seconds": round(seconds, 3),
         "notes": list(notes),
         "error": error,

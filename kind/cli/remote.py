@@ -19,8 +19,10 @@ from kind.cli.detector_options import add_confidence_argument
 from kind.cli.jobs import Job, work_through
 from kind.cli.options import (
     add_alpha_argument,
+    add_brightness_argument,
     add_strength_argument,
     add_writing_arguments,
+    check_brightness,
 )
 from kind.cli.pipelined import Worked
 from kind.cli.planning import folder_of_lists
@@ -45,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_batch_arguments(enhance, stdout=True)
     _add_shared_arguments(enhance)
     add_alpha_argument(enhance, "brightness factor: 1 keeps the illumination", "the model's")
+    add_brightness_argument(enhance)
     add_strength_argument(enhance)
     enhance.set_defaults(run_task=_run_enhance)
     text = "find objects and draw them on the relit photographs; writes the same files as `kind detect`"
@@ -90,6 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is; also when the server cannot be reached.
     """
+    if arguments.task == "enhance":
+        _check_wishes(arguments)
     if not (math.isfinite(arguments.timeout) and arguments.timeout > 0):
         raise UserError(f"--timeout expects a number over 0, received {arguments.timeout}")
     lists = (LIST,) if arguments.task == "detect" else ()
@@ -112,10 +117,16 @@ def _ask(arguments: argparse.Namespace, jobs: list[Job]) -> int:
         return arguments.run_task(arguments, jobs, client)
 
 
+def _check_wishes(arguments: argparse.Namespace) -> None:
+    check_brightness(arguments)
+    for name in ("alpha", "brightness"):
+        if getattr(arguments, name) is not None and arguments.strength != 1:
+            raise UserError(f"give --{name} or --strength, not both: the server blends at the model's own α")
+
+
 def _run_enhance(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
-    if arguments.alpha is not None and arguments.strength != 1:
-        raise UserError("give --alpha or --strength, not both: the server blends at the model's own α")
-    return _enhance(jobs, client, arguments.alpha, arguments.strength, quality=arguments.quality)
+    wishes = {name: getattr(arguments, name) for name in ("alpha", "brightness", "strength")}
+    return _enhance(jobs, client, wishes, quality=arguments.quality)
 
 
 def _run_detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) -> int:
@@ -123,12 +134,12 @@ def _run_detect(arguments: argparse.Namespace, jobs: list[Job], client: Client) 
     return _detect(jobs, client, folder, confidence=arguments.confidence, quality=arguments.quality)
 
 
-def _enhance(
-    jobs: list[Job], client: Client, alpha: float | None, strength: float, *, quality: int | None
-) -> int:
+def _enhance(jobs: list[Job], client: Client, wishes: dict[str, float | None], *, quality: int | None) -> int:
+    alpha = wishes["alpha"]
+
     def work(job: Job, photo: Photo) -> Worked:
         with _naming(job):
-            relit = client.enhance(_as_png(photo), alpha, strength)
+            relit = client.enhance(_as_png(photo), **wishes)
 
         def write() -> None:
             with _naming(job):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.json_lines import emit
 from kind.cli.options import add_old_name, add_seed_argument
 from kind.constants import DARKENING_PRESETS, DEFAULT_DARKENING
 from kind.errors import UserError
@@ -61,6 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
     from kind.data.generated_scenes import write_scenes
     from kind.reports.progress import Progress
 
+    def write_record(name: str, of_scene: np.ndarray) -> None:
+        emit(
+            {
+                "output": str(arguments.out / "images" / f"{name}.png"),
+                "labels": str(arguments.out / "labels" / f"{name}.txt"),
+                "objects": dict(zip(CLASSES, map(int, of_scene))),
+            }
+        )
+
     photographs = _photographs(arguments.photographs) if arguments.photographs else None
     develop = None if arguments.preset == _BRIGHT else _darkener(arguments.preset, arguments.seed)
     with Progress("scenes") as progress:
@@ -72,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             develop,
             photographs,
             progress,
+            write_record,
         )
     print(f"{arguments.out}: {arguments.count} scenes, {counts.sum()} objects")
     for name, count in zip(CLASSES, counts):

@@ -12,8 +12,8 @@ from typing import TextIO
 from kind.cli.json_lines import JsonLines
 from kind.errors import UserError
 
-JSON_COMMANDS = ("enhance", "demo", "detect", "remote")
-"""Commands that can print a line of JSON for each photograph; others write JSON to files."""
+JSON_COMMANDS = ("enhance", "demo", "detect", "remote", "edges", "darken", "scenes", "doctor", "evaluate")
+"""Commands that can print a line of JSON for each photograph, finding or score; others write files of it."""
 
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 
@@ -23,7 +23,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, json_lines: bool = Fal
 
     Args:
         parser: of the command.
-        json_lines: whether it works on photographs one by one, and can print a line of JSON for each.
+        json_lines: whether it works on files one by one, and can print a line of JSON for each.
     """
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     for command in {id(each): each for action in inner for each in action.choices.values()}.values():
@@ -45,7 +45,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, json_lines: bool = Fal
         group.add_argument(
             "--json",
             action="store_true",
-            help="print a line of JSON for each photograph in place of the table",
+            help="print a line of JSON for each photograph, finding or score in place of the text",
         )
     group.add_argument(
         "--device",

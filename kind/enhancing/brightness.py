@@ -19,13 +19,14 @@ _STOPS = np.arange(_FIRST * _PER_STOP, _LAST * _PER_STOP + 1, dtype=np.float32) 
 _TINY = 1e-6
 _CLOSE = 1 / 1024  # a quarter of an 8-bit level
 _MOST_TRIALS = 16
-_LARGEST_STEP = 2.0  # stops that a first guess is away at most
-_TRIED_PIXELS = 256 * 256
+_FIRST_TRIAL = 1.5  # stops
+_LARGEST_STEP = 2.0  # stops
+_TRIED_VALUES = 256 * 256 * 3
 
 
-def luma(images: np.ndarray) -> float:
-    """Mean BT.601 luma of float [..., 3] in [0, 1]."""
-    return float(np.mean(np.clip(images, 0.0, 1.0) @ np.array(BT601, np.float32)))
+def luma(images: tf.Tensor | np.ndarray) -> tf.Tensor:
+    """Mean BT.601 luma of float32 [..., 3] from 0 on, which are shown up to 1: float32 scalar."""
+    return tf.reduce_mean(tf.reduce_sum(tf.minimum(images, 1.0) * tf.constant(BT601), axis=-1))
 
 
 def light_curve(thumbnails: tf.Tensor) -> tf.Tensor:
@@ -80,12 +81,28 @@ def alpha_for_luma(curve: tf.Tensor, brightness: tf.Tensor) -> tf.Tensor:
     return tf.exp(((after - 1.0 + share) / _PER_STOP + _FIRST) * math.log(2.0))
 
 
-def tried_factor(height: int, width: int) -> int:
-    """The side of the squares that an image is averaged over before α is tried out on it."""
-    return max(1, math.ceil(math.sqrt(height * width / _TRIED_PIXELS)))
+def thinned(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
+    """Every n-th pixel of every n-th row, about 65,536: what α is tried out on.
+
+    Means of squares would be too dark: their noise is gone, which adds light where it is brightened.
+
+    Args:
+        images: [1, H, W, 3], of any type and size.
+
+    Returns:
+        The same type.
+    """
+    if isinstance(images, np.ndarray):
+        step = math.ceil(math.sqrt(images.size / _TRIED_VALUES))
+        return images[:, ::step, ::step]
+    step = tf.sqrt(tf.cast(tf.size(images), tf.float32) * (1.0 / _TRIED_VALUES))
+    step = tf.cast(tf.math.ceil(step), tf.int32)
+    some = images[:, ::step, ::step]
+    some.set_shape([1, None, None, 3])
+    return some
 
 
-def solved_alpha(brightness_of: Callable[[float], float], wanted: float, start: float) -> float:
+def solved_alpha(brightness_of: Callable[[tf.Tensor], tf.Tensor], wanted: float | tf.Tensor) -> tf.Tensor:
     """α under which an output has a mean luma: Newton's method in log α, kept inside a bracket.
 
     The slope is taken from the last two trials; where a step would leave the bracket, it is halved.
@@ -93,26 +110,25 @@ def solved_alpha(brightness_of: Callable[[float], float], wanted: float, start: 
     Args:
         brightness_of: the mean luma under an α; never falls much while α grows.
         wanted: mean luma, in [0, 1].
-        start: first α to try, above 0.
 
     Returns:
-        The α that came closest, which is within 1/1024 where the output can be so bright.
+        The α that came closest, float32 scalar, which is within 1/1024 where the output can be so bright.
+        Works inside a graph, too.
     """
-    least, most = -12.0, 16.0
-    place = previous = math.log2(start)
-    tried: dict[float, float] = {}
-    slope = 0.1
-    for _ in range(_MOST_TRIALS):
-        tried[place] = error = brightness_of(2.0**place) - wanted
-        if abs(error) < _CLOSE:
-            break
-        least, most = (place, most) if error < 0 else (least, place)
-        if place != previous and (rise := (error - tried[previous]) / (place - previous)) > _TINY:
-            slope = rise
-        previous, step = place, -error / slope
-        place += float(np.clip(step, -_LARGEST_STEP, _LARGEST_STEP))
-        if not least < place < most:
-            place = (least + most) / 2
-        if most - least < 1e-3:
-            break
-    return 2.0 ** min(tried, key=lambda one: abs(tried[one]))
+
+    def goes_on(trial, place, previous, error, slope, least, most):
+        return (trial < _MOST_TRIALS) & (tf.abs(error) >= _CLOSE)
+
+    def try_out(trial, place, previous, error, slope, least, most):
+        before, error = error, tf.cast(brightness_of(2.0**place), tf.float32) - wanted
+        is_dark = error < 0
+        least, most = tf.where(is_dark, place, least), tf.where(is_dark, most, place)
+        rise = tf.math.divide_no_nan(error - before, place - previous)  # 0 at the first trial
+        slope = tf.where(rise > _TINY, rise, slope)
+        further = place - tf.clip_by_value(error / slope, -_LARGEST_STEP, _LARGEST_STEP)
+        inside = (least < further) & (further < most)
+        return trial + 1.0, tf.where(inside, further, (least + most) / 2), place, error, slope, least, most
+
+    start = (0.0, _FIRST_TRIAL, _FIRST_TRIAL, 1.0, 0.1, -12.0, 16.0)
+    _, _, last, *_ = tf.while_loop(goes_on, try_out, tuple(map(tf.constant, start)))
+    return 2.0**last

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kind.constants import FUSIONS
 from kind.enhancing.borders import mirrored
-from kind.enhancing.brightness import luma, solved_alpha, tried_factor
+from kind.enhancing.brightness import luma, solved_alpha, thinned
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.computation import Computation, Wanted
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
@@ -24,7 +24,6 @@ from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 from kind.images.pixels import in_unit_range
 from kind.nn.forking import refuse_forked
-from kind.ops.blocks import block_mean_array
 
 
 class Enhancer(Computation):
@@ -240,23 +239,31 @@ class Enhancer(Computation):
         """α under which the enhanced image has a mean luma.
 
         Args:
-            image: one image, as for a call; the search is on a version of at most 65,536 pixels or so.
+            image: one image, as for a call; the search is on 65,536 or so of its pixels.
             brightness: mean BT.601 luma of the enhanced image, in [0, 1].
 
         Returns:
             α; where no α makes the image so bright or so dark, the one that comes closest.
         """
-        levels = np.asarray(as_levels(image))
-        small = block_mean_array(levels, tried_factor(*levels.shape[:2]))
-        start = float(self(small, parts=("relit",)).alpha)
-        return solved_alpha(
-            lambda alpha: luma(self(small, alpha, parts=("relit",)).relit),
-            brightness,
-            min(max(start, _LEAST_START), _LARGEST_START),
+        some = thinned(np.asarray(as_levels(image))[np.newaxis])
+        solved = solved_alpha(lambda alpha: luma(self(some, alpha, parts=("relit",)).relit), brightness)
+        return float(solved)
+
+    def alpha_in_graph(self, images: tf.Tensor, brightness: tf.Tensor) -> tf.Tensor:
+        """The same as `alpha_for_brightness` of one image inside a graph that knows no sizes.
+
+        Args:
+            images: float32 [1, H, W, 3], RGB in [0, 1].
+            brightness: mean luma, float32 scalar in [0, 1].
+
+        Returns:
+            α, float32 [1].
+        """
+        some = thinned(images)
+        solved = solved_alpha(
+            lambda alpha: luma(self.in_graph(some, alpha[tf.newaxis], parts=("relit",)).relit), brightness
         )
-
-
-_LEAST_START, _LARGEST_START = 0.1, 1000.0  # α that the search begins with
+        return solved[tf.newaxis]
 
 
 def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:

@@ -18,7 +18,7 @@ from kind.errors import UserError
 from kind.nn.saving import find_weights, load_net
 from kind.ops.area import area_resized
 from kind.ops.bilinear import bilinear_at
-from kind.ops.blocks import block_mean, block_mean_array
+from kind.ops.blocks import block_mean, block_mean_array, block_mean_by
 from kind.ops.fusion import MASK_REACH
 
 _QUARTER = 4
@@ -153,11 +153,8 @@ class GuidedEnhancer(Enhancer):
         shape = tf.shape(images)
         pixels = tf.cast(shape[1] * shape[2], tf.float32)
         number = tf.cast(tf.math.ceil(tf.sqrt(pixels / _SEEN_PIXELS)), tf.int32)
-        choices = [
-            lambda factor=factor: block_mean(images, factor) for factor in range(1, _LARGEST_FACTOR + 1)
-        ]
         number = tf.clip_by_value(number, 1, _LARGEST_FACTOR)
-        small = tf.switch_case(number - 1, choices)
+        small = block_mean_by(images, number)
         return self._statistics(tf.ensure_shape(small, [images.shape[0], None, None, 3]), number)
 
     def collect_statistics_of(self, images):
@@ -198,6 +195,11 @@ class GuidedEnhancer(Enhancer):
         small = block_mean_array(levels, _factor(*levels.shape[:2]))[np.newaxis]
         curve = light_curve(area_resized(tf.constant(small), SIDE, SIDE))
         return float(alpha_for_luma(curve, tf.constant([brightness], tf.float32))[0])
+
+    def alpha_in_graph(self, images, brightness):
+        """See `Enhancer`."""
+        _, curve, *_ = self.collect_statistics(images)
+        return alpha_for_luma(curve, brightness[tf.newaxis])
 
     def _statistics(self, images, factor):
         count = tf.shape(images)[0]

@@ -12,13 +12,16 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 _PURE = frozenset(
     """
-    AddV2 Cast Const Equal ExpandDims Fill FloorDiv FloorMod GatherV2 Less LogicalAnd Maximum Minimum Mul Neg
-    Pack Range RealDiv Reshape SelectV2 Shape StridedSlice Sub
+    Abs AddV2 All Any Cast Ceil ConcatV2 Const DivNoNan EnsureShape Equal Exp ExpandDims Fill Floor FloorDiv
+    FloorMod GatherV2 Greater GreaterEqual IsFinite IsNan Less LessEqual Log LogicalAnd LogicalNot LogicalOr
+    MatMul Max Maximum Mean Min Minimum Mul Neg NotEqual OnesLike Pack Pad Pow Prod Range RealDiv Relu
+    Reshape Round Rsqrt SelectV2 Shape Size Split Sqrt Square Squeeze StridedSlice StringJoin Sub Sum
+    TensorListReserve Tile Transpose Unpack
     """.split()
 )
 """Operations whose results depend on their inputs and attributes alone."""
 
-_UNUSED_IS_USELESS = _PURE | {"ReadVariableOp", "Unpack"}
+_UNUSED_IS_USELESS = _PURE | {"ReadVariableOp"}
 _GRADIENT = "_gradient_op_type"  # names a gradient, which exports leave out; TensorFlow would warn of that
 
 

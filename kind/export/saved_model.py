@@ -57,6 +57,7 @@ def _warmup_requests(with_detector: bool) -> dict[str, dict]:
     requests = {
         "serving_default": {"image_bytes": image_bytes},
         "enhance": {"image_bytes": image_bytes, "alpha": alpha},
+        "enhance_to_brightness": {"image_bytes": image_bytes, "brightness": [0.5]},
         "blend": {"image_bytes": image_bytes, "strength": [0.5]},
         "decompose": {"image_bytes": image_bytes},
         "enhance_tensor": {"images": photograph[None], "alpha": alpha},

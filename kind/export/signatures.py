@@ -91,6 +91,8 @@ def make_signatures(
     - `serving_default`: image_bytes string [N] → enhanced_bytes string [N] (PNG), alpha float32 [N] that was
       chosen and, with a detector, what `detect` gives
     - `enhance`: image_bytes string [N], alpha float32 [N] → enhanced_bytes string [N]
+    - `enhance_to_brightness`: image_bytes string [N], brightness float32 [N] in [0, 1] → enhanced_bytes
+      string [N] with this mean luma, and alpha float32 [N] that gives it
     - `blend`: image_bytes string [N], strength float32 [N] in [0, 1] → enhanced_bytes string [N]: so much of
       the image at the model's own α, the rest is the input
     - `decompose`: image_bytes → reflectance_bytes, illumination_bytes string [N] (PNG)
@@ -109,16 +111,18 @@ def make_signatures(
 
     Returns:
         The functions. When they run, they raise tf.errors.InvalidArgumentError for what is wrong with an
-        input, beginning "image_bytes[3]: ", "alpha[3]: ", "strength[3]: " or "images: ".
+        input, beginning "image_bytes[3]: ", "alpha[3]: ", "brightness[3]: ", "strength[3]: " or "images: ".
     """
     served = _Served(enhancer, detector, max_pixels)
     image_bytes = tf.TensorSpec([None], tf.string, IMAGE_BYTES)
     alpha = tf.TensorSpec([None], tf.float32, "alpha")
+    brightness = tf.TensorSpec([None], tf.float32, "brightness")
     strength = tf.TensorSpec([None], tf.float32, "strength")
     images = tf.TensorSpec([None, None, None, 3], tf.float32, "images")
     specs = {
         served.serving_default: [image_bytes],
         served.enhance: [image_bytes, alpha],
+        served.enhance_to_brightness: [image_bytes, brightness],
         served.blend: [image_bytes, strength],
         served.decompose: [image_bytes],
         **({served.detect: [image_bytes]} if detector else {}),
@@ -150,7 +154,10 @@ class _Served:
 
         def make(pixels, gray, _):
             enhanced = self._enhancer.in_graph(pixels, parts={"relit", *(detector.parts if detector else ())})
-            outputs = {"enhanced_bytes": self._encode(enhanced.relit[0], gray), "alpha": enhanced.alpha[0]}
+            outputs = {
+                "enhanced_bytes": self._encode(tf.squeeze(enhanced.relit, 0), gray),
+                "alpha": tf.squeeze(enhanced.alpha, 0),
+            }
             if detector:
                 outputs.update(self._find(pixels, [getattr(enhanced, name) for name in detector.parts]))
             return outputs
@@ -162,27 +169,41 @@ class _Served:
         checked = _checked_numbers(alpha, "alpha", tf.shape(image_bytes)[0], IMAGE_BYTES)
 
         def make(pixels, gray, index):
-            relit = self._enhancer.in_graph(pixels, checked[index][tf.newaxis], parts=("relit",)).relit
-            return {"enhanced_bytes": self._encode(relit[0], gray)}
+            relit = self._enhancer.in_graph(
+                pixels, tf.expand_dims(tf.gather(checked, index), 0), parts=("relit",)
+            ).relit
+            return {"enhanced_bytes": self._encode(tf.squeeze(relit, 0), gray)}
 
         return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES})
+
+    def enhance_to_brightness(self, image_bytes: tf.Tensor, brightness: tf.Tensor) -> dict[str, tf.Tensor]:
+        checked = _checked_numbers(brightness, "brightness", tf.shape(image_bytes)[0], IMAGE_BYTES, most=1.0)
+
+        def make(pixels, gray, index):
+            alpha = self._enhancer.alpha_in_graph(pixels, tf.gather(checked, index))
+            relit = self._enhancer.in_graph(pixels, alpha, parts=("relit",)).relit
+            return {"enhanced_bytes": self._encode(tf.squeeze(relit, 0), gray), "alpha": tf.squeeze(alpha, 0)}
+
+        return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([])})
 
     def blend(self, image_bytes: tf.Tensor, strength: tf.Tensor) -> dict[str, tf.Tensor]:
         checked = _checked_numbers(strength, "strength", tf.shape(image_bytes)[0], IMAGE_BYTES, most=1.0)
 
         def make(pixels, gray, index):
-            relit, share = self._enhancer.in_graph(pixels, parts=("relit",)).relit, checked[index]
+            relit, share = self._enhancer.in_graph(pixels, parts=("relit",)).relit, tf.gather(checked, index)
             relit = tf.minimum(relit, 1.0)  # as it is shown
-            return {"enhanced_bytes": self._encode((share * relit + (1.0 - share) * pixels)[0], gray)}
+            return {
+                "enhanced_bytes": self._encode(tf.squeeze(share * relit + (1.0 - share) * pixels, 0), gray)
+            }
 
         return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES})
 
     def decompose(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         def make(pixels, gray, _):
-            enhanced = self._enhancer.in_graph(pixels, parts=("reflectance", "illumination"))
+            enhanced = self._enhancer.in_graph(pixels, parts=_DECOMPOSED)
             return {
-                "reflectance_bytes": self._encode(enhanced.reflectance[0], gray),
-                "illumination_bytes": encode_png(enhanced.illumination[0]),
+                "reflectance_bytes": self._encode(tf.squeeze(enhanced.reflectance, 0), gray),
+                "illumination_bytes": encode_png(tf.squeeze(enhanced.illumination, 0)),
             }
 
         spec = {"reflectance_bytes": _BYTES, "illumination_bytes": _BYTES}
@@ -194,7 +215,9 @@ class _Served:
         def make(pixels, *_):
             parts = []
             if detector.parts:
-                enhanced = self._enhancer.in_graph(pixels, parts=detector.parts)
+                # Where `decompose` makes them, one graph does for both.
+                made = _DECOMPOSED if set(detector.parts) <= set(_DECOMPOSED) else detector.parts
+                enhanced = self._enhancer.in_graph(pixels, parts=made)
                 parts = [getattr(enhanced, name) for name in detector.parts]
             return self._find(pixels, parts)
 
@@ -215,7 +238,7 @@ class _Served:
 
         def make(number):
             image, factor = images[number][tf.newaxis], checked[number][tf.newaxis]
-            return self._enhancer.in_graph(image, factor, parts=("relit",)).relit[0]
+            return tf.squeeze(self._enhancer.in_graph(image, factor, parts=("relit",)).relit, 0)
 
         def all_of_them():
             spec = tf.TensorSpec([None, None, 3])
@@ -235,45 +258,60 @@ class _Served:
         """
         photos = decode_photos(image_bytes, self._decode)
 
+        # Here and in what it calls `gather` and `squeeze` take fewer nodes than slices.
         def make_one(index):
-            return make(photos.pixels(index)[tf.newaxis], photos.gray[index], index)
+            return make(tf.expand_dims(photos.pixels(index), 0), tf.gather(photos.gray, index), index)
 
         indices = tf.range(tf.shape(image_bytes)[0])
         return tf.map_fn(make_one, indices, fn_output_signature=spec, parallel_iterations=1)
 
 
 _BYTES = tf.TensorSpec([], tf.string)
+_DECOMPOSED = ("reflectance", "illumination")
 
 
-def _checked_numbers(
-    numbers: tf.Tensor, name: str, count: tf.Tensor, images: str, most: float | None = None
-) -> tf.Tensor:
-    """An input after its check: one finite number for each image, from 0 on, or up to `most`."""
+@as_graph
+def _checked(numbers: tf.Tensor, count: tf.Tensor, most: tf.Tensor, texts: tf.Tensor) -> tf.Tensor:
+    """An input after its check: one number for each image, from 0 to `most`; one graph for all inputs.
+
+    Args:
+        numbers: float32 [N].
+        count: of images.
+        most: the largest number.
+        texts: names of this input and of that of the images, and `most` in words.
+    """
+    name, images, upto = tf.unstack(texts)
     counts = tf.strings.as_string(tf.stack([count, tf.shape(numbers)[0]]))
     unequal = tf.strings.join(
-        [f"{name}: expects as many numbers as ", images, ", ", counts[0], "; received ", counts[1]]
+        [name, ": expects as many numbers as ", images, ", ", counts[0], "; received ", counts[1]]
     )
     with tf.control_dependencies([tf.debugging.Assert(tf.shape(numbers)[0] == count, [unequal])]):
-        right = tf.math.is_finite(numbers) & (numbers >= 0.0)
-        wrong = tf.logical_not(right if most is None else right & (numbers <= most))
+        wrong = tf.logical_not((numbers >= 0.0) & (numbers <= most))  # NaN is, too
     first = tf.minimum(tf.reduce_min(tf.where(wrong, tf.range(count), count)), count)
     # A sum, because without fault there is no such element.
     value = tf.strings.as_string(tf.reduce_sum(numbers[first : first + 1]), shortest=True)
-    expected = "]: expects a number from 0 " + ("on" if most is None else f"to {most:g}") + "; received "
-    message = tf.strings.join([f"{name}[", tf.strings.as_string(first), expected, value])
+    expected = ["]: expects a number from 0 ", upto, "; received "]
+    message = tf.strings.join([name, "[", tf.strings.as_string(first), *expected, value])
     with tf.control_dependencies([tf.debugging.Assert(tf.logical_not(tf.reduce_any(wrong)), [message])]):
         return tf.identity(numbers)
 
 
+def _checked_numbers(
+    numbers: tf.Tensor, name: str, count: tf.Tensor, images: str, most: float = tf.float32.max
+) -> tf.Tensor:
+    upto = "on" if most == tf.float32.max else f"to {most:g}"
+    return _checked(numbers, count, tf.constant(most), tf.constant([name, images, upto]))
+
+
 def _boxes(detector: ServedDetector, found: Found) -> dict[str, tf.Tensor]:
     """What was found in one image, rows without a box cleared."""
-    count = found.counts[0]
+    count = tf.squeeze(found.counts, 0)
     has_box = tf.range(detector.max_detections) < count
-    classes = tf.where(has_box, found.classes[0], NO_CLASS)
+    classes = tf.where(has_box, tf.squeeze(found.classes, 0), NO_CLASS)
     names = tf.constant([*detector.class_names, ""])  # the last one for rows without a box
     return {
-        "boxes": tf.where(has_box[:, tf.newaxis], found.boxes[0], 0.0),
-        "scores": tf.where(has_box, found.scores[0], 0.0),
+        "boxes": tf.where(tf.expand_dims(has_box, 1), tf.squeeze(found.boxes, 0), 0.0),
+        "scores": tf.where(has_box, tf.squeeze(found.scores, 0), 0.0),
         "classes": classes,
         "class_names": tf.gather(names, tf.where(has_box, classes, len(detector.class_names))),
         "number": count,

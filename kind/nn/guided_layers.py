@@ -121,7 +121,8 @@ class GridPooling(_Float32Layer):
 def _cell_weights(length, cells):
     """Float32 [cells, length]: each row averages the pixels of a cell."""
     cell, pixel = tf.range(cells)[:, tf.newaxis], tf.range(length)[tf.newaxis]
-    first, end = cell * length // cells, -(-(cell + 1) * length // cells)
+    # Rounded up without a negative number, whose quotient ONNX rounds the other way.
+    first, end = cell * length // cells, ((cell + 1) * length + cells - 1) // cells
     inside = tf.cast((pixel >= first) & (pixel < end), tf.float32)
     return inside / tf.reduce_sum(inside, axis=1, keepdims=True)
 

@@ -21,13 +21,39 @@ def block_mean(images: tf.Tensor, factor: int) -> tf.Tensor:
     if factor == 1:
         return images
     dynamic = tf.shape(images)
-    more = [-(images.shape[axis] or dynamic[axis]) % factor for axis in (1, 2)]
+    lengths = [images.shape[axis] or dynamic[axis] for axis in (1, 2)]
+    # No remainder or quotient of a negative number here: ONNX rounds these the other way.
+    more = [factor - 1 - (length + factor - 1) % factor for length in lengths]
     padding = [[0, 0], [0, more[0]], [0, more[1]], [0, 0]]
     sums, shares = (
         tf.nn.avg_pool2d(tf.pad(values, padding), factor, factor, "VALID")
         for values in (images, tf.ones_like(images[:1, :, :, :1]))
     )
     return sums / shares
+
+
+def block_mean_by(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """What `block_mean` gives, by a factor that only a running graph knows.
+
+    Args:
+        images: float32 [N, H, W, C], any size from 1×1.
+        factor: side of the squares, int32 scalar, from 1 on.
+
+    Returns:
+        float32 [N, ⌈H / factor⌉, ⌈W / factor⌉, C].
+    """
+    count, height, width, channels = tf.unstack(tf.shape(images))
+    rows, columns = (height + factor - 1) // factor, (width + factor - 1) // factor
+    more = [[0, 0], [0, rows * factor - height], [0, columns * factor - width], [0, 0]]
+    # First down and then across: so no sum needs the image in another order.
+    strips = tf.reshape(tf.pad(images, more), [count * rows, factor, columns * factor * channels])
+    cells = tf.reshape(tf.reduce_sum(strips, axis=1), [count * rows * columns, factor, channels])
+    sums = tf.reshape(tf.reduce_sum(cells, axis=1), [count, rows, columns, images.shape[-1]])
+    down, across = (
+        tf.cast(tf.minimum(factor, length - tf.range(0, length, factor)), tf.float32)
+        for length in (height, width)
+    )
+    return sums / (down[:, tf.newaxis, tf.newaxis] * across[:, tf.newaxis])
 
 
 def block_mean_array(image: np.ndarray, factor: int) -> np.ndarray:

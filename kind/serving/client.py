@@ -81,7 +81,14 @@ class Client:
         self._transport = Transport(address, model, version, max_bytes)
         self._timeout, self._retries = timeout, retries
 
-    def enhance(self, image: Image, alpha: float | None = None, strength: float = 1.0) -> bytes:
+    def enhance(
+        self,
+        image: Image,
+        alpha: float | None = None,
+        strength: float = 1.0,
+        *,
+        brightness: float | None = None,
+    ) -> bytes:
         """Enhances an image.
 
         Args:
@@ -89,26 +96,31 @@ class Client:
             alpha: brightness factor (α); None takes the model's default.
             strength: share of the enhanced image, 0 to 1; the rest is the input. Less than 1 only at the
                 model's α.
+            brightness: mean luma of the enhanced image, 0 to 1, in place of α.
 
         Returns:
             A PNG file of the same size.
 
         Raises:
-            ValueError: both α and a strength below 1 are given.
+            ValueError: more than one of α, a brightness and a strength below 1 are given.
             ServerError: the server cannot be reached, is overloaded, or refuses the image.
             UserError: the file cannot be read.
         """
         inputs: dict[str, Any] = {"image_bytes": [_bytes_of(image)]}
-        if strength != 1 and alpha is not None:
+        wishes = {"alpha": alpha, "brightness": brightness, "strength": None if strength == 1 else strength}
+        given = [name for name, value in wishes.items() if value is not None]
+        if len(given) > 1:
             raise ValueError(
-                "enhance expects alpha or strength, not both: the server blends at the model's α"
+                f"enhance expects {' or '.join(given)}, not both: the server blends at the model's α"
             )
+        signature, more = "serving_default", {}
         if strength != 1:
-            outputs = self._predict("blend", {**inputs, "strength": [float(strength)]}, ("enhanced_bytes",))
-        elif alpha is None:
-            outputs = self._predict("serving_default", inputs, ("enhanced_bytes",))
-        else:
-            outputs = self._predict("enhance", {**inputs, "alpha": [float(alpha)]}, ("enhanced_bytes",))
+            signature, more = "blend", {"strength": [float(strength)]}
+        elif alpha is not None:
+            signature, more = "enhance", {"alpha": [float(alpha)]}
+        elif brightness is not None:
+            signature, more = "enhance_to_brightness", {"brightness": [float(brightness)]}
+        outputs = self._predict(signature, {**inputs, **more}, ("enhanced_bytes",))
         return image_of(outputs, "enhanced_bytes")
 
     def decompose(self, image: Image) -> Decomposed:

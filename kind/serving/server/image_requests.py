@@ -22,8 +22,10 @@ from kind.serving.server.threads import call_in_thread_if_large
 
 PATH = "/v1/enhance"
 
-ALPHA, STRENGTH, FORMAT, STRIP, MODEL, VARIANT = "alpha", "strength", "format", "strip", "model", "variant"
-PARAMETERS = (ALPHA, STRENGTH, FORMAT, STRIP, MODEL, VARIANT)
+ALPHA, BRIGHTNESS, STRENGTH = "alpha", "brightness", "strength"
+FORMAT, STRIP, MODEL, VARIANT = "format", "strip", "model", "variant"
+PARAMETERS = (ALPHA, BRIGHTNESS, STRENGTH, FORMAT, STRIP, MODEL, VARIANT)
+_TO_BRIGHTNESS = "enhance_to_brightness"
 _RESULT = "enhanced_bytes"
 _SHOWN_ALPHA = "X-Kind-Alpha"
 
@@ -33,6 +35,7 @@ class Wishes(NamedTuple):
 
     Attributes:
         alpha: how much brighter, 0 or more; None leaves it to the model.
+        brightness: mean luma of the result, in [0, 1], in place of α; None leaves it to the model.
         strength: how much of the result, in [0, 1]; the rest is the photograph as it was.
         format: of the answer, a key of `FORMATS`.
         strip: whether the photograph's metadata are left out.
@@ -40,6 +43,7 @@ class Wishes(NamedTuple):
     """
 
     alpha: float | None = None
+    brightness: float | None = None
     strength: float = 1.0
     format: str = "png"
     strip: bool = False
@@ -104,7 +108,7 @@ class ImageRequests:
 
 
 def read_wishes(query: Mapping[str, str]) -> Wishes:
-    """Reads the parameters of a request; ServingError for one that is unknown or out of range."""
+    """Reads the parameters of a request; ServingError for one that is unknown, out of range or too much."""
     unknown = sorted(set(query) - set(PARAMETERS))
     if unknown:
         raise bad_request(f"no such parameter: {echoed(unknown[0])}; expects {', '.join(PARAMETERS)}")
@@ -115,8 +119,13 @@ def read_wishes(query: Mapping[str, str]) -> Wishes:
     if strip not in ("0", "1"):
         raise bad_request(f"strip expects 0 or 1; received {echoed(strip)}")
     alpha = _number(query, ALPHA, np.finfo(np.float32).max) if ALPHA in query else None
+    brightness = _number(query, BRIGHTNESS, 1.0) if BRIGHTNESS in query else None
+    if alpha is not None and brightness is not None:
+        raise bad_request("alpha and brightness both say how bright the result is; give one of them")
     strength = _number(query, STRENGTH, 1.0) if STRENGTH in query else 1.0
-    return Wishes(alpha, strength, wanted, strip == "1", query.get(MODEL) or query.get(VARIANT) or "")
+    return Wishes(
+        alpha, brightness, strength, wanted, strip == "1", query.get(MODEL) or query.get(VARIANT) or ""
+    )
 
 
 def signature_for(
@@ -140,6 +149,10 @@ def signature_for(
         if "enhance" not in signatures:
             raise bad_request("this model takes no alpha: leave it out")
         return "enhance", {**inputs, ALPHA: np.float32([wishes.alpha])}, wishes.strength
+    if wishes.brightness is not None:
+        if _TO_BRIGHTNESS not in signatures:
+            raise bad_request("this model takes no brightness: leave it out, or export the model anew")
+        return _TO_BRIGHTNESS, {**inputs, BRIGHTNESS: np.float32([wishes.brightness])}, wishes.strength
     if wishes.strength < 1.0 and "blend" in signatures:
         return "blend", {**inputs, STRENGTH: np.float32([wishes.strength])}, 1.0
     return DEFAULT_SIGNATURE, inputs, wishes.strength

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from kind.cli import export
 from kind.cli import main as module
 from kind.cli.jobs import Job, work_through
+from kind.cli.json_lines import JsonLines
 from kind.cli.main import main, make_parser
 from kind.cli.native_output import native_output_kept
 from kind.cli.pipelined import Worked
@@ -161,8 +163,36 @@ def test_a_photograph_is_a_line_of_json(monkeypatch, capsys, tmp_path):
         "file": str(tmp_path / "a.png"), "output": str(tmp_path / "lit.png"), "width": 5, "height": 3,
         "alpha": 1000, "notes": [], "error": None,
     }  # fmt: skip
-    assert "no such file" in failed["error"] and failed["output"] is None
+    assert "no such file" in failed["error"] and failed["output"] is failed["alpha"] is None
     assert "b.png" in printed.err
+
+
+def test_what_darkens_and_draws_and_checks_prints_lines_of_json_too(capsys, tmp_path):
+    write_photo(tmp_path / "in/a.png", np.full((64, 70, 3), 0.7))
+    (tmp_path / "in/b.png").write_text("no image")
+
+    def lines(*words):
+        code = main([*map(str, words), "--json", "-q"])
+        return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    for preset, told in (("moderate", "shot_noise"), ("slight", "twin_mean")):
+        out = tmp_path / preset
+        code, (done, failed) = lines("darken", tmp_path / "in", "--preset", preset, "--out", out)
+        assert code == 1 and (done["file"], done["height"]) == (str(tmp_path / "in/a.png"), 64)
+        assert done["output"] == str(out / "a.png") and 0 < done[told] < 1
+        assert failed["file"] == str(tmp_path / "in/b.png") and "not an image" in failed["error"]
+    words = "scenes", "--out", tmp_path / "scenes", "--count", 2, "--image-size", 64, "--preset", "none"
+    code, scenes = lines(*words)
+    assert code == 0 and [Path(one["output"]).name for one in scenes] == ["000000.png", "000001.png"]
+    objects = sum(len(Path(one["labels"]).read_text().splitlines()) for one in scenes)
+    assert sum(sum(one["objects"].values()) for one in scenes) == objects
+    code, findings = lines("doctor", tmp_path / "in", "--out", tmp_path / "doctor")
+    assert code == 3 and any(one["files"] == ["b.png"] for one in findings)
+
+
+def test_numbers_that_json_does_not_have_are_null(capsys):
+    JsonLines(sys.stdout).emit({"psnr": float("inf"), "count": np.int64(3)})
+    assert json.loads(capsys.readouterr().out) == {"psnr": None, "count": 3}
 
 
 def test_export_says_what_takes_a_while_at_a_terminal(monkeypatch, capsys):

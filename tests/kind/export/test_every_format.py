@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tensorflow import keras
 
 from kind.enhancing.enhancer import Enhancer
 from kind.enhancing.variants import shipped_variants
@@ -11,6 +12,8 @@ from kind.export.parity import deviations
 from kind.export.portable import Portable, make_portable, publish
 from kind.export.saved_model import export_saved_model
 from kind.export.tflite import write_tflite
+from kind.guided.model import NAMES, NETWORKS, Design
+from kind.nn.saving import save_net
 
 SIZES = ((1, 1), (37, 181), (400, 600), (1080, 1920))
 by_size = pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
@@ -23,9 +26,15 @@ def photograph(size):
     return 0.15 * slopes + 0.02 * np.random.default_rng(0).random((*size, 3))
 
 
-@pytest.fixture(scope="module", params=shipped_variants())
-def enhancer(request):
-    return Enhancer.load(variant=request.param)
+@pytest.fixture(scope="module", params=[*shipped_variants(), *NAMES])
+def enhancer(request, tmp_path_factory):
+    if request.param not in NAMES:
+        return Enhancer.load(variant=request.param)
+    keras.utils.set_random_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    path = folder / f"{request.param}.keras"
+    save_net(NETWORKS[request.param](Design()), path, half_precision=True)  # as `kind pack` writes them
+    return Enhancer.load(folder, variant=request.param)
 
 
 @pytest.mark.slow
@@ -48,7 +57,8 @@ def test_onnx(enhancer, tmp_path):
     pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
     photographs = [photograph(size) for size in SIZES]
     written = write_onnx(tmp_path / "any.onnx", make_portable(enhancer, None), photographs)
-    assert written.path.is_file() and written.largest < 1e-4
+    # Norms over whole images add up millions of numbers, in another order.
+    assert written.path.is_file() and written.largest < (1e-3 if enhancer.variant in NAMES else 1e-4)
 
 
 def raising(image, alpha):

@@ -113,6 +113,10 @@ TENSOR = (tf.float32, [None, None, None, 3])
 CONTRACT = {
     "serving_default": ({"image_bytes": BYTES}, {"enhanced_bytes": BYTES, "alpha": NUMBERS, **BOXES}),
     "enhance": ({"image_bytes": BYTES, "alpha": NUMBERS}, {"enhanced_bytes": BYTES}),
+    "enhance_to_brightness": (
+        {"image_bytes": BYTES, "brightness": NUMBERS},
+        {"enhanced_bytes": BYTES, "alpha": NUMBERS},
+    ),
     "blend": ({"image_bytes": BYTES, "strength": NUMBERS}, {"enhanced_bytes": BYTES}),
     "decompose": ({"image_bytes": BYTES}, {"reflectance_bytes": BYTES, "illumination_bytes": BYTES}),
     "detect": ({"image_bytes": BYTES}, BOXES),
@@ -170,6 +174,19 @@ def test_images_of_different_sizes_are_enhanced_in_one_batch(ask):
     served = ask("enhance", image_bytes=FILES, alpha=alpha)["enhanced_bytes"]
     for data, original, brighter in zip(served, FILES, alpha):
         assert levels_apart(data, relit(original, brighter)) <= 1
+
+
+def test_the_result_has_the_brightness_that_was_asked_for(ask):
+    wanted = np.float32([0.1, 0.2, 0.3])
+    served = ask("enhance_to_brightness", image_bytes=FILES, brightness=wanted)
+    for data, original, alpha in zip(served["enhanced_bytes"], FILES, served["alpha"]):
+        assert levels_apart(data, relit(original, alpha)) <= 1
+    for data, luma in zip(served["enhanced_bytes"][::2], wanted[::2]):  # one pixel has no range to stretch
+        assert (decode_photo(data, "").pixels @ [0.299, 0.587, 0.114]).mean() == pytest.approx(luma, abs=0.01)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"brightness\[1\]: expects a number from 0 to 1"
+    ):
+        ask("enhance_to_brightness", image_bytes=FILES[:2], brightness=np.float32([0.5, 2]))
 
 
 def test_a_share_of_the_result_is_blended_with_the_input(ask):

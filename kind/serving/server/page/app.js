@@ -16,7 +16,7 @@ const at = (id) => document.getElementById(id);
 const has = (signature) => server.signatures.includes(signature);
 
 let server = null; // {model, signatures, version, max_pixels, max_bytes}
-let files = []; // {file, name, alpha: as it was moved to, or null for the model's own}
+let files = []; // {file, name, alpha and brightness: as they were moved to, or null for the model's own}
 let photo = null; // the one that is shown, with {bitmap, preview, draft, suggested}
 let opening = new AbortController(); // aborted when another photograph is opened
 let relighting = new AbortController(); // aborted when α is moved, too
@@ -39,6 +39,7 @@ async function start() {
 async function choose(model, settings) {
   server = { ...settings, ...(await describe(model)) };
   at("alpha-control").hidden = !has("enhance");
+  at("brightness-control").hidden = !has("enhance_to_brightness");
   at("figure-reflectance").hidden = at("figure-illumination").hidden = !has("decompose");
   at("boxes-control").hidden = !has("detect");
   say(`Ready: ${server.model}, version ${server.version}`);
@@ -81,7 +82,7 @@ function listen() {
     } catch (error) {
       return fail(error);
     }
-    for (const each of files) each.alpha = null; // another model has another α
+    for (const each of files) each.alpha = each.brightness = null; // another model has another α
     if (photo) open(photo.index);
   });
   at("alpha").addEventListener("input", () => moveAlpha(alpha(), photo?.draft));
@@ -90,6 +91,8 @@ function listen() {
     showAlpha(photo.suggested ?? Number(at("alpha").defaultValue));
     moveAlpha(null, photo.preview);
   });
+  at("brightness").addEventListener("input", () => moveBrightness(photo?.draft));
+  at("brightness").addEventListener("change", () => schedule(photo?.preview));
   at("strength").addEventListener("input", showStrength);
   at("zoom").addEventListener("change", () => {
     fit(photo.bitmap);
@@ -102,7 +105,7 @@ function listen() {
 
 function bring(given) {
   if (!given.length || !server) return;
-  files = given.map((file) => ({ file, name: file.name.replace(/\.[^.]*$/, "") || "photograph", alpha: null }));
+  files = given.map((file) => ({ file, name: file.name.replace(/\.[^.]*$/, "") || "photograph", alpha: null, brightness: null }));
   at("files").replaceChildren(
     ...files.map(({ file }, index) => {
       const button = element("button", "plain", file.name);
@@ -150,6 +153,7 @@ function reset() {
   at("download").disabled = at("zoom").disabled = true;
   at("zoom").checked = false;
   showBoxes([], bitmap);
+  showBrightness();
   for (const id of ["after", "part-reflectance", "part-illumination", "part-relit"]) at(id).removeAttribute("src");
   show(preview, "before", "part-input");
   fit(bitmap);
@@ -168,15 +172,24 @@ function schedule(blob) {
 function moveAlpha(wanted, blob) {
   at("alpha-value").value = alpha().toFixed(1);
   if (!photo) return;
-  photo.alpha = wanted;
+  Object.assign(photo, { alpha: wanted, brightness: null });
+  showBrightness();
   at("suggested").hidden = wanted === null;
+  schedule(blob);
+}
+
+function moveBrightness(blob) {
+  if (!photo) return;
+  Object.assign(photo, { alpha: null, brightness: Number(at("brightness").value) });
+  showBrightness();
+  at("suggested").hidden = false;
   schedule(blob);
 }
 
 // The model chooses α, and finds objects in the same pass: these are shown even if α is moved meanwhile.
 async function look(opened, signal) {
   const mine = (relighting = new AbortController());
-  const moved = opened.alpha;
+  const { alpha: moved, brightness } = opened;
   say("Relighting …", true);
   try {
     const answer = await predict(server.model, "serving_default", opened.preview, signal);
@@ -188,6 +201,7 @@ async function look(opened, signal) {
     if (mine.signal.aborted) return;
     showAlpha(moved ?? opened.suggested);
     if (moved !== null) return moveAlpha(moved, opened.preview);
+    if (brightness !== null) return moveBrightness(opened.preview);
     showRelit(opened.preview, imageOf(answer, "enhanced_bytes"));
   } catch (error) {
     fail(error);
@@ -203,7 +217,8 @@ async function relight(blob) {
     const result = isWhole ? await relitWhole(photo, "png", 1, signal) : await enhance(blob, wishes(photo), signal);
     if (signal.aborted) return;
     show(isWhole ? photo.file : photo.preview, "before");
-    showRelit(blob, result);
+    if (photo.brightness !== null && result.alpha) showAlpha(result.alpha);
+    showRelit(blob, result.image);
   } catch (error) {
     fail(error);
   }
@@ -217,8 +232,17 @@ function showRelit(blob, result) {
   say(has("enhance") ? `Relit with α ${alpha().toFixed(1)}` : "Relit");
 }
 
-function wishes({ alpha: wanted }) {
-  return { model: server.model, ...(wanted === null ? {} : { alpha: wanted }) };
+function wishes({ alpha: wanted, brightness }) {
+  return {
+    model: server.model,
+    ...(wanted === null ? {} : { alpha: wanted }),
+    ...(brightness === null ? {} : { brightness }),
+  };
+}
+
+function showBrightness() {
+  if (photo.brightness !== null) at("brightness").value = photo.brightness;
+  at("brightness-value").value = photo.brightness === null ? "free" : photo.brightness.toFixed(2);
 }
 
 function showAlpha(chosen) {
@@ -253,7 +277,7 @@ function showFound(found, size) {
 async function download() {
   at("download").disabled = true;
   try {
-    const blob = await relitWhole(photo, "same", strength());
+    const { image: blob } = await relitWhole(photo, "same", strength());
     const name = resultName(photo, blob);
     const { width, height } = await sizeOf(blob);
     save(blob, name);
@@ -273,7 +297,7 @@ async function downloadAll() {
   for (const [index, record] of given.entries()) {
     say(`Relighting ${index + 1} of ${given.length}: ${record.file.name}`, true);
     try {
-      const blob = await relitWhole(record, "same", strength());
+      const { image: blob } = await relitWhole(record, "same", strength());
       const name = resultName(record, blob);
       const isTaken = entries.some((entry) => entry.name === name);
       entries.push({ name: isTaken ? `${index + 1}-${name}` : name, blob });

@@ -13,8 +13,10 @@ export async function describe(model) {
   return { model, signatures: Object.keys(metadata.signature_def.signature_def), version: model_spec.version };
 }
 
+// The image, and α where the model says it.
 export async function enhance(blob, wishes, signal) {
-  return (await post(`/v1/enhance?${new URLSearchParams(wishes)}`, blob, signal)).blob();
+  const answer = await post(`/v1/enhance?${new URLSearchParams(wishes)}`, blob, signal);
+  return { image: await answer.blob(), alpha: Number(answer.headers.get("X-Kind-Alpha")) || null };
 }
 
 export async function predict(model, signature, blob, signal) {

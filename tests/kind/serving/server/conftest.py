@@ -65,6 +65,12 @@ class Brightener(tf.Module):
     def enhance(self, image_bytes, alpha):
         return {"enhanced_bytes": self.relit(image_bytes, alpha)}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.float32)])
+    def enhance_to_brightness(self, image_bytes, brightness):
+        before = tf.map_fn(lambda data: tf.reduce_mean(self.one(data, 1.0)), image_bytes, tf.float32)
+        alpha = brightness * 255.0 / before
+        return {"enhanced_bytes": self.relit(image_bytes, alpha), "alpha": alpha}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def decompose(self, image_bytes):
         def parts(data):
@@ -109,7 +115,8 @@ def save_brightener(folder, *, box="spot", boxes=True, gain=1.0, signatures=None
 
     model = Brightener(box, boxes)
     model.gain.assign(gain)
-    names = signatures or ("serving_default", "enhance", "decompose", "detect", "enhance_tensor")
+    usual = ("enhance_to_brightness", "decompose", "detect", "enhance_tensor")
+    names = signatures or ("serving_default", "enhance", *usual)
     staged = folder.parent / f".staged-{folder.name}"
     tf.saved_model.save(model, str(staged), {name: getattr(model, name) for name in names})
     request = predict_pb2.PredictRequest()

@@ -80,13 +80,18 @@ def test_a_busy_or_broken_server_is_tried_again(scripted):
     }
 
 
-def test_a_strength_is_sent_and_does_not_go_with_alpha(scripted):
+def test_wishes_are_sent_and_do_not_go_together(scripted):
     with Client(scripted.address) as client:
         assert client.enhance(b"image", strength=0.5) == b"relit"
         with pytest.raises(ValueError, match="not both"):
             client.enhance(b"image", alpha=2, strength=0.5)
+        with pytest.raises(ValueError, match="alpha or brightness, not both"):
+            client.enhance(b"image", alpha=2, brightness=0.5)
+        assert client.enhance(b"image", brightness=0.5) == b"relit"
     assert scripted.requests[0]["signature_name"] == "blend"
     assert scripted.requests[0]["inputs"]["strength"] == [0.5]
+    assert scripted.requests[1]["signature_name"] == "enhance_to_brightness"
+    assert scripted.requests[1]["inputs"]["brightness"] == [0.5]
 
 
 def test_patience_ends(scripted):
@@ -219,6 +224,9 @@ def test_remote_enhance_writes_as_enhance_does(served, photographs, tmp_path, ca
     assert np.ptp(gray.pixels, axis=-1).max() == 0 and gray.alpha is not None
     with closing(Image.open(out / "2.png")) as image:
         assert image.getpixel((0, 0))[0] == 255 and image.getpixel((0, 0))[-1] == 100
+    words[-2:] = ["--brightness", "0.5", "--overwrite"]
+    assert main(["remote", "enhance", str(photographs / "2.png"), "--out", str(out), *words]) == 0
+    assert read_photo(out / "2.png").pixels.mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_remote_detect_writes_as_detect_does(served, photographs, tmp_path, capsys):
@@ -249,6 +257,8 @@ def test_remote_detect_writes_as_detect_does(served, photographs, tmp_path, caps
         (["--server", "ftp://x"], "--server: address expects host:port"),
         (["--timeout", "0"], "--timeout expects"),
         (["--alpha", "-1"], "--alpha expects"),
+        (["--alpha", "2", "--brightness", "0.5"], "--brightness and --alpha both say how bright"),
+        (["--strength", "0.4", "--brightness", "0.5"], "give --brightness or --strength, not both"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(served, photographs, tmp_path, capsys, words, message):

@@ -37,6 +37,8 @@ def test_plain_bytes_and_forms_are_answered_with_images(serve, images):
     assert np.mean(opened(answer.data)) == 120 and answer.headers["X-Kind-Alpha"] == "3"
     answer = rest.ask("POST", PATH, body=images(6, 9, 40))  # the model chooses
     assert np.mean(opened(answer.data)) == 80 and answer.headers["X-Kind-Alpha"] == "2"
+    answer = rest.ask("POST", f"{PATH}?brightness=.5", body=images(6, 9, 40))
+    assert np.mean(opened(answer.data)) == 128 and answer.headers["X-Kind-Alpha"] == "3.188"
     body, kind = form(
         ("image", "night.png", images(6, 9, 40)), ("alpha", None, b"3"), ("model", None, b"kind")
     )
@@ -45,6 +47,7 @@ def test_plain_bytes_and_forms_are_answered_with_images(serve, images):
     assert np.mean(opened(answer.data)) == pytest.approx(80, abs=1)
     for path, body, status, text in (
         ("?alpha=-1", images(), 400, "alpha expects a number from 0 on; received -1"),
+        ("?alpha=1&brightness=.5", images(), 400, "alpha and brightness both say how bright the result is"),
         ("?alhpa=1", images(), 400, "no such parameter: alhpa; expects alpha"),
         ("?model=other", images(), 400, "model expects kind; received other"),
         ("", b"", 400, "expects an image file"),
@@ -57,7 +60,7 @@ def test_plain_bytes_and_forms_are_answered_with_images(serve, images):
     assert rest.ask("GET", PATH).status == 400
     assert rest.ask("POST", PATH, body=b"x", headers={"Origin": "http://evil.example"}).status == 403
     metrics = rest.ask("GET", "/monitoring/prometheus/metrics").data.decode()
-    assert 'request_count{model_name="kind",status="OK"} 3.0' in metrics
+    assert 'request_count{model_name="kind",status="OK"} 4.0' in metrics
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,7 @@ def test_plain_bytes_and_forms_are_answered_with_images(serve, images):
         ({"strength": "0.5"}, {"serving_default"}, ("serving_default", 0.5)),
         ({"strength": "0.5"}, {"serving_default", "blend"}, ("blend", 1.0)),
         ({"strength": "0.5", "alpha": "2"}, {"enhance", "blend"}, ("enhance", 0.5)),
+        ({"brightness": ".4", "strength": "0.5"}, {"enhance_to_brightness"}, ("enhance_to_brightness", 0.5)),
     ],
 )
 def test_the_cheapest_signature_is_run(query, names, expected):
@@ -74,10 +78,13 @@ def test_the_cheapest_signature_is_run(query, names, expected):
     assert (name, left) == expected
     with pytest.raises(ServingError, match="takes no alpha"):
         signature_for(b"", read_wishes({"alpha": "2"}), {})
+    with pytest.raises(ServingError, match="takes no brightness: leave it out, or export the model anew"):
+        signature_for(b"", read_wishes({"brightness": "0.5"}), {"enhance": None})
 
 
 @pytest.mark.parametrize(
-    "query", [{"alpha": "nan"}, {"strength": "1.1"}, {"format": "tiff"}, {"strip": "yes"}]
+    "query",
+    [{"alpha": "nan"}, {"brightness": "1.5"}, {"strength": "1.1"}, {"format": "tiff"}, {"strip": "yes"}],
 )
 def test_parameters_out_of_range_are_named(query):
     (name,) = query

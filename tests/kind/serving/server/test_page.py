@@ -142,6 +142,17 @@ def test_the_latest_alpha_wins(page, photograph):
     assert not page.at("suggested").is_displayed()
 
 
+def test_a_brightness_is_asked_for_in_place_of_alpha(page, photograph):
+    page.open(photograph)
+    assert page.text("brightness-value") == "free"
+    page.set("brightness", 0.3)
+    wait_for(lambda: page.level("after") == pytest.approx(0.3 * 255, abs=4))
+    assert page.text("brightness-value") == "0.30" and page.at("suggested").is_displayed()
+    page.set("alpha", 1)
+    wait_for(lambda: page.text("status") == "Relit with α 1.0")
+    assert page.text("brightness-value") == "free"
+
+
 def test_boxes_are_shown_although_alpha_was_moved_meanwhile(page, photograph):
     page.at("file").send_keys(str(photograph))
     wait_for(lambda: page.text("size-hint"))
@@ -274,12 +285,13 @@ def test_everything_has_a_name_and_can_be_reached_by_keyboard(page, photograph):
     wait_for(lambda: page.at("download").is_enabled())
     page.browser.execute_script("document.activeElement.blur()")
     reached = []
-    for _ in range(7):
+    for _ in range(8):
         ActionChains(page.browser).send_keys(Keys.TAB).perform()
         active = page.browser.switch_to.active_element
         reached.append(active.get_attribute("id"))
         assert active.accessible_name, reached
-    assert reached == ["file", "split", "alpha", "strength", "show-boxes", "zoom", "download"]
+    sliders = ["split", "alpha", "brightness", "strength"]
+    assert reached == ["file", *sliders, "show-boxes", "zoom", "download"]
     for image in page.browser.find_elements("tag name", "img"):
         assert image.get_attribute("alt")
     assert (
