@@ -41,6 +41,8 @@ SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_TABLE = ["--only", "default", "--epochs", "1", "--steps", "1", "--batch", "2"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
 SHORT_COMPARISON = ["--sizes", "64x64", "--rounds", "1", "--no-memory"]
+SHORT_FLICKER = ["--frames", "8"]
+SHORT_VIDEO = ["--frames", "4", "--size", "64x48"]
 SHORT_FILES = ["--sizes", "64x64,400x600"]
 
 #: Files that other people published, as the documents name them, and where the reference data has them.
@@ -246,6 +248,8 @@ def shortening(words):
         return SHORT_TABLE
     if "benchmarks.memory" in words and "files" in words:
         return SHORT_FILES
+    if "benchmarks.video" in words:
+        return SHORT_FLICKER if "flicker" in words else SHORT_VIDEO
     return SHORT_SCENES if "scenes" in words else []
 
 
