@@ -12,7 +12,7 @@ from kind.restoration.unet import unet
 from kind.training.added_losses import added_losses
 
 PAIR_STAGES = [
-    name for name in STAGES if name not in ("exposure", "detection", "adapt")
+    name for name in STAGES if name not in ("exposure", "detection", "adapt", "change")
 ]  # that compare images
 
 

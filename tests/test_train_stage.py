@@ -57,6 +57,9 @@ def arguments(work, stage, run, *more):
         data += ["--input", "reflectance", "--twins", "1"] if stage == "detection" else []
         common = ["--cache", str(work / "cache"), "--run", str(run), "--batch", "2", "--image-size", "32"]
         return [stage, *data, *common, *more]
+    if stage == "change":
+        common = ["--quick", "--cache", str(work / "cache"), "--run", str(run), "--batch", "2"]
+        return [stage, *common, "--input", "raw", "--steps", "2", "--patch", "32", *more]
     names = getattr(STAGES.get(stage), "given", ())
     given = [part for name in names for part in (f"--{name}", str(work / f"{name}.keras"))]
     if stage in ("lite", "exposure", *GUIDED):

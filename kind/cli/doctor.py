@@ -1,4 +1,4 @@
-"""Checks a data set before training: image pairs, annotated images, or photographs alone."""
+"""Checks a data set before training: image pairs, annotated images, changes, or photographs alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="folder of pairs (low/ and high/, LOL's our485/ and eval15/, LOL-v2's Train/ and Test/, …) or a "
-        "CSV of them; of annotated images (found by their folders; COCO's by --coco); or of photographs",
+        "CSV of them; of annotated images (found by their folders; COCO's by --coco); of change detection "
+        "(A/, B/ and label/); or of photographs",
     )
     add_layout_arguments(parser, repair=False)
     parser.add_argument(
@@ -48,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if _is_annotated(arguments):
         return _examine_images(arguments, annotated=True)
+    if _is_of_changes(arguments.data):
+        return _examine_changes(arguments)
     if arguments.data.is_dir() and _holds_photographs(arguments.data):
         return _examine_images(arguments, annotated=False)
     return _examine_pairs(arguments)
@@ -75,6 +78,28 @@ def _holds_photographs(folder: Path) -> bool:
     root = folder / "images"
     entries = entries_of(root if root.is_dir() else folder)
     return any(entry.suffix.lower() in SUFFIXES for entry in entries)
+
+
+def _is_of_changes(folder: Path) -> bool:
+    from kind.detection.change.folders import is_change_folder
+
+    return is_change_folder(folder)
+
+
+def _examine_changes(arguments: argparse.Namespace) -> int:
+    from kind.detection.change.doctor import KINDS, examine_triplets
+    from kind.reports.progress import Progress
+
+    folder = arguments.data
+    with Progress("triplets") as progress:
+        examination = examine_triplets(folder, progress)
+    print_findings(f"{folder}: {examination.content}", folder, examination.findings, KINDS)
+    measured = [
+        {"name": one.triplet.name, "before": relative(one.triplet.before, folder), "changed": one.changed}
+        for one in examination.measured
+    ]
+    record = {"triplets": len(measured), "measured": measured}
+    return _finish(arguments.out, folder, examination.findings, KINDS, record)
 
 
 def _examine_pairs(arguments: argparse.Namespace) -> int:

@@ -1,11 +1,17 @@
-"""Scores enhanced images and detectors, and fits NIQE's model of clean photographs."""
+"""Scores enhanced images, detectors and change detection, and fits NIQE's model of clean photographs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from kind.cli import evaluate_detect, evaluate_enhance, evaluate_exposures, evaluate_fit_niqe
+from kind.cli import (
+    evaluate_change,
+    evaluate_detect,
+    evaluate_enhance,
+    evaluate_exposures,
+    evaluate_fit_niqe,
+)
 from kind.cli.parser import Parser
 from kind.cli.terminal import run_guarded
 from kind.errors import UserError
@@ -16,6 +22,7 @@ _EVALUATIONS = {
     "exposures": (evaluate_exposures, "score enhancement on photographs made dark, whose truth is known"),
     "fit-niqe": (evaluate_fit_niqe, "fit NIQE's pristine model to clean photographs"),
     "detect": (evaluate_detect, "score detectors on annotated photographs, on several kinds of input"),
+    "change": (evaluate_change, "score change detection on pairs whose truth is known, in several lights"),
 }
 
 _NOTHING_DONE, _INTERRUPTED = 2, 130

@@ -9,6 +9,7 @@ import traceback
 import kind
 from kind.cli import (
     ablate,
+    changes,
     compare,
     completion,
     darken,
@@ -27,6 +28,7 @@ from kind.cli import (
     runs,
     scenes,
     serve,
+    tiles,
     train,
 )
 from kind.cli.parser import Parser
@@ -42,16 +44,21 @@ COMMANDS = {
     "enhance": (enhance, "relight photographs"),
     "demo": (demo, "relight photographs and show every step on a web page"),
     "detect": (detect, "find objects in dark photographs"),
+    "changes": (changes, "find what has changed between two photographs of one place"),
     "edges": (edges, "draw edges that do not depend on the illumination"),
     "evaluate": (evaluate, "score enhancement and detectors"),
     "compare": (compare, "compare enhancers by quality, speed and memory"),
-    "doctor": (doctor, "check a data set before training on it: pairs, annotated images, photographs"),
+    "doctor": (
+        doctor,
+        "check a data set before training on it: pairs, annotated images, changes, photographs",
+    ),
     "train": (train, "train one stage, or resume its run"),
     "ablate": (ablate, "train a grid of settings and compare the runs"),
     "losses": (losses, "list the losses that training takes, and show what one penalises"),
     "runs": (runs, "list training runs with their best metrics"),
     "darken": (darken, "darken photographs as a camera at night would"),
     "scenes": (scenes, "make a data set for detectors: simple objects drawn over photographs"),
+    "tiles": (tiles, "cut a data set of change detection into tiles"),
     "export": (export, "export the networks as a SavedModel, for TensorFlow Lite or as ONNX"),
     "serve": (serve, "serve an exported model over REST and gRPC, with a web page to try it"),
     "remote": (remote, "relight photographs, or find objects in them, on a server"),

@@ -135,8 +135,7 @@ def alpha_within_noise(enhancer: Enhancer, photo: StoredPhoto) -> tuple[float | 
     from kind.images.noise import shot_noise
 
     largest = max(1.0, MOST_NOISE / max(shot_noise(photo.colours), _TINY))
-    some = thinned(photo.colours[np.newaxis])
-    suggested = float(enhancer(some, parts=("relit",)).alpha[0])
+    suggested = float(enhancer(thinned(photo.colours[np.newaxis]), parts=("relit",)).alpha[0])
     if suggested <= largest:
         return None, photo
     note = f"noise allows α {alpha_text(largest)}, not the suggested {alpha_text(suggested)}; --alpha decides"

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kind.cli import train_adaptation, train_detection, train_mixture
+from kind.cli import train_adaptation, train_change, train_detection, train_mixture
 from kind.cli.mixture_feed import add_mixture_argument
 from kind.decom import config as decom
 from kind.detection import config as detection
 from kind.detection.adaptation import config as adaptation
+from kind.detection.change import config as change
 from kind.guided import config as guided
 from kind.illumination import config as illumination
 from kind.joint import config as joint
@@ -204,6 +205,35 @@ class AdaptationStage(DetectionStage):
         return train_adaptation.prepare(flags, config, **surroundings._asdict())
 
 
+@dataclass(frozen=True)
+class ChangeStage:
+    """The stage of change detection, which learns from pairs of dates; attributes as of `PairStage`."""
+
+    config: type[StageConfig]
+    quick: dict[str, Any]
+    packed: str | None = None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the flags that the stage has besides its settings."""
+        train_change.add_arguments(parser)
+
+    def prepare(self, flags: argparse.Namespace, config: StageConfig, surroundings: Surroundings) -> Prepared:
+        """Reads data and networks; see `kind.detection.change.command.prepare`."""
+        return train_change.prepare(flags, config, **surroundings._asdict())
+
+    def read(self, run_or_file: Path) -> keras.Model:
+        """Reads a network that this stage has trained; see `kind.detection.change.predictor`."""
+        from kind.detection.change.predictor import load_change_net
+
+        return load_change_net(run_or_file)
+
+    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
+        """Reads the network of `--init-from`; see `PairStage.read_initial`."""
+        from kind.training.given import load_given
+
+        return load_given(run_or_file, stage, partly=True)
+
+
 _ALL = ("decom", "restoration", "illumination")
 
 STAGES = {
@@ -240,4 +270,5 @@ STAGES = {
     ),
     "detection": DetectionStage(detection.DetectionConfig, detection.QUICK, "detector"),
     "adapt": AdaptationStage(adaptation.AdaptationConfig, adaptation.QUICK),
+    "change": ChangeStage(change.ChangeConfig, change.QUICK, "change"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tensorflow import keras
 
+import kind.nn.change_layers
 import kind.nn.colour_invariant
 import kind.nn.exposure_layers
 import kind.nn.guided_layers

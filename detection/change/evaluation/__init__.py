@@ -1,0 +1,1 @@
+"""How well changes are found: figures over pairs whose truth is known, and a report of them."""
