@@ -126,8 +126,8 @@ class Enhancer(Computation):
         Args:
             images: one image or a batch, of any size from 1×1. One image is a path, a Pillow image, or an
                 array or tensor [H, W, 3]; a batch is an array or tensor [N, H, W, 3], or a list of images,
-                which may differ in size. RGB; floats in [0, 1], or unsigned integers, which large arrays stay in
-                until a tile is computed.
+                which may differ in size. RGB; floats in [0, 1], or unsigned integers, which large arrays stay
+                in until a tile is computed.
             alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens.
                 None, or NaN for one of several images, leaves it to the variant: 5, the published
                 default, for "kind", which was trained on ratios up to about 20; what the network
