@@ -71,7 +71,7 @@ def add_batch_arguments(
         videos: whether videos and animations are taken, too.
     """
     kinds = "a photograph or video" if videos else "a photograph"
-    text = f"{kinds}, a folder of them, a quoted pattern, an http or https address, or - for stdin"
+    text = f"{kinds}, a folder or ZIP of them, a quoted pattern, an http or https address, or - for stdin"
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help=text)
     where = (
         f"default: {out}" if out else f"default: NAME{ending} beside each input, FOLDER{ending} for a folder"

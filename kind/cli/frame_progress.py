@@ -47,8 +47,8 @@ class FrameProgress:
         if self._first is None:
             self._first, self._started = done, time.monotonic()
             if done:
-                text = f"kind: {self._name}: goes on after {done} of {total} frames that are there already"
-                print(text, file=sys.stderr, flush=True)
+                text = f"{done} of {total} frames are there already, {total - done} frames left"
+                print(f"kind: {self._name}: {text}", file=sys.stderr, flush=True)
         self._done = done
         if sys.stderr.isatty():
             self._show_bar(done, total)

@@ -15,6 +15,7 @@ from kind.images.finding import Found, is_folder, photos_in
 from kind.images.header import suffix_of
 from kind.images.photo import PHOTO_SUFFIXES, ImageError
 from kind.images.raw import RAW_SUFFIXES
+from kind.images.zipped import is_zip, photos_in_zip
 from kind.video.formats import CLIP_SUFFIXES, HINT, can_read_clips
 
 STDIN = "-"
@@ -53,7 +54,8 @@ def find_inputs(
 
     Args:
         words: files; folders, which stand for the photographs in them; patterns with `*`, `?`, `[…]` and
-            `**`, where no file has that name; http and https addresses; "-" for stdin.
+            `**`, where no file has that name; ZIP archives, which stand for all photographs in them; http and
+            https addresses; "-" for stdin.
         recursive: folders stand for what their folders hold, too.
         but: a folder that is not looked into.
         videos: folders and patterns stand for the videos in them, too.
@@ -79,6 +81,8 @@ def find_inputs(
             inputs += _matching(str(word), recursive, but, also)
         elif is_folder(Path(word)):
             inputs += _inside(Path(word), recursive, but, also)
+        elif is_zip(Path(word)):
+            inputs += _zipped(Path(word))
         else:
             inputs.append(Input(Path(word)))
     return inputs
@@ -141,6 +145,17 @@ def _inside(folder: Path, recursive: bool, but: Path | None, also: Sequence[str]
     found: Found = photos_in(folder, recursive=recursive, but=but, also=also)
     _report(str(folder), found.passed_over)
     return [Input(path, folder, is_found=True) for path in found.photos]
+
+
+def _zipped(archive: Path) -> list[Input]:
+    """What an archive holds, as if it were a folder of its name without the suffix."""
+    photos, passed_over = photos_in_zip(archive)
+    _report(str(archive), map(Path, passed_over))
+    root = archive.with_suffix("")
+    return [
+        Input(root / one.place, root, is_found=True, label=f"{archive}/{one.place}", fetch=one.read)
+        for one in photos
+    ]
 
 
 def _report(where: str, passed_over: Iterable[Path]) -> None:

@@ -74,15 +74,14 @@ def _mean_alpha(alphas: list[float]) -> str:
 
 
 def _preview(enhance: FrameEnhancer, count: int, number: int, job: Job) -> None:
-    """Writes frames of a video, before and after, each with its own α."""
+    """Writes frames of a video, before and after, as they are in the whole one."""
     from kind.images.contact_sheet import contact_sheet
 
     moving = open_moving(job.source)
     places = sorted({round(place) for place in np.linspace(0, moving.count - 1, count + 2)[1:-1]})
     before, after, titles = [], [], []
     for place in places:
-        pixels = frame_at(moving, place)
-        relit, alpha = enhance(pixels, enhance.statistics(pixels))
+        pixels, relit, alpha = frame_at(moving, place, enhance)
         before.append(pixels)
         after.append(relit)
         titles.append(f"{moving.seconds(place):.2f} s, alpha {alpha_text(alpha)}")

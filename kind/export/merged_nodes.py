@@ -15,8 +15,8 @@ _PURE = frozenset(
     Abs AddV2 All Any Cast Ceil ConcatV2 Const DivNoNan EnsureShape Equal Exp ExpandDims Fill Floor FloorDiv
     FloorMod GatherV2 Greater GreaterEqual IsFinite IsNan Less LessEqual Log LogicalAnd LogicalNot LogicalOr
     MatMul Max Maximum Mean Min Minimum Mul Neg NotEqual OnesLike Pack Pad Pow Prod Range RealDiv Relu
-    Reshape Round Rsqrt SelectV2 Shape Size Split Sqrt Square Squeeze StridedSlice StringJoin Sub Sum Tile
-    Transpose Unpack
+    Reshape Round Rsqrt SelectV2 Shape Size Split Sqrt Square Squeeze StridedSlice StringJoin Sub Sum
+    TensorListReserve Tile Transpose Unpack
     """.split()
 )
 """Operations whose results depend on their inputs and attributes alone."""

@@ -92,7 +92,7 @@ def photos_in(
 
 def _walk(folder: Path, recursive: bool, but: Path | None, suffixes: Sequence[str], found: Found) -> None:
     below = []
-    for entry in sorted(entries_of(folder), key=_natural_order):
+    for entry in sorted(entries_of(folder), key=lambda path: natural_order(path.name)):
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
@@ -130,7 +130,8 @@ def _is_listed(entry: Path) -> bool:
     return entry.is_file() or (entry.is_symlink() and not entry.exists())
 
 
-def _natural_order(path: Path) -> tuple[list[str | int], str]:
+def natural_order(name: str) -> tuple[list[str | int], str]:
+    """What names are sorted by, so that 2.png comes before 10.png."""
     # Splitting at a group alternates text, number, text, so that like is always compared with like.
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
+    parts = re.split(r"(\d+)", name.lower())
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)], name

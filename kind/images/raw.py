@@ -53,7 +53,7 @@ def is_raw(file: BinaryIO) -> bool:
     if start[8:10] == _CANON_2:
         return True
     file.seek(0)
-    with tolerant():
+    with contextlib.suppress(ValueError, OverflowError, struct.error):  # a damaged one is no raw file
         return any(tags.get(PHOTOMETRIC) in _SENSOR_VALUES for tags in directories(file, (PHOTOMETRIC,)))
     return False
 

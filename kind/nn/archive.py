@@ -12,6 +12,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from kind.images.zip_directory import directory_of
+
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 _LARGEST = {CONFIG: 4 << 20, METADATA: 64 << 10}
@@ -20,7 +22,6 @@ _LARGEST = {CONFIG: 4 << 20, METADATA: 64 << 10}
 _UNSUSPICIOUS, _HIGHEST_RATIO = 32 << 20, 16
 """Weights may unpack to so many bytes, and to more only by this factor; real ones shrink by 1.1 to 3."""
 
-_END, _END_SIZE, _LONGEST_COMMENT = b"PK\5\6", 22, 0xFFFF
 _LARGEST_DIRECTORY = 4096
 _ENCRYPTED = 0x1
 
@@ -93,14 +94,8 @@ class Archive:
 def _check_directory(path: Path) -> None:
     """Refuses directories longer than a network's, which `zipfile` would read to the end."""
     with open(path, "rb") as file:
-        length = file.seek(0, 2)
-        file.seek(max(0, length - _LONGEST_COMMENT - _END_SIZE))
-        tail = file.read()
-    start = tail.rfind(_END)
-    if start < 0 or len(tail) - start < _END_SIZE:
-        raise ValueError("File is not a zip file")
-    disk, _, entries, total, size = struct.unpack("<4HI", tail[start + 4 : start + 16])
-    if disk or entries != total or size > _LARGEST_DIRECTORY or b"PK\6\7" in tail[max(0, start - 20) : start]:
+        total, size = directory_of(file)
+    if size > _LARGEST_DIRECTORY:
         raise ValueError(f"its directory of {total} entries is not that of a network's three")
 
 

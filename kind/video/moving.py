@@ -36,12 +36,28 @@ def open_moving(path: Path) -> Moving:
     return open_clip(path) if path.suffix.lower() in CLIP_SUFFIXES else open_animation(path)
 
 
-def frame_at(moving: Moving, index: int) -> np.ndarray:
-    """One frame, uint8 [H, W, 3], RGB; the next one when it cannot be decoded."""
+def frame_at(moving: Moving, index: int, work: FrameWork) -> tuple[np.ndarray, np.ndarray, Any]:
+    """One frame as it is and as `work` makes it in the whole video, and what is kept of it.
+
+    Args:
+        moving: of `open_moving`.
+        index: of the frame; the next one is taken when it cannot be decoded.
+        work: what is done to frames.
+
+    Returns:
+        uint8 [H, W, 3], RGB, twice, and a JSON value.
+
+    Raises:
+        ImageError: neither it nor one after it can be decoded.
+    """
+    half = frames_on_each_side(float(moving.rate), moving.size)
     frames = frames_of if isinstance(moving, Clip) else animation_frames
-    with contextlib.closing(frames(moving, index)) as found:
-        for _, pixels in found:
-            return np.ascontiguousarray(pixels[..., :3])
+    found = frames(moving, max(0, index - half - 1))
+    coloured = ((number, np.ascontiguousarray(pixels[..., :3])) for number, pixels in found)
+    with contextlib.closing(found), contextlib.closing(steady_frames(coloured, work, half)) as steady:
+        for number, pixels, statistics in steady:
+            if number >= index:
+                return (pixels, *work(pixels, statistics))
     raise ImageError(f"{moving.path}: frame {index} cannot be decoded: copy or export it again")
 
 

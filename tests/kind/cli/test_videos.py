@@ -111,6 +111,7 @@ def test_a_preview_is_a_picture_of_frames(here, capsys):
     write_clip(here / "a.mp4", 9)
     assert main(["enhance", "a.mp4", "--preview", "3"]) == 0
     sheet = read_photo(here / "a-relit_preview.png").pixels
+    assert sheet[40:80].mean() < sheet[90:130].mean()
     assert sheet.shape[1] > 3 * 64 and not (here / "a-relit.mp4").exists()
     assert "3 of 9 frames" in capsys.readouterr().out
     write_photo(here / "a.png", np.zeros((4, 4, 3)))
