@@ -26,6 +26,7 @@ EXPOSURE = "exposure"
 
 _THUMBNAIL = (128, 128)  # what the exposure head is trained on
 _BORDER = 16  # a multiple of the restoration's stride, so that its grid stays where it is
+_KNEE = 0.7  # of the shoulder: one exposure for all of a photograph must spare its bright parts
 _MANY_STOPS = 3.5  # from here on the networks make most of the result; chosen on validation photographs
 _WHITE_FROM = 0.85  # of the largest of R, G and B: from here on the photograph shows through
 _LEAST_ALPHA = 1e-6
@@ -121,7 +122,7 @@ class KindEnhancer(Enhancer):
             ratio = wanted
         else:
             stops = tf.math.log(tf.maximum(wanted, _LEAST_ALPHA)) / math.log(2.0)
-            stretched, seen_by_networks, ratio = tile, expose(tile, stops), 1.0
+            stretched, seen_by_networks, ratio = tile, expose(tile, stops, _KNEE), 1.0
         reflectance, shading = decom(seen_by_networks, training=False)
         restored = restoration([reflectance, shading], training=False)
         adjusted = illumination([shading, tf.ones_like(shading) * ratio], training=False)
