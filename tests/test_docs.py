@@ -39,8 +39,11 @@ SHORT = {
 SHORT_MIXTURE = ["--epochs", "1", "--steps", "2", "--batch", "2", "--patch", "64", "--validate-epochs", "1"]
 SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
 SHORT_TABLE = ["--only", "default", "--epochs", "1", "--steps", "1", "--batch", "2"]
+SHORT_PAIRS = ["--pairs", "2", "--size", "64"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
 SHORT_COMPARISON = ["--sizes", "64x64", "--rounds", "1", "--no-memory"]
+SHORT_FLICKER = ["--frames", "8"]
+SHORT_VIDEO = ["--frames", "4", "--size", "64x48"]
 SHORT_FILES = ["--sizes", "64x64,400x600"]
 
 #: Files that other people published, as the documents name them, and where the reference data has them.
@@ -198,6 +201,8 @@ def test_commands_run(document, desk):
         pytest.importorskip("av", reason="needs the extra `video`")
     if document.name in ("detecting.md", "detection.md"):
         annotated_photographs(desk)
+    if document.name == "changes.md":
+        two_dates(desk)
     if document.name == "weights.md" and not all((desk / name).exists() for name in PUBLISHED):
         pytest.skip("needs the published weights among the reference data (set KIND_REFERENCE)")
     environment = {**os.environ, "XDG_CACHE_HOME": str(desk / "cache")}
@@ -207,9 +212,23 @@ def test_commands_run(document, desk):
             subprocess.run([sys.executable, "-c", block], cwd=desk, env=environment, check=True)
 
 
+def two_dates(desk):
+    """Two photographs of one place, and a data set of three such pairs with labels."""
+    from kind.images.photo import write_photo
+
+    random = np.random.default_rng(1)
+    place = random.random((33, 38, 3)).repeat(8, axis=0).repeat(8, axis=1)
+    write_photo(desk / "day.jpg", place)
+    write_photo(desk / "later.jpg", place**2 / 4)
+    for name, part in (("one", "train"), ("two", "train"), ("three", "val")):
+        for side in ("A", "B", "label"):
+            pixels = place if side != "label" else np.repeat(place[..., :1] > 0.7, 3, axis=-1).astype(float)
+            write_photo(desk / "LEVIR-CD" / part / side / f"{name}.png", pixels)
+
+
 def run_commands(document, desk, environment, servers):
     for words in commands(document):
-        if words[0] in ("scripts/train_lite.sh", "scripts/train_guided.sh"):
+        if words[0].startswith("scripts/train_"):
             command = [REPOSITORY / words[0], *words[1:], *SHORT_MIXTURE]
             subprocess.run(command, cwd=desk, env={**environment, "PYTHON": sys.executable}, check=True)
             continue
@@ -236,6 +255,8 @@ def shortening(words):
     if stage and "--quick" not in words:
         settings = [field.name for field in dataclasses.fields(STAGES[stage].config) if field.name in SHORT]
         return [word for name in settings for word in (flag_of(name), str(SHORT[name]))]
+    if "evaluate" in words and "change" in words:
+        return SHORT_PAIRS
     if "benchmarks.detection_inputs" in words:
         return SHORT_EXPERIMENT
     if "compare" in words:
@@ -246,6 +267,8 @@ def shortening(words):
         return SHORT_TABLE
     if "benchmarks.memory" in words and "files" in words:
         return SHORT_FILES
+    if "benchmarks.video" in words:
+        return SHORT_FLICKER if "flicker" in words else SHORT_VIDEO
     return SHORT_SCENES if "scenes" in words else []
 
 

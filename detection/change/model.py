@@ -17,6 +17,7 @@ from kind.nn.change_layers import (
     ScharrEdges,
 )
 from kind.nn.layers import CropLike
+from kind.nn.state_space import state_space_block
 from kind.nn.subpixel import DepthToSpace
 
 NAME = "change"
@@ -188,8 +189,6 @@ def _side_logits(values, image, factor: int, name: str):
 def _block(values, width: int, block: str, name: str):
     """What a level adds to its features: [N, h, w, width] → the same shape."""
     if block == "state-space":
-        from kind.nn.state_space import state_space_block
-
         return state_space_block(values, name)
     return _layers.Add(name=f"{name}_sum")([values, _conv(values, width, name)])
 

@@ -232,7 +232,7 @@ def _as_long_as_begun(config: StageConfig, path: Path) -> StageConfig:
     longer = with_recorded_cycle(config, read_json(folder.config_file))
     cycle = longer.schedule_epochs
     if longer is not config and cycle and longer.epochs % cycle:
-        text = f"the cosine schedule starts again every {cycle} epochs; a multiple of {cycle} ends at 0"
+        text = f"the cosine schedule begins anew every {cycle} epochs; a multiple of them ends at rate 0"
         print(f"{path}: {text}", file=sys.stderr)
     return longer
 

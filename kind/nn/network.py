@@ -9,6 +9,7 @@ import kind.nn.colour_invariant
 import kind.nn.exposure_layers
 import kind.nn.guided_layers
 import kind.nn.layers
+import kind.nn.state_space
 import kind.nn.subpixel  # noqa: F401  (all of them register the layers that files name)
 
 

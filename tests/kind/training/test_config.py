@@ -6,6 +6,7 @@ import pytest
 from kind.cli.stages import STAGES
 from kind.decom.config import DecompositionConfig
 from kind.detection.adaptation.config import WEIGHTS, AdaptationConfig
+from kind.detection.change.config import ChangeConfig
 from kind.detection.config import DetectionConfig
 from kind.errors import UserError
 from kind.guided.config import GuidedConfig
@@ -69,6 +70,13 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
     if config_class is AdaptationConfig:
         examples.update(optimizer="adamw", lookahead=False, input="raw", twins=0, freeze_epochs=0)
         examples.update(similarity_weight=0.0, box_response_weight=0.0)
+    if config_class is ChangeConfig:
+        examples.update(input="raw", darken="after", encoder="early", block="state-space", edges="none")
+        examples.update(difference="signed", join="fusion", attention=False, deep_supervision=True)
+        examples.update(
+            objective="iou-cross-entropy", side_weight=0.375, focal_weight=0.375, focal_alpha=0.25
+        )
+        examples.update(cross_entropy_weight=0.375, lovasz_weight=0.375, validation_pairs=9)
     if config_class is GuidedConfig:
         examples.update(network="guided-y")
     if config_class is LiteConfig:
