@@ -42,6 +42,8 @@ SHORT_TABLE = ["--only", "default", "--epochs", "1", "--steps", "1", "--batch", 
 SHORT_PAIRS = ["--pairs", "2", "--size", "64"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
 SHORT_COMPARISON = ["--sizes", "64x64", "--rounds", "1", "--no-memory"]
+SHORT_FLICKER = ["--frames", "8"]
+SHORT_VIDEO = ["--frames", "4", "--size", "64x48"]
 SHORT_FILES = ["--sizes", "64x64,400x600"]
 
 #: Files that other people published, as the documents name them, and where the reference data has them.
@@ -226,7 +228,7 @@ def two_dates(desk):
 
 def run_commands(document, desk, environment, servers):
     for words in commands(document):
-        if words[0] in ("scripts/train_lite.sh", "scripts/train_guided.sh"):
+        if words[0].startswith("scripts/train_"):
             command = [REPOSITORY / words[0], *words[1:], *SHORT_MIXTURE]
             subprocess.run(command, cwd=desk, env={**environment, "PYTHON": sys.executable}, check=True)
             continue
@@ -265,6 +267,8 @@ def shortening(words):
         return SHORT_TABLE
     if "benchmarks.memory" in words and "files" in words:
         return SHORT_FILES
+    if "benchmarks.video" in words:
+        return SHORT_FLICKER if "flicker" in words else SHORT_VIDEO
     return SHORT_SCENES if "scenes" in words else []
 
 

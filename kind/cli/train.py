@@ -155,6 +155,7 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
     if flags.init_partly and not flags.init_from:
         raise UserError("--init-partly expects --init-from RUN; received no --init-from")
     config = config_from_flags(entry.config, flags, recorded, **(entry.quick if flags.quick else {}))
+    config = _as_long_as_begun(config, flags.run_folder)
 
     import tensorflow as tf
 
@@ -218,6 +219,22 @@ def _recorded(flags: argparse.Namespace, config: type[StageConfig]) -> dict[str,
     if flags.data is None and not flags.quick and "mixture" in more:
         flags.data = list(more["mixture"])
     return settings
+
+
+def _as_long_as_begun(config: StageConfig, path: Path) -> StageConfig:
+    """The settings of a run that may have been begun with fewer epochs; see `with_recorded_cycle`."""
+    from kind.training.run_changes import with_recorded_cycle
+    from kind.training.run_folder import RunFolder, read_json
+
+    folder = RunFolder(path)
+    if not folder.config_file.is_file() or not folder.has_begun():
+        return config
+    longer = with_recorded_cycle(config, read_json(folder.config_file))
+    cycle = longer.schedule_epochs
+    if longer is not config and cycle and longer.epochs % cycle:
+        text = f"the cosine schedule begins anew every {cycle} epochs; a multiple of them ends at rate 0"
+        print(f"{path}: {text}", file=sys.stderr)
+    return longer
 
 
 def _check_data(flags: argparse.Namespace) -> None:

@@ -189,7 +189,7 @@ class Computation(abc.ABC):
 
         def enhance(images, alpha, *others):
             shares, seen = others[:count], others[count:]
-            wide = mirrored(_unit(images), self.border)
+            wide = _unit(mirrored(images, self.border))
             chosen = self.chosen_alpha(alpha, seen)
             made = self.make(wide, chosen, self.conditioned(chosen, seen), tf.fill([2], -self.border))
             parts = composed(made, wanted.fusion, wanted.parts, wide, *shares)

@@ -17,7 +17,7 @@ from kind.enhancing.brightness import luma, solved_alpha, thinned
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.computation import Computation, Wanted
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
-from kind.enhancing.given_images import Picture, as_levels
+from kind.enhancing.given_images import Picture, as_levels, as_levels_by_size
 from kind.enhancing.precision import chosen_precision
 from kind.enhancing.tiling.graph_tiles import in_tiles
 from kind.enhancing.variants import VARIANTS, variant_of
@@ -117,17 +117,17 @@ class Enhancer(Computation):
         progress: Callable[[int, int], None] | None = None,
         strength: float | tf.Tensor = 1.0,
         levels: bool = False,
-    ) -> Enhanced:
-        """Enhances a batch, or a single image.
+    ) -> Enhanced | list[Enhanced]:
+        """Enhances a batch, a single image, or images of several sizes.
 
         Large images are computed in tiles, with the same result. The memory in use is then the same for all
         sizes, apart from the image and the parts that are asked for.
 
         Args:
             images: one image or a batch, of any size from 1×1. One image is a path, a Pillow image, or an
-                array or tensor [H, W, 3]; a batch is an array or tensor [N, H, W, 3], or a list of images of
-                one size. RGB; floats in [0, 1], or unsigned integers, which large arrays stay in until a tile
-                is computed.
+                array or tensor [H, W, 3]; a batch is an array or tensor [N, H, W, 3], or a list of images,
+                which may differ in size. RGB; floats in [0, 1], or unsigned integers, which large arrays stay
+                in until a tile is computed.
             alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens.
                 None, or NaN for one of several images, leaves it to the variant: 5, the published
                 default, for "kind", which was trained on ratios up to about 20; what the network
@@ -140,7 +140,8 @@ class Enhancer(Computation):
             levels: give the parts as uint8, rounded tile by tile, in a quarter of the memory.
 
         Returns:
-            The wanted parts, see `Enhanced`: NumPy arrays, or tensors while a graph is being made.
+            The wanted parts, see `Enhanced`: NumPy arrays, or tensors while a graph is being made. Of a list
+            of images of different sizes, a list with one for each.
 
         Raises:
             UserError: on another shape, type or range of the images, or an image without pixels.
@@ -155,7 +156,11 @@ class Enhancer(Computation):
         if not tf.is_tensor(strength) and not 0 <= strength <= 1:
             raise ValueError(f"strength expects a number from 0 to 1; received {strength!r}")
         wanted = Wanted(fusion, tuple(name for name in PARTS if name in parts), strength, levels)
-        images = as_levels(images)
+        images = as_levels_by_size(images)
+        if isinstance(images, list):
+            alphas = np.broadcast_to(np.float32(math.nan if alpha is None else alpha), len(images))
+            calls = zip(images, alphas)
+            return [self(one, own, fusion, parts, progress, strength, levels) for one, own in calls]
         single = len(images.shape) == 3
         if single:
             images = images[np.newaxis]

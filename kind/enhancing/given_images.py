@@ -37,6 +37,20 @@ def as_levels(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:
     return as_floats(images)
 
 
+def as_levels_by_size(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor | list:
+    """As `as_levels`; a list of images of different sizes stays a list, of one array or tensor for each.
+
+    Raises:
+        UserError: see `as_floats`, but for the sizes.
+        ImageError: see `as_floats`.
+    """
+    if not isinstance(images, (list, tuple)):
+        return as_levels(images)
+    several = [as_floats(image) for image in images]
+    single = all(len(each.shape) == 3 for each in several)
+    return several if single and len({tuple(each.shape) for each in several}) > 1 else _stacked(several)
+
+
 def as_floats(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:
     """Converts an image, or a batch of images of one size.
 

@@ -15,7 +15,6 @@ from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.enhancing.variants import VARIANTS
 from kind.metrics.protocols import target_ratio
-from kind.nn.exposure_layers import faded
 from kind.nn.saving import beside, find_weights, load_net, weights_digest
 from kind.ops.area import area_resized, area_resized_array
 from kind.ops.fusion import MASK_REACH
@@ -27,6 +26,8 @@ EXPOSURE = "exposure"
 
 _THUMBNAIL = (128, 128)  # what the exposure head is trained on
 _BORDER = 16  # a multiple of the restoration's stride, so that its grid stays where it is
+_KNEE = 0.7  # of the shoulder: one exposure for all of a photograph must spare its bright parts
+_MANY_STOPS = 3.5  # from here on the networks make most of the result; chosen on validation photographs
 _WHITE_FROM = 0.85  # of the largest of R, G and B: from here on the photograph shows through
 _LEAST_ALPHA = 1e-6
 _TINY = 1e-20
@@ -43,9 +44,9 @@ class KindEnhancer(Enhancer):
     then taken apart, so that the networks restore and adjust an image that is bright enough. `stretched` is
     the input S itself, `reflectance` R that of X(α), and `illumination` the illumination of X(α) times
     Y(S) / Y(X(α)), Y the largest of R, G and B, so that R ∘ L is S. The image gets a mirrored border; L̂ is
-    never below the illumination of X(α); and what needs no light stays as it is: of the result, a share that
-    falls to 0 at α = 1 and where X(α) is white comes from the networks, and the rest is X(α). R̂ and L̂ are
-    those of this result.
+    never below the illumination of X(α). Few stops bring little noise to light, and what needs no light stays
+    as it is: of the result, a share that falls to 0 at α = 1 and where X(α) is white comes from the networks,
+    and the rest is X(α). R̂ and L̂ are those of this result.
 
     Attributes:
         decom, restoration, illumination: the networks, in float32.
@@ -121,7 +122,7 @@ class KindEnhancer(Enhancer):
             ratio = wanted
         else:
             stops = tf.math.log(tf.maximum(wanted, _LEAST_ALPHA)) / math.log(2.0)
-            stretched, seen_by_networks, ratio = tile, expose(tile, stops), 1.0
+            stretched, seen_by_networks, ratio = tile, expose(tile, stops, _KNEE), 1.0
         reflectance, shading = decom(seen_by_networks, training=False)
         restored = restoration([reflectance, shading], training=False)
         adjusted = illumination([shading, tf.ones_like(shading) * ratio], training=False)
@@ -181,7 +182,8 @@ def _where_needed(exposed, shading, restored, adjusted, stops):
     """
     largest = tf.reduce_max(exposed, axis=-1, keepdims=True)
     white = tf.clip_by_value((largest - _WHITE_FROM) / (1.0 - _WHITE_FROM), 0.0, 1.0)
-    share = faded(stops) * (1.0 - white * white * (3.0 - 2.0 * white))
+    needed = 1.0 - tf.exp(-tf.square(tf.nn.relu(stops) / _MANY_STOPS))
+    share = needed * (1.0 - white * white * (3.0 - 2.0 * white))
     light = shading + tf.nn.relu(adjusted - shading)
     shown = share * restored * light + (1.0 - share) * exposed
     light = share * light + (1.0 - share) * largest

@@ -36,7 +36,7 @@ VARIANTS = {
         "kind.enhancing.three_networks:KindEnhancer",
         stages=("decom", "restoration", "illumination"),
         own_alpha=f"suggested by an exposure head beside them, otherwise {DEFAULT_ALPHA:g}",
-        description="the three networks of the paper, for very dark ones",
+        description="the three networks of the paper, slower and not better as a rule",
     ),
     "guided": Variant(
         "kind.enhancing.guided_network:GuidedEnhancer",

@@ -237,7 +237,7 @@ class _Served:
             checked = _checked_numbers(alpha, "alpha", shape[0], "images")
 
         def make(number):
-            image, factor = images[number][tf.newaxis], checked[number][tf.newaxis]
+            image, factor = (tf.expand_dims(tf.gather(each, number), 0) for each in (images, checked))
             return tf.squeeze(self._enhancer.in_graph(image, factor, parts=("relit",)).relit, 0)
 
         def all_of_them():

@@ -115,6 +115,8 @@ def format_of_file(file: BinaryIO) -> str:
             return known
     if known := format_of(start):
         return known
+    if start[4:8] == b"ftyp" or start.startswith(b"\x1a\x45\xdf\xa3"):
+        raise UserError("a video, not a photograph: kind enhance and kind detect take .mp4 .mov .webm .mkv")
     raise UserError(f"not an image of a known format: expects {', '.join(READABLE_FORMATS)}, AVIF, HEIC")
 
 

@@ -61,7 +61,7 @@ def read_photo(path: str | Path) -> Photo:
     """Reads a photograph from a file; its content, not its suffix, tells the format.
 
     Args:
-        path: a PNG, JPEG, WebP, BMP, TIFF or GIF file; see `decode_photo`.
+        path: a PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF, HEIC or raw file; see `decode_photo`.
 
     Returns:
         The photograph, upright.
@@ -151,7 +151,7 @@ def decode_photo(data: bytes, name: str) -> Photo:
     sRGB, by way of its colour profile where it has one. EXIF orientation is applied.
 
     Args:
-        data: a whole PNG, JPEG, WebP, BMP, TIFF or GIF file.
+        data: a whole PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF, HEIC or raw file.
         name: what error messages call it.
 
     Returns:

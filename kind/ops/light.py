@@ -68,17 +68,18 @@ def soft_shoulder(light: tf.Tensor, gain: tf.Tensor, knee: float = KNEE) -> tf.T
     return tf.minimum(light, knee) + (1.0 - knee) * compressed
 
 
-def expose(image: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
+def expose(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE) -> tf.Tensor:
     """A photograph under another exposure.
 
     Args:
         image: float32 [N, H, W, 3], sRGB in [0, 1].
         stops: float32, broadcast against `image`: each stop doubles the linear light.
+        knee: of `soft_shoulder`; a lower one keeps more of what was bright before.
 
     Returns:
         float32 [N, H, W, 3], sRGB in [0, 1]: black stays black, white stays white for stops from 0 on.
     """
-    shown, _ = _exposed(image, stops)
+    shown, _ = _exposed(image, stops, knee)
     return shown
 
 
@@ -108,11 +109,11 @@ def expose_trainably(image: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
     return shown, gradient
 
 
-def _exposed(image: tf.Tensor, stops: tf.Tensor):
+def _exposed(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE):
     """The exposed image, and (linear light before the shoulder, gain)."""
     gain = stops_to_gain(stops)
     light = srgb_to_linear(image) * gain
-    shown = linear_to_srgb(tf.clip_by_value(soft_shoulder(light, gain), 0.0, 1.0))
+    shown = linear_to_srgb(tf.clip_by_value(soft_shoulder(light, gain, knee), 0.0, 1.0))
     return shown, (light, gain)
 
 

@@ -74,6 +74,9 @@ class StageConfig:
     plateau: int = later_option(
         5, "plateau schedule: decay the learning rate after N validations in a row without a better one"
     )
+    schedule_epochs: int = later_option(
+        0, "cosine schedule: epochs of a cycle, after which the learning rate starts again; 0: --epochs"
+    )
     warmup_epochs: int = option(0, "epochs of linear learning-rate warm-up from 0")
     scale_from_batch: int = later_option(
         0, "multiply the learning rate by the square root of --batch / N; 0 takes it as it is"
@@ -143,9 +146,11 @@ class StageConfig:
             raise UserError("--weight-decay expects --optimizer adamw or radam, received adam")
 
     def _check_counts(self) -> None:
-        for name in ("freeze_epochs", "early_stop", "scale_from_batch"):
+        for name in ("freeze_epochs", "early_stop", "scale_from_batch", "schedule_epochs"):
             if getattr(self, name) < 0:
                 raise UserError(f"{flag_of(name)} expects 0 or more, received {getattr(self, name)}")
+        if self.schedule_epochs and self.schedule not in SCHEDULES_TO_THE_END:
+            raise UserError(f"--schedule-epochs expects --schedule cosine, received {self.schedule}")
         if self.plateau < 1:
             raise UserError(f"--plateau expects at least 1, received {self.plateau}")
         if self.schedule == "plateau" and not 0 < self.step_factor < 1:

@@ -15,8 +15,8 @@ _FILE = re.compile(r"ckpt-\d+\.[\w-]+")
 _NETWORK = re.compile(r"\w[\w-]*\.keras", re.ASCII)
 _PIECE = 1 << 20
 
-#: Settings that say when a run ends, and nothing else.
-LENGTHS = ("epochs", "early_stop")
+#: Settings that say when a run ends, and nothing else of what is done already; see `run_changes.new_lengths`.
+LENGTHS = ("epochs", "early_stop", "schedule_epochs")
 
 _LARGEST_WHOLE = 2**63  # of a record: more is no count, and may be too large for a float
 

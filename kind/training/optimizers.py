@@ -17,7 +17,9 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
     With w warm-up epochs of n steps each, E epochs and the step's epoch e = step / n, the rate is
     learning_rate · min(1, (step + 1) / (w·n)) times 1 (constant), step_factor once for each of
     step_epochs that has passed (step), ½(1 + cos(π·clip((e - w) / (E - w), 0, 1))) (cosine), or what
-    `decay` holds (plateau). learning_rate is the config's `scaled_learning_rate`.
+    `decay` holds (plateau). learning_rate is the config's `scaled_learning_rate`. With schedule_epochs S, a
+    cosine has S for E and starts again after S epochs, and after each S - w from then on (SGDR, Loshchilov
+    and Hutter, ICLR 2017).
 
     Attributes:
         decay: set from outside, see `kind.training.patience`; None of other schedules.
@@ -50,8 +52,9 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
             passed = tf.reduce_sum([tf.cast(epoch >= start, tf.float32) for start in config.step_epochs])
             rate *= config.step_factor**passed
         elif config.schedule == "cosine":
-            length = max(1, config.epochs - config.warmup_epochs)
-            passed = tf.clip_by_value((epoch - config.warmup_epochs) / length, 0.0, 1.0)
+            length = max(1, (config.schedule_epochs or config.epochs) - config.warmup_epochs)
+            passed = tf.maximum((epoch - config.warmup_epochs) / length, 0.0)
+            passed = passed - tf.floor(passed) if config.schedule_epochs else tf.minimum(passed, 1.0)
             rate *= 0.5 * (1.0 + tf.cos(math.pi * passed))
         elif self.decay is not None:
             rate *= self.decay

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from kind.errors import listed
-from kind.training.config import OLD_NAMES, SCHEDULES_TO_THE_END
-from kind.training.manifest import LENGTHS
+from kind.training.config import OLD_NAMES, SCHEDULES_TO_THE_END, StageConfig
 
 #: Settings that older run folders record under another name.
 RENAMED_SETTINGS = {**OLD_NAMES, "fork": "init_from", "fork_partly": "init_partly"}
@@ -32,18 +32,45 @@ def new_lengths(recorded: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]
         now: the same of the command that resumes it.
 
     Returns:
-        The new values by name: more `epochs`, unless the schedule of the learning rate depends on them, and
-        any `early_stop`.
+        The new values by name: more `epochs`, any `early_stop`, and the `schedule_epochs` under which the
+        learning rate of the recorded epochs stays as it was. With a schedule that depends on the number of
+        epochs there are no more of them without `schedule_epochs`.
     """
     found = {}
-    for name in LENGTHS:
-        before, after = recorded.get(name), now.get(name)
-        is_more = type(before) is int and type(after) is int and before < after
-        if before != after and (
-            name != "epochs" or (is_more and recorded.get("schedule") not in SCHEDULES_TO_THE_END)
-        ):
-            found[name] = after
+    if recorded.get("early_stop") != now.get("early_stop"):
+        found["early_stop"] = now.get("early_stop")
+    before, after = recorded.get("epochs"), now.get("epochs")
+    if type(before) is not int or type(after) is not int or before >= after:
+        return found
+    if recorded.get("schedule") not in SCHEDULES_TO_THE_END:
+        found["epochs"] = after
+    elif now.get("schedule_epochs") == (recorded.get("schedule_epochs") or before):
+        found["epochs"] = after
+        if "schedule_epochs" not in recorded:
+            found["schedule_epochs"] = now["schedule_epochs"]
     return found
+
+
+def with_recorded_cycle(config: StageConfig, recorded: dict[str, Any]) -> StageConfig:
+    """The settings that lengthen a run: its cosine schedule keeps its length, unless the user gives another.
+
+    Args:
+        config: of the command that resumes the run.
+        recorded: of its `config.json`.
+
+    Returns:
+        The same, or with the `schedule_epochs` of the run, which are its recorded `epochs` where none were
+        given.
+    """
+    schedules = {config.schedule, recorded.get("schedule")}
+    if len(schedules) > 1 or config.schedule not in SCHEDULES_TO_THE_END or config.schedule_epochs:
+        return config
+    before = recorded.get("epochs")
+    cycle = recorded.get("schedule_epochs") or before
+    is_longer = type(before) is int and type(cycle) is int and before < config.epochs
+    if is_longer or ("schedule_epochs" in recorded and before == config.epochs):
+        return dataclasses.replace(config, schedule_epochs=cycle)
+    return config
 
 
 def data_differences(recorded: dict[str, dict[str, str]], now: dict[str, dict[str, str]]) -> list[str]:

@@ -23,7 +23,7 @@ from kind.video.formats import check_installed
 _CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "prores", "dnxhd", "mpeg2video", "h263")
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _EBML = b"\x1a\x45\xdf\xa3"
-_MOST_MISSING = 0.5  # seconds that a whole file may be shorter than it says
+_MOST_MISSING, _MOST_MISSING_SHARE = 0.5, 0.01  # seconds that a whole file may be shorter than it says
 _MOST_FRAMES = 10_000_000  # four days at 30 frames a second
 
 
@@ -162,7 +162,7 @@ def _video_stream(container):
     if not container.streams.video:
         raise UserError("holds no video")
     stream = container.streams.video[0]
-    name = stream.codec_context.codec.canonical_name
+    name = stream.codec_context.codec.canonical_name if stream.codec_context else "something unknown"
     if name not in _CODECS:
         raise UserError(f"its video is coded by {name}: expects {', '.join(_CODECS)}")
     stream.thread_type = "AUTO"
@@ -205,14 +205,12 @@ def _is_short(container, end: Fraction) -> bool:
     """Whether all streams end before the length that the header says."""
     if container.format.name.startswith("mov") or not container.duration:
         return False
-    last = float(end)
-    for stream in container.streams.audio:
-        container.seek(0)
-        times = [
-            packet.pts * packet.time_base for packet in container.demux(stream) if packet.pts is not None
-        ]
-        last = max([last, *map(float, times)])
-    return last < container.duration / 1e6 - _MOST_MISSING
+    last, length = end, container.duration / 1e6
+    container.seek(0)
+    for packet in container.demux():
+        if packet.pts is not None:
+            last = max(last, (packet.pts + (packet.duration or 0)) * packet.time_base)
+    return float(last) < length - max(_MOST_MISSING, _MOST_MISSING_SHARE * length)
 
 
 @contextlib.contextmanager

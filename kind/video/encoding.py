@@ -161,8 +161,8 @@ def join(
 def _join(parts, clip: Clip, source, output, codec: str, quality: int | None, strip: bool):
     video = add_stream(output, clip, codec, quality)
     video.codec_context.open(strict=False)
-    sound = {}
-    for stream in source.streams.audio:
+    sound, known = {}, [stream for stream in source.streams.audio if stream.codec_context]
+    for stream in known:
         try:
             sound[stream.index] = output.add_stream_from_template(stream)
         except ValueError as error:
@@ -172,7 +172,7 @@ def _join(parts, clip: Clip, source, output, codec: str, quality: int | None, st
             ) from error
     if not strip:
         output.metadata.update(source.metadata)
-        for stream in source.streams.audio:
+        for stream in known:
             sound[stream.index].metadata.update(stream.metadata)
     chains = [_part_packets(parts, clip, video)]
     if sound:

@@ -90,6 +90,8 @@ def make_video(
     Raises:
         ImageError: the clip is damaged, or the file cannot be written.
     """
+    import av
+
     length = max(1, round(SECONDS * float(clip.rate)))
     count = -(-clip.count // length)
     try:
@@ -103,14 +105,14 @@ def make_video(
         records = [record for number in range(count) for record in parts.records(number)]
         if not records:
             raise ImageError(f"{clip.path}: no frame of it can be decoded: copy or export it again")
-        notes = join([parts.video(number) for number in range(count)], clip, target, quality, strip=strip)
+        videos = [parts.video(number) for number in range(count) if parts.records(number)]
+        notes = join(videos, clip, target, quality, strip=strip)
         parts.remove()
     except ImageError:
         raise
-    except OSError as error:
-        raise ImageError(
-            f"{target}: cannot be written ({error.strerror or error}): choose another place"
-        ) from error
+    except (av.FFmpegError, OSError) as error:
+        reason = error.strerror or error
+        raise ImageError(f"{target}: cannot be written ({reason}): choose another place or format") from error
     numbers, values = [number for number, _ in records], [value for _, value in records]
     missing = clip.count - len(numbers)
     notes += (f"{missing} of {clip.count} frames cannot be decoded and are left out",) if missing else ()

@@ -23,6 +23,7 @@ def pair(height, width, batch=1):
     return [random.random((batch, height, width, 3), dtype=np.float32) for _ in range(2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switches", SWITCHES)
 def test_every_switch_gives_a_network_for_any_size_that_a_file_keeps(switches, tmp_path):
     net = change_net(Architecture(widths=SMALL, **switches))

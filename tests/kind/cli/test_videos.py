@@ -119,6 +119,12 @@ def test_a_preview_is_a_picture_of_frames(here, capsys):
     assert "--preview: is for videos" in capsys.readouterr().err
 
 
+def test_commands_for_photographs_say_so(here, capsys):
+    write_clip(here / "a.mp4", 2)
+    assert main(["edges", "a.mp4", "--out", "out"]) == 2
+    assert "a.mp4: a video, not a photograph: kind enhance and kind detect take" in capsys.readouterr().err
+
+
 def test_parts_are_for_photographs(here, capsys):
     write_clip(here / "a.mp4", 2)
     assert main(["enhance", "a.mp4", "--save-parts"]) == 2

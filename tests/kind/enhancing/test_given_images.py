@@ -7,6 +7,7 @@ from PIL import Image
 
 from kind.enhancing.enhancer import Enhancer
 from kind.enhancing.given_images import as_floats
+from kind.errors import UserError
 
 LEVELS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 FLOATS = np.float32(LEVELS / 255.0)
@@ -82,3 +83,15 @@ def test_an_enhancer_takes_a_file_and_gives_a_pillow_image(sideways, untrained_w
         batch.to_pil(2)
     with pytest.raises(ValueError, match="expects the part 'relit'"):
         enhancer(FLOATS, parts=("illumination",)).to_pil()
+
+
+def test_images_of_several_sizes_are_enhanced_one_by_one(bright_networks):
+    enhancer = Enhancer.load(bright_networks, variant="kind")
+    small = Image.fromarray(LEVELS[:5, :7])
+    both = enhancer([FLOATS, small], alpha=[2.0, 3.0], parts=("relit",))
+    assert [each.relit.shape for each in both] == [(12, 20, 3), (5, 7, 3)]
+    assert [float(each.alpha) for each in both] == [2.0, 3.0]
+    np.testing.assert_array_equal(both[1].relit, enhancer(small, 3.0, parts=("relit",)).relit)
+    assert enhancer([LEVELS, FLOATS], parts=("relit",)).relit.shape == (2, 12, 20, 3)
+    with pytest.raises(UserError, match="single images of one size"):
+        enhancer([FLOATS[None], small])

@@ -49,10 +49,10 @@ def test_white_stays_white_and_the_adjusted_illumination_is_never_below_the_own(
     white[10:20, 10:30] = 1.0
     made = enhancer(white, alpha=6.0)
     assert np.min(made.relit[10:20, 10:30]) > 0.999
-    exposed = expose(white[np.newaxis], math.log2(6.0))
+    exposed = expose(white[np.newaxis], math.log2(6.0), 0.7)
     dark = np.max(exposed[0], axis=-1) < 0.85
     own = without_border(enhancer.decom(mirrored(exposed, 16))[1], 16).numpy()[0, ..., 0]
-    floor = (1 - math.exp(-2 * math.log2(6.0))) * own
+    floor = (1 - math.exp(-((math.log2(6.0) / 3.5) ** 2))) * own
     assert (made.adjusted[..., 0] >= floor - 1e-3)[dark].all()
 
 
@@ -64,7 +64,7 @@ def test_the_parts_make_the_result(enhancer, photograph):
 
 
 def test_reflectance_times_illumination_is_the_photograph(enhancer, photograph):
-    made, exposed = enhancer(photograph, alpha=4.0), expose(photograph[np.newaxis], 2.0)
+    made, exposed = enhancer(photograph, alpha=4.0), expose(photograph[np.newaxis], 2.0, 0.7)
     own = enhancer.decom(exposed)
     error_of_decom = np.abs(own[0] * own[1] - exposed).max()
     assert np.abs(made.reflectance * made.illumination - photograph).max() < error_of_decom + 0.05

@@ -49,7 +49,8 @@ def test_saved_model(enhancer, tmp_path):
 @by_size
 def test_tflite(enhancer, tmp_path, size):
     written = write_tflite(tmp_path / "one.tflite", make_portable(enhancer, size), [photograph(size)])
-    assert written.path.is_file() and written.largest < 0.02
+    # Constants have 16 bits there, too, and untrained networks enlarge the difference.
+    assert written.path.is_file() and written.largest < (0.05 if enhancer.variant in NAMES else 0.02)
 
 
 @pytest.mark.slow

@@ -161,10 +161,12 @@ def test_the_list_is_what_all_exports_hold(tmp_path):
     """Every kind of network, precision and detector: no operation is missing and none is too many."""
     from kind.detection.model import build_detector
     from kind.detection.sizes import Proportions
+    from kind.guided.model import Design, guided_y_net
     from kind.nn.saving import save_net
     from kind.restoration.msia import msia
 
     save_net(msia(), tmp_path / "plus/restoration.keras")
+    save_net(guided_y_net(Design(widths=(4, 6, 8, 8))), tmp_path / "guided/guided-y.keras")
     yolov8 = build_detector(Proportions((16, 16, 16, 16), (1, 1, 1, 1), 1), ("cat", "dog", "cow"))
     shipped = predictor.load_detector(None)
     found = set()
@@ -174,6 +176,7 @@ def test_the_list_is_what_all_exports_hold(tmp_path):
             (tmp_path / "plus", "kind", "float32", None, ""),
             (None, "lite", "float32", shipped, "stretched"),
             (None, "lite", "bfloat16", yolov8, "raw"),
+            (tmp_path / "guided", "guided-y", "float32", None, ""),
         )
     ):
         thresholds = Thresholds(64, 0.1, max_detections=5)

@@ -1,6 +1,7 @@
 """Relit files keep the metadata of their photographs."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -46,6 +47,19 @@ def test_metadata_stay_and_the_picture_is_upright(wanted):
     assert np.mean(image) == pytest.approx(60, abs=1)
     bare = opened(reencoded(relit, photograph(), wanted, strip=True)[0])
     assert wanted == "png" or not bare.getexif()
+
+
+def test_iptc_stays_in_a_jpeg_and_goes_with_the_rest():
+    records = b"\x1c\x02\x74\x00\x06Nobody"
+    resource = struct.pack(">4sHHL", b"8BIM", 0x0404, 0, len(records)) + records + b"\0"
+    segment = b"Photoshop 3.0\0" + resource
+    plain = photograph()
+    dark = plain[:2] + struct.pack(">2sH", b"\xff\xed", len(segment) + 2) + segment + plain[2:]
+    relit = photograph("PNG", 80, (8, 12))
+    for wanted in ("same", "jpeg"):
+        image = opened(reencoded(relit, dark, wanted)[0])
+        assert image.info["photoshop"][0x0404] == records
+    assert "photoshop" not in opened(reencoded(relit, dark, "same", strip=True)[0]).info
 
 
 def test_without_wishes_the_models_bytes_are_the_answer():

@@ -10,6 +10,7 @@ from kind.nn.saving import load_net
 from kind.training.checkpoint import TrainingCheckpoint
 from kind.training.loop import train
 from kind.training.precision import precision
+from kind.training.run_changes import with_recorded_cycle
 from kind.training.run_folder import RunFolder, describe
 
 RECIPES = {
@@ -253,13 +254,20 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(tiny, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_more_epochs_end_like_a_run_that_was_always_so_long(tiny, tmp_path):
-    def recorded(path, epochs):
-        with RunFolder(path).opened(describe("tiny", tiny.config(epochs=epochs)), {"training": {}}):
-            run(tiny, path, epochs=epochs)
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_more_epochs_end_like_a_run_that_was_always_so_long(tiny, tmp_path, schedule):
+    def recorded(path, epochs, **settings):
+        config = with_recorded_cycle(tiny.config(epochs=epochs, schedule=schedule, **settings), begun(path))
+        with RunFolder(path).opened(describe("tiny", config), {"training": {}}):
+            run(tiny, path, epochs=epochs, schedule=schedule, schedule_epochs=config.schedule_epochs)
 
-    recorded(tmp_path / "whole", 4)
-    for epochs in (2, 4):
+    def begun(path):
+        file = RunFolder(path).config_file
+        return json.loads(file.read_text()) if file.is_file() else {}
+
+    recorded(tmp_path / "whole", 4, **({"schedule_epochs": 2} if schedule == "cosine" else {}))
+    for epochs in (2, 4, 4):
         recorded(tmp_path / "grown", epochs)
+    assert begun(tmp_path / "grown") == begun(tmp_path / "whole")
     whole, grown = (tiny.contents(tmp_path / name) for name in ("whole", "grown"))
     assert {name for name in whole if whole[name] != grown[name]} == set()

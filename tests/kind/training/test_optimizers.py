@@ -36,6 +36,8 @@ def test_cosine_with_warm_up():
     warm_up = [RATE * (step + 1) / 4 for step in range(4)]
     cosine = [RATE * (1 + math.cos(math.pi * (step - 4) / 40)) / 2 for step in range(4, 44)]
     assert found == pytest.approx(warm_up + cosine, rel=1e-4)
+    again = rates(4, 96, schedule="cosine", warmup_epochs=1, epochs=21, schedule_epochs=11)
+    assert again[:44] == found and again[44:84] == pytest.approx(cosine, rel=1e-4)
     assert rates(4, 48, schedule="cosine", epochs=11)[44:] == pytest.approx([0.0] * 4, abs=1e-9)
 
 

@@ -92,6 +92,13 @@ def test_more_epochs_go_on_with_the_same_checkpoints(tmp_path, capsys, written_b
 def test_what_changes_earlier_epochs_is_no_new_length():
     assert new_lengths({"epochs": 3}, {"epochs": 2}) == {}  # its last epoch may never have been validated
     assert new_lengths({"epochs": 3, "schedule": "cosine"}, {"epochs": 4, "schedule": "cosine"}) == {}
+    begun, now = (
+        {"epochs": 3, "schedule": "cosine"},
+        {"epochs": 4, "schedule": "cosine", "schedule_epochs": 3},
+    )
+    assert new_lengths(begun, now) == {"epochs": 4, "schedule_epochs": 3}
+    assert new_lengths({**begun, "schedule_epochs": 3}, now) == {"epochs": 4}
+    assert new_lengths(begun, {**now, "schedule_epochs": 2}) == {}
     assert new_lengths({"epochs": "3"}, {"epochs": 4}) == {}
     assert new_lengths({"epochs": 3, "early_stop": 5}, {"epochs": 3}) == {"early_stop": None}
 

@@ -1,5 +1,6 @@
 """What a video file holds, and what is said of one that is damaged or none."""
 
+import contextlib
 import struct
 
 import numpy as np
@@ -115,6 +116,24 @@ def test_codecs_and_sizes_are_looked_at_before_decoding(film, monkeypatch, tmp_p
         open_clip(film)
     with pytest.raises(ImageError, match="its video is coded by ffv1: expects h264"):
         open_clip(write_clip(tmp_path / "a.mkv", 2, codec="ffv1", options={"level": "3"}))
+
+
+def test_an_unknown_codec_is_named(film, tmp_path):
+    (tmp_path / "a.mp4").write_bytes(film.read_bytes().replace(b"avc1", b"zzz1"))
+    with pytest.raises(ImageError, match="coded by something unknown: expects h264"):
+        open_clip(tmp_path / "a.mp4")
+
+
+def test_damage_anywhere_is_an_image_error_or_none(film, tmp_path):
+    data, path = film.read_bytes(), tmp_path / "a.mp4"
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        damaged = bytearray(data)
+        for place in random.integers(0, len(data), 8):
+            damaged[place] = random.integers(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(ImageError):
+            assert all(pixels.shape == (48, 64, 3) for _, pixels in frames_of(open_clip(path)))
 
 
 def test_what_is_missing_is_named(film, monkeypatch):
