@@ -230,11 +230,13 @@ def _network(
     from kind.enhancing.enhancer import Enhancer
     from kind.evaluation.methods import Network
     from kind.evaluation.scoring import DIGITS
-    from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
+    from kind.nn.saving import SHIPPED_WEIGHTS, beside, find_weights
 
     enhancer = Enhancer.load(folder, precision, variant)
     files = find_weights(enhancer.originals, folder)
     network = Network(enhancer, alpha, fusion, name)
+    heads = network.digests.keys() - files.keys()
+    files.update({head: beside(next(iter(files.values())), head) for head in heads})
     digests = [
         f"{stage} {digest[:DIGITS]}{' (ships)' if files[stage].parent == SHIPPED_WEIGHTS else ''}"
         for stage, digest in network.digests.items()

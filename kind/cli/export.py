@@ -233,10 +233,10 @@ def _say(text: str) -> None:
 
 def _report(deviations: list[Deviation]) -> None:
     """Prints the SavedModel's differences from the pipeline; UserError when one is too large."""
-    print("signature        output              largest difference from the pipeline in Python")
+    print("signature              output              largest difference from the pipeline in Python")
     for deviation in deviations:
         print(
-            f"{deviation.signature:15}  {deviation.output:18}  {deviation.largest:.2g} {deviation.unit}",
+            f"{deviation.signature:21}  {deviation.output:18}  {deviation.largest:.2g} {deviation.unit}",
             flush=True,
         )
     outside = [f"{entry.signature}/{entry.output}" for entry in deviations if not entry.is_within]

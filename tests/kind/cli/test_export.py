@@ -43,14 +43,16 @@ def test_a_model_is_written_compared_and_its_start_commands_printed(run, tmp_pat
     assert (folder / "1/assets.extra/tf_serving_warmup_requests").is_file()
     assert f"written to {folder / '1'}, " in output.out
     assert f"\n  python -m kind serve {folder}\n" in output.out and "\n  docker run --rm " in output.out
-    compared = [line.split()[:2] for line in output.out.splitlines()[1:8]]
+    compared = [line.split()[:2] for line in output.out.splitlines()[1:10]]
     assert compared == [
         ["serving_default", "enhanced_bytes"],
         ["enhance", "enhanced_bytes"],
+        ["enhance_to_brightness", "enhanced_bytes"],
         ["blend", "enhanced_bytes"],
         ["decompose", "reflectance_bytes"],
         ["decompose", "illumination_bytes"],
         ["serving_default", "alpha"],
+        ["enhance_to_brightness", "alpha"],
         ["enhance_tensor", "relit"],
     ]
 
@@ -85,7 +87,7 @@ def test_what_differs_is_not_published(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(saved_model, "deviations", lambda *_: wrong)
     assert run("--no-detector") == 2
     output = capsys.readouterr()
-    assert "enhance          enhanced_bytes      7 grey levels" in output.out
+    assert "enhance enhanced_bytes 7 grey levels" in " ".join(output.out.split())
     assert output.err == (
         "kind: enhance/enhanced_bytes: differs too much from the pipeline; nothing was published\n"
     )

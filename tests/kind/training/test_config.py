@@ -43,7 +43,7 @@ def test_the_papers_schedules_are_the_defaults():
 @pytest.mark.parametrize("config_class", CONFIGS)
 def test_every_field_has_a_flag_that_sets_it(config_class):
     examples = {
-        "seed": 3, "epochs": 7, "batch": 3, "patch": 33, "learning_rate": 0.5, "schedule": "step",
+        "seed": 3, "epochs": 7, "batch": 3, "patch": 33, "learning_rate": 0.5, "schedule": "cosine",
         "step_epochs": (3, 4), "step_factor": 0.25, "warmup_epochs": 2, "optimizer": "radam",
         "weight_decay": 0.125, "lookahead": True, "clip_norm": 2.0, "average_decay": 0.75,
         "freeze": ("a", "b*"), "learning_rate_multipliers": ("a=2",), "precision": "mixed_bfloat16",
@@ -61,8 +61,8 @@ def test_every_field_has_a_flag_that_sets_it(config_class):
         "adversarial_weight": 0.375, "adversarial": "minimax", "box_response_weight": 0.375,
         "box_temperature": 2.0, "alignment_weight": 0.375, "reference": "retinex", "decoder_epochs": 2,
         "decoder_rate": 0.5, **dict.fromkeys((*WEIGHTS, "reconstruction_weight"), 0.375),
-        "training_scores": 2, "norm": "adaptive", "guide": "none", "radius": 2, "scale_factor": 0.5,
-        "conditioning": "constant", "brightness_weight": 0.375,
+        "schedule_epochs": 5, "training_scores": 2, "norm": "adaptive", "guide": "none", "radius": 2,
+        "scale_factor": 0.5, "conditioning": "constant", "brightness_weight": 0.375,
     }  # fmt: skip
     words = {"precision": "bfloat16"}  # where the command line names another value
     if config_class is DetectionConfig:

@@ -342,6 +342,7 @@ def test_a_session_gives_what_the_saved_model_gives(saved_brightener, images):
     files, alpha = np.array([images(), images(3, 5, 99)], object), np.array([2.0, 0.5], np.float32)
     for name, function in functions.items():
         inputs = {"image_bytes": files, "images": np.ones((2, 3, 4, 3), np.float32), "alpha": alpha}
+        inputs["brightness"] = np.array([0.4, 0.6], np.float32)
         inputs = {key: inputs[key] for key in model.signatures[name].inputs}
         outputs = model.run(name, inputs)
         expected = function(**{key: tf.constant(value) for key, value in inputs.items()})
