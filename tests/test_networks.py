@@ -86,6 +86,7 @@ def test_what_a_network_makes_of_an_image_does_not_depend_on_its_neighbours(nets
         np.testing.assert_allclose(together[:1], single, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_saved_network_loads_where_the_stages_cannot_be_imported(nets, tmp_path):
     expected = {}
     for name, net in nets.items():

@@ -134,6 +134,7 @@ def lines_of(run):
     return file.read_text().splitlines() if file.is_file() else []
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_like_an_undisturbed_one(work, tmp_path):
     settings = ["--epochs", "40", "--validate-epochs", "4"]
     whole = start(arguments(work, "illumination", tmp_path / "whole", *settings))
@@ -145,6 +146,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(work, tmp_path):
     assert differences(outcome(tmp_path / "whole"), outcome(tmp_path / "killed")) == set(), f"seed {seed}"
 
 
+@pytest.mark.slow
 def test_a_terminated_run_says_so_and_resumes(work, tmp_path):
     settings = ["--epochs", "4000", "--validate-epochs", "1"]
     process = start(arguments(work, "illumination", tmp_path / "run", *settings))

@@ -57,6 +57,7 @@ def random(*shape):
     return np.random.default_rng(1).random(shape, dtype=np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(16, 32), (17, 23)])
 def test_the_graph_built_here_computes_what_ours_does(untrained_weights, size):
     enhancer = Enhancer.load(untrained_weights, variant="kind")
@@ -112,6 +113,7 @@ def test_a_checkouts_own_code_builds_the_graph(untrained_weights, checkout, requ
     )
 
 
+@pytest.mark.slow
 def test_code_that_turns_tensorflow_2_off_leaves_this_process_alone(untrained_weights, checkout):
     import tensorflow
 
@@ -128,6 +130,7 @@ def profile(*arguments):
     return main(["--sizes", "16x24", "--rounds", "1", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_every_line_has_its_ratio_to_the_public_graph(untrained_weights, checkout, tmp_path, capsys):
     document = tmp_path / "speed.md"
     document.write_text("<!-- profile begin -->\n<!-- profile end -->\n")

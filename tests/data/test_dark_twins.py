@@ -70,6 +70,7 @@ def test_jpeg_comes_last(photograph):
     np.testing.assert_allclose(twin(photograph, tf.constant([0, 0]), kind), jpeg(plain, 60), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_any_twin_is_the_same_inside_tf_data(photograph):
     seeds = tf.constant([[5, n] for n in range(6)])
     data = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: any_twin(photograph, seed))

@@ -58,6 +58,7 @@ def test_a_resumed_stream_goes_on_with_the_same_batches(parts):
         np.testing.assert_array_equal(np.concatenate([half[key] for half in halves]), whole[0][key])
 
 
+@pytest.mark.slow
 def test_samples_have_their_shapes_and_ranges(parts):
     (batch,) = take(mixture_batches(parts, batch=8, patch=96, seed=0, steps=1), 1)
     shapes = {key: value.shape for key, value in batch.items()}

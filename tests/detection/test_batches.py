@@ -55,6 +55,7 @@ def test_batches_are_canvases_with_padded_boxes(source):
     assert counts.max() > 1 and (counts == 0).any()  # mosaics, and images without boxes
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was_left(source):
     whole = taken(6, source, CONFIG, darkness=PRESETS["moderate"])
     later = taken(2, source, CONFIG, darkness=PRESETS["moderate"], first_epoch=2)

@@ -52,6 +52,7 @@ def prepare(folder, *words, **settings):
     return train_detection.prepare(flags, config, **surroundings)
 
 
+@pytest.mark.slow
 def test_every_fourth_image_is_held_out_and_everything_is_recorded(folder):
     run = prepare(folder, "--detector", folder / "old.keras")
     recorded = run.given

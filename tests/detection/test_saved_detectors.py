@@ -80,6 +80,7 @@ def test_detectors_of_earlier_versions_are_read(files, tmp_path):
     assert_same(loaded, nets["yolov8"])
 
 
+@pytest.mark.slow
 def test_joint_networks_of_this_and_earlier_versions_are_read(files, tmp_path):
     net = joint_net(decomposition_net(), unet(), files[1]["yolov8"])
     save_net(net, tmp_path / "joint.keras")

@@ -58,6 +58,7 @@ def test_demo_names_each_photographs_alpha(photographs, lite, tmp_path, capsys):
         assert f"α = {row[2]}" in page
 
 
+@pytest.mark.slow
 def test_detect_sees_the_reflectance_of_the_light_network(
     photographs, lite, untrained_weights, painted_detector, tmp_path, monkeypatch
 ):

@@ -143,6 +143,7 @@ def test_in_bfloat16_the_overview_keeps_all_its_bits(net, enhancer):
         assert np.abs(getattr(exact, name) - getattr(rounded, name)).mean() < 0.01, name
 
 
+@pytest.mark.slow
 def test_the_network_comes_from_a_folder_or_a_run(net, tmp_path):
     with pytest.raises(UserError, match="expected lite.keras"):
         Enhancer.load(tmp_path, variant="lite")

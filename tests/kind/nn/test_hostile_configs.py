@@ -292,6 +292,7 @@ def test_files_that_are_no_networks_are_refused(altered, refusal, tmp_path, smal
     assert "not a readable .keras file" in refusal(altered(text="[" * 100_000))
 
 
+@pytest.mark.slow
 def test_files_that_we_write_open_with_keras_alone(build, tmp_path):
     """The outermost class's module registers all layers, so `import kind` is enough, in any order."""
     nets = {

@@ -11,6 +11,7 @@ def profile(*arguments):
     return main(["profile", "--sizes", "16x24", "--rounds", "1", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_table_has_a_line_for_everything(untrained_weights, tmp_path, capsys):
     document, figures = tmp_path / "speed.md", tmp_path / "speed.json"
     document.write_text("# Speed\n\n<!-- profile begin -->\n<!-- profile end -->\n")
