@@ -280,7 +280,3 @@ def _normal(seed: tf.Tensor, shape: list[int]) -> tf.Tensor:
 
 def _between(draw: tf.Tensor, low: float, high: float) -> tf.Tensor:
     return low + draw * (high - low)
-
-
-#: Sides of what `make_pair` takes, for readers of cached cut-outs.
-CUT_OUT_SHAPE = (SIDE, SIDE, 4)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.options import Checked, add_enhancer_arguments, is_fraction, load_enhancer
+from kind.cli.options import add_enhancer_arguments, add_threshold_argument, load_enhancer
 from kind.constants import BT601
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.errors import UserError
@@ -44,15 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is compared (default: what the run folder records, otherwise reflectance)",
     )
     add_enhancer_arguments(parser, precision="float32")
-    parser.add_argument(
-        "--threshold",
-        action=Checked,
-        type=float,
-        accepts=is_fraction,
-        expected="a number from 0 to 1",
-        default=0.5,
-        help="probability above which a pixel has changed (default: %(default)s)",
-    )
+    add_threshold_argument(parser)
     parser.add_argument(
         "--smallest",
         type=int,

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
-from kind.cli.options import Checked, add_cache_argument, add_seed_argument, is_fraction
+from kind.cli.options import (
+    add_cache_argument,
+    add_frozen_enhancer_arguments,
+    add_seed_argument,
+    add_threshold_argument,
+)
 from kind.detection.inputs import INPUTS
-from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
 
 if TYPE_CHECKING:
     from kind.detection.change.evaluation.scoring import Method, Set
 
-_AS_THEY_ARE = "as they are"
 _SHIPPED = "shipped"
 
 
@@ -70,19 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(INPUTS),
         help="what all networks compare (default: what their run folders record, otherwise reflectance)",
     )
-    parser.add_argument(
-        "--enhancer", type=Path, metavar="DIR", help="folder of weights (default: the shipped weights)"
-    )
-    add_variant_argument(parser)
-    parser.add_argument(
-        "--threshold",
-        action=Checked,
-        type=float,
-        accepts=is_fraction,
-        expected="a number from 0 to 1",
-        default=0.5,
-        help="probability above which a pixel has changed (default: %(default)s)",
-    )
+    add_frozen_enhancer_arguments(parser)
+    add_threshold_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_seed_argument(parser, "pair number i is made with (SEED, i)")
     add_cache_argument(parser)

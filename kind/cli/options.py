@@ -77,6 +77,30 @@ def add_enhancer_arguments(parser: argparse.ArgumentParser, precision: str = DEF
     add_precision_argument(parser, precision)
 
 
+def add_frozen_enhancer_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares --enhancer, a folder or None, and --variant: networks whose output others learn from."""
+    parser.add_argument(
+        "--enhancer",
+        type=Path,
+        metavar="DIR",
+        help="folder of weights of the enhancer (default: the shipped weights)",
+    )
+    add_variant_argument(parser)
+
+
+def add_threshold_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --threshold of change detection."""
+    parser.add_argument(
+        "--threshold",
+        action=Checked,
+        type=float,
+        accepts=is_fraction,
+        expected="a number from 0 to 1",
+        default=0.5,
+        help="probability above which a pixel has changed (default: %(default)s)",
+    )
+
+
 def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
     """Loads the networks that the options ask for; says on stderr when --precision auto chose bfloat16.
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.options import add_frozen_enhancer_arguments
 from kind.detection.change.config import ChangeConfig
-from kind.enhancing.variants import add_variant_argument
 
 if TYPE_CHECKING:
     from kind.data.sources import Progress
@@ -25,13 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one folder with A/, B/ and label/ (LEVIR-CD, WHU-CD; in train/ and val/, or with list/), or "
         "folders of photographs to make pairs of",
     )
-    parser.add_argument(
-        "--enhancer",
-        type=Path,
-        metavar="DIR",
-        help="folder of weights of the enhancer (default: the shipped weights)",
-    )
-    add_variant_argument(parser)
+    add_frozen_enhancer_arguments(parser)
 
 
 def prepare(

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.detector_options import add_start_argument
+from kind.cli.options import add_frozen_enhancer_arguments
 from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.config import DetectionConfig
-from kind.enhancing.variants import add_variant_argument
 
 if TYPE_CHECKING:
     from kind.data.sources import Progress
@@ -21,13 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags that say what is trained on what."""
     add_layout_arguments(parser)
     add_start_argument(parser)
-    parser.add_argument(
-        "--enhancer",
-        type=Path,
-        metavar="DIR",
-        help="folder of weights of the enhancer (default: the shipped weights)",
-    )
-    add_variant_argument(parser)
+    add_frozen_enhancer_arguments(parser)
     parser.add_argument(
         "--teacher", type=Path, metavar="FILE", help="detector whose classes are kept by distillation"
     )
