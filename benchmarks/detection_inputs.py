@@ -1,32 +1,92 @@
 """What should a detector see of a dark photograph? `python -m benchmarks.detection_inputs --help`.
 
-One detector, as it is and fine-tuned for each input, on photographs and their dark twins: mAP50 with
-bootstrap intervals over images, and paired differences to the dark photograph itself. A stopped run goes on.
+Detectors on photographs, and on dark twins of them at three noise levels and two exposures, through every
+kind of input: mAP50 and mAP50-95, paired differences to the dark photograph itself, and how much of what
+darkness took comes back. With --fine-tune, detectors trained for each input as well. A stopped run goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.fine_tuning import ARMS, Arm, fine_tune_all
-from kind.constants import DARKENING_PRESETS, DEFAULT_ALPHA
-from kind.errors import UserError
+from benchmarks.detection_cells import (
+    CONFIDENCE,
+    MAX_DETECTIONS,
+    Cell,
+    Finder,
+    is_kept,
+    kept,
+    load_finder,
+    measure,
+)
+from benchmarks.detection_pictures import (
+    EXPOSURES,
+    LIGHTS,
+    NOISES,
+    RAW,
+    RULE,
+    Input,
+    Light,
+    Pictures,
+    divided,
+    inputs_of,
+    known_to,
+)
+from benchmarks.detection_tables import Block, counted_words, figures_table, targets_table
+from kind.constants import DARKENING_PRESETS, IOU
+from kind.enhancing.variants import VARIANTS, shipped_variants, variant_of, variants_in
+from kind.errors import UserError, listed
 
 if TYPE_CHECKING:
     from kind.data.annotations.annotated import AnnotatedImage, Annotations
-    from kind.detection.command import Parts
-    from kind.detection.evaluation.figures import Line
-    from kind.detection.evaluation.search import Inputs, Method, Sample
-    from kind.detection.model import Detector
-    from kind.detection.predictor import Predictor
+    from kind.enhancing.enhancer import Enhancer
 
 MARKERS = "detection_inputs"
-_LEAST_CONFIDENCE = 0.001
+SHIPPED_DETECTOR = "yolox-nano"
+_DIGITS = 12
+AS_TAKEN = Light("as taken")
+
+
+class Networks(NamedTuple):
+    """An enhancer as the command line names it; `folder` is None for what ships."""
+
+    name: str
+    folder: Path | None
+    variant: str
+
+
+class Named(NamedTuple):
+    """A detector as the command line names it; `path` is None for what ships."""
+
+    name: str
+    path: Path | None
+
+
+class Row(NamedTuple):
+    """A detector on an input, as one row of a table."""
+
+    name: str
+    input: Input
+    finder: Named
+
+
+class Photographs(NamedTuple):
+    """A data set, and the lights it is measured in.
+
+    Attributes:
+        name: its folder's.
+        data: all of it.
+        lights: bright and twins; or as taken, all photographs, where they are dark already.
+    """
+
+    name: str
+    data: Annotations
+    lights: Sequence[Light]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,46 +110,85 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection_inputs", description=__doc__)
     parser.add_argument(
-        "--train", type=Path, required=True, help="folder with images/ and labels/ (YOLO text)"
-    )
+        "--data", type=Path, action="append", required=True, metavar="DIR",
+        help="folder with bright photographs, images/ and labels/ (YOLO text); several times for several",
+    )  # fmt: skip
     parser.add_argument(
-        "--test",
-        type=Path,
-        required=True,
-        help="folder of the same layout; given the folder of --train, every fourth image is the test set",
-    )
+        "--test-dark", type=Path, action="append", default=[], metavar="DIR",
+        help="folder of the same layout with photographs that are dark already, all of them for testing",
+    )  # fmt: skip
     parser.add_argument(
-        "--test-dark", type=Path, help="folder of the same layout with images that are dark already"
-    )
-    parser.add_argument("--detector", type=Path, required=True, help="a .keras file, or a run folder")
+        "--detector", action="append", metavar="NAME[=FILE]",
+        help=f"a .keras file or run folder; {SHIPPED_DETECTOR} alone is the one that ships (default); "
+        "several times for several",
+    )  # fmt: skip
     parser.add_argument(
-        "--weights", type=Path, help="folder of the enhancer's weights (default: those that ship)"
+        "--enhancer", action="append", metavar="NAME[=DIR[:VARIANT]]",
+        help="folder of weights; a variant's name alone is what ships; several times for several (default: "
+        f"{', '.join(shipped_variants())})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--adapted", action="append", default=[], metavar="NAME=RUN",
+        help="run of `kind train adapt` from the first --detector: sees the dark photograph as it is",
+    )  # fmt: skip
+    parser.add_argument(
+        "--joint", action="append", default=[], metavar="NAME=RUN",
+        help="run of `kind train detection --joint` from the first --detector: sees its own reflectance",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lights", nargs="+", choices=tuple(LIGHTS), default=tuple(LIGHTS),
+        help=f"which lights: {', '.join(LIGHTS)} (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--photographs",
+        type=int,
+        metavar="N",
+        help="test photographs a data set, evenly spaced by name (default: all)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for runs, predictions and the table")
-    parser.add_argument("--cache", type=Path, help="folder for prepared images (default: OUT/cache)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for figures, runs and tables")
+    parser.add_argument(
+        "--cache", type=Path, help="folder for pictures and prepared images (default: OUT/cache)"
+    )
     parser.add_argument("--document", type=Path, help=f"Markdown file to write between its {MARKERS} markers")
-    names = [arm.name for arm in ARMS]
     parser.add_argument(
-        "--arms", nargs="+", choices=names, default=names, help="what to compare with dark (default: all)"
+        "--seed", type=int, default=0, help="random seed of the test twins (default: %(default)s)"
     )
-    parser.add_argument(
-        "--darken", choices=DARKENING_PRESETS, default="moderate", help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--twins", type=int, default=3, help="darkened copies of each photograph (default: %(default)s)"
-    )
-    parser.add_argument("--size", type=int, default=320, help="the detector's input (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=12, help="epochs of fine-tuning (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=8, help="global batch size (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=5e-5, help="AdamW's (%(default)s)")
-    parser.add_argument("--mosaic", type=float, default=0.0, help="probability of mosaics (%(default)s)")
-    parser.add_argument("--freeze", nargs="*", default=[], help="layers that are not trained, such as *_bn")
-    parser.add_argument("--freeze-epochs", type=int, default=0, help="with a still backbone (%(default)s)")
-    parser.add_argument(
-        "--alpha", type=float, default=DEFAULT_ALPHA, help="how much brighter relit is (%(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of twins, order and augmentation (%(default)s)")
+    _add_training_arguments(parser)
     return parser
+
+
+def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the second part."""
+    group = parser.add_argument_group("detectors fine-tuned for each input")
+    group.add_argument(
+        "--fine-tune", type=int, nargs="+", default=[], metavar="SEED",
+        help="random seeds of fine-tuning: each input, adapted by both references, and joint",
+    )  # fmt: skip
+    group.add_argument(
+        "--fine-tuned",
+        nargs="+",
+        metavar="ROW",
+        help="rows to fine-tune beside raw, such as stretched (default: all)",
+    )
+    group.add_argument(
+        "--tuned-lights", nargs="+", choices=tuple(LIGHTS), default=("dark-moderate", "dark-strong"),
+        help="lights of their test photographs (default: dark-moderate dark-strong)",
+    )  # fmt: skip
+    group.add_argument(
+        "--darken",
+        choices=DARKENING_PRESETS,
+        default="published",
+        help="twins to train on (default: %(default)s)",
+    )
+    group.add_argument(
+        "--twins", type=int, default=3, help="of each training photograph (default: %(default)s)"
+    )
+    group.add_argument(
+        "--image-size", type=int, default=320, help="of the detector in training (default: %(default)s)"
+    )
+    group.add_argument("--epochs", type=int, default=4, help="passes over all twins (default: %(default)s)")
+    group.add_argument("--batch", type=int, default=8, help="global batch size (default: %(default)s)")
+    group.add_argument("--learning-rate", type=float, default=5e-5, help="AdamW's (default: %(default)s)")
 
 
 def _run(flags: argparse.Namespace) -> None:
@@ -97,36 +196,184 @@ def _run(flags: argparse.Namespace) -> None:
         from kind.reports.document import Place
 
         Place(flags.document, MARKERS).check()
+    bench = Bench(flags)
+    blocks = [bench.measured(*pair) for pair in bench.pairs()]
+    tuned = []
+    if flags.fine_tune:
+        from benchmarks.fine_tuning import fine_tuned
 
-    import tensorflow as tf
+        tuned = fine_tuned(bench)
+    content = _report(bench, blocks, tuned)
+    from kind.reports.writing import write_text
 
-    from kind.detection.command import Parts
-    from kind.detection.predictor import load_detector
-    from kind.enhancing.enhancer import Enhancer
-
-    tf.config.experimental.enable_op_determinism()
-    training, testing, class_names = _images(flags.train, flags.test)
-    parts = Parts(class_names, load_detector(flags.detector), enhancer=Enhancer.load(flags.weights))
-    arms = _arms(flags)
-    trained = fine_tune_all(flags, arms, parts, training, testing)
-    detectors = {"as it is": dict.fromkeys(trained, parts.detector), "fine-tuned": trained}
-    tables = [_table(arms, _measured(flags, parts, testing, detectors, arms, flags.darken), testing)]
-    if flags.test_dark:
-        dark = list(_read(flags.test_dark).images)
-        arms = [arm for arm in arms if arm.is_dark]
-        tables.append(_table(arms, _measured(flags, parts, dark, detectors, arms, None), dark))
-    content = "\n\n".join([_settings(flags, training), *tables])
-    (flags.out / "table.md").write_text(content + "\n", encoding="utf-8")
+    write_text(flags.out / "table.md", content + "\n")
     print(content)
     if flags.document:
-        from kind.reports.document import Place
-
         Place(flags.document, MARKERS).write(content)
 
 
-def _arms(flags: argparse.Namespace) -> list[Arm]:
-    """What to compare, and what it is compared with."""
-    return [arm for arm in ARMS if arm.name in (ARMS[0].name, *flags.arms)]
+def parse_enhancer(text: str) -> Networks:
+    """Reads `NAME`, `NAME=DIR` or `NAME=DIR:VARIANT`.
+
+    Raises:
+        UserError: when it is none of these.
+    """
+    name, _, place = text.partition("=")
+    if not place:
+        if name not in shipped_variants():
+            raise UserError(
+                f"--enhancer expects NAME=DIR, or one of {', '.join(shipped_variants())}; got {text!r}"
+            )
+        return Networks(name, None, name)
+    folder, _, variant = place.rpartition(":")
+    if folder and variant in VARIANTS:
+        return Networks(name, Path(folder), variant)
+    held = variants_in(place)
+    return Networks(name, Path(place), name if name in held else variant_of(place))
+
+
+def parse_detector(text: str, flag: str = "--detector") -> Named:
+    """Reads `NAME=FILE`, or the name of the detector that ships.
+
+    Raises:
+        UserError: when it is neither.
+    """
+    name, _, path = text.partition("=")
+    if not name or not (path or name == SHIPPED_DETECTOR):
+        raise UserError(f"{flag} expects NAME=FILE; received {text!r}")
+    return Named(name, Path(path) if path else None)
+
+
+class Bench:
+    """What is compared, and where it is kept; networks are read when something is first made by them."""
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        """Reads annotations and names; refuses two of one name."""
+        self.flags = flags
+        self.cache = flags.cache or flags.out / "cache"
+        lights = [LIGHTS[name] for name in LIGHTS if name in flags.lights]
+        self.sets = [Photographs(folder.resolve().name, _read(folder), lights) for folder in flags.data]
+        self.sets += [
+            Photographs(folder.resolve().name, _read(folder), [AS_TAKEN]) for folder in flags.test_dark
+        ]
+        self.detectors = [parse_detector(text) for text in flags.detector or [SHIPPED_DETECTOR]]
+        self.networks = [parse_enhancer(text) for text in flags.enhancer or shipped_variants()]
+        self.adapted = [parse_detector(text, "--adapted") for text in flags.adapted]
+        self.joint = [parse_detector(text, "--joint") for text in flags.joint]
+        names = [named.name for named in (*self.detectors, *self.networks, *self.adapted, *self.joint)]
+        for found in (names, [photographs.name for photographs in self.sets]):
+            if twice := [name for name in found if found.count(name) > 1]:
+                raise UserError(f"two are called {twice[0]!r}; give them names of their own: NAME=PATH")
+        of_joint = [Networks(name, path, "kind") for name, path in self.joint]
+        self.enhancers: dict[str, Callable[[], Enhancer]] = {
+            name: functools.partial(_enhancer, folder, variant)
+            for name, folder, variant in (*self.networks, *of_joint)
+        }
+
+    def pairs(self) -> list[tuple[Photographs, Named]]:
+        """Every detector with every data set, detector by detector."""
+        return [(photographs, detector) for detector in self.detectors for photographs in self.sets]
+
+    def rows(self, detector: Named) -> list[Row]:
+        """What is compared: the detector on every input; with the first also those trained from it."""
+        rows = [Row(made.name, made, detector) for made in inputs_of([entry.name for entry in self.networks])]
+        if detector == self.detectors[0]:
+            rows += [Row(entry.name, RAW, entry) for entry in self.adapted]
+            rows += [
+                Row(entry.name, Input(f"{entry.name} reflectance", "reflectance", entry.name), entry)
+                for entry in self.joint
+            ]
+        return rows
+
+    def tested(self, photographs: Photographs, data: Annotations) -> list[AnnotatedImage]:
+        """The test photographs."""
+        if photographs.lights == [AS_TAKEN]:
+            return list(data.images)
+        return divided(data.images, self.flags.photographs).test
+
+    def pictures(self, photographs: Photographs, images: Sequence[AnnotatedImage], light: Light) -> Pictures:
+        """The test pictures of a data set in one light."""
+        folder = self.cache / "pictures"
+        return Pictures(photographs.name, images, light, folder, self.enhancers, self.flags.seed)
+
+    def measured(self, photographs: Photographs, detector: Named) -> Block:
+        """Measures what is not kept yet."""
+        from kind.detection.evaluation.class_matching import match_classes
+
+        data = known_to(photographs.data, self.finder(detector).class_names, detector.name)
+        images, rows = self.tested(photographs, data), []
+        for row in self.rows(detector):
+            if unknown := match_classes(
+                self.finder(row.finder).class_names, data.class_names, row.name
+            ).unknown:
+                print(
+                    f"{row.name}: left out on {photographs.name}: does not know {listed(unknown)}",
+                    file=sys.stderr,
+                )
+            else:
+                rows.append(row)
+        cells = {}
+        for light in photographs.lights:
+            pictures = self.pictures(photographs, images, light)
+            found = self.cells(
+                f"{photographs.name} {light.name} {detector.name}", pictures, rows, data.class_names
+            )
+            cells.update({(light.name, name): cell for name, cell in found.items()})
+        return Block(photographs.name, detector.name, photographs.lights, [row.name for row in rows], cells)
+
+    def cells(
+        self, title: str, pictures: Pictures, rows: Sequence[Row], class_names: Sequence[str]
+    ) -> dict[str, Cell]:
+        """The figures of rows on one set of pictures, by the row's name; missing pictures are made."""
+        from kind.reports.progress import Progress
+
+        folder = self.flags.out / "cells"
+        identities = {
+            row.name: f"{pictures.identity(row.input)} {class_names} {self.finder(row.finder).identity}"
+            for row in rows
+        }
+        missing = [row for row in rows if not is_kept(folder, f"{title} {row.name}", identities[row.name])]
+        with Progress("photographs", f"{title}: making pictures,") as progress:
+            made = pictures.of(list(dict.fromkeys(row.input for row in missing)), progress) if missing else {}
+        found = {}
+        for row in rows:
+            with Progress("photographs", f"{title} {row.name}:") as progress:
+                finder = self.finder(row.finder)
+
+                def make(row=row, finder=finder, progress=progress) -> Cell:
+                    seen = (
+                        made[row.input.name] if row in missing else pictures.of([row.input])[row.input.name]
+                    )
+                    return measure(finder, seen, class_names, progress)
+
+                found[row.name] = kept(folder, f"{title} {row.name}", identities[row.name], make)
+        return found
+
+    def finder(self, named: Named) -> Finder:
+        """The detector at work."""
+        return _finder(*named)
+
+    @property
+    def judged(self) -> list[str]:
+        """Names of the rows that the targets are about."""
+        restored = [
+            made.name
+            for made in inputs_of([entry.name for entry in self.networks])
+            if made.kind == "reflectance"
+        ]
+        return [*restored, *(entry.name for entry in (*self.adapted, *self.joint))]
+
+
+@functools.cache
+def _enhancer(folder: Path | None, variant: str) -> Enhancer:
+    from kind.enhancing.enhancer import Enhancer
+
+    return Enhancer.load(folder, variant=variant)
+
+
+@functools.cache
+def _finder(name: str, path: Path | None) -> Finder:
+    return load_finder(name, path)
 
 
 def _read(folder: Path) -> Annotations:
@@ -138,139 +385,105 @@ def _read(folder: Path) -> Annotations:
     return annotations
 
 
-def _images(train: Path, test: Path) -> tuple[list[AnnotatedImage], list[AnnotatedImage], tuple[str, ...]]:
-    """Images to train on, images to test on, and the names of the classes of both."""
-    from kind.data.annotations.layouts import split_images
+def _report(bench: Bench, blocks: Sequence[Block], tuned: Sequence) -> str:
+    """Everything that was measured, in Markdown."""
+    from kind.reports.table import markdown_list, markdown_table
 
-    first = _read(train)
-    if train.resolve() == test.resolve():
-        return *split_images(first.images), first.class_names
-    second = _read(test)
-    if first.class_names != second.class_names:
-        raise UserError(f"{train} and {test} name different classes; expected the same in both")
-    return list(first.images), list(second.images), first.class_names
-
-
-def _measured(
-    flags: argparse.Namespace,
-    parts: Parts,
-    images: Sequence[AnnotatedImage],
-    detectors: dict[str, dict[str, Detector]],
-    arms: Sequence[Arm],
-    darken: str | None,
-) -> dict[str, list[Line]]:
-    """For each state of the detector one line an arm, compared with the first arm's."""
-    from kind.detection.evaluation.figures import compared
-    from kind.detection.evaluation.search import (
-        Darkening,
-        Inputs,
-        Sample,
-        Search,
-        kept_predictions,
-    )
-    from kind.reports.names import distinct_names
-
-    paths = [image.path for image in images]
-    names = distinct_names([path.name for path in paths], [path.parent.name for path in paths])
-    samples = [Sample(name, image, index) for index, (name, image) in enumerate(zip(names, images))]
-    darkening = Darkening(darken, flags.seed) if darken else None
-    inputs = {
-        True: Inputs(parts.enhancer, flags.alpha, darkening),
-        False: Inputs(None, flags.alpha, None),
-    }
-    results = kept_predictions(flags.out / "found.jsonl")
-    predictors: dict[str, Predictor] = {}
-    methods = {
-        state: [_method(flags, parts, state, arm, nets[arm.name], predictors) for arm in arms]
-        for state, nets in detectors.items()
-    }
-    found: dict[str, Sequence] = {}
-    for is_dark, made in inputs.items():
-        wanted = [
-            method for state in methods for arm, method in zip(arms, methods[state]) if arm.is_dark == is_dark
+    parts = [markdown_list(_facts(bench))]
+    for block in blocks:
+        parts += [
+            f"**{block.detector}, unchanged, on {block.photographs}:**",
+            markdown_table(figures_table(block)),
         ]
-        found.update(_found(samples, wanted, made, results))
-    objects = [image.objects() for image in images]
-    return {
-        state: compared(
-            Search(samples, objects, [found[method.identity] for method in of_state], []),
-            of_state,
-            len(parts.class_names),
+    twins = [block for block in blocks if AS_TAKEN not in block.lights]
+    tables = [targets_table(twins, bench.judged)]
+    if tuned:
+        from benchmarks.detection_tables import tuned_table, tuned_targets_table
+
+        parts += ["**Fine-tuned for each input:**", markdown_table(tuned_table(tuned))]
+        tables.append(tuned_targets_table(tuned, bench.sees_by_itself))
+    parts += [f"**Targets**, by the figure itself, whatever its interval: {counted_words(tables)}."]
+    parts += [markdown_table(table) for table in tables]
+    if not tuned:
+        parts.append("Fine-tuned detectors were not measured in this run.")
+    return "\n\n".join(parts)
+
+
+def _facts(bench: Bench) -> list[tuple[str, str]]:
+    """What the figures were made with, so that the tables say so themselves."""
+    from kind.data.annotations.annotated import describe_objects
+
+    facts = []
+    for photographs in bench.sets:
+        images = bench.tested(photographs, photographs.data)
+        text = f"{len(images)} of {len(photographs.data.images)} photographs, {describe_objects(images)}"
+        facts.append((photographs.name, f"{text}, {len(photographs.data.class_names)} classes"))
+    facts.append(("Test photographs", RULE))
+    if bench.flags.photographs:
+        facts.append(
+            ("Subset", f"at most {bench.flags.photographs} of them a data set, evenly spaced by name")
         )
-        for state, of_state in methods.items()
-    }
+    facts += _light_facts(bench)
+    for name, _, variant in bench.networks:
+        digests = bench.enhancers[name]().digests().items()
+        text = ", ".join(f"{stage} {digest[:_DIGITS]}" for stage, digest in digests)
+        facts.append((f"Enhancer {name}", f"variant {variant}: {text}; α of relit is its own choice"))
+    for named in (*bench.detectors, *bench.adapted, *bench.joint):
+        facts.append((f"Detector {named.name}", _detector_fact(bench, named)))
+    facts.append(("Inputs", "in 8 bits; CLAHE of HSV's value by scikit-image, clip limit 0.01"))
+    facts.append(
+        (
+            "Figures",
+            f"COCO's, of boxes with scores over {CONFIDENCE:g}, IoU threshold of non-maximum suppression "
+            f"{IOU:g}, at most {MAX_DETECTIONS} an image; recovered: (input - raw) / (bright - raw), mAP50",
+        )
+    )
+    facts.append(
+        (
+            "95 %",
+            "percentile bootstrap over photographs, 1,000 sets, the same for all; recovered has one where "
+            "bright minus raw has one above 0",
+        )
+    )
+    return facts
 
 
-def _method(
-    flags: argparse.Namespace,
-    parts: Parts,
-    state: str,
-    arm: Arm,
-    net: Detector,
-    predictors: dict[str, Predictor],
-) -> Method:
-    """A detector on an arm's input; arms with the same detector share its graph, which takes long to make."""
+def _light_facts(bench: Bench) -> list[tuple[str, str]]:
+    from kind.data.darkening import PRESETS
+
+    exposures = "; ".join(
+        "{}: normal({:g}, {:g}) in [{:g}, {:g}]".format(
+            name, *PRESETS[preset].light, *PRESETS[preset].light_range
+        )
+        for name, preset in EXPOSURES.items()
+    )
+    noises = "; ".join(
+        "{}: {:g} to {:g}".format(name, *PRESETS[preset].shot_noise) for name, preset in NOISES.items()
+    )
+    return [
+        (
+            "Twins",
+            f"of the dark ISP (kind.data.darkening) at full size in 8 bits, seed {bench.flags.seed}, one "
+            "for each photograph and light",
+        ),
+        ("Exposure", f"share of the light that is left; {exposures}"),
+        ("Noise", f"variance of shot noise for a value of 1, log-uniform; {noises}; read noise follows it"),
+    ]
+
+
+def _detector_fact(bench: Bench, named: Named) -> str:
     from kind.detection.evaluation.class_matching import match_classes
-    from kind.detection.evaluation.search import Method
-    from kind.detection.predictor import Predictor, Thresholds
-    from kind.nn.saving import weights_digest
 
-    thresholds = Thresholds(size=flags.size, confidence=_LEAST_CONFIDENCE)
-    classes = match_classes(net.class_names, parts.class_names, state)
-    digest = weights_digest(net)
-    find = predictors.setdefault(digest, Predictor(net, thresholds))
-    return Method(state, arm.kind, find, classes, f"{digest} {thresholds} {arm.name}")
-
-
-def _found(
-    samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs, results
-) -> dict[str, Sequence]:
-    """Predictions of each method on all images, by the method's identity."""
-    from kind.detection.evaluation.search import search
-
-    if not methods:
-        return {}
-    searched = search(samples, methods, inputs, results)
-    if searched.left_out:
-        raise UserError(searched.left_out[0].reason)
-    return {method.identity: found for method, found in zip(methods, searched.found)}
-
-
-def _table(arms: Sequence[Arm], lines: dict[str, list[Line]], images: Sequence[AnnotatedImage]) -> str:
-    """One line an arm: mAP50 and its interval in each state, and the difference to the first arm."""
-    head = ["input"]
-    for state in lines:
-        head += [f"{state}: mAP50", "95 %", "minus dark", "95 %"]
-    rows = ["| " + " | ".join(head) + " |", "|" + " --- |" + " ---: |" * (len(head) - 1)]
-    for number, arm in enumerate(arms):
-        cells = [arm.name]
-        for of_state in lines.values():
-            line = of_state[number]
-            value, ends = line.differences.get("map_50", (None, None))
-            cells += [_figure(line.figures["map_50"]), _interval(line.intervals["map_50"])]
-            cells += [_figure(value, "+"), _interval(ends, "+")]
-        rows.append("| " + " | ".join(cells) + " |")
-    boxes = sum(len(image.boxes) for image in images)
-    return f"{len(images)} images, {boxes} objects:\n\n" + "\n".join(rows)
-
-
-def _settings(flags: argparse.Namespace, training: Sequence[AnnotatedImage]) -> str:
-    """What the figures were made with, so that the table says so itself."""
-    chosen = {
-        name: value
-        for name, value in vars(flags).items()
-        if name != "arms" and not isinstance(value, Path) and value is not None
+    finder = bench.finder(named)
+    unknown = {
+        photographs.name: match_classes(finder.class_names, photographs.data.class_names, named.name).unknown
+        for photographs in bench.sets
     }
-    settings = json.dumps(chosen)[1:-1].replace('"', "")
-    return f"Fine-tuned on {len(training)} images; {settings}."
-
-
-def _figure(value: float | None, sign: str = "") -> str:
-    return "" if value is None else f"{value:{sign}.3f}"
-
-
-def _interval(ends: tuple[float, float] | None, sign: str = "") -> str:
-    return "" if ends is None else " to ".join(f"{end:{sign}.3f}" for end in ends)
+    left_out = "".join(
+        f"; not counted in {name}: {', '.join(names)}" for name, names in unknown.items() if names
+    )
+    identity = finder.identity[:_DIGITS]
+    return f"{len(finder.class_names)} classes, longer side {finder.size}, digest {identity}{left_out}"
 
 
 if __name__ == "__main__":
