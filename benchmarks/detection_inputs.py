@@ -25,6 +25,7 @@ from benchmarks.detection_cells import (
     measure,
 )
 from benchmarks.detection_pictures import (
+    AS_TAKEN,
     EXPOSURES,
     LIGHTS,
     NOISES,
@@ -33,6 +34,7 @@ from benchmarks.detection_pictures import (
     Input,
     Light,
     Pictures,
+    digest_of,
     divided,
     inputs_of,
     known_to,
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
 MARKERS = "detection_inputs"
 SHIPPED_DETECTOR = "yolox-nano"
 _DIGITS = 12
-AS_TAKEN = Light("as taken")
 
 
 class Networks(NamedTuple):
@@ -87,6 +88,11 @@ class Photographs(NamedTuple):
     name: str
     data: Annotations
     lights: Sequence[Light]
+
+    @property
+    def is_bright(self) -> bool:
+        """Whether the photographs were taken in normal light."""
+        return AS_TAKEN not in self.lights
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -144,6 +150,11 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="test photographs a data set, evenly spaced by name (default: all)",
+    )
+    parser.add_argument(
+        "--kept-only",
+        action="store_true",
+        help="measure nothing: tables of what --out has, the rest left out",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for figures, runs and tables")
     parser.add_argument(
@@ -287,14 +298,20 @@ class Bench:
 
     def tested(self, photographs: Photographs, data: Annotations) -> list[AnnotatedImage]:
         """The test photographs."""
-        if photographs.lights == [AS_TAKEN]:
+        if not photographs.is_bright:
             return list(data.images)
         return divided(data.images, self.flags.photographs).test
 
-    def pictures(self, photographs: Photographs, images: Sequence[AnnotatedImage], light: Light) -> Pictures:
-        """The test pictures of a data set in one light."""
-        folder = self.cache / "pictures"
-        return Pictures(photographs.name, images, light, folder, self.enhancers, self.flags.seed)
+    def pictures(
+        self,
+        photographs: Photographs,
+        images: Sequence[AnnotatedImage],
+        light: Light,
+        seed: int | None = None,
+    ) -> Pictures:
+        """Pictures of a data set in one light, by default the test twins."""
+        seed = self.flags.seed if seed is None else seed
+        return Pictures(photographs.name, images, light, self.cache / "pictures", self.enhancers, seed)
 
     def measured(self, photographs: Photographs, detector: Named) -> Block:
         """Measures what is not kept yet."""
@@ -333,21 +350,25 @@ class Bench:
             for row in rows
         }
         missing = [row for row in rows if not is_kept(folder, f"{title} {row.name}", identities[row.name])]
-        with Progress("photographs", f"{title}: making pictures,") as progress:
-            made = pictures.of(list(dict.fromkeys(row.input for row in missing)), progress) if missing else {}
-        found = {}
-        for row in rows:
-            with Progress("photographs", f"{title} {row.name}:") as progress:
-                finder = self.finder(row.finder)
+        if self.flags.kept_only:
+            rows, missing = [row for row in rows if row not in missing], []
+        if missing:
+            with Progress("photographs", f"{title}: making pictures,") as progress:
+                pictures.of(list(dict.fromkeys(row.input for row in missing)), progress)
+        searched: dict[tuple[str, str], Cell] = {}
 
-                def make(row=row, finder=finder, progress=progress) -> Cell:
-                    seen = (
-                        made[row.input.name] if row in missing else pictures.of([row.input])[row.input.name]
-                    )
-                    return measure(finder, seen, class_names, progress)
+        def make(row: Row) -> Cell:
+            seen, finder = pictures.of([row.input])[row.input.name], self.finder(row.finder)
+            key = finder.identity, digest_of([image.path for image in seen])
+            if key not in searched:  # relit and reflectance of the light network are one image
+                with Progress("photographs", f"{title} {row.name}:") as progress:
+                    searched[key] = measure(finder, seen, class_names, progress)
+            return searched[key]
 
-                found[row.name] = kept(folder, f"{title} {row.name}", identities[row.name], make)
-        return found
+        return {
+            row.name: kept(folder, f"{title} {row.name}", identities[row.name], functools.partial(make, row))
+            for row in rows
+        }
 
     def finder(self, named: Named) -> Finder:
         """The detector at work."""
@@ -399,9 +420,10 @@ def _report(bench: Bench, blocks: Sequence[Block], tuned: Sequence) -> str:
     tables = [targets_table(twins, bench.judged)]
     if tuned:
         from benchmarks.detection_tables import tuned_table, tuned_targets_table
+        from benchmarks.fine_tuning import SEE_BY_THEMSELVES
 
         parts += ["**Fine-tuned for each input:**", markdown_table(tuned_table(tuned))]
-        tables.append(tuned_targets_table(tuned, bench.sees_by_itself))
+        tables.append(tuned_targets_table(tuned, [row.name for row in SEE_BY_THEMSELVES]))
     parts += [f"**Targets**, by the figure itself, whatever its interval: {counted_words(tables)}."]
     parts += [markdown_table(table) for table in tables]
     if not tuned:

@@ -29,7 +29,7 @@ _VERSION = 1  # raise it when pictures come about in another way
 
 
 class Light(NamedTuple):
-    """A photograph as it is (both empty), or dark twins: an exposure and a noise, of the tables above."""
+    """Dark twins, of an exposure and a noise of the tables above; without a noise photographs as they are."""
 
     exposure: str = ""
     noise: str = ""
@@ -37,12 +37,12 @@ class Light(NamedTuple):
     @property
     def name(self) -> str:
         """What the command line and files call it: "bright", or as "dark-little"."""
-        return f"{self.exposure}-{self.noise}" if self.noise else "bright"
+        return f"{self.exposure}-{self.noise}" if self.noise else self.exposure or "bright"
 
     @property
     def title(self) -> str:
         """What tables call it."""
-        return f"{self.exposure}, {self.noise} noise" if self.noise else "bright"
+        return f"{self.exposure}, {self.noise} noise" if self.noise else self.name
 
     @property
     def darkness(self) -> Darkness | None:
@@ -56,7 +56,7 @@ class Light(NamedTuple):
         return replace(noisy, light=exposed.light, light_range=exposed.light_range)
 
 
-BRIGHT = Light()
+BRIGHT, AS_TAKEN = Light(), Light("as taken")
 TWINS = tuple(Light(exposure, noise) for exposure in EXPOSURES for noise in NOISES)
 LIGHTS = {light.name: light for light in (BRIGHT, *TWINS)}
 
@@ -145,7 +145,7 @@ class Pictures:
             seed: of the twins; each depends on it and on its photograph's bytes alone.
         """
         self.images, self.light, self.seed = images, light, seed
-        self._name, self._folder, self._enhancers = name, folder, enhancers
+        self.enhancers, self._name, self._folder = enhancers, name, folder
 
     @cached_property
     def _contents(self) -> list[str]:
@@ -198,7 +198,7 @@ class Pictures:
         if self.light.noise:
             parts += [self.light.darkness, self.seed]
         if wanted.enhancer:
-            enhancer = self._enhancers[wanted.enhancer]()
+            enhancer = self.enhancers[wanted.enhancer]()
             parts += [enhancer.variant, *sorted(enhancer.digests().items())]
         return " ".join(map(str, parts))
 
@@ -213,7 +213,7 @@ class Pictures:
         seen = read_photo(twin).pixels
         for enhancer in dict.fromkeys(wanted.enhancer for wanted in inputs):
             own = [wanted for wanted in inputs if wanted.enhancer == enhancer]
-            networks = self._enhancers[enhancer]() if enhancer else None
+            networks = self.enhancers[enhancer]() if enhancer else None
             for wanted, pixels in zip(own, _made(seen, [wanted.kind for wanted in own], networks)):
                 if not files[wanted.name][number].is_file():
                     write_photo(files[wanted.name][number], pixels)
@@ -257,6 +257,11 @@ def known_to(annotations: Annotations, class_names: Sequence[str], of: str) -> A
     unknown = match_classes(class_names, annotations.class_names, of).unknown
     known = [name for name in annotations.class_names if name not in unknown]
     return only_classes(annotations, known) if unknown else annotations
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """Changes with any byte of any of the files."""
+    return _digest("".join(_digest(path.read_bytes()) for path in files).encode())
 
 
 def _digest(content: bytes) -> str:

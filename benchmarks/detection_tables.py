@@ -27,7 +27,7 @@ class Block(NamedTuple):
         detector: its name.
         lights: in the order of the table.
         rows: names of inputs, raw first.
-        cells: by light's name and row's name.
+        cells: by light's name and row's name; those that were not measured are missing.
     """
 
     photographs: str
@@ -43,10 +43,12 @@ def figures_table(block: Block) -> Table:
     head += ["mAP50-95", "minus raw", "95 %"]
     lines = []
     for light in block.lights:
-        raw = block.cells[light.name, RAW.name]
+        raw = block.cells.get((light.name, RAW.name))
         bright = block.cells.get((BRIGHT.name, RAW.name))
         for row in block.rows:
-            cell, is_raw = block.cells[light.name, row], row == RAW.name
+            cell, is_raw = block.cells.get((light.name, row)), row == RAW.name
+            if cell is None or raw is None:
+                continue
             cells = [light.title if is_raw else "", row]
             for key in FIGURES:
                 less = None if is_raw else difference(cell, raw, key)
@@ -75,7 +77,9 @@ def judged(block: Block, light: Light, row: str) -> Verdict:
     At moderate and strong noise: `HALF` of what darkness took is recovered. At little noise, and on bright
     photographs: mAP50 is lower than raw by no more than `DARK_LOSS` and `BRIGHT_LOSS`.
     """
-    cell, raw = block.cells[light.name, row], block.cells[light.name, RAW.name]
+    cell, raw = (block.cells.get((light.name, name)) for name in (row, RAW.name))
+    if cell is None or raw is None:
+        return Verdict(None, None)
     if light.noise in ("moderate", "strong"):
         bright = block.cells.get((BRIGHT.name, RAW.name))
         measured, least = (recovered(cell, raw, bright, _MAIN) if bright else None), HALF
@@ -101,7 +105,7 @@ def targets_table(blocks: Sequence[Block], rows: Sequence[str]) -> Table:
             )
             cells = [target, block.photographs, block.detector, light.title]
             for row in rows:
-                verdict = judged(block, light, row) if row in block.rows else Verdict(None, None)
+                verdict = judged(block, light, row)
                 form = "+.2f" if "recovers" in target else "+.3f"
                 cells += [_text(verdict.measured, form), _word(verdict.reached)]
             lines.append(cells)
@@ -115,7 +119,7 @@ class Tuned(NamedTuple):
         photographs: name of the set.
         detector: what was fine-tuned.
         light: of the test photographs.
-        cells: by row's name, one cell for each seed.
+        cells: by row's name, one cell for each seed; rows that were not measured by every seed are missing.
     """
 
     photographs: str
@@ -135,7 +139,8 @@ def tuned_table(tuned: Sequence[Tuned]) -> Table:
             line = [part.photographs, part.detector, part.light.title, row]
             line += [_mean(values), _figure(min(values, default=None)), _figure(max(values, default=None))]
             for key in FIGURES:
-                less = None if row == ON_DARK else mean_difference(cells, part.cells[ON_DARK], key)
+                has_reference = row != ON_DARK and ON_DARK in part.cells
+                less = mean_difference(cells, part.cells[ON_DARK], key) if has_reference else None
                 line += [_mean([cell.figures[key] for cell in cells])] if key != _MAIN else []
                 line += _estimated(less, "+.3f")
             lines.append(line)
@@ -147,7 +152,7 @@ def tuned_targets_table(tuned: Sequence[Tuned], rows: Sequence[str]) -> Table:
     lines = []
     for part in tuned:
         for row in rows:
-            if row in part.cells:
+            if row in part.cells and ON_DARK in part.cells:
                 less = mean_difference(part.cells[row], part.cells[ON_DARK], _MAIN)
                 reached = None if less is None or less.interval is None else less.interval[0] > 0
                 cells = [part.photographs, part.detector, part.light.title, row]
