@@ -22,7 +22,7 @@ from benchmarks.detection_tables import Tuned
 from kind.errors import UserError
 
 if TYPE_CHECKING:
-    from benchmarks.detection_inputs import Bench, Photographs
+    from benchmarks.detection_bench import Bench, Photographs
     from kind.data.annotations.annotated import AnnotatedImage, Annotations
     from kind.detection.config import DetectionConfig
     from kind.enhancing.enhancer import Enhancer

@@ -37,7 +37,9 @@ SHORT = {
 
 #: The same for other commands.
 SHORT_MIXTURE = ["--epochs", "1", "--steps", "2", "--batch", "2", "--patch", "64", "--validate-epochs", "1"]
-SHORT_EXPERIMENT = ["--epochs", "1", "--size", "64", "--twins", "1"]
+SHORT_EXPERIMENT = ["--photographs", "1", "--lights", "bright", "dark-strong", "--enhancer", "lite"]
+SHORT_FINE_TUNING = ["--fine-tune", "0", "--fine-tuned", "stretched", "--tuned-lights", "dark-strong"]
+SHORT_FINE_TUNING += ["--epochs", "1", "--image-size", "64", "--twins", "1"]
 SHORT_TABLE = ["--only", "default", "--epochs", "1", "--steps", "1", "--batch", "2"]
 SHORT_PAIRS = ["--pairs", "2", "--size", "64"]
 SHORT_SCENES = ["--count", "16", "--size", "64"]
@@ -258,7 +260,7 @@ def shortening(words):
     if "evaluate" in words and "change" in words:
         return SHORT_PAIRS
     if "benchmarks.detection_inputs" in words:
-        return SHORT_EXPERIMENT
+        return SHORT_EXPERIMENT + (SHORT_FINE_TUNING if "--fine-tune" in words else [])
     if "compare" in words:
         return SHORT_COMPARISON
     if "ablate" in words:
@@ -282,8 +284,9 @@ def annotated_photographs(desk):
         pytest.skip("needs yolov8n.pt among the reference data (set KIND_REFERENCE)")
     assert main(["import", "yolov8", str(desk / "yolov8n.pt"), "--out", str(desk / "yolov8n.keras")]) == 0
     shutil.copy(SHIPPED_DETECTOR, desk / "my_detector.keras")
-    shutil.rmtree(desk / "coco128")
-    for name in ("night", "day", "coco128", "photographs"):
+    for name in ("coco128", "vehicles"):
+        shutil.rmtree(desk / name)
+    for name in ("night", "day", "coco128", "vehicles", "photographs"):
         write_scenes(desk / name, 12, size=64)
         for labels in (desk / name / "labels").glob("0*.txt"):
             lines = [line.split() for line in labels.read_text().splitlines()]

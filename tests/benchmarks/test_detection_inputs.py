@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from benchmarks.detection_bench import Named, Networks, parse_detector, parse_enhancer
 from benchmarks.detection_cells import Cell, cell_file, difference, kept, mean_difference, recovered, scored
-from benchmarks.detection_inputs import Named, Networks, main, parse_detector, parse_enhancer
+from benchmarks.detection_inputs import main
 from benchmarks.detection_pictures import (
     BRIGHT,
     LIGHTS,
@@ -324,8 +325,8 @@ def test_it_measures_everything_and_goes_on_where_it_was_left(tmp_path, capsys):
     words += ["--detector", f"own={tmp_path / 'net.keras'}", "--enhancer", f"three={tmp_path / 'weights'}"]
     words += ["--lights", "bright", "dark-strong", "--out", str(tmp_path / "out"), "--document", str(page)]
     words += ["--image-size", "64", "--epochs", "1", "--batch", "3", "--twins", "1"]
-    words += ["--fine-tune", "0", "1", "--tuned-lights", "dark-strong", "--fine-tuned", "three reflectance"]
-    words += [row.name for row in SEE_BY_THEMSELVES]
+    words += ["--fine-tune", "0", "--tuned-lights", "dark-strong"]
+    words += ["--fine-tuned", "three reflectance", "adapted, retinex", "joint"]
     assert main([*words, "--kept-only"]) == 0
     assert "0 of 0 reached" in capsys.readouterr().out and not (tmp_path / "out" / "runs").exists()
     assert main(words) == 0
@@ -336,7 +337,7 @@ def test_it_measures_everything_and_goes_on_where_it_was_left(tmp_path, capsys):
     assert sum("| dark, strong noise | adapted, retinex |" in line for line in lines) == 2
     assert "scenes: 4 of 17 photographs" in first.out and "night: 4 of 4 photographs" in first.out
     cells = list((tmp_path / "out" / "cells").iterdir())
-    assert len(cells) == 3 * 5 + 2 * 5 and all("drawn" in json.loads(path.read_text()) for path in cells)
+    assert len(cells) == 3 * 5 + 4 and all("drawn" in json.loads(path.read_text()) for path in cells)
 
     assert main(words) == 0
     again = capsys.readouterr()
