@@ -54,14 +54,18 @@ def figures_table(block: Block) -> Table:
                 less = None if is_raw else difference(cell, raw, key)
                 cells += [_figure(cell.figures[key]), *_estimated(less, "+.3f")]
                 if key == _MAIN:
-                    back = (
-                        None
-                        if is_raw or not light.noise or bright is None
-                        else recovered(cell, raw, bright, key)
+                    is_asked = not is_raw and light.noise and bright is not None
+                    cells += _estimated(
+                        _clear(recovered(cell, raw, bright, key), cell) if is_asked else None, "+.2f"
                     )
-                    cells += _estimated(back, "+.2f")
             lines.append(cells)
     return Table(head, lines, range(2))
+
+
+def _clear(found: Estimate | None, cell: Cell) -> Estimate | None:
+    """A share of what darkness took, if it took anything for sure; of few photographs nobody knows."""
+    unsure = found is not None and found.interval is None and cell.drawn[_MAIN] is not None
+    return None if unsure else found
 
 
 class Verdict(NamedTuple):

@@ -281,6 +281,13 @@ def test_the_table_of_figures_leaves_out_what_was_not_measured():
     assert not figures_table(block({"raw": (0, 0, 0), "good": (0.5, 0.5, 0.5)})).lines
 
 
+def test_a_share_of_what_darkness_may_not_have_taken_is_not_shown():
+    found = block({"raw": (0.505, 0.5, 0.5), "good": (0.505, 0.502, 0.502)})
+    assert figures_table(found).lines[3][5] == "+0.40"
+    found.cells[BRIGHT.name, "raw"].drawn["map_50"][:] = 0.505 - DRAWS
+    assert figures_table(found).lines[3][5] == "–"
+
+
 def test_fine_tuned_detectors_are_compared_with_the_one_fine_tuned_on_dark():
     cells = {
         "raw": [cell(0.3), cell(0.32)],
