@@ -95,7 +95,7 @@ def fine_tuned(bench: Bench) -> list[Tuned]:
                     cells.setdefault((light, row.name), []).append(cell)
         for light in lights:
             of_light = {row.name: cells.get((light.name, row.name), []) for row in rows}
-            of_light = {name: found for name, found in of_light.items() if len(found) == len(flags.fine_tune)}
+            of_light = {name: seeds for name, seeds in of_light.items() if len(seeds) == len(flags.fine_tune)}
             found.append(Tuned(photographs.name, bench.detectors[0].name, light, of_light))
     return found
 
@@ -144,7 +144,8 @@ class FineTuning:
             json.dumps(asdict(self.config)),
             self.bench.finder(self.bench.detectors[0]).identity,
         ]
-        parts += [self.bench.flags.twins, learned.hexdigest(), networks, own, pictures.identity(RAW)]
+        flags = self.bench.flags
+        parts += [flags.darken, flags.twins, learned.hexdigest(), networks, own, pictures.identity(RAW)]
         return " ".join(map(str, parts))
 
     def _start(self) -> Enhancer:
