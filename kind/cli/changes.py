@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.options import add_enhancer_arguments, add_threshold_argument, load_enhancer
+from kind.cli.options import (
+    add_enhancer_arguments,
+    add_smallest_argument,
+    add_threshold_argument,
+    load_enhancer,
+)
 from kind.constants import BT601
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.errors import UserError
@@ -24,7 +29,6 @@ if TYPE_CHECKING:
 
 BEFORE_FILE, AFTER_FILE, MASK_FILE = "before.jpg", "after.jpg", "mask.png"
 POLYGONS_FILE, SUMMARY_FILE = "changes.json", "summary.json"
-_SMALLEST = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,17 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         choices=tuple(INPUTS),
-        help="what is compared (default: what the run folder records, otherwise reflectance)",
+        help="what is compared (default: what the network was trained on, as its record says)",
     )
     add_enhancer_arguments(parser, precision="float32")
     add_threshold_argument(parser)
-    parser.add_argument(
-        "--smallest",
-        type=int,
-        default=_SMALLEST,
-        metavar="PIXELS",
-        help="leave out regions of fewer pixels (default: %(default)s)",
-    )
+    add_smallest_argument(parser)
     parser.add_argument(
         "--registration",
         action=argparse.BooleanOptionalAction,

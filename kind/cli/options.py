@@ -101,6 +101,17 @@ def add_threshold_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_smallest_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --smallest of change detection."""
+    parser.add_argument(
+        "--smallest",
+        type=int,
+        default=64,
+        metavar="PIXELS",
+        help="leave out regions of fewer pixels (default: %(default)s)",
+    )
+
+
 def load_enhancer(arguments: argparse.Namespace) -> Enhancer:
     """Loads the networks that the options ask for; says on stderr when --precision auto chose bfloat16.
 

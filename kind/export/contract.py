@@ -7,6 +7,9 @@ from pathlib import Path
 IMAGE_BYTES = "image_bytes"
 """The input that holds image files."""
 
+BEFORE_BYTES, AFTER_BYTES = "before_bytes", "after_bytes"
+"""Those of the signature that compares two photographs."""
+
 NO_CLASS = -1
 """The class of rows that hold no box."""
 

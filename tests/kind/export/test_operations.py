@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.cli.export import served_detector
+from kind.cli.served_networks import served_detector
 from kind.detection import predictor
 from kind.detection.predictor import Thresholds
 from kind.enhancing.enhancer import Enhancer

@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
-from kind.cli.export import served_detector
+from kind.cli.served_networks import served_detector
 from kind.detection.decoding import detect
 from kind.detection.model import build_detector
 from kind.detection.predictor import Thresholds, load_detector
