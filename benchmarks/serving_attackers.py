@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import io
 import json
@@ -219,11 +220,51 @@ def _header(name: str, value: str) -> Callable[[Served], int]:
     )
 
 
+_FORM = "multipart/form-data; boundary=x"
+
+
+def _enhance(
+    body: bytes, content_type: str = "application/octet-stream", query: str = ""
+) -> Callable[[Served], int]:
+    """Sends a body to `/v1/enhance`."""
+    headers = {"Content-Type": content_type}
+    return lambda served: served.ask("POST", f"/v1/enhance{query}", body, headers)
+
+
+def _form(files: int, content: bytes) -> bytes:
+    """A form with files of one content."""
+    part = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n%b\r\n' % content
+    return part * files + b"--x--\r\n"
+
+
+def _dripping(served: Served) -> str:
+    """Uploads to `/v1/enhance` of which one byte arrives every second."""
+    head = b"POST /v1/enhance HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\n"
+    held = [socket.create_connection(("127.0.0.1", served.port), timeout=5) for _ in range(20)]
+    for each in held:
+        each.sendall(head)
+    for _ in range(20):
+        time.sleep(1)
+        for each in held:
+            with contextlib.suppress(OSError):
+                each.sendall(b"\x89")
+    still = sum(_is_open(each) for each in held)
+    for each in held:
+        each.close()
+    return f"{still} of {len(held)} open after 20 s"
+
+
 def attacks() -> Iterator[Attack]:
     """All of them, a row of the table each."""
     yield Attack("none", lambda served: time.sleep(5))
     claim = body_of(_claim(60_000))
     yield Attack("PNG of 60000×60000", lambda served: served.predict(claim))
+    yield Attack("`/v1/enhance`, PNG of 60000×60000", _enhance(_claim(60_000)))
+    yield Attack("`/v1/enhance`, 60 MiB of zeros", _enhance(bytes(60 << 20)))
+    yield Attack("`/v1/enhance`, a form of 200,000 empty files", _enhance(_form(200_000, b""), _FORM))
+    yield Attack("`/v1/enhance`, a form without an end", _enhance(_form(1, bytes(60 << 20))[:-9], _FORM))
+    yield Attack("`/v1/enhance`, 3,000 parameters", _enhance(b"a", query="?" + "a&" * 3000))
+    yield Attack("`/v1/enhance`, 20 uploads of a byte a second", _dripping)
     yield Attack("gRPC, 16 million rows declared, one sent", _declared(16_000_000, b"a"))
     yield Attack("gRPC, one PNG of 20000×20000 declared 30 times", _declared(30, _claim(20_000)))
     yield Attack("`[],[],…`, 28 MiB", _flood(b"[],", (28 << 20) // 3))

@@ -48,4 +48,4 @@ SIZES = {
     "yolox-l": _yolox(128, 3),
     "yolox-x": _yolox(160, 4),
 }
-"""The published sizes; one letter: YOLOv8's."""
+"""The published sizes; one letter: YOLOv8's. `scripts/write_forms.py` follows a change."""

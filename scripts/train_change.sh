@@ -19,7 +19,7 @@ python=${PYTHON:-.venv/bin/python}
 for input in ${INPUTS:-reflectance raw}; do
     "$python" -m kind train change --run "$runs/change-$input" --input "$input" \
         --data "$data/coco128" "$data/vehicles" "$data/stacks/high" \
-        --epochs 50 --steps 100 --batch 8 --patch 192 --validate-epochs 3 "$@"
+        --epochs 20 --steps 100 --batch 8 --patch 160 --validate-epochs 2 --plateau 3 "$@"
 done
 if [ -f "$runs/change-reflectance/best.keras" ]; then
     "$python" -m kind pack --change "$runs/change-reflectance" --out "$runs/packed-change"

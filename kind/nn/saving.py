@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import hashlib
 import json
+import math
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -32,11 +34,14 @@ from kind.nn.weights_file import (
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
+FORMS = SHIPPED_WEIGHTS / "forms.json.gz"
+"""Descriptions and arrays' shapes of the detectors that do not ship, made by `scripts/write_forms.py`."""
+
 _SMALLEST_VALUE = 2  # bytes, of a float16
 _LARGEST_VALUE = 32  # bytes, of a float64, thrice more for an optimizer, which Keras keeps in the same file
 _SURPLUS = 32 << 20  # bytes, for the names of arrays; HDF5 takes some KB for each
-_SHAPELESS = frozenset({"name", "class_names", "input_size", "canvas"})
-"""Settings of a whole network: no array's shape depends on them, but that of a detector's class scores."""
+_OF_ONE_DETECTOR = frozenset({"name", "class_names", "class_channels", "input_size", "canvas"})
+"""Settings in which detectors of one size differ; arrays' shapes depend on two of them, see `_form`."""
 _UNWANTED = frozenset({"shared_object_id", "compile_config"})
 
 
@@ -94,10 +99,7 @@ def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False
     Raises:
         ValueError: when two networks inside it share a layer that has weights, which the file cannot say.
     """
-    config = _plain(keras.saving.serialize_keras_object(net))
-    if config["class_name"] == "Functional":
-        names = {"module": Network.__module__, "class_name": "Network", "registered_name": "kind>Network"}
-        config.update(names)
+    config = plain_config(net)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     arrays = {name: _stored(variable, half_precision) for name, variable in _variables(net, {}).items()}
     method = zipfile.ZIP_DEFLATED if half_precision else zipfile.ZIP_STORED
@@ -105,6 +107,15 @@ def save_net(net: keras.Model, path: str | Path, *, half_precision: bool = False
         archive.writestr(METADATA, json.dumps({"keras_version": version("keras"), "date_saved": now}))
         archive.writestr(CONFIG, json.dumps(config))
         archive.writestr(WEIGHTS, write_arrays(arrays))
+
+
+def plain_config(net: keras.Model) -> dict:
+    """What `save_net` writes of a network's architecture."""
+    config = _plain(keras.saving.serialize_keras_object(net))
+    if config["class_name"] == "Functional":
+        names = {"module": Network.__module__, "class_name": "Network", "registered_name": "kind>Network"}
+        config.update(names)
+    return config
 
 
 def load_net(path: str | Path, expected: str | None = None, *, partly: bool = False) -> keras.Model:
@@ -148,10 +159,10 @@ def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
         if expected is not None:
             check_class(config, expected)
         size = archive.size(WEIGHTS)
+        known = _known_shapes(config) if path.parent != SHIPPED_WEIGHTS else {}
         # Building takes its time, so what any network may have is looked at before; more, when it is known.
-        arrays = read_layer_arrays(archive.read(WEIGHTS)) if size <= _SURPLUS else None
-        if arrays is not None and path.parent != SHIPPED_WEIGHTS:
-            check_shapes(arrays, _shapes_of_shipped(config))
+        early = size <= _SURPLUS + _LARGEST_VALUE * sum(map(math.prod, known.values()))
+        arrays = read_layer_arrays(archive.read(WEIGHTS), known) if early else None
         shapes = None if arrays is None else [array.shape for array in arrays.values()]
         net, class_names = build_network(config, size // _SMALLEST_VALUE, shapes)
         if expected is not None and not partly:
@@ -163,34 +174,41 @@ def _read(path: Path, expected: str | None, partly: bool) -> keras.Model:
     return net
 
 
-def _shapes_of_shipped(config: object) -> dict[str, tuple[int, ...]]:
-    """What a network has for arrays, by path, when one that ships is of the same form; else nothing.
+def _known_shapes(config: object) -> dict[str, tuple[int, ...]]:
+    """What a network that ships, or a detector of a published size, has for arrays, by path; else nothing.
 
-    So a wrong array in a large network, such as the detector, is found without building it, also when it was
-    trained for other classes.
+    So a wrong array in a large network is found without building it.
     """
-    form, classes = _form(config)
     for path in SHIPPED_WEIGHTS.glob("*.keras"):
         with Archive(path) as shipped:
-            form_of_shipped, its_classes = _form(_config(shipped))
-            if form_of_shipped == form:
-                shapes = read_layer_shapes(shipped.read(WEIGHTS))
-                # No width of a detector that ships is its number of classes, but that of its class scores.
-                return {
-                    name: tuple(classes if its_classes and size == its_classes else size for size in shape)
-                    for name, shape in shapes.items()
-                }
+            if _config(shipped) == config:
+                return read_layer_shapes(shipped.read(WEIGHTS))
+    form, widths = _form(config)
+    for known in json.loads(gzip.decompress(FORMS.read_bytes())) if widths else ():
+        known_form, known_widths = _form(known["config"])
+        if known_form == form:
+            width_of = dict(zip(known_widths, widths))
+            return {
+                name: tuple(width_of.get(size, size) for size in shape)
+                for name, shape in known["shapes"].items()
+            }
     return {}
 
 
-def _form(config: object) -> tuple[object, int]:
-    """A network's description without what no shape but that of class scores depends on; how many classes."""
-    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
-        return config, 0
-    names = config["config"].get("class_names")
-    settings = {key: value for key, value in config["config"].items() if key not in _SHAPELESS}
-    form = {"class_name": config.get("class_name"), "config": settings}
-    return form, len(names) if isinstance(names, list) else 0
+def _form(config: object) -> tuple[dict[str, object], tuple[int, ...]]:
+    """A detector's architecture and size, and the two widths that differ between detectors of one size.
+
+    These are the number of classes and `class_channels`; in `FORMS` no other width is equal to one of them.
+    Other networks have none.
+    """
+    settings = config.get("config") if isinstance(config, dict) else None
+    if not isinstance(settings, dict):
+        return {}, ()
+    names, channels = settings.get("class_names"), settings.get("class_channels")
+    if not isinstance(names, list) or not isinstance(channels, int):
+        return {}, ()
+    form = {key: value for key, value in settings.items() if key not in _OF_ONE_DETECTOR}
+    return {"class_name": config.get("class_name"), **form}, (len(names), channels)
 
 
 def net_of_parts(config: object, weights: bytes) -> keras.Model:

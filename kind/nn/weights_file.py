@@ -44,22 +44,26 @@ def read_arrays(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[s
         return {name: _values(_dataset(file, name), name, shape) for name, shape in shapes.items()}
 
 
-def read_layer_arrays(content: bytes) -> dict[str, np.ndarray]:
+def read_layer_arrays(
+    content: bytes, shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> dict[str, np.ndarray]:
     """Reads the arrays of all layers of a `.keras` file, whose network need not be known.
 
     Args:
         content: the HDF5 file.
+        shapes: of arrays that it must hold, by path; looked at before any value is read.
 
     Returns:
         Finite arrays of float16, float32 or float64 by path, such as "layers/conv2d/vars/0"; together they
         have no more bytes than the file.
 
     Raises:
-        UnreadableWeights: when an array is stored in any but the plain way, has another type, or holds NaN or
-            infinity, and when there is more than arrays.
+        UnreadableWeights: when an array is missing, is stored in any but the plain way, has another shape or
+            type, or holds NaN or infinity, and when there is more than arrays.
     """
     with _opened(content) as file:
         found = _datasets(file)
+        check_shapes(found, shapes or {})
         if sum(dataset.nbytes for dataset in found.values()) > len(content):
             raise UnreadableWeights("its arrays hold more bytes than the file")
         return {name: _values(dataset, name) for name, dataset in found.items()}
@@ -71,7 +75,9 @@ def read_layer_shapes(content: bytes) -> dict[str, tuple[int, ...]]:
         return {name: dataset.shape for name, dataset in _datasets(file).items()}
 
 
-def check_shapes(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
+def check_shapes(
+    arrays: Mapping[str, np.ndarray | h5py.Dataset], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
     """Compares what a file holds with what a network needs.
 
     Args:

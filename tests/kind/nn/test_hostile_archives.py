@@ -1,5 +1,6 @@
 """`.keras` files whose archive or arrays are not what a network needs: one line, at once, and no memory."""
 
+import gzip
 import io
 import json
 import resource
@@ -10,7 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
-from kind.nn.saving import SHIPPED_WEIGHTS, load_net
+from kind.detection.model import build_detector
+from kind.detection.sizes import SIZES
+from kind.nn.saving import FORMS, SHIPPED_WEIGHTS, load_net, plain_config, variables_by_path
+from kind.nn.weights_file import write_arrays
 
 ARRAY = "layers/conv2d/vars/0"
 SHAPE = (3, 3, 3, 2)
@@ -164,6 +168,43 @@ def test_a_detector_for_other_classes_is_held_against_the_one_that_ships(
             load_net(path)
     else:
         assert "has the shape (1, 1, 64, 2); the network needs (1, 1, 64, 1)" in at_once(path, refusal)
+
+
+@pytest.mark.parametrize("size", ["s", "yolox-tiny"])
+@pytest.mark.parametrize("wrong", [None, "last", "gone"])
+def test_a_detector_of_a_published_size_is_held_against_its_form(tmp_path, refusal, monkeypatch, size, wrong):
+    monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
+    form = json.loads(gzip.decompress(FORMS.read_bytes()))[list(SIZES).index(size)]
+    config = form["config"]
+    config["config"] |= {"name": "mine", "class_names": ["face", "hand"], "class_channels": 70}
+    shapes = {
+        name: [{83: 2, 89: 70}.get(width, width) for width in shape] for name, shape in form["shapes"].items()
+    }
+    last = max(shapes)
+    if wrong:
+        shapes[last] = [*shapes[last], 1]
+    if wrong == "gone":
+        del shapes[last]
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    path = tmp_path / "mine.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", write_arrays(arrays))
+    if wrong:
+        assert f"array {last}" in at_once(path, refusal)
+    else:
+        with pytest.raises(pytest.fail.Exception, match="it was built"):
+            load_net(path)
+
+
+@pytest.mark.slow
+def test_the_forms_are_those_of_the_detectors_that_are_built():
+    forms = json.loads(gzip.decompress(FORMS.read_bytes()))
+    assert len(forms) == len(SIZES)
+    for size, form in zip(SIZES, forms):
+        net = build_detector(size, [str(number) for number in range(83)], class_channels=89)
+        shapes = {path: list(variable.shape) for path, variable in variables_by_path(net).items()}
+        assert form == {"config": plain_config(net), "shapes": shapes}, size
 
 
 def with_weights(source, path, change, describe=lambda config: None):
