@@ -10,6 +10,7 @@ from PIL import Image
 from kind.cli.served_networks import served_changes
 from kind.detection.change.graph_regions import found_changes
 from kind.detection.change.regions import regions_of
+from kind.enhancing.enhancer import Enhancer
 from kind.export.signatures import _Served
 from kind.images.photo import encode_photo
 from kind.nn.graphs import as_graph
@@ -18,14 +19,15 @@ LIMIT, SMALLEST = 20_000, 6
 
 
 @pytest.fixture(scope="module")
-def ask(bright_enhancer):
+def ask(bright_networks):
     """(before, after) → outputs by name; a pixel has changed as far as it has become brighter."""
     dates = [tf.keras.Input((None, None, 3)) for _ in range(2)]
     last = tf.keras.layers.Conv2D(
         1, 1, kernel_initializer="ones", bias_initializer=tf.constant_initializer(-1)
     )
     net = tf.keras.Model(dates, last(tf.keras.layers.Subtract()(dates[::-1])))
-    served = _Served(bright_enhancer, None, LIMIT, served_changes(net, "raw", 0.5, SMALLEST))
+    enhancer = Enhancer.load(bright_networks, variant="kind")
+    served = _Served(enhancer, None, LIMIT, served_changes(net, "raw", 0.5, SMALLEST))
     ask = as_graph(served.detect_changes)  # alone: the others take long to make
 
     def arrays(before, after):
