@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 FILE = "changes.jpg"
 TITLES = ("before", "after", "changes in its reflectance")
 
-_PLACE, _OTHER = "coffee", "chelsea"
-_OBJECT = (118, 4, 372, 290)  # the cat's head: left, top, right, bottom
-_CORNERS = ((24, 40), (250, 440))  # row and column at which it is put into the photograph
+_PLACE, _OTHER = "motorcycle", "coffee"
+_OBJECT = (85, 10, 495, 385)  # the cup: left, top, right, bottom
+_CORNERS = ((365, 20), (10, 165))  # row and column at which it is put into the photograph
 _EXPOSURE = 1 / 16
 
 
