@@ -27,7 +27,7 @@ def in_windows(
 
     def step(number: tf.Tensor, total: tf.Tensor, weights: tf.Tensor) -> tuple:
         start = tf.stack([tf.gather(tops, number // count), tf.gather(lefts, number % count)])
-        place = [slice(None), *(slice(first, first + side) for first in tf.unstack(start))]
+        place = (slice(None), *(slice(first, first + side) for first in tf.unstack(start)))
         found = tf.squeeze(find(before[place], after[place]), [0, 3])
         rows, columns = (_ramp(length) for length in tf.unstack(tf.shape(found)))
         weight = tf.minimum(tf.expand_dims(rows, 1), columns)

@@ -1,6 +1,7 @@
 """The signature that compares two photographs, against the commands' own functions in NumPy."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,30 +12,39 @@ from kind.cli.served_networks import served_changes
 from kind.detection.change.graph_regions import found_changes
 from kind.detection.change.regions import regions_of
 from kind.enhancing.enhancer import Enhancer
+from kind.export.contract import AFTER_BYTES, BEFORE_BYTES
+from kind.export.parity import _between_changes
 from kind.export.signatures import _Served
-from kind.images.photo import encode_photo
+from kind.images.photo import decode_photo, encode_photo
 from kind.nn.graphs import as_graph
 
 LIMIT, SMALLEST = 20_000, 6
 
 
 @pytest.fixture(scope="module")
-def ask(bright_networks):
-    """(before, after) → outputs by name; a pixel has changed as far as it has become brighter."""
+def comparing(bright_networks):
+    """Enhancer, change detection and its signature; a pixel has changed as far as it has become brighter."""
     dates = [tf.keras.Input((None, None, 3)) for _ in range(2)]
     last = tf.keras.layers.Conv2D(
         1, 1, kernel_initializer="ones", bias_initializer=tf.constant_initializer(-1)
     )
     net = tf.keras.Model(dates, last(tf.keras.layers.Subtract()(dates[::-1])))
+    changes = served_changes(net, "raw", 0.5, SMALLEST)
     enhancer = Enhancer.load(bright_networks, variant="kind")
-    served = _Served(enhancer, None, LIMIT, served_changes(net, "raw", 0.5, SMALLEST))
-    ask = as_graph(served.detect_changes)  # alone: the others take long to make
+    served = _Served(enhancer, None, LIMIT, changes)  # alone: the other signatures take long to make
+    specs = [tf.TensorSpec([None], tf.string, name) for name in (BEFORE_BYTES, AFTER_BYTES)]
+    return enhancer, changes, as_graph(served.detect_changes, specs)
 
-    def arrays(before, after):
-        outputs = ask(before_bytes=tf.constant(before), after_bytes=tf.constant(after))
+
+@pytest.fixture
+def ask(comparing):
+    """(before, after) → outputs by name."""
+
+    def ask(before, after):
+        outputs = comparing[-1](tf.constant(before), tf.constant(after))
         return {name: value.numpy() for name, value in outputs.items()}
 
-    return arrays
+    return ask
 
 
 def scene(*boxes, shape=(40, 60)):
@@ -83,6 +93,18 @@ def test_what_has_appeared_is_found_in_each_pair(ask):
 def test_what_is_wrong_is_named(ask, before, after, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         ask(before, after)
+
+
+def test_the_comparison_with_python_sees_what_is_wrong(comparing):
+    enhancer, changes, run = comparing
+    # Outside of graphs the pipeline gives arrays.
+    changes = replace(changes, seen=lambda images, enhanced: np.asarray(images))
+    pixels = decode_photo(scene((5, 4, 15, 10)), "").pixels
+    found = _between_changes(run, enhancer, changes, pixels)
+    assert [one.output for one in found] == ["probability_bytes", "mask_bytes"]
+    assert all(one.is_within for one in found), found
+    darker = replace(changes, seen=lambda images, enhanced: np.asarray(images) / 2)
+    assert not all(one.is_within for one in _between_changes(run, enhancer, darker, pixels))
 
 
 @pytest.mark.parametrize(("share", "most"), [(0.0, 5), (0.55, 5), (0.55, 100)])
