@@ -150,7 +150,7 @@ def write_dark(folder: Union[str, Path], seed: int = 0) -> list[Path]:
 
 
 def _samples(seed: int, tile: Optional[int]) -> Iterator[Sample]:
-    images = list(_photographs() if tile is None else _tiles(tile))
+    images = list(bright_photographs() if tile is None else _tiles(tile))
     if not images:
         raise UserError(f"no built-in photograph holds a square of {tile} pixels: choose 427 or less")
     for index, (name, high) in enumerate(images):
@@ -159,7 +159,12 @@ def _samples(seed: int, tile: Optional[int]) -> Iterator[Sample]:
         yield Sample(name, darken(high, exposure, random), high)
 
 
-def _photographs() -> Iterator[tuple[str, np.ndarray]]:
+def bright_photographs() -> Iterator[tuple[str, np.ndarray]]:
+    """The name and levels, uint8 [H, W, 3], of each photograph as it ships.
+
+    Raises:
+        UserError: this installation of scikit-image lacks one of them.
+    """
     folder = Path(skimage.data.__file__).parent
     for file in _PHOTOGRAPHS:
         if not (folder / file).is_file():
@@ -174,7 +179,7 @@ def _photographs() -> Iterator[tuple[str, np.ndarray]]:
 def _tiles(side: int) -> Iterator[tuple[str, np.ndarray]]:
     if side < 1:
         raise ValueError(f"tile expects a side of at least 1 pixel, received {side}")
-    for name, high in _photographs():
+    for name, high in bright_photographs():
         height, width = high.shape[:2]
         for row in range(height // side):
             for column in range(width // side):

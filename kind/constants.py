@@ -18,6 +18,9 @@ IOU = 0.7
 MAX_DETECTIONS = 300
 """Most boxes of one photograph."""
 
+CHANGE_THRESHOLD, SMALLEST_CHANGE = 0.5, 64
+"""Pixels of a higher probability have changed; regions of fewer pixels are left out."""
+
 DETECTOR_MULTIPLE = 32
 """The sides of a detector's input are multiples of its coarsest stride."""
 

@@ -49,6 +49,7 @@ class Alignment(NamedTuple):
             float32 [H, W, 3], its border repeated outside; and bool [H, W], where there is something of it.
         """
         transform = AffineTransform(matrix=np.vstack([self.matrix, [0, 0, 1]]))
+        second = np.require(second, requirements="W")  # scikit-image refuses read-only memory
         moved = warp(second, transform, output_shape=self.size, order=1, mode="edge", preserve_range=True)
         y, x = np.indices(self.size)
         places = np.einsum("ij,jhw->ihw", self.matrix, np.stack([x, y, np.ones_like(x)]).astype(np.float64))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,13 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.detection.change.model import NAME
-from kind.detection.inputs import DEFAULT_INPUT, detector_input
+from kind.detection.change.windows import in_windows
+from kind.detection.inputs import DEFAULT_INPUT, INPUTS, detector_input
 from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError
 from kind.nn.graphs import as_graph
 from kind.nn.saving import SHIPPED_WEIGHTS, load_net
-from kind.training.run_folder import best_weights, read_json
+from kind.training.run_folder import best_weights, training_record
 
 SHIPPED = SHIPPED_WEIGHTS / "change.keras"
 
@@ -67,9 +67,9 @@ class ChangeFinder:
             enhancer: makes it; None will do for kinds that need none.
             window: side of the windows in pixels.
         """
-        self.kind, self.enhancer, self.window = kind, enhancer, window
+        self.kind, self.enhancer = kind, enhancer
         signature = [tf.TensorSpec([1, None, None, 3])] * 2
-        self._find = as_graph(lambda *dates: _probability(net, dates), signature)
+        self._find = as_graph(lambda *dates: change_probability(net, *dates, window), signature)
 
     def __call__(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Looks at one pair.
@@ -90,55 +90,50 @@ class ChangeFinder:
         """As a call, of what `seen` makes of both photographs."""
         if seen[0].shape != seen[1].shape:
             raise ValueError(f"two dates expect one shape; received {seen[0].shape} and {seen[1].shape}")
-        height, width = seen[0].shape[:2]
-        total, weights = np.zeros((2, height, width), np.float32)
-        for top in _starts(height, self.window):
-            for left in _starts(width, self.window):
-                place = slice(top, top + self.window), slice(left, left + self.window)
-                found = self._find(*(date[place][np.newaxis] for date in seen))[0, ..., 0].numpy()
-                weight = np.minimum.outer(*map(_ramp, found.shape))
-                total[place] += weight * found
-                weights[place] += weight
-        return total / weights
+        return self._find(*(date[np.newaxis] for date in seen)).numpy()
 
     def seen(self, image: np.ndarray) -> np.ndarray:
         """What is compared of a photograph: float32 [H, W, 3] in [0, 1], the same shape."""
         return np.array(detector_input(self.enhancer, image[np.newaxis], self.kind)[0], np.float32)
 
 
-def _probability(net: keras.Model, dates: Sequence[tf.Tensor]) -> tf.Tensor:
-    return tf.sigmoid(tf.nest.flatten(net(list(dates), training=False))[0])
+def change_probability(
+    net: keras.Model, before: tf.Tensor, after: tf.Tensor, window: int = WINDOW
+) -> tf.Tensor:
+    """What a network finds in two dates, inside a graph.
 
+    Args:
+        net: see `load_change_net`.
+        before: what is compared of the first date, float32 [1, H, W, 3].
+        after: of the second, the same shape.
+        window: side of the windows in pixels.
 
-def _starts(length: int, window: int) -> list[int]:
-    """Where windows begin that cover a side and overlap by a quarter at least."""
-    if length <= window:
-        return [0]
-    count = -(-(length - window) // (window - window // 4)) + 1
-    return [round(number * (length - window) / (count - 1)) for number in range(count)]
+    Returns:
+        Probability of a change, float32 [H, W].
+    """
 
+    def find(*dates: tf.Tensor) -> tf.Tensor:
+        return tf.sigmoid(tf.nest.flatten(net(list(dates), training=False))[0])
 
-def _ramp(length: int) -> np.ndarray:
-    """Weights that grow from both ends to the middle: float32 [length], from 1."""
-    places = np.arange(length, dtype=np.float32)
-    return 1.0 + np.minimum(places, places[::-1])
+    return in_windows(find, before, after, window)
 
 
 def input_of(path: str | Path | None) -> str:
-    """What a network compares, as the run folder that its file is in records it.
+    """What a network compares, as its run folder or the `training.json` beside it records it.
 
     Args:
         path: see `load_change_net`.
 
     Returns:
-        A kind of `detection.inputs.INPUTS`; "reflectance", which the network that ships compares, where
-        nothing is recorded.
+        A kind of `detection.inputs.INPUTS`; the default where nothing is recorded.
 
     Raises:
         UserError: when the record is damaged.
     """
-    if path is None:
-        return DEFAULT_INPUT
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    file = folder / "config.json"
-    return read_json(file).get("input", DEFAULT_INPUT) if file.is_file() else DEFAULT_INPUT
+    path = SHIPPED if path is None else path
+    recorded = training_record(path).get("input", DEFAULT_INPUT)
+    if recorded not in tuple(INPUTS):
+        raise UserError(
+            f"{path}: its record names the input {recorded!r}; expected one of {', '.join(INPUTS)}"
+        )
+    return recorded

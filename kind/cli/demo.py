@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace, builtin: Sequence[Path], jobs: Sequence[Job]) -> int:
-    """Relights; also finds objects in the built-in photographs."""
+    """Relights; also finds objects in the built-in photographs, and changes between two of them."""
     entries: list[Entry] = []
     steps: dict[Path, list[tuple[str, Path]]] = {}
 
@@ -79,10 +79,12 @@ def _show(arguments: argparse.Namespace, builtin: Sequence[Path], jobs: Sequence
         then=enter,
     )
     if builtin:
+        from kind.cli.demo_changes import find_changes
         from kind.cli.demo_objects import find_objects
 
         print("\nobjects that the detector finds in their restored reflectance:")
         entries += find_objects(arguments.out, builtin, enhancer)
+        entries.append(find_changes(arguments.out, enhancer))
     if entries:
         write_gallery(arguments.out / PAGE, entries)
         print(f"look at {arguments.out / PAGE}")

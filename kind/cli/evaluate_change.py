@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         choices=tuple(INPUTS),
-        help="what all networks compare (default: what their run folders record, otherwise reflectance)",
+        help="what all networks compare (default: what each was trained on, as its record says)",
     )
     add_frozen_enhancer_arguments(parser)
     add_threshold_argument(parser)
@@ -125,8 +125,6 @@ def _methods(arguments: argparse.Namespace) -> list[Method]:
 
     named = arguments.network or [NamedPath(_SHIPPED, None)]
     kinds = [arguments.input or input_of(path) for _, path in named]
-    if unknown := [kind for kind in kinds if kind not in INPUTS]:
-        raise UserError(f"a run folder records --input {unknown[0]}; expected one of {', '.join(INPUTS)}")
     nets = [load_change_net(path) for _, path in named]
     enhancers = {kind: load_enhancer(kind, arguments.enhancer, arguments.variant) for kind in set(kinds)}
     return [

@@ -6,12 +6,14 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
 from kind.cli.native_output import native_output_kept
-from kind.cli.options import add_enhancer_arguments
+from kind.cli.options import add_enhancer_arguments, add_smallest_argument, add_threshold_argument
+from kind.cli.served_networks import load_served_changes, load_served_detector
 from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.errors import UserError
@@ -21,11 +23,11 @@ from kind.serving.installed import WARMUP_WRITER, check_installed
 if TYPE_CHECKING:
     import numpy as np
 
-    from kind.detection.model import Detector
     from kind.detection.predictor import Thresholds
+    from kind.export.changes import ServedChanges
+    from kind.export.detections import ServedDetector
     from kind.export.parity import Deviation
     from kind.export.portable import Written
-    from kind.export.signatures import ServedDetector
 
 FORMATS = ("saved_model", "tflite", "onnx")
 
@@ -57,6 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the detector's input; choose the one it was trained on (default: {DEFAULT_INPUT})",
     )
     add_threshold_arguments(objects, max_detections=_MAX_DETECTIONS, image_size="--detector-image-size")
+    changes = parser.add_argument_group("change detection, in a SavedModel")
+    changes.add_argument(
+        "--change",
+        type=Path,
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="also export the signature detect_changes, with a .keras file or run folder of `kind train "
+        "change`; without FILE with the network that ships",
+    )
+    add_threshold_argument(changes)
+    add_smallest_argument(changes)
     parser.add_argument(
         "--max-pixels",
         type=int,
@@ -104,6 +118,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--max-pixels expects 1 or more, received {arguments.max_pixels}")
     if arguments.calibrate and arguments.format != "tflite":
         raise UserError("--calibrate is for --format tflite only; leave it out")
+    if arguments.change and arguments.format != "saved_model":
+        raise UserError("--change is for --format saved_model only; leave it out")
     if arguments.no_detector and arguments.detector:
         raise UserError("--detector and --no-detector exclude each other; leave one of them out")
     networks = {"weights": arguments.weights, "variant": arguments.variant}
@@ -113,14 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.format == "onnx":
             _export_onnx(arguments.out, **networks)
         else:
-            thresholds = thresholds_of(arguments)
             _export_saved_model(
                 arguments.out,
-                lambda: (
-                    None
-                    if arguments.no_detector
-                    else _load_served_detector(arguments.detector, thresholds, arguments.input)
-                ),
+                partial(_load_served, arguments, thresholds_of(arguments)),
                 precision=arguments.precision,
                 max_pixels=arguments.max_pixels,
                 **networks,
@@ -133,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _export_saved_model(
     out: Path,
-    load_detector: Callable[[], ServedDetector | None],
+    load_served: Callable[[], tuple[ServedDetector | None, ServedChanges | None]],
     *,
     weights: Path | None,
     variant: str | None,
@@ -149,7 +160,7 @@ def _export_saved_model(
 
     check_model_folder(out)
     _say("loading the networks")
-    detector = load_detector()
+    detector, changes = load_served()
     enhancer = Enhancer.load(weights, precision, variant)
     _say("building the SavedModel and comparing it with the pipeline, about half a minute")
     with _publishing(out):
@@ -158,6 +169,7 @@ def _export_saved_model(
             enhancer,
             detector,
             photograph=_dark_photographs()[1],
+            changes=changes,
             max_pixels=max_pixels,
             review=_report,
         )
@@ -167,6 +179,19 @@ def _export_saved_model(
         print(f"written to {path}")
     for what, command in start_commands(out).items():
         print(f"\n{what}:\n  {command}")
+
+
+def _load_served(
+    arguments: argparse.Namespace, thresholds: Thresholds
+) -> tuple[ServedDetector | None, ServedChanges | None]:
+    """The networks that find objects and changes, where they are wanted."""
+    detector = changes = None
+    if not arguments.no_detector:
+        detector = load_served_detector(arguments.detector, thresholds, arguments.input)
+    if arguments.change:
+        file = None if arguments.change is True else arguments.change
+        changes = load_served_changes(file, arguments.threshold, arguments.smallest)
+    return detector, changes
 
 
 @contextlib.contextmanager
@@ -187,42 +212,6 @@ def _publishing(out: Path) -> Iterator[None]:
         if not DISK_FULL.search(error.message):
             raise
         raise OSError(None, error.message.splitlines()[0], str(out)) from error
-
-
-def _load_served_detector(
-    path: Path | None, thresholds: Thresholds, detector_input: str
-) -> ServedDetector | None:
-    """The given detector, or the one that ships; None, with a notice, where none ships."""
-    from kind.detection import predictor
-
-    if path is None and not predictor.SHIPPED_DETECTOR.is_file():
-        print("kind: no detector ships with this installation: exporting without objects", file=sys.stderr)
-        return None
-    return served_detector(predictor.load_detector(path), thresholds, detector_input)
-
-
-def served_detector(net: Detector, thresholds: Thresholds, input_name: str) -> ServedDetector:
-    """Wraps a detector for `kind.export`, which knows nothing of detection.
-
-    Args:
-        net: the network.
-        thresholds: what becomes a box.
-        input_name: the detector's input, one of `kind.detection.inputs.INPUTS`.
-
-    Returns:
-        What `kind.export.signatures.make_signatures` takes.
-    """
-    from kind.detection.inputs import detector_input, enhanced_parts
-    from kind.export.signatures import Found, ServedDetector
-
-    def find(images, enhanced):
-        # Whether or not the pipeline has run already, detection's own function selects the input.
-        seen = detector_input(lambda *_: enhanced(), images, input_name)
-        return Found(*thresholds.search(net, seen))
-
-    return ServedDetector(
-        find, tuple(net.class_names), thresholds.max_detections, enhanced_parts([input_name]), (net,)
-    )
 
 
 def _say(text: str) -> None:

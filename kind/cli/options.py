@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.constants import DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA, MAX_SEED
+from kind.constants import CHANGE_THRESHOLD, DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA, MAX_SEED, SMALLEST_CHANGE
 from kind.enhancing.precision import PRECISIONS
 from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
@@ -96,8 +96,19 @@ def add_threshold_argument(parser: argparse.ArgumentParser) -> None:
         type=float,
         accepts=is_fraction,
         expected="a number from 0 to 1",
-        default=0.5,
+        default=CHANGE_THRESHOLD,
         help="probability above which a pixel has changed (default: %(default)s)",
+    )
+
+
+def add_smallest_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares --smallest of change detection."""
+    parser.add_argument(
+        "--smallest",
+        type=int,
+        default=SMALLEST_CHANGE,
+        metavar="PIXELS",
+        help="leave out regions of fewer pixels (default: %(default)s)",
     )
 
 

@@ -1,19 +1,18 @@
-"""Relights photographs or finds objects in them on a server: `python -m kind remote enhance|detect`."""
+"""Relights, searches or compares photographs on a server: `python -m kind remote enhance|detect|changes`."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kind.cli.batch import add_batch_arguments, carry_out
+from kind.cli.change_files import add_comparison_arguments
 from kind.cli.detect import FOUND, LIST
 from kind.cli.detector_options import add_confidence_argument
 from kind.cli.jobs import Job, work_through
@@ -26,26 +25,27 @@ from kind.cli.options import (
 )
 from kind.cli.pipelined import Worked
 from kind.cli.planning import folder_of_lists
+from kind.cli.remote_changes import compare_remotely
 from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
-from kind.images.header import read_header
-from kind.images.photo import Photo, decode_photo, encode_photo, write_photo
+from kind.images.photo import Photo, encode_photo, write_photo
+from kind.serving.answers import pixels_of
 from kind.serving.limits import SECONDS
 
 if TYPE_CHECKING:
     from kind.serving.client import Client, Detections
 
 _SERVER = f"127.0.0.1:{REST_PORT}"
-_ANSWER = "the server's answer"  # what messages call the image in it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the two sub-commands."""
+    """Declares the sub-commands."""
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     text = "relight photographs; writes the same files as `kind enhance`"
     enhance = tasks.add_parser("enhance", help=text, description=text, allow_abbrev=False)
     add_batch_arguments(enhance, stdout=True)
-    _add_shared_arguments(enhance)
+    _add_server_arguments(enhance)
+    add_writing_arguments(enhance)
     add_alpha_argument(enhance, "brightness factor: 1 keeps the illumination", "the model's")
     add_brightness_argument(enhance)
     add_strength_argument(enhance)
@@ -53,12 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "find objects and draw them on the relit photographs; writes the same files as `kind detect`"
     detect = tasks.add_parser("detect", help=text, description=text, allow_abbrev=False)
     add_batch_arguments(detect, ending=None, out=FOUND, skipping=False)
-    _add_shared_arguments(detect)
+    _add_server_arguments(detect)
+    add_writing_arguments(detect)
     add_confidence_argument(detect)
     detect.set_defaults(run_task=_run_detect)
+    text = "find what has changed between two photographs; writes the same files as `kind changes`"
+    changes = tasks.add_parser("changes", help=text, description=text, allow_abbrev=False)
+    add_comparison_arguments(changes)
+    _add_server_arguments(changes)
 
 
-def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_server_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server",
         default=_SERVER,
@@ -79,9 +84,8 @@ def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=SECONDS,
         metavar="SECONDS",
-        help=f"time limit for one photograph, retries included (default: {SECONDS:g})",
+        help=f"time limit for one request, retries included (default: {SECONDS:g})",
     )
-    add_writing_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -97,11 +101,17 @@ def run(arguments: argparse.Namespace) -> int:
         _check_wishes(arguments)
     if not (math.isfinite(arguments.timeout) and arguments.timeout > 0):
         raise UserError(f"--timeout expects a number over 0, received {arguments.timeout}")
+    if arguments.task == "changes":
+        return _ask(arguments, partial(compare_remotely, arguments))
     lists = (LIST,) if arguments.task == "detect" else ()
-    return carry_out(arguments, partial(_ask, arguments), lists=lists, format=arguments.format)
+
+    def work(jobs: list[Job]) -> int:
+        return _ask(arguments, partial(arguments.run_task, arguments, jobs))
+
+    return carry_out(arguments, work, lists=lists, format=arguments.format)
 
 
-def _ask(arguments: argparse.Namespace, jobs: list[Job]) -> int:
+def _ask(arguments: argparse.Namespace, task: Callable[[Client], int]) -> int:
     from kind.serving.client import Client
 
     try:
@@ -114,7 +124,7 @@ def _ask(arguments: argparse.Namespace, jobs: list[Job]) -> int:
         raise UserError(f"--server: {error}") from error
     with client:
         client.status()  # nobody there is better said once than for every photograph
-        return arguments.run_task(arguments, jobs, client)
+        return task(client)
 
 
 def _check_wishes(arguments: argparse.Namespace) -> None:
@@ -143,7 +153,7 @@ def _enhance(jobs: list[Job], client: Client, wishes: dict[str, float | None], *
 
         def write() -> None:
             with _naming(job):
-                pixels = _pixels_of(relit, photo)
+                pixels = pixels_of(relit, photo.pixels.shape[:2])
             write_photo(job.target, pixels, like=replace(photo, bits=8), quality=quality)
 
         return Worked("model's" if alpha is None else f"{alpha:g}", write)
@@ -168,7 +178,7 @@ def _detect(jobs: list[Job], client: Client, folder: Path, *, confidence: float,
 
         def write() -> None:
             with _naming(job):
-                pixels = _pixels_of(relit, photo)
+                pixels = pixels_of(relit, photo.pixels.shape[:2])
             drawn = draw_predictions(pixels, found, known)
             like = replace(photo, gray=False, alpha=None, bits=8)
             write_photo(job.target, drawn, like=like, quality=quality)
@@ -197,18 +207,6 @@ def _naming(job: Job) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{job.source}: {error}") from error
-
-
-def _pixels_of(answer: bytes, photo: Photo) -> np.ndarray:
-    """The pixels of the image in an answer; UserError unless it is one of the photograph's size."""
-    height, width = photo.pixels.shape[:2]
-    try:
-        found = read_header(answer).upright_size
-    except UserError as error:
-        raise UserError(f"{_ANSWER}: {error}") from error
-    if found != (height, width):
-        raise UserError(f"{_ANSWER} has {found[1]}x{found[0]} pixels, the photograph {width}x{height}")
-    return decode_photo(answer, _ANSWER).pixels
 
 
 def _predictions(kind, detections: Detections, confidence: float):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kind.constants import BT601
+from kind.export.contract import IMAGE_BYTES
 from kind.export.exif_orientation import jpeg_orientation
 
 READABLE_FORMATS = ("PNG", "JPEG", "BMP", "GIF")
@@ -41,7 +42,9 @@ class Photos(NamedTuple):
         return tf.cast(self.levels.read(index), tf.float32) / _LEVELS
 
 
-def decode_photos(image_bytes: tf.Tensor, decode: Callable[[tf.Tensor], tuple[tf.Tensor, ...]]) -> Photos:
+def decode_photos(
+    image_bytes: tf.Tensor, decode: Callable[[tf.Tensor], tuple[tf.Tensor, ...]], name: str = IMAGE_BYTES
+) -> Photos:
     """Decodes a batch of files as `kind.images.photo.decode_photo` does.
 
     EXIF orientation of JPEGs is applied; colour profiles and transparency are left out.
@@ -49,6 +52,7 @@ def decode_photos(image_bytes: tf.Tensor, decode: Callable[[tf.Tensor], tuple[tf
     Args:
         image_bytes: string [N], whole PNG, JPEG, BMP or GIF files, of which the first frame is used.
         decode: `decode_in_graph` with its limit.
+        name: of this input, for messages.
 
     Returns:
         The photographs.
@@ -65,7 +69,7 @@ def decode_photos(image_bytes: tf.Tensor, decode: Callable[[tf.Tensor], tuple[tf
 
     def decode_one(index, levels, gray):
         problem, photo, is_gray = decode(image_bytes[index])
-        named = tf.strings.join(["image_bytes[", tf.strings.as_string(index), "]: ", problem])
+        named = tf.strings.join([f"{name}[", tf.strings.as_string(index), "]: ", problem])
         with tf.control_dependencies([tf.debugging.Assert(problem == "", [named])]):
             photo = tf.identity(photo)
         return index + 1, levels.write(index, photo), gray.write(index, is_gray)

@@ -18,22 +18,23 @@ GRAPH_FILE = "saved_model.pb"
 
 OPERATIONS = frozenset(
     """
-    Abs AddV2 All Any ArgMax AsString Assert AssignVariableOp AvgPool BatchMatMulV2 BiasAdd BroadcastTo Cast
-    Ceil CombinedNonMaxSuppression ConcatV2 ConcatenateDataset Const Conv2D Conv2DBackpropInput
-    DatasetToSingleElement DecodeBmp DecodeImage DecodeJpeg DecodePng DecodeRaw DepthToSpace
+    Abs AddV2 All Any ArgMax AsString Assert AssignVariableOp AvgPool BatchMatMulV2 BiasAdd BroadcastTo
+    Cast Ceil CombinedNonMaxSuppression ConcatV2 ConcatenateDataset Const Conv2D Conv2DBackpropInput
+    Cumsum DatasetToSingleElement DecodeBmp DecodeImage DecodeJpeg DecodePng DecodeRaw DepthToSpace
     DepthwiseConv2dNative DivNoNan EncodePng EnsureShape Equal Exp ExpandDims ExtractJpegShape Fill Floor
-    FloorDiv FloorMod FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity IdentityN If
+    FloorDiv FloorMod FusedBatchNormV3 GatherNd GatherV2 Greater GreaterEqual Identity IdentityN If
     IgnoreErrorsDataset IsFinite IsNan LeakyRelu Less LessEqual Log LogicalAnd LogicalNot LogicalOr
     MapDataset MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp NotEqual OnesLike OptionsDataset
     Pack Pad PadV2 PartitionedCall Placeholder Pow Prod Range ReadVariableOp RealDiv Relu Reshape
     ResizeBilinear ResizeNearestNeighbor Round Rsqrt ScaleAndTranslate SelectV2 Shape Sigmoid Size Softmax
-    Softplus SpaceToDepth Split SplitV Sqrt Square Squeeze StatefulPartitionedCall StatelessCase StatelessIf
-    StatelessWhile StridedSlice StringJoin Sub Substr Sum TakeDataset Tanh TensorDataset TensorListConcatV2
-    TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Tile
-    Transpose Unpack VarHandleOp While
+    Softplus SpaceToDepth Split SplitV Sqrt Square Squeeze StatefulPartitionedCall StatelessCase
+    StatelessIf StatelessWhile StridedSlice StringJoin Sub Substr Sum TakeDataset Tanh TensorDataset
+    TensorListConcatV2 TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem
+    TensorListStack TensorScatterMin Tile TopKV2 Transpose Unpack UnsortedSegmentMax UnsortedSegmentMin
+    UnsortedSegmentSum VarHandleOp Where While
     """.split()
 )
-"""What the graphs and functions of exports hold, over all variants, precisions and detectors."""
+"""What the graphs and functions of exports hold, over all variants, precisions and networks of detection."""
 
 CHECKPOINT_OPERATIONS = frozenset(
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from kind.enhancing.enhancer import Enhancer
-from kind.export.signatures import Found, ServedDetector
+from kind.export.changes import ServedChanges
+from kind.export.detections import Found, ServedDetector
 from kind.images.photo import decode_photo, encode_photo
 
 GREY_LEVELS, RANGE, PIXELS, SCORES = "of 255 grey levels", "of the range 0 to 1", "pixels", "of a score"
@@ -19,6 +21,7 @@ _BRIGHTNESS = 0.35
 _STRENGTH = 0.6
 _BOX_TOLERANCE = 0.05
 _SCORE_TOLERANCE = 1e-3
+_MASK_TOLERANCE = 1e-3
 
 
 class Deviation(NamedTuple):
@@ -53,7 +56,11 @@ def warmup_photograph() -> np.ndarray:
 
 
 def deviations(
-    saved_model: Path, enhancer: Enhancer, detector: ServedDetector | None, photograph: np.ndarray
+    saved_model: Path,
+    enhancer: Enhancer,
+    detector: ServedDetector | None,
+    photograph: np.ndarray,
+    changes: ServedChanges | None = None,
 ) -> list[Deviation]:
     """Runs every signature on a photograph and compares with the pipeline in Python.
 
@@ -62,6 +69,7 @@ def deviations(
         enhancer: what it was made of.
         detector: likewise.
         photograph: float [H, W, 3] in [0, 1].
+        changes: likewise.
 
     Returns:
         One deviation for each output. Bytes are compared as the grey levels that they decode to.
@@ -106,9 +114,34 @@ def deviations(
         served["detect"] = run["detect"](image_bytes=image_bytes)
         for name in ("serving_default", "detect"):
             found += _between_boxes(name, served[name], expected_boxes)
+    if changes:
+        found += _between_changes(run["detect_changes"], enhancer, changes, pixels)
     relit = run["enhance_tensor"](images=images, alpha=alpha)["relit"]
     largest = float(np.abs(relit - brighter.relit).max())
     return [*found, Deviation("enhance_tensor", "relit", largest, RANGE, 1e-5)]
+
+
+def _between_changes(
+    run: Callable[..., dict[str, tf.Tensor]], enhancer: Enhancer, changes: ServedChanges, pixels: np.ndarray
+) -> list[Deviation]:
+    """Of the changes between a photograph and itself with its upper half mirrored."""
+    after, half = pixels.copy(), len(pixels) // 2
+    after[:half] = pixels[:half, ::-1]
+    before_bytes, after_bytes = (tf.constant([encode_photo(date)]) for date in (pixels, after))
+    served = run(before_bytes=before_bytes, after_bytes=after_bytes)
+    dates = [tf.constant(date[np.newaxis]) for date in (pixels, after)]
+    expected = changes.find(
+        *(changes.seen(date, lambda date=date: enhancer(date, parts=changes.parts)) for date in dates)
+    )
+    probability = np.repeat(expected.probability[..., np.newaxis], 3, axis=-1)
+    levels = _levels_between(served["probability_bytes"][0].numpy(), probability)
+    mask = decode_photo(served["mask_bytes"][0].numpy(), "the served mask").pixels[..., 0] > 0.5
+    # Rounding may move a pixel over the threshold, and a region over the least area.
+    differing = float(np.mean(mask != expected.mask))
+    return [
+        Deviation("detect_changes", "probability_bytes", levels, GREY_LEVELS, 1.0),
+        Deviation("detect_changes", "mask_bytes", differing, "of the pixels", _MASK_TOLERANCE),
+    ]
 
 
 def _levels_between(data: bytes, part: tf.Tensor) -> float:

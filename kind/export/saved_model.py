@@ -9,9 +9,11 @@ import numpy as np
 
 from kind.constants import DEFAULT_ALPHA, MAX_PIXELS
 from kind.enhancing.enhancer import Enhancer
+from kind.export.changes import ServedChanges
+from kind.export.detections import ServedDetector
 from kind.export.operations import check_operations, read_graph
 from kind.export.parity import Deviation, deviations, warmup_photograph
-from kind.export.signatures import ServedDetector, make_signatures
+from kind.export.signatures import make_signatures
 from kind.export.versions import publish, staging
 from kind.export.warmup import write_warmup_requests
 from kind.images.photo import encode_photo
@@ -23,6 +25,7 @@ def export_saved_model(
     detector: ServedDetector | None = None,
     *,
     photograph: np.ndarray,
+    changes: ServedChanges | None = None,
     max_pixels: int = MAX_PIXELS,
     review: Callable[[list[Deviation]], None] = lambda deviations: None,
 ) -> Path:
@@ -33,7 +36,8 @@ def export_saved_model(
         enhancer: the pipeline.
         detector: see `make_signatures`.
         photograph: float [H, W, 3] in [0, 1], on which the saved model is compared with the pipeline.
-        max_pixels: see `make_signatures`.
+        changes: see `make_signatures`.
+        max_pixels: likewise.
         review: called with the comparison before the version is published; raise in it to abort.
 
     Returns:
@@ -44,14 +48,15 @@ def export_saved_model(
         OSError: when the folder cannot be written.
     """
     with staging(folder) as temporary:
-        make_signatures(enhancer, detector, max_pixels).save(str(temporary))
+        make_signatures(enhancer, detector, max_pixels, changes).save(str(temporary))
         check_operations(read_graph(temporary))
-        write_warmup_requests(temporary, folder.resolve().name, _warmup_requests(detector is not None))
-        review(deviations(temporary, enhancer, detector, photograph))
+        requests = _warmup_requests(detector is not None, changes is not None)
+        write_warmup_requests(temporary, folder.resolve().name, requests)
+        review(deviations(temporary, enhancer, detector, photograph, changes))
         return publish(temporary, folder)
 
 
-def _warmup_requests(with_detector: bool) -> dict[str, dict]:
+def _warmup_requests(with_detector: bool, with_changes: bool) -> dict[str, dict]:
     photograph = warmup_photograph()
     image_bytes, alpha = [encode_photo(photograph)], [DEFAULT_ALPHA]
     requests = {
@@ -64,4 +69,6 @@ def _warmup_requests(with_detector: bool) -> dict[str, dict]:
     }
     if with_detector:
         requests["detect"] = {"image_bytes": image_bytes}
+    if with_changes:
+        requests["detect_changes"] = {"before_bytes": image_bytes, "after_bytes": image_bytes}
     return requests

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +10,11 @@ import tensorflow as tf
 
 from kind.constants import MAX_PIXELS
 from kind.enhancing.enhancer import Enhanced, Enhancer
-from kind.export.contract import IMAGE_BYTES, NO_CLASS
+from kind.export.changes import ServedChanges, changes_of, changes_spec
+from kind.export.contract import AFTER_BYTES, BEFORE_BYTES, IMAGE_BYTES
+from kind.export.detections import ServedDetector, boxes_of, boxes_spec
 from kind.export.graph_images import decode_in_graph, decode_photos, encode_png
+from kind.export.input_checks import checked_numbers, checked_partners, checked_size
 from kind.export.merged_functions import merge_functions
 from kind.export.merged_nodes import leave_out_saving, merge_nodes
 from kind.export.operations import GRAPH_FILE, read_graph
@@ -21,43 +23,6 @@ from kind.export.stacked_weights import StackedWeights
 from kind.nn.graphs import as_graph
 
 _FINGERPRINT = "fingerprint.pb"
-
-
-class Found(NamedTuple):
-    """What a detector finds in a batch; rows from `counts` on hold no box, whatever they contain.
-
-    Attributes:
-        boxes: float32 [N, M, 4], left, top, right, bottom in pixels.
-        scores: float32 [N, M] in [0, 1], best first.
-        classes: int32 [N, M].
-        counts: int32 [N].
-    """
-
-    boxes: tf.Tensor
-    scores: tf.Tensor
-    classes: tf.Tensor
-    counts: tf.Tensor
-
-
-@dataclass(frozen=True)
-class ServedDetector:
-    """A detector as the signatures want it.
-
-    Attributes:
-        find: called inside a graph with images, float32 [1, H, W, 3] in [0, 1], and a function that gives
-            the wanted parts of what the pipeline makes of them, which runs only when it is called.
-        class_names: by class number.
-        max_detections: M of what `find` returns.
-        parts: names of the wanted parts, of `kind.enhancing.enhancer.PARTS`; none for a detector of the
-            image itself.
-        networks: that `find` runs.
-    """
-
-    find: Callable[[tf.Tensor, Callable[[], Enhanced]], Found]
-    class_names: tuple[str, ...]
-    max_detections: int
-    parts: tuple[str, ...] = ()
-    networks: tuple[tf.keras.Model, ...] = ()
 
 
 class Signatures(NamedTuple):
@@ -84,7 +49,10 @@ class Signatures(NamedTuple):
 
 
 def make_signatures(
-    enhancer: Enhancer, detector: ServedDetector | None = None, max_pixels: int = MAX_PIXELS
+    enhancer: Enhancer,
+    detector: ServedDetector | None = None,
+    max_pixels: int = MAX_PIXELS,
+    changes: ServedChanges | None = None,
 ) -> Signatures:
     """Wraps the pipeline in signatures of which every input and output has a batch dimension N.
 
@@ -99,6 +67,11 @@ def make_signatures(
     - `detect`, only with a detector: image_bytes → boxes float32 [N, M, 4] (left, top, right, bottom in
       pixels of the upright image), scores float32 [N, M], classes int32 [N, M], class_names string [N, M],
       number int32 [N]. Rows without a box have score 0, class -1, no name and corners 0.
+    - `detect_changes`, only with change detection: before_bytes and after_bytes string [N], photographs of
+      one place in the same position → probability_bytes and mask_bytes string [N] (PNG, one channel): the
+      probability of a change, and white where a region is; boxes float32 [N, M, 4], areas int32 [N, M] in
+      pixels and scores float32 [N, M], their mean probabilities, of the largest regions; number int32 [N].
+      Rows without a region are 0.
     - `enhance_tensor`: images float32 [N, H, W, 3] in [0, 1], alpha float32 [N] → relit, the same shape
 
     The images of a batch of bytes may have different sizes and formats, see `decode_photos`. All images
@@ -108,13 +81,16 @@ def make_signatures(
         enhancer: the pipeline. Without α it is called with the image alone.
         detector: finds objects; None leaves them out.
         max_pixels: of an image; larger ones are an error that names the index.
+        changes: finds what has changed between two photographs; None leaves it out.
 
     Returns:
         The functions. When they run, they raise tf.errors.InvalidArgumentError for what is wrong with an
-        input, beginning "image_bytes[3]: ", "alpha[3]: ", "brightness[3]: ", "strength[3]: " or "images: ".
+        input, beginning with its name, "image_bytes[3]: " or "images: ".
     """
-    served = _Served(enhancer, detector, max_pixels)
-    image_bytes = tf.TensorSpec([None], tf.string, IMAGE_BYTES)
+    served = _Served(enhancer, detector, max_pixels, changes)
+    image_bytes, *dates = (
+        tf.TensorSpec([None], tf.string, name) for name in (IMAGE_BYTES, BEFORE_BYTES, AFTER_BYTES)
+    )
     alpha = tf.TensorSpec([None], tf.float32, "alpha")
     brightness = tf.TensorSpec([None], tf.float32, "brightness")
     strength = tf.TensorSpec([None], tf.float32, "strength")
@@ -126,6 +102,7 @@ def make_signatures(
         served.blend: [image_bytes, strength],
         served.decompose: [image_bytes],
         **({served.detect: [image_bytes]} if detector else {}),
+        **({served.detect_changes: dates} if changes else {}),
         served.enhance_tensor: [images, alpha],
     }
     functions = {
@@ -141,13 +118,22 @@ def make_signatures(
 class _Served:
     """The signatures as methods, see `make_signatures`."""
 
-    def __init__(self, enhancer: Enhancer, detector: ServedDetector | None, max_pixels: int) -> None:
-        self._detector, self._max_pixels = detector, max_pixels
+    def __init__(
+        self,
+        enhancer: Enhancer,
+        detector: ServedDetector | None,
+        max_pixels: int,
+        changes: ServedChanges | None,
+    ) -> None:
+        self._detector, self._changes, self._max_pixels = detector, changes, max_pixels
         self._enhancer = with_shared_steps(enhancer, StackedWeights(enhancer.networks.values()))
         self._decode = as_graph(lambda data: decode_in_graph(data, max_pixels))
         self._encode = as_graph(encode_png)
         weights = StackedWeights(detector.networks if detector else ())
         self._find = as_graph(weights.used_by(self._find_in))
+        weights = StackedWeights(changes.networks if changes else ())
+        self._compare = as_graph(weights.used_by(lambda *seen: changes.find(*seen)))
+        self._see = as_graph(self._seen_of_date)
 
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         detector = self._detector
@@ -162,11 +148,11 @@ class _Served:
                 outputs.update(self._find(pixels, [getattr(enhanced, name) for name in detector.parts]))
             return outputs
 
-        spec = {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([]), **_boxes_spec(detector)}
+        spec = {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([]), **boxes_spec(detector)}
         return self._for_each_image(make, image_bytes, spec)
 
     def enhance(self, image_bytes: tf.Tensor, alpha: tf.Tensor) -> dict[str, tf.Tensor]:
-        checked = _checked_numbers(alpha, "alpha", tf.shape(image_bytes)[0], IMAGE_BYTES)
+        checked = checked_numbers(alpha, "alpha", tf.shape(image_bytes)[0], IMAGE_BYTES)
 
         def make(pixels, gray, index):
             relit = self._enhancer.in_graph(
@@ -177,7 +163,7 @@ class _Served:
         return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES})
 
     def enhance_to_brightness(self, image_bytes: tf.Tensor, brightness: tf.Tensor) -> dict[str, tf.Tensor]:
-        checked = _checked_numbers(brightness, "brightness", tf.shape(image_bytes)[0], IMAGE_BYTES, most=1.0)
+        checked = checked_numbers(brightness, "brightness", tf.shape(image_bytes)[0], IMAGE_BYTES, most=1.0)
 
         def make(pixels, gray, index):
             alpha = self._enhancer.alpha_in_graph(pixels, tf.gather(checked, index))
@@ -187,7 +173,7 @@ class _Served:
         return self._for_each_image(make, image_bytes, {"enhanced_bytes": _BYTES, "alpha": tf.TensorSpec([])})
 
     def blend(self, image_bytes: tf.Tensor, strength: tf.Tensor) -> dict[str, tf.Tensor]:
-        checked = _checked_numbers(strength, "strength", tf.shape(image_bytes)[0], IMAGE_BYTES, most=1.0)
+        checked = checked_numbers(strength, "strength", tf.shape(image_bytes)[0], IMAGE_BYTES, most=1.0)
 
         def make(pixels, gray, index):
             relit, share = self._enhancer.in_graph(pixels, parts=("relit",)).relit, tf.gather(checked, index)
@@ -213,20 +199,39 @@ class _Served:
         detector = self._detector
 
         def make(pixels, *_):
-            parts = []
-            if detector.parts:
-                # Where `decompose` makes them, one graph does for both.
-                made = _DECOMPOSED if set(detector.parts) <= set(_DECOMPOSED) else detector.parts
-                enhanced = self._enhancer.in_graph(pixels, parts=made)
-                parts = [getattr(enhanced, name) for name in detector.parts]
-            return self._find(pixels, parts)
+            return self._find(pixels, self._parts(pixels, detector.parts))
 
-        return self._for_each_image(make, image_bytes, _boxes_spec(detector))
+        return self._for_each_image(make, image_bytes, boxes_spec(detector))
 
     def _find_in(self, pixels: tf.Tensor, parts: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         detector = self._detector
         enhanced = Enhanced(**dict(zip(detector.parts, parts)))
-        return _boxes(detector, detector.find(pixels, lambda: enhanced))
+        return boxes_of(detector, detector.find(pixels, lambda: enhanced))
+
+    def detect_changes(self, before_bytes: tf.Tensor, after_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        before = decode_photos(before_bytes, self._decode, BEFORE_BYTES)
+        after = decode_photos(checked_partners(after_bytes, before_bytes), self._decode, AFTER_BYTES)
+
+        def make(index):
+            first = before.pixels(index)
+            dates = first, checked_size(after.pixels(index), first, index)
+            return changes_of(self._compare(*(self._see(tf.expand_dims(date, 0)) for date in dates)))
+
+        return _for_each(make, tf.shape(before_bytes)[0], changes_spec(self._changes))
+
+    def _seen_of_date(self, pixels: tf.Tensor) -> tf.Tensor:
+        changes = self._changes
+        enhanced = Enhanced(**dict(zip(changes.parts, self._parts(pixels, changes.parts))))
+        return changes.seen(pixels, lambda: enhanced)
+
+    def _parts(self, pixels: tf.Tensor, names: Sequence[str]) -> list[tf.Tensor]:
+        """Parts of what the pipeline makes of an image."""
+        if not names:
+            return []
+        # Where `decompose` makes them, one graph does for both.
+        made = _DECOMPOSED if set(names) <= set(_DECOMPOSED) else names
+        enhanced = self._enhancer.in_graph(pixels, parts=made)
+        return [getattr(enhanced, name) for name in names]
 
     def enhance_tensor(self, images: tf.Tensor, alpha: tf.Tensor) -> dict[str, tf.Tensor]:
         shape = tf.shape(images)
@@ -234,18 +239,15 @@ class _Served:
         problem = tf.strings.join(["images: ", size, f" pixels; the limit is {self._max_pixels}"])
         within = tf.reduce_prod(tf.cast(shape[1:3], tf.int64)) <= self._max_pixels
         with tf.control_dependencies([tf.debugging.Assert(within, [problem])]):
-            checked = _checked_numbers(alpha, "alpha", shape[0], "images")
+            checked = checked_numbers(alpha, "alpha", shape[0], "images")
 
         def make(number):
             image, factor = (tf.expand_dims(tf.gather(each, number), 0) for each in (images, checked))
             return tf.squeeze(self._enhancer.in_graph(image, factor, parts=("relit",)).relit, 0)
 
-        def all_of_them():
-            spec = tf.TensorSpec([None, None, 3])
-            return tf.map_fn(make, tf.range(shape[0]), fn_output_signature=spec, parallel_iterations=1)
-
         # No images have no size that could be stacked.
-        relit = tf.cond(shape[0] > 0, all_of_them, lambda: tf.identity(images))
+        spec = tf.TensorSpec([None, None, 3])
+        relit = tf.cond(shape[0] > 0, lambda: _for_each(make, shape[0], spec), lambda: tf.identity(images))
         return {"relit": tf.ensure_shape(relit, images.shape)}
 
     def _for_each_image(self, make, image_bytes: tf.Tensor, spec: dict[str, tf.TensorSpec]):
@@ -262,71 +264,13 @@ class _Served:
         def make_one(index):
             return make(tf.expand_dims(photos.pixels(index), 0), tf.gather(photos.gray, index), index)
 
-        indices = tf.range(tf.shape(image_bytes)[0])
-        return tf.map_fn(make_one, indices, fn_output_signature=spec, parallel_iterations=1)
+        return _for_each(make_one, tf.shape(image_bytes)[0], spec)
+
+
+def _for_each(make, count: tf.Tensor, spec):
+    """Calls a function with each index, one after another, and stacks its outputs."""
+    return tf.map_fn(make, tf.range(count), fn_output_signature=spec, parallel_iterations=1)
 
 
 _BYTES = tf.TensorSpec([], tf.string)
 _DECOMPOSED = ("reflectance", "illumination")
-
-
-@as_graph
-def _checked(numbers: tf.Tensor, count: tf.Tensor, most: tf.Tensor, texts: tf.Tensor) -> tf.Tensor:
-    """An input after its check: one number for each image, from 0 to `most`; one graph for all inputs.
-
-    Args:
-        numbers: float32 [N].
-        count: of images.
-        most: the largest number.
-        texts: names of this input and of that of the images, and `most` in words.
-    """
-    name, images, upto = tf.unstack(texts)
-    counts = tf.strings.as_string(tf.stack([count, tf.shape(numbers)[0]]))
-    unequal = tf.strings.join(
-        [name, ": expects as many numbers as ", images, ", ", counts[0], "; received ", counts[1]]
-    )
-    with tf.control_dependencies([tf.debugging.Assert(tf.shape(numbers)[0] == count, [unequal])]):
-        wrong = tf.logical_not((numbers >= 0.0) & (numbers <= most))  # NaN is, too
-    first = tf.minimum(tf.reduce_min(tf.where(wrong, tf.range(count), count)), count)
-    # A sum, because without fault there is no such element.
-    value = tf.strings.as_string(tf.reduce_sum(numbers[first : first + 1]), shortest=True)
-    expected = ["]: expects a number from 0 ", upto, "; received "]
-    message = tf.strings.join([name, "[", tf.strings.as_string(first), *expected, value])
-    with tf.control_dependencies([tf.debugging.Assert(tf.logical_not(tf.reduce_any(wrong)), [message])]):
-        return tf.identity(numbers)
-
-
-def _checked_numbers(
-    numbers: tf.Tensor, name: str, count: tf.Tensor, images: str, most: float = tf.float32.max
-) -> tf.Tensor:
-    upto = "on" if most == tf.float32.max else f"to {most:g}"
-    return _checked(numbers, count, tf.constant(most), tf.constant([name, images, upto]))
-
-
-def _boxes(detector: ServedDetector, found: Found) -> dict[str, tf.Tensor]:
-    """What was found in one image, rows without a box cleared."""
-    count = tf.squeeze(found.counts, 0)
-    has_box = tf.range(detector.max_detections) < count
-    classes = tf.where(has_box, tf.squeeze(found.classes, 0), NO_CLASS)
-    names = tf.constant([*detector.class_names, ""])  # the last one for rows without a box
-    return {
-        "boxes": tf.where(tf.expand_dims(has_box, 1), tf.squeeze(found.boxes, 0), 0.0),
-        "scores": tf.where(has_box, tf.squeeze(found.scores, 0), 0.0),
-        "classes": classes,
-        "class_names": tf.gather(names, tf.where(has_box, classes, len(detector.class_names))),
-        "number": count,
-    }
-
-
-def _boxes_spec(detector: ServedDetector | None) -> dict[str, tf.TensorSpec]:
-    """The shapes and types of `_boxes`; nothing without a detector."""
-    if detector is None:
-        return {}
-    rows = detector.max_detections
-    return {
-        "boxes": tf.TensorSpec([rows, 4], tf.float32),
-        "scores": tf.TensorSpec([rows], tf.float32),
-        "classes": tf.TensorSpec([rows], tf.int32),
-        "class_names": tf.TensorSpec([rows], tf.string),
-        "number": tf.TensorSpec([], tf.int32),
-    }

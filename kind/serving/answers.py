@@ -7,8 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kind.errors import UserError
+from kind.images.header import read_header
+from kind.images.photo import decode_photo
 from kind.serving.errors import ServerError, echoed
 
+_ANSWER = "the server's answer"  # what messages call the image in it
 _MOST_CLASSES = 1 << 16
 _STATES = ("UNKNOWN", "START", "LOADING", "AVAILABLE", "UNLOADING", "END")
 
@@ -29,6 +33,24 @@ class Detections(NamedTuple):
     names: tuple[str, ...]
 
 
+class Changes(NamedTuple):
+    """What has changed between two photographs.
+
+    Attributes:
+        probability: of a change, a PNG file with one channel, of the photographs' size.
+        mask: likewise, white where a region has changed.
+        boxes: of the regions, the largest first, float32 [P, 4], left, top, right, bottom in pixels.
+        areas: int32 [P], in pixels.
+        scores: mean probabilities, float32 [P] in [0, 1].
+    """
+
+    probability: bytes
+    mask: bytes
+    boxes: np.ndarray
+    areas: np.ndarray
+    scores: np.ndarray
+
+
 def wrong_answer(reason: str) -> ServerError:
     """The error for an answer that no server of such a model gives."""
     return ServerError(f"the server's answer is wrong: {reason}", "UNKNOWN")
@@ -44,6 +66,33 @@ def image_of(outputs: Mapping[str, Any], name: str) -> bytes:
     return rows[0]
 
 
+def pixels_of(answer: bytes, size: tuple[int, int]) -> np.ndarray:
+    """The pixels of the image in an answer, float32 [H, W, 3]; UserError unless it has this size (H, W)."""
+    try:
+        found = read_header(answer).upright_size
+    except UserError as error:
+        raise UserError(f"{_ANSWER}: {error}") from error
+    if found != size:
+        raise UserError(f"{_ANSWER} has {found[1]}x{found[0]} pixels, the photograph {size[1]}x{size[0]}")
+    return decode_photo(answer, _ANSWER).pixels
+
+
+def changes_of(outputs: Mapping[str, Any]) -> Changes:
+    """The changes of the only pair of an answer.
+
+    Args:
+        outputs: `probability_bytes`, `mask_bytes`, `boxes`, `areas`, `scores` and `number` by name.
+
+    Raises:
+        ServerError: one of them has another shape, type or range.
+    """
+    count = int(_numbers(outputs, "number", np.int64, ()))
+    areas = _numbers(outputs, "areas", np.int64, (None,))
+    boxes, scores = _scored_boxes(outputs, count, len(areas))
+    pictures = (image_of(outputs, name) for name in ("probability_bytes", "mask_bytes"))
+    return Changes(*pictures, boxes, areas[:count].astype(np.int32), scores)
+
+
 def detections_of(outputs: Mapping[str, Any]) -> Detections:
     """The boxes of the only image of an answer.
 
@@ -55,17 +104,11 @@ def detections_of(outputs: Mapping[str, Any]) -> Detections:
     """
     count = int(_numbers(outputs, "number", np.int64, ()))
     classes = _numbers(outputs, "classes", np.int64, (None,))
-    if not 0 <= count <= len(classes):
-        raise wrong_answer(f"number is {count}, of {len(classes)} rows")
-    rows = (len(classes),)
-    boxes = _numbers(outputs, "boxes", np.float32, (*rows, 4))[:count]
-    scores = _numbers(outputs, "scores", np.float32, rows)[:count]
+    boxes, scores = _scored_boxes(outputs, count, len(classes))
     names = outputs["class_names"]
     names = names[0] if isinstance(names, (list, np.ndarray)) and len(names) == 1 else None
-    if not isinstance(names, (list, np.ndarray)) or len(names) != rows[0]:
-        raise wrong_answer(f"class_names expects 1 times {rows[0]} names")
-    if ((scores < 0) | (scores > 1)).any():
-        raise wrong_answer("a score is not between 0 and 1")
+    if not isinstance(names, (list, np.ndarray)) or len(names) != len(classes):
+        raise wrong_answer(f"class_names expects 1 times {len(classes)} names")
     classes = classes[:count]
     if ((classes < 0) | (classes >= _MOST_CLASSES)).any():
         raise wrong_answer(f"a class is not between 0 and {_MOST_CLASSES}")
@@ -81,6 +124,17 @@ def status_of(entries: Any) -> dict[int, str]:
             raise wrong_answer("not the status of a model")
         found[int(number)] = entry["state"]
     return found
+
+
+def _scored_boxes(outputs: Mapping[str, Any], count: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes and scores in the first rows."""
+    if not 0 <= count <= rows:
+        raise wrong_answer(f"number is {count}, of {rows} rows")
+    boxes = _numbers(outputs, "boxes", np.float32, (rows, 4))[:count]
+    scores = _numbers(outputs, "scores", np.float32, (rows,))[:count]
+    if ((scores < 0) | (scores > 1)).any():
+        raise wrong_answer("a score is not between 0 and 1")
+    return boxes, scores
 
 
 def _numbers(outputs: Mapping[str, Any], name: str, dtype: type, shape: tuple) -> np.ndarray:

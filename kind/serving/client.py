@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Union
 
 from kind.errors import UserError
-from kind.serving.answers import Detections, detections_of, image_of
+from kind.serving.answers import Changes, Detections, changes_of, detections_of, image_of
 from kind.serving.errors import ServerError
 from kind.serving.installed import GRPC_CLIENT, REST_CLIENT, check_installed
 from kind.serving.limits import ANSWER_BYTES, SECONDS
@@ -140,6 +140,23 @@ class Client:
         """Enhances and detects in one call, which is faster than two; α is the model's default."""
         found, outputs = self._detections("serving_default", image, ("enhanced_bytes",))
         return image_of(outputs, "enhanced_bytes"), found
+
+    def detect_changes(self, before: Image, after: Image) -> Changes:
+        """Finds what has changed between two photographs of one place.
+
+        They are compared as they lie; `kind remote changes` registers them first. A model without change
+        detection refuses with the code INVALID_ARGUMENT.
+
+        Args:
+            before: the bytes of a JPEG, PNG, GIF or BMP file, or its path.
+            after: likewise, of the same size and taken from the same place.
+
+        Returns:
+            The changes; errors are those of `enhance`.
+        """
+        inputs = {"before_bytes": [_bytes_of(before)], "after_bytes": [_bytes_of(after)]}
+        names = ("probability_bytes", "mask_bytes", "boxes", "areas", "scores", "number")
+        return changes_of(self._predict("detect_changes", inputs, names))
 
     def status(self) -> dict[int, str]:
         """The state of each version of the model, such as {2: "AVAILABLE", 1: "END"}."""

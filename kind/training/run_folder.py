@@ -228,7 +228,8 @@ def training_record(run_or_file: str | Path) -> dict[str, Any]:
         run_or_file: a run folder, or a `.keras` file in one or in a folder with `training.json`.
 
     Returns:
-        "validation_every", and "data", a digest of the data set; empty where nothing is recorded.
+        "validation_every"; "data", a digest of the data set; and "input", where the stage has this setting.
+        Empty where nothing is recorded.
 
     Raises:
         UserError: when a record is damaged.
@@ -237,10 +238,11 @@ def training_record(run_or_file: str | Path) -> dict[str, Any]:
     folder = path if path.is_dir() else path.parent
     if (folder / "config.json").is_file():
         run = RunFolder(folder)
-        every = read_json(run.config_file).get("validation_every")
+        config = read_json(run.config_file)
+        seen = {"input": config["input"]} if "input" in config else {}
         data = json.dumps(read_json(run.data_file), sort_keys=True) if run.data_file.is_file() else None
         digest = data and hashlib.sha256(data.encode()).hexdigest()[:_DIGEST_LENGTH]
-        return {"validation_every": every, "data": digest}
+        return {"validation_every": config.get("validation_every"), "data": digest, **seen}
     return read_training_json(folder).get(path.stem, {})
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.errors import UserError
-from kind.export.contract import IMAGE_BYTES
+from kind.export.contract import IMAGE_INPUTS
 from kind.images.header import read_header
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, bad_request
@@ -110,7 +110,7 @@ def _pixels(name: str, array: np.ndarray, expected: Tensor) -> int:
     """How many pixels an input stands for; files without a readable header are left to the model."""
     if not expected.is_text:
         return int(np.prod(array.shape[:3], dtype=np.int64)) if array.ndim == 4 else 0
-    if name != IMAGE_BYTES:
+    if name not in IMAGE_INPUTS:
         return 0
     total = 0
     for data in array.ravel():

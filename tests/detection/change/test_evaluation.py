@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from kind.detection.change import predictor
+from kind.detection.change import predictor, windows
 from kind.detection.change.evaluation.report import Report, markdown_report, text_report, write_all
 from kind.detection.change.evaluation.scoring import Method, Set, score
 from kind.detection.change.evaluation.summary import figures_lines, summarise
 from kind.detection.change.predictor import ChangeFinder, input_of
+from kind.errors import UserError
 from kind.metrics.binary_masks import count_pixels, figures_of
+from kind.training.run_folder import training_record
 
 
 def difference(before, after):
@@ -99,12 +101,19 @@ def test_windows_give_what_the_whole_gives(size, monkeypatch):
 
 def test_windows_cover_everything_and_overlap():
     for length in (5, 16, 17, 40, 100):
-        starts = predictor._starts(length, 16)
+        starts = windows.starts(length, 16).numpy().tolist()
         assert starts[0] == 0 and max(starts[-1] + 16, length) - 16 == max(length - 16, 0)
         assert all(0 < later - earlier <= 12 for earlier, later in zip(starts, starts[1:]))
 
 
-def test_a_run_folder_says_what_its_network_compares(tmp_path):
+def test_a_run_folder_and_a_folder_of_weights_say_what_a_network_compares(tmp_path):
     assert input_of(None) == input_of(tmp_path / "change.keras") == "reflectance"
     (tmp_path / "config.json").write_text('{"input": "raw"}')
     assert input_of(tmp_path) == input_of(tmp_path / "best.keras") == "raw"
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    (packed / "training.json").write_text(json.dumps({"change": training_record(tmp_path)}))
+    assert input_of(packed / "change.keras") == "raw"
+    (packed / "training.json").write_text('{"change": {"input": ["raw"]}}')
+    with pytest.raises(UserError, match="names the input"):
+        input_of(packed / "change.keras")

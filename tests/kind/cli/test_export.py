@@ -140,6 +140,7 @@ def test_tensorflow_lite_is_written_and_measured(run, tmp_path, capsys):
     [
         (["--max-pixels", "0"], "--max-pixels expects 1 or more, received 0"),
         (["--calibrate", "x"], "--calibrate is for --format tflite only"),
+        (["--change", "--format", "onnx"], "--change is for --format saved_model only"),
         (["--detector", "x", "--no-detector"], "--detector and --no-detector exclude each other"),
         (["--detector-image-size", "65"], "image size expects a multiple of 32, received 65"),
         (["--weights", "none"], "none: no such folder of weights"),

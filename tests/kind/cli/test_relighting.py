@@ -287,7 +287,9 @@ def test_demo_lays_out_the_steps_of_every_photograph(photographs, untrained_weig
 
 
 @pytest.mark.slow
-def test_demo_brings_its_own_photographs_and_finds_objects_in_them(untrained_weights, tmp_path, capsys):
+def test_demo_brings_its_own_photographs_and_finds_objects_and_changes_in_them(
+    untrained_weights, tmp_path, capsys
+):
     assert main(["demo", "--out", str(tmp_path), "--weights", str(untrained_weights)]) == 0
     assert len(list(tmp_path.glob("*_sheet.png"))) == 5
     found = tmp_path / "found"
@@ -295,9 +297,10 @@ def test_demo_brings_its_own_photographs_and_finds_objects_in_them(untrained_wei
     assert len(list((tmp_path / "inputs").iterdir())) == 5
     output = capsys.readouterr().out
     assert "objects that the detector finds" in output and output.count("512x512") == 2
+    assert "changes between two photographs" in output and (tmp_path / "changes.jpg").is_file()
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     pictures = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert len(pictures) == 5 * 11 + 5 * 5 and all((tmp_path / picture).is_file() for picture in pictures)
+    assert len(pictures) == 5 * 11 + 5 * 5 + 7 and all((tmp_path / picture).is_file() for picture in pictures)
 
 
 def test_demo_needs_a_folder(photographs, tmp_path, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kind.cli.export import served_detector
+from kind.cli.served_networks import load_served_changes, served_detector
 from kind.detection import predictor
 from kind.detection.predictor import Thresholds
 from kind.enhancing.enhancer import Enhancer
@@ -182,7 +182,9 @@ def test_the_list_is_what_all_exports_hold(tmp_path):
         thresholds = Thresholds(64, 0.1, max_detections=5)
         detector = served_detector(net, thresholds, seen) if net else None
         folder = tmp_path / str(number)
-        make_signatures(Enhancer.load(weights, precision, variant), detector).save(str(folder))
+        changes = load_served_changes(None, 0.5, 64) if seen == "stretched" else None
+        signatures = make_signatures(Enhancer.load(weights, precision, variant), detector, changes=changes)
+        signatures.save(str(folder))
         graph = read_graph(folder)
         assert foreign_operations(graph) == set(), (variant, precision)
         found |= operations(graph)

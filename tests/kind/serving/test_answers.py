@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from kind.cli.main import main
-from kind.serving.answers import detections_of, image_of, status_of
+from kind.serving.answers import changes_of, detections_of, image_of, status_of
 from kind.serving.client import Client
 from kind.serving.errors import ServerError
 from kind.serving.protos import TensorProto, predict_pb2
@@ -53,6 +53,38 @@ def test_good_boxes_are_arrays_with_harmless_names():
         "number": [0],
     }
     assert detections_of(empty).boxes.shape == (0, 4)
+
+
+COMPARED = {
+    "probability_bytes": [b"one"],
+    "mask_bytes": [b"two"],
+    "boxes": [[[0, 0, 9, 6], [0, 0, 0, 0]]],
+    "areas": [[54, 0]],
+    "scores": [[0.9, 0]],
+    "number": [1],
+}
+
+
+def test_good_changes_are_arrays():
+    found = changes_of(COMPARED)
+    assert (found.probability, found.mask) == (b"one", b"two")
+    assert found.boxes.tolist() == [[0, 0, 9, 6]] and found.areas.tolist() == [54]
+    assert found.scores == pytest.approx([0.9])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mask_bytes", ["text"]),
+        ("areas", [[1.5, 0]]),
+        ("scores", [[2, 0]]),
+        ("boxes", [[[0] * 4]]),
+        ("number", [3]),
+    ],
+)
+def test_changes_of_all_kinds_are_checked(name, value):
+    with pytest.raises(ServerError, match="answer is wrong"):
+        changes_of({**COMPARED, name: value})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 // The page: a photograph is made small enough to be worked on at once, sent, and shown with its parts.
 
+import { hideChanges, showChanges } from "/page/changes.js";
 import { readBitmap, reduced, save, sizeOf, zipped } from "/page/files.js";
 import { describe, enhance, imageOf, predict, readSettings, ServerError } from "/page/server.js";
 import { fit, isEnlarged, listenToStage, showBoxes } from "/page/stage.js";
@@ -20,6 +21,7 @@ let files = []; // {file, name, alpha and brightness: as they were moved to, or 
 let photo = null; // the one that is shown, with {bitmap, preview, draft, suggested}
 let opening = new AbortController(); // aborted when another photograph is opened
 let relighting = new AbortController(); // aborted when α is moved, too
+let comparing = new AbortController(); // aborted when another pair is compared, too
 let timer = 0;
 
 start();
@@ -42,6 +44,7 @@ async function choose(model, settings) {
   at("brightness-control").hidden = !has("enhance_to_brightness");
   at("figure-reflectance").hidden = at("figure-illumination").hidden = !has("decompose");
   at("boxes-control").hidden = !has("detect");
+  at("changes").hidden = !has("detect_changes");
   say(`Ready: ${server.model}, version ${server.version}`);
 }
 
@@ -49,6 +52,10 @@ function listen() {
   at("file").addEventListener("change", (event) => {
     bring([...event.target.files]);
     event.target.value = ""; // so that the same one can be chosen again
+  });
+  at("second").addEventListener("change", (event) => {
+    compare(event.target.files[0]);
+    event.target.value = "";
   });
   for (const name of ["dragenter", "dragover"]) {
     addEventListener(name, (event) => {
@@ -123,6 +130,7 @@ function bring(given) {
 async function open(index) {
   opening.abort();
   relighting.abort();
+  comparing.abort();
   clearTimeout(timer);
   const mine = (opening = new AbortController());
   at("error").hidden = true;
@@ -153,6 +161,7 @@ function reset() {
   at("download").disabled = at("zoom").disabled = true;
   at("zoom").checked = false;
   showBoxes([], bitmap);
+  hideChanges();
   showBrightness();
   for (const id of ["after", "part-reflectance", "part-illumination", "part-relit"]) at(id).removeAttribute("src");
   show(preview, "before", "part-input");
@@ -192,7 +201,7 @@ async function look(opened, signal) {
   const { alpha: moved, brightness } = opened;
   say("Relighting …", true);
   try {
-    const answer = await predict(server.model, "serving_default", opened.preview, signal);
+    const answer = await predict(server.model, "serving_default", { image_bytes: opened.preview }, signal);
     const size = await sizeOf(opened.preview);
     if (signal.aborted) return;
     if (answer.number !== undefined) showFound(answer, size);
@@ -255,7 +264,7 @@ function showAlpha(chosen) {
 
 async function takeApart(opened) {
   if (!has("decompose") || opened !== photo) return;
-  const parts = await predict(server.model, "decompose", opened.preview);
+  const parts = await predict(server.model, "decompose", { image_bytes: opened.preview });
   if (opened !== photo) return;
   show(imageOf(parts, "reflectance_bytes"), "part-reflectance");
   show(imageOf(parts, "illumination_bytes"), "part-illumination");
@@ -272,6 +281,19 @@ function showFound(found, size) {
   const texts = boxes.length ? boxes.map(({ text }) => text) : ["nothing"];
   at("found-list").replaceChildren(...texts.map((text) => element("li", "", text)));
   at("found").hidden = false;
+}
+
+async function compare(later) {
+  comparing.abort();
+  const { signal } = (comparing = new AbortController());
+  at("error").hidden = true;
+  say("Comparing the photographs …", true);
+  try {
+    const number = await showChanges(server.model, photo.preview, later, signal);
+    if (!signal.aborted) say(`Changed regions: ${number}`);
+  } catch (error) {
+    fail(error);
+  }
 }
 
 async function download() {

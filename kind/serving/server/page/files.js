@@ -31,12 +31,14 @@ function isCutJpeg(bytes) {
   return true;
 }
 
-// A canvas turns whatever the browser can read into PNG, upright and in sRGB.
 export async function reduced(bitmap, side) {
   const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.floor(bitmap.width * scale));
-  canvas.height = Math.max(1, Math.floor(bitmap.height * scale));
+  return scaled(bitmap, Math.max(1, Math.floor(bitmap.width * scale)), Math.max(1, Math.floor(bitmap.height * scale)));
+}
+
+// A canvas turns whatever the browser can read into PNG, upright and in sRGB.
+export async function scaled(bitmap, width, height) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d", { alpha: false });
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);

@@ -19,8 +19,10 @@ export async function enhance(blob, wishes, signal) {
   return { image: await answer.blob(), alpha: Number(answer.headers.get("X-Kind-Alpha")) || null };
 }
 
-export async function predict(model, signature, blob, signal) {
-  const row = { image_bytes: { b64: await base64(blob) } };
+// The images by the names of the signature's inputs.
+export async function predict(model, signature, images, signal) {
+  const row = {};
+  for (const [name, blob] of Object.entries(images)) row[name] = { b64: await base64(blob) };
   const body = JSON.stringify({ signature_name: signature, instances: [row] });
   return (await (await post(`/v1/models/${encodeURIComponent(model)}:predict`, body, signal)).json()).predictions[0];
 }

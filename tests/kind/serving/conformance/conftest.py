@@ -44,8 +44,8 @@ def exported(bright_networks, painted_detector, tmp_path_factory):
     import tensorflow as tf
 
     from kind.enhancing.enhancer import Enhancer
+    from kind.export.detections import Found, ServedDetector
     from kind.export.saved_model import export_saved_model
-    from kind.export.signatures import Found, ServedDetector
 
     def find(images, enhanced):
         size = tf.cast(tf.shape(images), tf.float32)

@@ -23,6 +23,7 @@ allowed_batch_sizes: 2
 allowed_batch_sizes: 4
 """
 BOXES = 3
+DATES = ("before", "after")
 
 
 def png(height=6, width=9, level=40):
@@ -102,6 +103,25 @@ class Brightener(tf.Module):
         enhanced = {"enhanced_bytes": self.relit(image_bytes, alpha)}
         return {**enhanced, "alpha": alpha, **self.detect(image_bytes)} if self.boxes else enhanced
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, f"{date}_bytes") for date in DATES])
+    def detect_changes(self, before_bytes, after_bytes):
+        def one(pair):
+            difference = tf.abs(self.one(pair[0], 1.0) - self.one(pair[1], 1.0))[..., :1]
+            probability = self.png(difference), self.png(tf.where(difference > 127.5, 255.0, 0.0))
+            return *probability, tf.math.count_nonzero(difference > 127.5, dtype=tf.int32)
+
+        spec = (tf.string, tf.string, tf.int32)
+        pictures = tf.map_fn(one, (before_bytes, after_bytes), fn_output_signature=spec)
+        rows = tf.shape(before_bytes)[0]
+        return {
+            "probability_bytes": pictures[0],
+            "mask_bytes": pictures[1],
+            "boxes": tf.zeros([rows, BOXES, 4]),
+            "areas": tf.pad(pictures[2][:, tf.newaxis], [[0, 0], [0, BOXES - 1]]),
+            "scores": tf.ones([rows, BOXES]),
+            "number": tf.ones([rows], tf.int32),
+        }
+
     @tf.function(
         input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32), tf.TensorSpec([None], tf.float32)]
     )
@@ -158,6 +178,15 @@ def bare_model_folder(tmp_path):
     folder = tmp_path / "bare"
     folder.mkdir()
     save_brightener(folder / "1", signatures=["serving_default", "enhance"], boxes=False)
+    return folder
+
+
+@pytest.fixture
+def comparing_folder(tmp_path):
+    """A model that also compares two photographs: bright minus dark is the probability of a change."""
+    folder = tmp_path / "comparing"
+    folder.mkdir()
+    save_brightener(folder / "1", signatures=["serving_default", "enhance", "detect_changes"])
     return folder
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image
 
 from kind.cli.main import main
 from kind.errors import UserError
-from kind.images.photo import read_photo
+from kind.images.photo import read_photo, write_photo
 from kind.serving.client import Client, ServerError
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -248,6 +249,46 @@ def test_remote_detect_writes_as_detect_does(served, photographs, tmp_path, caps
     words = ["--server", served["rest"], "--confidence", "0.8"]
     assert main(["remote", "detect", str(photographs), "--out", str(tmp_path / "none"), *words]) == 0
     assert json.loads((tmp_path / "none/detections.json").read_text()) == []
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_remote_changes_writes_as_changes_does(
+    running, comparing_folder, settings_for, tmp_path, capsys, protocol
+):
+    """Registered here and compared there, with the limits of other requests."""
+    place = (
+        np.random.default_rng(0).random((35, 40, 1)).repeat(6, axis=0).repeat(6, axis=1).repeat(3, axis=2) / 4
+    )
+    after = np.roll(place, (4, -6), (0, 1))
+    after[104:134, 74:104] = 1
+    for name, pixels in (("day", place), ("later", after)):
+        write_photo(tmp_path / f"{name}.png", pixels)
+    words = [
+        str(tmp_path / "day.png"),
+        str(tmp_path / "later.png"),
+        "--model",
+        "comparing",
+        "--protocol",
+        protocol,
+    ]
+    settings = settings_for(comparing_folder)
+    limits = replace(settings.limits, pixels=2 * 210 * 240)  # both together
+    with running(replace(settings, limits=limits)) as server:
+        port = server.rest_port if protocol == "rest" else server.grpc_port
+        words += ["--server", f"127.0.0.1:{port}"]
+        assert main(["remote", "changes", *words, "--out", str(tmp_path / "out")]) == 0
+        with pytest.raises(ServerError, match="the limit is 100800"):
+            with Client(f"127.0.0.1:{server.rest_port}", model="comparing") as client:
+                larger = tmp_path / "larger.png"
+                write_photo(larger, np.zeros((211, 240, 3)))
+                client.detect_changes(larger, larger)
+    files = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert files == ["after.jpg", "before.jpg", "changes.json", "mask.png", "summary.json"]
+    assert "1 changed regions" in capsys.readouterr().out
+    (region,) = json.loads((tmp_path / "out" / "changes.json").read_text())["features"]
+    np.testing.assert_allclose(region["properties"]["box"], [80, 100, 110, 130], atol=2)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["shift"] == pytest.approx(np.hypot(4, 6), abs=0.2) and summary["compared"] < 1
 
 
 @pytest.mark.parametrize(

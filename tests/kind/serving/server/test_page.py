@@ -357,9 +357,46 @@ def test_without_a_detector_there_are_no_boxes(running, browser, bare_model_fold
         page = Page(browser, server.rest_port)
         page.open(photograph)
         assert wait_for(lambda: page.level("after")) > page.level("before")
-        for name in ("boxes-control", "found", "figure-reflectance"):
+        for name in ("boxes-control", "found", "figure-reflectance", "changes"):
             assert not page.at(name).is_displayed()
         assert page.complaints() == []
+
+
+def test_two_photographs_are_compared(running, browser, comparing_folder, settings_for, photograph, tmp_path):
+    later, other = tmp_path / "later.png", tmp_path / "other.png"
+    pixels = np.asarray(Image.open(photograph)).copy()
+    pixels[300:600, 600:900] = 255
+    Image.fromarray(pixels).save(later)
+    Image.fromarray(pixels[:600]).save(other)
+    with running(settings_for(comparing_folder)) as server:
+        page = Page(browser, server.rest_port)
+        page.open(photograph)
+        assert not page.at("changed").is_displayed()
+        page.at("second").send_keys(str(later))
+        wait_for(page.at("changed").is_displayed)
+        (text,) = [item.text for item in browser.find_elements("css selector", "#changes-list li")]
+        assert int(text.split()[0]) == pytest.approx(90_000 * (1024 / 1536) ** 2, rel=0.02)
+        yellow = """const canvas = document.getElementById(arguments[0]);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            let [count, left, right] = [0, canvas.width, 0];
+            for (let i = 0; i < data.length; i += 4)
+              if (data[i] === 255 && data[i + 1] === 214 && data[i + 2] === 10) {
+                count++;
+                left = Math.min(left, (i / 4) % canvas.width);
+                right = Math.max(right, (i / 4) % canvas.width);
+              }
+            return [count, left / canvas.width, right / canvas.width];"""
+        for name in ("changed-before", "changed-after"):
+            count, left, right = browser.execute_script(yellow, name)
+            assert 1000 < count < 10_000
+            assert [left, right] == pytest.approx([600 / 1536, 900 / 1536], abs=0.01)
+        page.at("second").send_keys(str(other))
+        wait_for(page.at("error").is_displayed)
+        assert "another shape" in page.text("error")
+        page.open(photograph)
+        assert not page.at("changed").is_displayed()
+        assert page.complaints() == []
+        browser.get("about:blank")
 
 
 def test_the_page_loads_nothing_from_elsewhere(server):
@@ -371,6 +408,7 @@ def test_the_page_loads_nothing_from_elsewhere(server):
         "/page/server.js",
         "/page/stage.js",
         "/page/files.js",
+        "/page/changes.js",
     ):
         with urllib.request.urlopen(address + path, timeout=10) as answer:
             text = answer.read().decode()
