@@ -269,6 +269,8 @@ def shortening(words):
         return SHORT_TABLE
     if "benchmarks.memory" in words and "files" in words:
         return SHORT_FILES
+    if "benchmarks.differing_sizes" in words:
+        return ["--count", "10"]
     if "benchmarks.video" in words:
         return SHORT_FLICKER if "flicker" in words else SHORT_VIDEO
     return SHORT_SCENES if "scenes" in words else []
