@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/write_forms.py
 
-A file that claims such a size is held against this table before its network is built, see `kind.nn.saving`.
+A file that claims such a size is held against this table before its network is built, see `kind.nn.forms`.
 Needed after a change of `detection/sizes.py` or of a detector's graph; a slow test says so.
 """
 
@@ -13,7 +13,8 @@ import json
 
 from kind.detection.model import build_detector
 from kind.detection.sizes import SIZES
-from kind.nn.saving import FORMS, plain_config, variables_by_path
+from kind.nn.forms import FORMS
+from kind.nn.saving import plain_config, variables_by_path
 
 CLASSES, CLASS_CHANNELS = 83, 89
 """Of the detectors in the table: numbers that no other width is equal to."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import gzip
 import hashlib
 import json
 import math
@@ -21,6 +20,7 @@ from kind.files import atomic_write
 from kind.nn.archive import CONFIG, METADATA, WEIGHTS, Archive, UnreadableArchive
 from kind.nn.file_schema import Refused
 from kind.nn.forking import refuse_forked
+from kind.nn.forms import SHIPPED_WEIGHTS, shapes_of_published_size
 from kind.nn.graph_builder import build_network
 from kind.nn.interfaces import WrongNetwork, check_class, check_interface
 from kind.nn.network import Network
@@ -32,16 +32,9 @@ from kind.nn.weights_file import (
     write_arrays,
 )
 
-SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
-
-FORMS = SHIPPED_WEIGHTS / "forms.json.gz"
-"""Descriptions and arrays' shapes of the detectors that do not ship, made by `scripts/write_forms.py`."""
-
 _SMALLEST_VALUE = 2  # bytes, of a float16
 _LARGEST_VALUE = 32  # bytes, of a float64, thrice more for an optimizer, which Keras keeps in the same file
 _SURPLUS = 32 << 20  # bytes, for the names of arrays; HDF5 takes some KB for each
-_OF_ONE_DETECTOR = frozenset({"name", "class_names", "class_channels", "input_size", "canvas"})
-"""Settings in which detectors of one size differ; arrays' shapes depend on two of them, see `_form`."""
 _UNWANTED = frozenset({"shared_object_id", "compile_config"})
 
 
@@ -183,32 +176,7 @@ def _known_shapes(config: object) -> dict[str, tuple[int, ...]]:
         with Archive(path) as shipped:
             if _config(shipped) == config:
                 return read_layer_shapes(shipped.read(WEIGHTS))
-    form, widths = _form(config)
-    for known in json.loads(gzip.decompress(FORMS.read_bytes())) if widths else ():
-        known_form, known_widths = _form(known["config"])
-        if known_form == form:
-            width_of = dict(zip(known_widths, widths))
-            return {
-                name: tuple(width_of.get(size, size) for size in shape)
-                for name, shape in known["shapes"].items()
-            }
-    return {}
-
-
-def _form(config: object) -> tuple[dict[str, object], tuple[int, ...]]:
-    """A detector's architecture and size, and the two widths that differ between detectors of one size.
-
-    These are the number of classes and `class_channels`; in `FORMS` no other width is equal to one of them.
-    Other networks have none.
-    """
-    settings = config.get("config") if isinstance(config, dict) else None
-    if not isinstance(settings, dict):
-        return {}, ()
-    names, channels = settings.get("class_names"), settings.get("class_channels")
-    if not isinstance(names, list) or not isinstance(channels, int):
-        return {}, ()
-    form = {key: value for key, value in settings.items() if key not in _OF_ONE_DETECTOR}
-    return {"class_name": config.get("class_name"), **form}, (len(names), channels)
+    return shapes_of_published_size(config)
 
 
 def net_of_parts(config: object, weights: bytes) -> keras.Model:

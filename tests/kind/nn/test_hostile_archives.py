@@ -13,7 +13,8 @@ import pytest
 
 from kind.detection.model import build_detector
 from kind.detection.sizes import SIZES
-from kind.nn.saving import FORMS, SHIPPED_WEIGHTS, load_net, plain_config, variables_by_path
+from kind.nn.forms import FORMS
+from kind.nn.saving import SHIPPED_WEIGHTS, load_net, plain_config, variables_by_path
 from kind.nn.weights_file import write_arrays
 
 ARRAY = "layers/conv2d/vars/0"
