@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from kind.data.pairs import find_pairs
 from kind.data.photographs import Photograph, split_photographs
 from kind.detection.change.command import load_enhancer
 from kind.detection.change.predictor import ChangeFinder, input_of, load_change_net
+from kind.detection.sources import shrunk
 from kind.images.photo import read_photo
 from kind.reports.table import Table, markdown_table, text_table
 
@@ -49,7 +49,8 @@ def main() -> int:
     dates = [(pairs[one.name].high, pairs[one.name].low) for one in test]
     shares = {name: [] for name in finders}
     for number, (bright, dark) in enumerate(dates, start=1):
-        before, after = _at_most([read_photo(path).pixels for path in (bright, dark)], _LONGEST)
+        pixels = np.stack([read_photo(path).pixels for path in (bright, dark)])
+        before, after = np.asarray(shrunk(tf.constant(pixels), _LONGEST))
         for name, finder in finders.items():
             shares[name].append(100 * float((finder(before, after) > CHANGE_THRESHOLD).mean()))
         print(f"\r{number} of {len(dates)} places", end="", file=sys.stderr, flush=True)
@@ -65,13 +66,6 @@ def main() -> int:
 def _finder(path: Path | None) -> ChangeFinder:
     kind = input_of(path)
     return ChangeFinder(load_change_net(path), kind, load_enhancer(kind, None, None))
-
-
-def _at_most(dates: Sequence[np.ndarray], longest: int) -> list[np.ndarray]:
-    """Both dates at the size of the first one, its longer side no longer than this: float32, in [0, 1]."""
-    factor = min(1.0, longest / max(dates[0].shape[:2]))
-    size = [round(side * factor) for side in dates[0].shape[:2]]
-    return [np.clip(tf.image.resize(date, size, antialias=True), 0.0, 1.0) for date in dates]
 
 
 def _table(shares: dict[str, list[float]]) -> Table:

@@ -31,6 +31,11 @@ class Region(NamedTuple):
     box: tuple[int, int, int, int]
     probability: float
 
+    @property
+    def rings(self) -> tuple[np.ndarray, ...]:
+        """The outline and the holes."""
+        return (self.outline, *self.holes)
+
 
 def regions_of(probability: np.ndarray, threshold: float, smallest: int) -> tuple[np.ndarray, list[Region]]:
     """Finds the regions in which something has changed.
@@ -69,7 +74,7 @@ def feature_collection(regions: Sequence[Region]) -> dict[str, Any]:
                 "type": "Feature",
                 "geometry": {
                     "type": "Polygon",
-                    "coordinates": [np.round(ring, 2).tolist() for ring in (one.outline, *one.holes)],
+                    "coordinates": [np.round(ring, 2).tolist() for ring in one.rings],
                 },
                 "properties": {
                     "number": number,

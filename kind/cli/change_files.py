@@ -115,7 +115,7 @@ def _write(
     from kind.detection.change.regions import draw_outlines, feature_collection
     from kind.reports.writing import write_json
 
-    rings = [ring for region in regions for ring in (region.outline, *region.holes)]
+    rings = [ring for region in regions for ring in region.rings]
     there = [alignment.in_second(ring) for ring in rings]
     files = [out / name for name in (BEFORE_FILE, AFTER_FILE, MASK_FILE, POLYGONS_FILE)]
     for path, pixels, outlines in zip(files, dates, (rings, there)):

@@ -44,7 +44,7 @@ def find_changes(out: Path, enhancer: Enhancer) -> Entry:
     find = ChangeFinder(load_change_net(), input_of(None), enhancer)
     seen = [find.seen(date) for date in (before, after)]
     _, regions = regions_of(find.compare(*seen), CHANGE_THRESHOLD, SMALLEST_CHANGE)
-    rings = [ring for region in regions for ring in (region.outline, *region.holes)]
+    rings = [ring for region in regions for ring in region.rings]
     row = [before, after, draw_outlines(seen[1], rings)]
     write_photo(out / FILE, contact_sheet([row], TITLES, longest_side=480))
     parts = write_parts(out / FILE, list(zip(TITLES, row)))
