@@ -6,6 +6,9 @@ from pathlib import Path
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
+INT8 = "int8"
+"""Where the relit image alone is wanted, see `kind.enhancing.fast`: no TensorFlow network computes in it."""
+
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 _CPU_INFO = Path("/proc/cpuinfo")
 

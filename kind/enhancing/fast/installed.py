@@ -1,0 +1,35 @@
+"""Whether the engine is there; imports nothing heavy, so that the command line may ask."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from kind.errors import UserError
+
+_PYTHON = (3, 10)
+_CPU_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+def check_engine() -> None:
+    """Raises a UserError that says what is missing."""
+    if sys.version_info < _PYTHON:
+        raise UserError("--precision int8 needs Python 3.10 or 3.11: OpenVINO has no release for older ones")
+    if importlib.util.find_spec("openvino") is None:
+        raise UserError("--precision int8 needs openvino: install with pip install 'kind[fast]'")
+
+
+def engine_is_there() -> bool:
+    """Whether the engine is installed, and the processor has the instructions that make it the fastest.
+
+    These multiply 8-bit numbers: AVX-512 VNNI, AVX-VNNI, or Arm's dot product. Only Linux tells.
+    """
+    try:
+        check_engine()
+        text = _CPU_INFO.read_text(encoding="utf-8", errors="replace")
+    except (UserError, OSError):
+        return False
+    flags = next((line for line in text.splitlines() if line.lower().startswith(("flags", "features"))), "")
+    return not _CPU_FLAGS.isdisjoint(flags.split())
