@@ -17,6 +17,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 _OPERATOR_SET = 17
 _CALIBRATED = 8  # photographs
+_TFLITE_PIXELS = 300_000
 _FLOAT_PARTS = (
     "stem",
     "dark_cells",
@@ -185,8 +186,10 @@ def _tflite(enhancer: Enhancer, size: tuple[int, int], in_int8: bool) -> Run:
     portable = make_portable(enhancer, size)
     function = portable.function.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], portable.module)
-    if in_int8:  # as `kind export --format tflite --int8`, which leaves no layer out
-        images = calibration_images(size)
+    if in_int8:  # as `kind export` does, which leaves no layer out
+        if size[0] * size[1] > _TFLITE_PIXELS:
+            raise RuntimeError("TensorFlow Lite calibrates for minutes at this size")
+        images = calibration_images(size)[::3]
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: (
             {"image": image[np.newaxis], "alpha": np.float32([8.0])} for image in images

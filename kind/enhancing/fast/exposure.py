@@ -52,9 +52,9 @@ class Exposure(NamedTuple):
 class ExposureBranch:
     """Looks at photographs."""
 
-    def __init__(self, weights: Weights, compile: Callable) -> None:
-        """Takes the weights, and what compiles an `openvino.Model`."""
-        self._run = compile(_graph(weights))
+    def __init__(self, weights: Weights, prepare: Callable) -> None:
+        """Takes the weights, and what makes an `openvino.Model` ready to run."""
+        self._run = prepare(_graph(weights))
 
     def __call__(self, image: np.ndarray) -> Exposure:
         """Looks at one, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
