@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.precision import cpu_has_bfloat16
 
 Run = Callable[[np.ndarray], np.ndarray]
 """uint8 [H, W, 3] → relit, uint8 [H, W, 3]; α is left to the network."""
@@ -34,7 +36,7 @@ class Contestant(NamedTuple):
 
     Attributes:
         engine: its name and, where there are several, its graph.
-        precision: "float32" or "int8".
+        precision: "float32", "bfloat16" or "int8".
         make: prepares it for images of a height and width.
     """
 
@@ -51,6 +53,9 @@ def contestants(variant: str) -> Iterator[Contestant]:
     """
     enhancer = Enhancer.load(variant=variant)
     yield Contestant("TensorFlow", "float32", lambda height, width: _tensorflow(enhancer))
+    if cpu_has_bfloat16() and "ONEDNN_MAX_CPU_ISA" not in os.environ:
+        half = Enhancer.load(variant=variant, precision="bfloat16")
+        yield Contestant("TensorFlow", "bfloat16", lambda height, width: _tensorflow(half))
     yield Contestant("TensorFlow Lite", "float32", lambda *size: _tflite(enhancer, size, in_int8=False))
     yield Contestant("TensorFlow Lite", "int8", lambda *size: _tflite(enhancer, size, in_int8=True))
     if is_there("tf2onnx", "onnxruntime"):

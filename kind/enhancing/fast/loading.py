@@ -41,5 +41,13 @@ def load_fast(weights: str | Path | None = None, variant: str | None = None) -> 
 
 
 def is_fastest(weights: str | Path | None, variant: str | None, fusion: str) -> bool:
-    """Whether int8 can make what is wanted, the relit image alone, and is the fastest here."""
-    return (variant or variant_of(weights)) == VARIANT and fusion == "plain" and engine_is_there()
+    """Whether int8 can make what is wanted, the relit image alone, and is the fastest here.
+
+    Not of a user's own weights: their quality in 8 bits is not known, and calibrating takes seconds.
+    """
+    return (
+        weights is None
+        and (variant or variant_of(None)) == VARIANT
+        and fusion == "plain"
+        and engine_is_there()
+    )

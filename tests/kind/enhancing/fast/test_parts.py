@@ -70,6 +70,7 @@ def test_auto_needs_the_instructions(monkeypatch, tmp_path, flags, fast):
     assert loading.is_fastest(None, "lite", "plain") == fast
     assert not loading.is_fastest(None, "kind", "plain")
     assert not loading.is_fastest(None, "lite", "published")
+    assert not loading.is_fastest(tmp_path, "lite", "plain")
 
 
 @pytest.mark.parametrize(
