@@ -28,7 +28,7 @@ from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.profile import parse_sizes
 from kind.errors import UserError
 
-_HEAD = ("size", "engine", "precision", "seconds", "× TensorFlow")
+_HEAD = ("size", "engine", "precision", "seconds", "CPU seconds", "× TensorFlow")
 _QUALITY = ("PSNR", "SSIM", "change of PSNR", "of SSIM", "dB from float32")
 _MOST_PSNR, _MOST_SSIM = 0.10, 0.002
 
@@ -74,12 +74,13 @@ def _measure(flags: argparse.Namespace) -> None:
     cells = []
     for number, size in enumerate(flags.sizes):
         runs = _prepared(lines, size)
-        seconds = _seconds(list(runs.values()), size, flags.rounds)
+        seconds, processor = _seconds(list(runs.values()), size, flags.rounds)
         found = _qualities(list(runs.values()), pairs) if pairs and not number else None
         for place, line in enumerate(runs):
             ratio = statistics.median(one / own for one, own in zip(seconds[0], seconds[place]))
             row = [f"{size[0]}x{size[1]}", line.engine, line.precision]
-            row += [f"{statistics.median(seconds[place]):.3f}", f"{ratio:.2f}"]
+            row += [f"{statistics.median(times[place]):.3f}" for times in (seconds, processor)]
+            row.append(f"{ratio:.2f}")
             row += _quality_cells(found, place) if pairs else []
             cells.append(row)
     table = Table((*_HEAD, *_QUALITY) if pairs else _HEAD, cells, range(3))
@@ -105,15 +106,16 @@ def _prepared(lines: Sequence[Contestant], size: tuple[int, int]) -> dict[Contes
     return runs
 
 
-def _seconds(runs: Sequence[Run], size: tuple[int, int], rounds: int) -> list[list[float]]:
-    """Of every run in every round; all take turns."""
-    image, times = _image(size), [[] for _ in runs]
+def _seconds(runs: Sequence[Run], size: tuple[int, int], rounds: int) -> tuple[list, list]:
+    """Seconds, and those of all threads, of every run in every round; all take turns."""
+    image, (seconds, processor) = _image(size), ([[] for _ in runs] for _ in range(2))
     for _ in range(rounds):
-        for run, own in zip(runs, times):
-            started = time.perf_counter()
+        for run, own, threads in zip(runs, seconds, processor):
+            started = time.perf_counter(), time.process_time()
             run(image)
-            own.append(time.perf_counter() - started)
-    return times
+            own.append(time.perf_counter() - started[0])
+            threads.append(time.process_time() - started[1])
+    return seconds, processor
 
 
 def _image(size: tuple[int, int]) -> np.ndarray:
@@ -167,7 +169,8 @@ def _notes(flags: argparse.Namespace, pairs: int) -> list[str]:
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
     said = [
         f"{flags.variant}, from 8 bits to 8 bits; seconds: median of {flags.rounds} rounds, in which all "
-        "lines of a size take turns; × TensorFlow: its seconds over the line's, the median over the rounds",
+        "lines of a size take turns; CPU seconds: of all threads; × TensorFlow: its seconds over the line's, "
+        "the median over the rounds",
         f"{os.cpu_count()} cores, {platform.machine()}; "
         + (f"ONEDNN_MAX_CPU_ISA={limit}" if limit else "all instructions of the processor"),
     ]

@@ -30,7 +30,7 @@ BORDER, HALO, STRIDE = 16, 128, 16  # pixels; of `LiteEnhancer`, its halo up to 
 _PIXELS = 2_600_000  # of a tile with its halo, about 400 MiB
 _SIDES = 32  # a tile's sides are multiples of it, so that images of similar sizes share what is compiled
 _MOST_COMPILED = 8
-_FEWEST_STOPS, _SMALLEST = -30.0, 1e-4
+_FEWEST_STOPS, _MOST_STOPS, _SMALLEST = -30.0, 8.0, 1e-4
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
     "INFERENCE_PRECISION_HINT": "f32",  # of what is not in 8 bits
@@ -240,7 +240,7 @@ def _inputs(part, seen: Exposure, alpha: float, strength: float, weights: Weight
         "strength": _number(strength),
         "more": _number(more),
     }
-    if share < 1 or wanted < 0:
+    if (1.0 - share) * _MOST_STOPS > _SMALLEST or wanted < 0:  # not for what rounding α leaves
         inputs |= {"share": _number(share), "rest": _number(more + min(wanted, 0.0))}
     return inputs
 

@@ -130,3 +130,12 @@ def test_command_line_imports_no_tensorflow(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "") and out.is_file()
+
+
+@pytest.mark.parametrize("factor, dims", [(1.0, False), (3.0, False), (0.9, True)])
+def test_the_longer_way_is_for_less_than_the_suggested_alpha_alone(factor, dims):
+    seen = lite.Exposure(np.zeros((16, 16, 8), np.float32), np.zeros(3), np.zeros(64), 4.3210987)
+    weights = dict.fromkeys(("coarse_scale", "coarse_shift"), (np.zeros((64, 48)), np.zeros(48)))
+    alpha = float(np.float32(factor * 2.0**seen.stops))  # which is rounded
+    inputs = lite._inputs(np.zeros((32, 32, 3), np.uint8), seen, alpha, 1.0, weights, (0, 0), (32, 32, 3))
+    assert ("share" in inputs) == dims
