@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.constants import CHANGE_THRESHOLD, DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA, MAX_SEED, SMALLEST_CHANGE
-from kind.enhancing.precision import INT8, PRECISIONS
+from kind.enhancing.precision import INT8, ONLY_RELIT, PRECISIONS
 from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
 from kind.images.photo import DEFAULT_QUALITY, WRITABLE_SUFFIXES
@@ -68,11 +68,15 @@ def add_weights_argument(parser: argparse.ArgumentParser) -> None:
 def add_precision_argument(
     parser: argparse.ArgumentParser, default: str = DEFAULT_PRECISION, *, int8: bool = False
 ) -> None:
-    """Declares --precision, with int8 for commands that can do with the relit image alone."""
+    """Declares --precision; int8 is for commands that can do with the relit image alone."""
     more = "; int8 is faster still, for the relit image of lite alone, and needs kind[fast]" if int8 else ""
+    refused = () if int8 else (INT8,)
     parser.add_argument(
         "--precision",
-        choices=(*PRECISIONS, INT8) if int8 else PRECISIONS,
+        action=Checked,
+        choices=PRECISIONS,
+        accepts=lambda precision: precision not in refused,
+        expected=f"float32, bfloat16 or auto here, as int8 {ONLY_RELIT}",
         default=default,
         help="number format that the networks compute in; bfloat16 is faster on processors that support it "
         f"and slower on others{more}; auto takes the fastest (default: {default})",

@@ -85,7 +85,9 @@ def area_resized(image: np.ndarray, side: int) -> np.ndarray:
         for columns, from_columns in _parts(image.shape[1], side):
             block = image[rows, columns].astype(np.float32, copy=False)
             strips = (from_rows @ block.reshape(len(block), -1)).reshape(side, *block.shape[1:])
-            across = strips.swapaxes(0, 1).reshape(block.shape[1], -1)  # one product: many small ones are slow
+            across = strips.swapaxes(0, 1).reshape(
+                block.shape[1], -1
+            )  # one product: many small ones are slow
             result += (from_columns @ across).reshape(side, side, -1).swapaxes(0, 1)
     return result / np.float32(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else result
 

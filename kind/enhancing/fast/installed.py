@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 
+from kind.enhancing.precision import cpu_flags
 from kind.errors import UserError
 
 _PYTHON = (3, 10)
 _CPU_FLAGS = {"avx512_vnni", "avx_vnni"}
-_CPU_INFO = Path("/proc/cpuinfo")
 
 
 def check_engine() -> None:
@@ -29,8 +28,6 @@ def engine_is_there() -> bool:
     """
     try:
         check_engine()
-        text = _CPU_INFO.read_text(encoding="utf-8", errors="replace")
-    except (UserError, OSError):
+    except UserError:
         return False
-    flags = next((line for line in text.splitlines() if line.startswith("flags")), "")
-    return not _CPU_FLAGS.isdisjoint(flags.split())
+    return not _CPU_FLAGS.isdisjoint(cpu_flags())

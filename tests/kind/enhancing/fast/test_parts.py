@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kind.enhancing import precision
 from kind.enhancing.fast import installed, loading
 from kind.enhancing.fast.given import given_images
 from kind.enhancing.fast.lite_file import LAYERS, digest_of, read_lite
@@ -65,7 +66,7 @@ def test_other_variants_are_refused():
 @pytest.mark.parametrize("flags, fast", [("flags : sse avx512_vnni", True), ("flags : avx2", False)])
 def test_auto_needs_the_instructions(monkeypatch, tmp_path, flags, fast):
     (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n")
-    monkeypatch.setattr(installed, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(precision, "_CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(installed, "check_engine", lambda: None)
     assert loading.is_fastest(None, "lite", "plain") == fast
     assert not loading.is_fastest(None, "kind", "plain")
