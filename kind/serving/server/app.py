@@ -28,9 +28,10 @@ from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
 from kind.serving.server.rest import RestApi
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Service
+from kind.serving.server.version import Model, State
 from kind.serving.server.version_folders import ModelConfig, version_folders
 from kind.serving.server.version_process import Workers
-from kind.serving.server.versions import Model, ModelManager, State
+from kind.serving.server.versions import ModelManager
 
 _LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
 _IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call

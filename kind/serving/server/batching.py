@@ -16,7 +16,7 @@ from kind.serving.server.errors import ServingError, bad_request, serving_error_
 from kind.serving.server.joining import joined
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.parameters import Batching
-from kind.serving.server.versions import Model
+from kind.serving.server.version import Model
 
 Arrays = Mapping[str, np.ndarray]
 

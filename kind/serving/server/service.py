@@ -18,7 +18,8 @@ from kind.serving.server.metrics import Metrics
 from kind.serving.server.parsing import ModelSpec, Parser
 from kind.serving.server.signatures import Signature, check_rows, signature_named
 from kind.serving.server.threads import bytes_in, call_in_thread_if_large
-from kind.serving.server.versions import ModelManager, Version
+from kind.serving.server.version import Version
+from kind.serving.server.versions import ModelManager
 
 
 class Lease(NamedTuple):

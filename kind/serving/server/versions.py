@@ -7,59 +7,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
-from typing import Any, Callable, Protocol
-
-import numpy as np
+from typing import Callable
 
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, bad_request, serving_error_of, without_folders
-from kind.serving.server.signatures import Signature
+from kind.serving.server.version import Model, State, Version
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 
 _ENDED_KEPT = 20
 _MOST_NAMED = 10
 _LONGEST_NAME = 200
-
-
-class State(Enum):
-    """The state of a version, numbered as `ModelVersionStatus.State`."""
-
-    START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
-
-
-class Model(Protocol):
-    """A loaded version.
-
-    Attributes:
-        definitions: the `SignatureDef`s of its file by name.
-        signatures: those that can be run.
-    """
-
-    definitions: Mapping[str, Any]
-    signatures: Mapping[str, Signature]
-
-    def warm_up(self, folder: Path) -> int:
-        """Runs the recorded requests of the folder."""
-
-    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs a signature."""
-
-    def close(self) -> None:
-        """Gives back all that it holds."""
-
-
-class Version:
-    """A version of a model, and the number of requests that use it."""
-
-    def __init__(self, name: str, number: int, folder: Path) -> None:
-        """A version that is not loaded yet; `name` is its model's."""
-        self.name, self.number, self.folder = name, number, folder
-        self.state = State.START
-        self.error: ServingError | None = None
-        self.model: Model | None = None
-        self.users = 0
 
 
 class ModelManager:

@@ -6,8 +6,9 @@ import time
 import pytest
 
 from kind.serving.server.errors import ServingError
+from kind.serving.server.version import State
 from kind.serving.server.version_folders import ModelConfig
-from kind.serving.server.versions import ModelManager, State
+from kind.serving.server.versions import ModelManager
 
 
 class Loaded:
