@@ -55,7 +55,7 @@ def notes(
         f"size: height x width; seconds: median of {rounds} rounds, in which all lines of a size take turns",
         CONVENTION,
         TRAFFIC,
-        "whole and lite: from a dark image to the relit image, stretch included; other lines: one network alone",
+        "whole and lite: a dark image to the relit one, stretch included; other lines: one network alone",
         "of branches that an image decides about, the one with more arithmetic is counted",
     ]
     if any("detector" in row.network for row in rows):
