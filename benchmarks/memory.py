@@ -53,7 +53,7 @@ def main() -> int:
         "--working-memory",
         type=int,
         metavar="MiB",
-        help="memory that tiles may take (default: the pipeline's own limit)",
+        help="memory that tiles may take (default: by the memory that is free, as kind enhance does)",
     )
     parser.add_argument("--one", help=argparse.SUPPRESS)  # what a process of its own measures
     flags = parser.parse_args()

@@ -263,7 +263,7 @@ def shortening(words):
         return SHORT_PAIRS
     if "benchmarks.detection_inputs" in words:
         return SHORT_EXPERIMENT + (SHORT_FINE_TUNING if "--fine-tune" in words else [])
-    if "compare" in words:
+    if "compare" in words or "--roofline" in words:
         return SHORT_COMPARISON
     if "ablate" in words:
         return ["--list"]

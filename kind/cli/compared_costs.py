@@ -49,7 +49,8 @@ class Costs:
 
     def of_enhancer(self, name: str, enhancer: Enhancer, folder: Path | None) -> Line:
         """The line of an enhancer, without scores."""
-        from kind.profiling.subjects import OurSubjects, operations, parameters
+        from kind.profiling.operations import cost_of
+        from kind.profiling.subjects import OurSubjects, parameters
 
         subjects = OurSubjects(enhancer, folder)
         costs = {}
@@ -57,7 +58,7 @@ class Costs:
 
             def measure(size=size) -> Cost:
                 subject = subjects(*size)[-1]  # the whole pipeline
-                flops = operations(enhancer, *size)[subject.network]
+                flops = cost_of(subject.count()).flops
                 peak = subject.peak() if self._with_memory else None
                 return Cost(flops, self._median(subject.seconds), peak)
 

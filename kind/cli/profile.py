@@ -1,4 +1,4 @@
-"""Measures parameters, arithmetic, memory and time of the networks."""
+"""Measures parameters, arithmetic, traffic, memory and time of the networks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import argparse
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ from kind.enhancing.variants import VARIANTS, shipped_variants, variant_of
 from kind.errors import UserError
 
 if TYPE_CHECKING:
-    from kind.profiling.measuring import Plan, Reference
+    from kind.enhancing.enhancer import Enhancer
+    from kind.profiling.device import Machine
+    from kind.profiling.measuring import Maker, Plan, Reference, Row
+    from kind.profiling.roofs import Roofs
 
 _COMPARISON = "python -m benchmarks.profile"
 _DEFAULT_SIZES = "400x600,1080x1920"
@@ -59,6 +63,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rounds", type=int, default=5, metavar="N", help="runs of each line (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--detect",
+        action="store_true",
+        help="measure the detector that ships, and enhancing and detecting together, too",
+    )
+    parser.add_argument(
+        "--by-layer",
+        action="store_true",
+        help="also show which operations and layers take the time, by TensorFlow's profiler on the CPU",
+    )
+    parser.add_argument(
+        "--roofline",
+        type=Path,
+        metavar="FILE.png",
+        help="also measure the peak arithmetic and memory bandwidth of this machine, and draw a roofline",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
     add_markdown_argument(parser, "profile")
@@ -103,7 +123,10 @@ def measure(
         raise UserError(f"--rounds expects 1 or more, received {arguments.rounds}")
     if arguments.markdown:
         arguments.markdown.check()
+    if arguments.roofline and not arguments.roofline.resolve().parent.is_dir():
+        raise UserError(f"{arguments.roofline}: there is no such folder; --roofline expects FILE.png")
 
+    from kind.profiling.device import this_machine
     from kind.profiling.measuring import Plan, profile
     from kind.profiling.report import as_json, markdown, notes, text_table
     from kind.reports.writing import write_text
@@ -116,16 +139,46 @@ def measure(
         arguments.weights,
         arguments.rounds,
         with_memory=not arguments.no_memory,
+        by_layer=arguments.by_layer,
     )
+    machine, roofs = this_machine(), None
     with make_reference(plan) if make_reference else nullcontext() as reference:
-        rows = profile(plan, lambda text: print(f"kind: {text}", file=sys.stderr, flush=True), reference)
-    said = notes(rows, arguments.rounds, reference)
+        rows = profile(plan, _say, reference, _more(arguments))
+    if arguments.roofline:
+        roofs = _draw(arguments.roofline, rows, plan, machine)
+    said = notes(rows, arguments.rounds, machine, reference, roofs)
     print(text_table(rows, reference), *said, sep="\n")
     if arguments.json:
-        write_text(arguments.json, as_json(rows, said))
+        write_text(arguments.json, as_json(rows, said, machine, roofs))
     if arguments.markdown:
         arguments.markdown.write(markdown(rows, said, reference))
     return 0
+
+
+def _say(text: str) -> None:
+    print(f"kind: {text}", file=sys.stderr, flush=True)
+
+
+def _more(arguments: argparse.Namespace) -> Callable[[Sequence[Enhancer]], Sequence[Maker]]:
+    """What is measured beside the networks."""
+    if not arguments.detect:
+        return lambda enhancers: ()
+    from kind.cli.profiled_chain import with_detector
+
+    return partial(with_detector, weights=arguments.weights)
+
+
+def _draw(path: Path, rows: Sequence[Row], plan: Plan, machine: Machine) -> Roofs:
+    from kind.profiling.roofline import draw_roofline
+    from kind.profiling.roofs import measure_roofs
+
+    _say("roofs: products of large matrices, and a large copy")
+    roofs = measure_roofs(plan.precisions, plan.rounds)
+    try:
+        draw_roofline(rows, roofs, machine, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+    return roofs
 
 
 def parse_sizes(text: str) -> list[tuple[int, int]]:

@@ -19,6 +19,7 @@ _BLACK = 1e-4
 _CELL, _HALVINGS = 8, 14  # the stops are exact to MOST_STOPS / 2^15
 _TOE = 0.0031308
 _SRGB_TOE = 0.04045
+_ABOVE_TOE = _SRGB_TOE / 12.92 * (1 + 1e-6)  # never below what the curve is there: black stays black
 
 
 def srgb_to_linear(image: tf.Tensor) -> tf.Tensor:
@@ -30,8 +31,9 @@ def srgb_to_linear(image: tf.Tensor) -> tf.Tensor:
     Returns:
         The same shape, linear light in [0, 1]; its gradient is finite everywhere.
     """
+    # Not `tf.where`, which takes as long as five other operations on CPUs: it is not vectorised.
     power = _power((tf.maximum(image, _SRGB_TOE) + 0.055) / 1.055, 2.4)
-    return tf.where(image <= _SRGB_TOE, image / 12.92, power)
+    return tf.minimum(image, _SRGB_TOE) / 12.92 + tf.nn.relu(power - _ABOVE_TOE)
 
 
 def linear_to_srgb(light: tf.Tensor) -> tf.Tensor:
@@ -44,7 +46,7 @@ def linear_to_srgb(light: tf.Tensor) -> tf.Tensor:
         The same shape, sRGB; its gradient is finite everywhere.
     """
     power = 1.055 * _power(tf.maximum(light, _TOE), 1.0 / 2.4) - 0.055
-    return tf.where(light <= _TOE, light * 12.92, power)
+    return tf.minimum(light * 12.92, power)  # the line is below the curve where it holds, and above elsewhere
 
 
 def soft_shoulder(light: tf.Tensor, gain: tf.Tensor, knee: float = KNEE) -> tf.Tensor:

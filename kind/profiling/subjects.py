@@ -14,7 +14,7 @@ import tensorflow as tf
 from kind.enhancing.enhancer import Enhancer
 from kind.nn.graphs import as_graph
 from kind.profiling.memory import peak_of
-from kind.profiling.operations import count_operations
+from kind.profiling.operations import Operation, count_operations
 
 WHOLE = "whole"
 #: What the table calls our own networks.
@@ -31,6 +31,8 @@ class Subject(NamedTuple):
         seconds: runs it once on an image of the size that it was made for, and returns the time in seconds.
         peak: runs it in a process of its own, and returns that process's peak memory in MiB above that of
             the interpreter's start.
+        count: counts its operations, see `kind.profiling.operations`; None for a reference.
+        parameters: number of weights, moving statistics included; None likewise.
     """
 
     network: str
@@ -38,6 +40,8 @@ class Subject(NamedTuple):
     precision: str
     seconds: Callable[[], float]
     peak: Callable[[], float]
+    count: Callable[[], list[Operation]] | None = None
+    parameters: int | None = None
 
 
 class OurSubjects:
@@ -57,6 +61,7 @@ class OurSubjects:
     def __call__(self, height: int, width: int) -> list[Subject]:
         """What is to be measured for images of one size."""
         calls = self.calls(height, width)
+        sizes = parameters(self._enhancer)
         return [
             Subject(
                 network,
@@ -64,6 +69,8 @@ class OurSubjects:
                 self._enhancer.precision,
                 partial(timed, call),
                 partial(self._peak, network, height, width),
+                partial(counted, self._enhancer, network, height, width),
+                sizes[network],
             )
             for network, call in calls.items()
         ]
@@ -74,8 +81,8 @@ class OurSubjects:
         for stage, graph in self._graphs.items():
             channels = [tensor.shape[-1] for tensor in self._enhancer.originals[stage].inputs]
             calls[stage] = partial(graph, *map(tf.constant, random_inputs(height, width, *channels)))
-        (image,) = random_inputs(height, width, 3)
-        return {**calls, _whole(self._enhancer): partial(self._relit, image)}
+        image = dark_image(height, width)
+        return {**calls, pipeline_name(self._enhancer): partial(self._relit, image)}
 
     def _relit(self, image: np.ndarray) -> np.ndarray:
         return np.asarray(self._enhancer(image, parts=("relit",)).relit)
@@ -106,30 +113,40 @@ def random_inputs(height: int, width: int, *channels: int) -> list[np.ndarray]:
     return [generator.random((1, height, width, count), np.float32) for count in channels]
 
 
-def operations(enhancer: Enhancer, height: int, width: int) -> dict[str, int]:
-    """FLOPs by network for one image, see `kind.profiling.operations`; tiles are not counted twice."""
-    counts = {}
-    for stage, net in enhancer.originals.items():
-        shapes = [(1, height, width, tensor.shape[-1]) for tensor in net.inputs]
-        counts[stage] = _flops(lambda *inputs, net=net: _called(net, inputs), shapes)
-    exact = type(enhancer)(**enhancer.originals)
-    relit = _flops(lambda image: exact(image, parts=("relit",)).relit, [(1, height, width, 3)])
-    return {**counts, _whole(enhancer): relit}
+def dark_image(height: int, width: int) -> np.ndarray:
+    """A random image, float32 [1, height, width, 3] in [0, 0.1).
+
+    Bright ones take longer by the light variant: it darkens its own suggestion for them.
+    """
+    return random_inputs(height, width, 3)[0] * np.float32(0.1)
+
+
+def counted(enhancer: Enhancer, network: str, height: int, width: int) -> list[Operation]:
+    """The operations of one image, see `kind.profiling.operations`; tiles are not counted twice.
+
+    Args:
+        enhancer: in whose precision.
+        network: a stage, or `WHOLE`; "lite" is both.
+        height: of the image.
+        width: of the image.
+    """
+    if network == pipeline_name(enhancer):
+        exact = type(enhancer)(**enhancer.originals, precision=enhancer.precision)  # as published
+        return count_operations(lambda image: exact(image, parts=("relit",)).relit, (1, height, width, 3))
+    net = enhancer.networks[network]
+    shapes = [(1, height, width, tensor.shape[-1]) for tensor in net.inputs]
+    return count_operations(lambda *inputs: _called(net, inputs), *shapes)
 
 
 def parameters(enhancer: Enhancer) -> dict[str, int]:
     """Weights by network, moving statistics included."""
     counts = {stage: net.count_params() for stage, net in enhancer.originals.items()}
-    return {**counts, _whole(enhancer): sum(counts.values())}
+    return {**counts, pipeline_name(enhancer): sum(counts.values())}
 
 
-def _whole(enhancer: Enhancer) -> str:
+def pipeline_name(enhancer: Enhancer) -> str:
     """What the pipeline's line is called: a single network's own name, `WHOLE` of several."""
     return WHOLE if len(enhancer.originals) > 1 else next(iter(enhancer.originals))
-
-
-def _flops(function: Callable, shapes: list[tuple[int, ...]]) -> int:
-    return sum(count_operations(function, *shapes).values())
 
 
 def _graph(net) -> Callable:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from kind.enhancing.tiling.free_memory import free_memory
 from kind.enhancing.tiling.graph_tiles import TileSpec
 from kind.enhancing.tiling.receptive_field import UnboundedReceptiveField
 from kind.enhancing.tiling.tiles import Tile, tile_sizes, tiles
 
-#: What a pass through the networks may take, in bytes beside weights, image and result. Less is slower,
-#: because halos are computed twice; `python -m benchmarks.memory images --working-memory` shows how much.
-WORKING_MEMORY = 640 * 2**20
+_MIB = 2**20
+
+#: What a pass through the networks may take, in bytes beside weights, image and result; None leaves it to
+#: `working_memory`. Less is slower, because halos are computed twice; `python -m benchmarks.memory images
+#: --working-memory` shows how much.
+WORKING_MEMORY: float | None = None
+
+# What it is where the system does not say how much memory is free, and in graphs for other machines.
+_USUAL = 640 * _MIB
+# By the memory that must be free, the largest first. With the largest, 3840×2160 stays below 2 GiB in all.
+_SIZES = ((4096 * _MIB, 880 * _MIB), (2048 * _MIB, 640 * _MIB), (0, 320 * _MIB))
 
 # From so many pixels on, an image and its result take more than the tiles: these then get a third of it.
 _HUGE = 100_000_000
@@ -21,6 +31,17 @@ _HUGE = 100_000_000
 # layers that run side by side. Measured with benchmarks/memory.py.
 _OVERHEAD = 1.3
 _CHANNELS_BETWEEN = 15  # of the pipeline itself, float32: S, R, L, the α plane, R̂, L̂ and the product
+
+
+@functools.cache
+def working_memory() -> int:
+    """What a pass may take in this process, in bytes, by the memory that was free when it was first asked.
+
+    One of three sizes, and only once: so tiles, and with them the last bits of a result, are seldom others
+    in the next run.
+    """
+    free = free_memory()
+    return _USUAL if free is None else next(size for least, size in _SIZES if free >= least)
 
 
 class Window(NamedTuple):
@@ -96,12 +117,16 @@ class Windows:
         ]
 
     def square(self) -> TileSpec | None:
-        """Tiles for images whose size is not known yet; None when they cannot be cut."""
+        """Tiles for images whose size is not known yet, on any machine; None when they cannot be cut."""
         if self._halo is None:
             return None
-        longest = math.isqrt(self._pixels) // self._stride * self._stride
-        return TileSpec(max(self._stride, longest - 2 * self._halo), self._halo, self._pixels)
+        pixels = self._within(WORKING_MEMORY or _USUAL)
+        longest = math.isqrt(pixels) // self._stride * self._stride
+        return TileSpec(max(self._stride, longest - 2 * self._halo), self._halo, pixels)
 
     @property
     def _pixels(self) -> int:
-        return int(WORKING_MEMORY / self._bytes_per_pixel)
+        return self._within(WORKING_MEMORY or working_memory())
+
+    def _within(self, memory: float) -> int:
+        return int(memory / self._bytes_per_pixel)

@@ -63,7 +63,7 @@ def test_one_table_of_networks_and_of_other_programs_results(work, monkeypatch, 
     def never(*_):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(subjects, "operations", never)
+    monkeypatch.setattr(subjects, "counted", never)
     kept = (out / "results.jsonl").read_bytes(), (out / "costs.jsonl").read_bytes()
     assert main(words(work)) == 0  # everything is kept
     assert kept == ((out / "results.jsonl").read_bytes(), (out / "costs.jsonl").read_bytes())

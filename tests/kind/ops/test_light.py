@@ -87,3 +87,13 @@ def test_the_ratio_of_lights_is_that_of_the_largest_channel():
     ratio = light_ratio(bright * 0.25, bright, tf.constant(-2.0))[0, 0, :, 0]
     np.testing.assert_allclose(ratio, [0.25, 0.25], rtol=1e-3)
     assert np.max(light_ratio(bright, bright * 0.5, tf.constant(0.0))) == 1.0
+
+
+def test_the_toe_joins_the_curve_and_black_is_exactly_black():
+    near = np.linspace(0.0, 0.05, 1003, dtype=np.float32)  # no multiple of what a processor does at once
+    light = srgb_to_linear(near).numpy()
+    exact = np.where(near <= 0.04045, near / 12.92, ((near.astype(np.float64) + 0.055) / 1.055) ** 2.4)
+    assert light[0] == 0 and linear_to_srgb(light).numpy()[0] == 0
+    np.testing.assert_allclose(light, exact, rtol=2e-6)
+    np.testing.assert_allclose(linear_to_srgb(light), near, rtol=2e-5)
+    assert (np.diff(light) > 0).all() and (np.diff(linear_to_srgb(light).numpy()) > 0).all()

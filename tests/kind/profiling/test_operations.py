@@ -4,11 +4,11 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.profiling.operations import UnknownOperation, count_operations
+from kind.profiling.operations import UnknownOperation, cost_of, count_operations
 
 
 def flops(function, *shapes):
-    return sum(count_operations(function, *shapes).values())
+    return cost_of(count_operations(function, *shapes)).flops
 
 
 def test_convolutions_count_their_multiply_adds_bias_and_activation():
@@ -74,3 +74,26 @@ def test_the_published_networks_cost_what_their_layers_do():
     others = 2 * (32 * 3 + 1) + 1  # bias and leaky ReLU of each convolution, and the sigmoid
     counted = flops(lambda *inputs: net(list(inputs)), (1, height, width, 1), (1, height, width, 1))
     assert counted == height * width * (2 * multiply_adds + others)
+
+
+def moved(function, *shapes):
+    return cost_of(count_operations(function, *shapes)).bytes
+
+
+def test_every_operation_reads_and_writes_and_convolutions_do_what_follows_them():
+    net = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(8, 3, padding="same")])
+    in_float32 = 4 * (10 * 12 * 3 + 9 * 3 * 8 + 10 * 12 * 8)
+    assert moved(net, (1, 10, 12, 3)) == in_float32
+    net.add(keras.layers.LeakyReLU())
+    assert moved(net, (1, 10, 12, 3)) == in_float32
+    in_float32 += 4 * 2 * 10 * 12 * 8
+    assert moved(lambda x: tf.exp(net(x)), (1, 10, 12, 3)) == in_float32
+    assert moved(lambda x: tf.exp(tf.cast(x, tf.bfloat16)), (10,)) == 10 * (4 + 2) + 10 * (2 + 2)
+    assert moved(lambda x: tf.reshape(x[:2] + 1.0, [-1]), (5, 3)) == 2 * 6 * 4 + (2 * 6 + 1) * 4
+
+
+def test_a_convolution_is_named_as_what_tensorflow_makes_of_it():
+    first, second = keras.layers.Conv2D(2, 1, name="first"), keras.layers.Conv2D(2, 1, name="second")
+    relu = keras.layers.LeakyReLU(name="end")
+    counted = count_operations(lambda x: relu(first(x) + second(x)), (1, 3, 3, 2))
+    assert [each.layer for each in counted if each.type == "Conv2D"] == ["first", "end"]

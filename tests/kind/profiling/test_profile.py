@@ -39,6 +39,7 @@ def test_the_table_has_a_line_for_everything(untrained_weights, tmp_path, capsys
     [
         (["--rounds", "0"], "--rounds expects 1 or more"),
         (["--markdown", "missing.md"], "missing.md"),
+        (["--roofline", "missing/roof.png"], "missing/roof.png: there is no such folder"),
         (
             ["--reference", "a checkout"],
             "--reference has moved: python -m benchmarks.profile --reference 'a checkout'",
