@@ -45,11 +45,12 @@ class Contestant(NamedTuple):
     make: Callable[[int, int], Run]
 
 
-def contestants(variant: str) -> Iterator[Contestant]:
+def contestants(variant: str, slow: bool = False) -> Iterator[Contestant]:
     """What is installed; TensorFlow in float32 comes first.
 
     Args:
         variant: "lite" or "kind".
+        slow: TensorFlow Lite in int8, too, which takes minutes to calibrate.
     """
     enhancer = Enhancer.load(variant=variant)
     yield Contestant("TensorFlow", "float32", lambda height, width: _tensorflow(enhancer))
@@ -57,7 +58,8 @@ def contestants(variant: str) -> Iterator[Contestant]:
         half = Enhancer.load(variant=variant, precision="bfloat16")
         yield Contestant("TensorFlow", "bfloat16", lambda height, width: _tensorflow(half))
     yield Contestant("TensorFlow Lite", "float32", lambda *size: _tflite(enhancer, size, in_int8=False))
-    yield Contestant("TensorFlow Lite", "int8", lambda *size: _tflite(enhancer, size, in_int8=True))
+    if slow:
+        yield Contestant("TensorFlow Lite", "int8", lambda *size: _tflite(enhancer, size, in_int8=True))
     if is_there("tf2onnx", "onnxruntime"):
         files = OnnxFiles(enhancer)
         for precision in ("float32", "int8"):
