@@ -186,7 +186,7 @@ class FineTuning:
         from kind.detection import command
         from kind.detection.adaptation import command as adaptation
         from kind.detection.predictor import SHIPPED_DETECTOR
-        from kind.nn.saving import find_weights
+        from kind.nn.weights_folder import find_weights
 
         detector = str(self.bench.detectors[0].path or SHIPPED_DETECTOR)
         cache, progress = self.bench.cache, _show_progress

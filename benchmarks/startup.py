@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument(
         "--runs", type=int, default=5, help="repetitions, of which the fastest counts (default: %(default)s)"
     )
+    parser.add_argument("--precision", default="auto", help="of `kind enhance` (default: %(default)s)")
     flags = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as name:
@@ -41,7 +42,15 @@ def main() -> int:
         enhanced = []
         for run in range(flags.runs):
             out = folder / f"{run}.png"
-            enhanced.append(_seconds(["enhance", str(folder / "night.png"), "--out", str(out)], out))
+            command = [
+                "enhance",
+                str(folder / "night.png"),
+                "--out",
+                str(out),
+                "--precision",
+                flags.precision,
+            ]
+            enhanced.append(_seconds(command, out))
         size = f"{flags.height}×{flags.width}"
         print(f"enhance, first image ({size}) {min(first for first, _ in enhanced):6.2f} s")
         print(f"enhance, whole process          {min(whole for _, whole in enhanced):6.2f} s")

@@ -201,6 +201,8 @@ def desk(tmp_path, request):
 def test_commands_run(document, desk):
     if document.name == "video.md":
         pytest.importorskip("av", reason="needs the extra `video`")
+    if document.name == "speed.md":
+        pytest.importorskip("openvino", reason="needs the extra `fast`")
     if document.name in ("detecting.md", "detection.md"):
         annotated_photographs(desk)
     if document.name == "changes.md":
@@ -271,6 +273,8 @@ def shortening(words):
         return SHORT_FILES
     if "benchmarks.differing_sizes" in words:
         return ["--count", "10"]
+    if "benchmarks.engines" in words:
+        return ["--sizes", "64x64", "--rounds", "1", "--only", "kind's"]
     if "benchmarks.video" in words:
         return SHORT_FLICKER if "flicker" in words else SHORT_VIDEO
     return SHORT_SCENES if "scenes" in words else []

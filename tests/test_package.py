@@ -116,12 +116,13 @@ def test_requirements_and_extras_name_the_same_and_ranges_contain_the_pins(requi
 
 
 def test_every_extra_is_known(required):
-    assert set(required) == {None, "completion", "docs", "serve", "onnx", "photos", "raw", "test", "video"}
+    extras = {"completion", "docs", "fast", "serve", "onnx", "photos", "raw", "test", "video"}
+    assert set(required) == {None, *extras}
     assert [requirement.extras for requirement in required["test"] if requirement.name == "kind"] == [
         {"completion", "docs", "serve"}
     ]
     tested = {(requirement.name, str(requirement.specifier)) for requirement in required["test"]}
-    for extra in ("photos", "raw", "video"):
+    for extra in ("fast", "photos", "raw", "video"):
         assert {(requirement.name, str(requirement.specifier)) for requirement in required[extra]} <= tested
 
 

@@ -88,7 +88,7 @@ def prepare(
 
 
 def _decomposition(path: Path | None) -> keras.Model:
-    from kind.nn.saving import find_weights
+    from kind.nn.weights_folder import find_weights
     from kind.training.given import load_given
 
     return load_given(path or find_weights(["decom"])["decom"], "decom")

@@ -198,7 +198,7 @@ class _Scored:
     def _score_pairs(self, arguments, networks: Sequence[Network], metrics: Metrics) -> None:
         from kind.cli.evaluate_images import pairs
         from kind.evaluation.methods import Folder
-        from kind.nn.saving import find_weights
+        from kind.nn.weights_folder import find_weights
 
         files = {
             f"{entry.name}: {stage}": path

@@ -14,6 +14,7 @@ from kind.cli.options import check_brightness, load_enhancer
 from kind.cli.relighting import add_relighting_arguments, relight, relighting_settings
 from kind.cli.relit_videos import PREVIEW, add_preview_argument, relight_videos
 from kind.cli.videos import joint_code, split_moving
+from kind.enhancing.precision import INT8
 from kind.errors import UserError
 from kind.images.photo import StoredPhoto, write_photo
 
@@ -27,7 +28,7 @@ PARTS = ("reflectance", "illumination", "restored", "adjusted")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_batch_arguments(parser, stdout=True, videos=True)
-    add_relighting_arguments(parser)
+    add_relighting_arguments(parser, int8=True)
     parser.add_argument(
         "--save-parts",
         action="store_true",
@@ -52,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         photographs, videos = split_moving(jobs)
         if parts and videos:
             raise UserError(f"{videos[0].source}: is no photograph: leave --save-parts out")
-        enhancer = load_enhancer(arguments) if jobs else None
+        _check_int8(arguments)
+        enhancer = load_enhancer(arguments, relit_alone=not parts) if jobs else None
         codes = []
         if photographs:
             settings = relighting_settings(arguments)
@@ -61,6 +63,13 @@ def run(arguments: argparse.Namespace) -> int:
         if videos:
             codes.append(relight_videos(videos, enhancer, arguments, arguments.preview))
         return joint_code(codes or [0])
+
+
+def _check_int8(arguments: argparse.Namespace) -> None:
+    """Refuses what int8 cannot do, before a file is read."""
+    if arguments.precision == INT8 and (arguments.save_parts or arguments.fusion != "plain"):
+        other = "--save-parts" if arguments.save_parts else f"--fusion {arguments.fusion}"
+        raise UserError(f"--precision int8 computes the relit image alone: leave {other} or --precision out")
 
 
 def _previews(jobs: list[Job]) -> list[Job]:

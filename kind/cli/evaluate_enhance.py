@@ -230,7 +230,8 @@ def _network(
     from kind.enhancing.enhancer import Enhancer
     from kind.evaluation.methods import Network
     from kind.evaluation.scoring import DIGITS
-    from kind.nn.saving import SHIPPED_WEIGHTS, beside, find_weights
+    from kind.nn.saving import SHIPPED_WEIGHTS
+    from kind.nn.weights_folder import beside, find_weights
 
     enhancer = Enhancer.load(folder, precision, variant)
     files = find_weights(enhancer.originals, folder)

@@ -187,7 +187,8 @@ def _write(out: Path, nets: dict[str, keras.Model]) -> None:
 
 def _report(out: Path, nets: dict[str, keras.Model], prefixes: dict[str, Path]) -> None:
     """Prints, for each stage, whose weights `--weights DIR` stands for from now on."""
-    from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
+    from kind.nn.saving import SHIPPED_WEIGHTS
+    from kind.nn.weights_folder import find_weights
 
     for stage, path in find_weights(_STAGES, out).items():
         if stage in nets:

@@ -59,7 +59,8 @@ def network_for(entry: Entry, features: str | None = None) -> Callable[[Any], An
         file, layer = file_and_layer(features or "")
         return load_features(file, (layer,) if layer else ())
     if entry.inputs == catalogue.DECOMPOSITION:
-        from kind.nn.saving import find_weights, load_net
+        from kind.nn.saving import load_net
+        from kind.nn.weights_folder import find_weights
 
         net = load_net(find_weights(["decom"])["decom"], "decom")
         return lambda image: net(image, training=False)[0]

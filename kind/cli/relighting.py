@@ -40,13 +40,13 @@ photographs; under 64 times the light that is 0.032.
 _TINY = 1e-12
 
 
-def add_relighting_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares how photographs are relit and written."""
+def add_relighting_arguments(parser: argparse.ArgumentParser, *, int8: bool = False) -> None:
+    """Declares how photographs are relit and written; `int8` as of `add_precision_argument`."""
     add_alpha_argument(parser, "brightening factor of the illumination; 1 keeps it")
     add_brightness_argument(parser)
     add_strength_argument(parser)
     add_fusion_argument(parser)
-    add_enhancer_arguments(parser)
+    add_enhancer_arguments(parser, int8=int8)
     add_writing_arguments(parser)
     add_workers_argument(parser)
 

@@ -14,11 +14,14 @@ from kind.cli.jobs import Job, work_one_by_one
 from kind.cli.options import Checked
 from kind.cli.videos import VideoWork, make_videos
 from kind.enhancing.alpha_text import alpha_text
+from kind.enhancing.precision import INT8
 from kind.images.photo import write_photo
 from kind.video.moving import frame_at, open_moving
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhancer
+    from kind.enhancing.fast.frames import FastFrames
+    from kind.enhancing.fast.lite import FastLite
     from kind.enhancing.frames import FrameEnhancer
 
 PREVIEW = "preview"
@@ -40,7 +43,10 @@ def add_preview_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def relight_videos(
-    jobs: Sequence[Job], enhancer: Enhancer, arguments: argparse.Namespace, preview: int | None = None
+    jobs: Sequence[Job],
+    enhancer: Enhancer | FastLite,
+    arguments: argparse.Namespace,
+    preview: int | None = None,
 ) -> int:
     """Relights videos and animations.
 
@@ -53,11 +59,13 @@ def relight_videos(
     Returns:
         0 when all were done, 1 when some could not be, 2 when none could.
     """
-    from kind.enhancing.frames import FrameEnhancer
-
     names = ("alpha", "brightness", "fusion", "strength")
     settings = {name: getattr(arguments, name) for name in names}
-    frames = FrameEnhancer(enhancer, settings.pop("alpha"), **settings)
+    if enhancer.precision == INT8:
+        from kind.enhancing.fast.frames import FastFrames as Frames
+    else:
+        from kind.enhancing.frames import FrameEnhancer as Frames
+    frames = Frames(enhancer, settings.pop("alpha"), **settings)
     if preview:
         return work_one_by_one(jobs, partial(_preview, frames, preview), called="videos")
     plan = {
@@ -73,7 +81,7 @@ def _mean_alpha(alphas: list[float]) -> str:
     return alpha_text(float(np.mean(alphas)))
 
 
-def _preview(enhance: FrameEnhancer, count: int, number: int, job: Job) -> None:
+def _preview(enhance: FrameEnhancer | FastFrames, count: int, number: int, job: Job) -> None:
     """Writes frames of a video, before and after, as they are in the whole one."""
     from kind.images.contact_sheet import contact_sheet
 

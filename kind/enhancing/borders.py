@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import tensorflow as tf
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def mirrored(images: np.ndarray | tf.Tensor, width: int) -> np.ndarray | tf.Tensor:
@@ -21,6 +25,8 @@ def mirrored(images: np.ndarray | tf.Tensor, width: int) -> np.ndarray | tf.Tens
     if isinstance(images, np.ndarray):
         rows, columns = ((-width, length + width) for length in images.shape[1:3])
         return mirrored_part(images, rows, columns)
+    import tensorflow as tf
+
     for axis in (1, 2):
         length = tf.shape(images)[axis]
         # So many whole mirrors further: ONNX has another remainder of numbers below 0.

@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Union
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from kind.enhancing.alpha_text import alpha_text
 from kind.images.photo import Photo, StoredPhoto, write_photo
 from kind.images.pil import to_pil
 
-Part = Union[np.ndarray, tf.Tensor]
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Part = Union[np.ndarray, "tf.Tensor"]
 """Images of a batch: an array; a tensor inside a graph."""
 
 _NOTEBOOK_SIDE = 1024  # pixels: a notebook keeps every picture that it shows
@@ -68,6 +70,8 @@ class Enhanced(NamedTuple):
 
     def in_levels(self) -> Enhanced:
         """The same parts as uint8, rounded."""
+        import tensorflow as tf
+
         rounded = {
             name: tf.cast(tf.round(tf.clip_by_value(part, 0.0, 1.0) * 255.0), tf.uint8)
             for name, part in zip(PARTS, self)

@@ -7,6 +7,7 @@ import math
 import pkgutil
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -17,13 +18,17 @@ from kind.enhancing.brightness import luma, solved_alpha, thinned
 from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.computation import Computation, Wanted
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
+from kind.enhancing.fast.loading import load_fast
 from kind.enhancing.given_images import Picture, as_levels, as_levels_by_size
-from kind.enhancing.precision import chosen_precision
+from kind.enhancing.precision import INT8, chosen_precision
 from kind.enhancing.tiling.graph_tiles import in_tiles
 from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 from kind.images.pixels import in_unit_range
 from kind.nn.forking import refuse_forked
+
+if TYPE_CHECKING:
+    from kind.enhancing.fast.lite import FastLite
 
 
 class Enhancer(Computation):
@@ -48,7 +53,7 @@ class Enhancer(Computation):
         weights: str | Path | None = None,
         precision: str = "float32",
         variant: str | None = None,
-    ) -> Enhancer:
+    ) -> Enhancer | FastLite:
         """Reads the networks of a variant.
 
         Args:
@@ -57,7 +62,8 @@ class Enhancer(Computation):
                 that the folder lacks come from the shipped weights, as do all when no folder is given.
             precision: "float32"; "bfloat16" computes everything inside the networks but their heads in
                 16 bits, about twice as fast on a CPU with bfloat16 instructions and slower on others;
-                "auto" is the faster of the two.
+                "auto" is the faster of the two. "int8" gives a `kind.enhancing.fast.lite.FastLite`, which
+                is called in the same way but gives the relit image alone; it needs `kind[fast]`.
             variant: a key of `kind.enhancing.variants.VARIANTS`: "lite", one small network; "kind", the
                 three networks of the paper. None is the one whose networks the folder holds, otherwise
                 "lite".
@@ -72,11 +78,13 @@ class Enhancer(Computation):
         variant = variant or cls.variant or variant_of(weights)
         if variant not in VARIANTS:
             raise ValueError(f"variant expects one of {', '.join(VARIANTS)}; received {variant!r}")
+        if precision == INT8:
+            return load_fast(weights, variant)
         chosen = pkgutil.resolve_name(VARIANTS[variant].enhancer)
         return chosen.from_files(weights, chosen_precision(precision))
 
     @classmethod
-    def from_preset(cls, preset: str | Path, precision: str = "float32") -> Enhancer:
+    def from_preset(cls, preset: str | Path, precision: str = "float32") -> Enhancer | FastLite:
         """Reads shipped networks by the name of their variant, or a user's own from a folder.
 
         Args:

@@ -15,7 +15,8 @@ from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.enhancing.given_images import as_levels
 from kind.enhancing.tiling.plan import TilePlan
 from kind.errors import UserError
-from kind.nn.saving import find_weights, load_net
+from kind.nn.saving import load_net
+from kind.nn.weights_folder import find_weights
 from kind.ops.area import area_resized
 from kind.ops.bilinear import bilinear_at
 from kind.ops.blocks import block_mean, block_mean_array, block_mean_by

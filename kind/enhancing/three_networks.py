@@ -15,7 +15,8 @@ from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.enhancing.variants import VARIANTS
 from kind.metrics.protocols import target_ratio
-from kind.nn.saving import beside, find_weights, load_net, weights_digest
+from kind.nn.saving import load_net, weights_digest
+from kind.nn.weights_folder import beside, find_weights
 from kind.ops.area import area_resized, area_resized_array
 from kind.ops.fusion import MASK_REACH
 from kind.ops.light import expose, light_ratio, matching_stops

@@ -12,7 +12,8 @@ from kind.checkpoints.names import PUBLISHED
 from kind.cli import import_command
 from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError
-from kind.nn.saving import find_weights, load_net
+from kind.nn.saving import load_net
+from kind.nn.weights_folder import find_weights
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

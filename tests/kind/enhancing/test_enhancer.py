@@ -10,7 +10,8 @@ from kind.enhancing.enhancer import Enhancer
 from kind.enhancing.three_networks import STAGES
 from kind.enhancing.tiling import plan as windows
 from kind.errors import UserError
-from kind.nn.saving import SHIPPED_WEIGHTS, find_weights
+from kind.nn.saving import SHIPPED_WEIGHTS
+from kind.nn.weights_folder import find_weights
 
 CONSTANTS = (0.0, 0.5, 1.0)
 

@@ -7,7 +7,8 @@ from skimage.metrics import structural_similarity
 from kind.data.samples import builtin_samples
 from kind.enhancing.enhancer import Enhancer
 from kind.enhancing.three_networks import STAGES
-from kind.nn.saving import SHIPPED_WEIGHTS, find_weights, load_net
+from kind.nn.saving import SHIPPED_WEIGHTS, load_net
+from kind.nn.weights_folder import find_weights
 
 LARGEST = 25e6
 

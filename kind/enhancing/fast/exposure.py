@@ -1,0 +1,192 @@
+"""The exposure branch of the light network: what it says of a whole photograph, from a thumbnail of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import openvino
+from openvino import Node
+from openvino import opset13 as op
+
+from kind.constants import BT601
+from kind.enhancing.fast.lite_file import Weights
+from kind.enhancing.fast.operators import (
+    channels_first,
+    channels_last,
+    constant,
+    convolution,
+    dense,
+    depthwise,
+    integers,
+    leaky,
+)
+from kind.enhancing.fast.tile_graph import BINS, NODES
+
+SIDE = 128
+_VIEWS = (6.0, 36.0)  # these, as in `lite.model` and `kind.nn.exposure_layers`
+_HISTOGRAM_BINS = 24
+_LARGEST_COLOUR = 0.5
+_NO_STOPS = 16.0
+_FLOOR, _KNEE = 0.02, 0.9
+_PART = 1024  # pixels of a side that are in float32 at a time
+
+
+class Exposure(NamedTuple):
+    """What the tiles of an image need of all of it.
+
+    Attributes:
+        grid: bilateral grid of stops, float32 [16, 16, 8].
+        colour: stops for each channel, float32 [3].
+        summary: float32 [64].
+        stops: log₂ of the suggested α.
+    """
+
+    grid: np.ndarray
+    colour: np.ndarray
+    summary: np.ndarray
+    stops: float
+
+
+class ExposureBranch:
+    """Looks at photographs."""
+
+    def __init__(self, weights: Weights, prepare: Callable) -> None:
+        """Takes the weights, and what makes an `openvino.Model` ready to run."""
+        self._run = prepare(_graph(weights))
+
+    def __call__(self, image: np.ndarray) -> Exposure:
+        """Looks at one, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
+        thumbnail = area_resized(image, SIDE)
+        light = _linear(thumbnail)
+        views = [thumbnail, *(_srgb(np.minimum(light * gain, 1.0)) for gain in _VIEWS)]
+        inputs = np.concatenate(views, axis=-1)[np.newaxis], _histogram(thumbnail)[np.newaxis]
+        grid, colour, summary = (np.array(values[0]) for values in self._run(inputs).values())
+        spread = np.ptp(thumbnail, axis=(0, 1)).max()
+        grid = grid - np.float32(_NO_STOPS * (1.0 - np.clip((255.0 * spread - 1.0) / 2.0, 0.0, 1.0)))
+        return Exposure(grid, colour, summary, _mean_stops(thumbnail, grid))
+
+
+def spline(start: int, length: int, whole: int) -> np.ndarray:
+    """Weights of the grid's nodes along one axis, see `kind.nn.exposure_layers`: float32 [length, 16]."""
+    position = (start + np.arange(length) + 0.5) / whole * NODES - 0.5
+    distance = np.abs(position[:, np.newaxis] - np.arange(-2.0, NODES + 2.0))
+    far = np.maximum(2.0 - distance, 0.0) ** 3 / 6.0
+    weights = np.where(distance < 1.0, 2.0 / 3.0 - distance**2 + distance**3 / 2.0, far)
+    first, last = weights[:, :3].sum(1, keepdims=True), weights[:, -3:].sum(1, keepdims=True)
+    return np.concatenate([first, weights[:, 3:-3], last], axis=1).astype(np.float32)
+
+
+def area_resized(image: np.ndarray, side: int) -> np.ndarray:
+    """As `kind.ops.area.area_resized_array` to a square: float32 [side, side, C]."""
+    result = np.zeros((side, side, image.shape[2]), np.float32)
+    for rows, from_rows in _parts(image.shape[0], side):
+        for columns, from_columns in _parts(image.shape[1], side):
+            block = image[rows, columns].astype(np.float32, copy=False)
+            strips = (from_rows @ block.reshape(len(block), -1)).reshape(side, *block.shape[1:])
+            across = strips.swapaxes(0, 1).reshape(
+                block.shape[1], -1
+            )  # one product: many small ones are slow
+            result += (from_columns @ across).reshape(side, side, -1).swapaxes(0, 1)
+    return result / np.float32(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else result
+
+
+def _parts(length: int, count: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """An axis in parts, each with the share that each of its pixels has in each cell: [count, pixels]."""
+    cell = np.arange(count)[:, np.newaxis] * (length / count)
+    for start in range(0, length, _PART):
+        pixel = np.arange(start, min(length, start + _PART))
+        overlap = np.minimum(cell + length / count, pixel + 1) - np.maximum(cell, pixel)
+        share = np.maximum(overlap, 0.0) * (count / length)
+        yield slice(start, start + len(pixel)), share.astype(np.float32)
+
+
+def _graph(weights: Weights) -> openvino.Model:
+    """Views [1, 128, 128, 9] and histogram [1, 54] → grid [1, 16, 16, 8], colour [1, 3], summary [1, 64]."""
+    views = op.parameter([1, SIDE, SIDE, 9], np.float32, "views")
+    histogram = op.parameter([1, 2 * _HISTOGRAM_BINS + 6], np.float32, "histogram")
+    values = channels_first(views)
+    for number in (1, 2, 3):
+        values = leaky(convolution(values, *weights[f"glance_{number}"], stride=2))
+    places = integers(2, 3)
+    seen = [op.reduce_mean(values, places), op.reduce_max(values, places), histogram]
+    summary = op.concat(seen, 1)
+    for number in (1, 2):
+        summary = leaky(dense(summary, *weights[f"summary_{number}"]))
+    scale, shift = (_plane(dense(summary, *weights[f"glance_{name}"])) for name in ("scale", "shift"))
+    values = op.add(op.multiply(values, scale), shift)
+    inner = leaky(convolution(values, *weights["glance_1_of_2"]))
+    values = leaky(op.add(values, convolution(inner, *weights["glance_2_of_2"])))
+    for number in (1, 2, 3):
+        wide = leaky(depthwise(values, *weights[f"glance_context_{number}_wide"]))
+        values = op.add(values, convolution(wide, *weights[f"glance_context_{number}_mixed"]))
+    near = convolution(values, *weights["grid_near"])
+    grid = op.add(near, _plane(dense(summary, *weights["grid_everywhere"])))
+    colour = op.tanh(dense(summary, *weights["colour_share"]))
+    colour = op.multiply(colour, constant(_LARGEST_COLOUR))
+    return openvino.Model([channels_last(grid), colour, summary], [views, histogram], "exposure")
+
+
+def _plane(values: Node) -> Node:
+    """[1, C] → [1, C, 1, 1]."""
+    return op.unsqueeze(values, integers(2, 3))
+
+
+def _histogram(thumbnail: np.ndarray) -> np.ndarray:
+    """See `kind.nn.exposure_layers.SoftHistogram`: float32 [54]."""
+    luma = thumbnail @ np.float32(BT601)
+    values = np.sqrt(np.stack([luma, thumbnail.max(-1)]))  # [2, H, W]
+    shares = [
+        np.maximum(1.0 - np.abs(values * (_HISTOGRAM_BINS - 1) - number), 0.0).mean((1, 2))
+        for number in range(_HISTOGRAM_BINS)
+    ]
+    shares = np.sqrt(np.concatenate(shares) + 1e-6)
+    return np.concatenate([shares, thumbnail.mean((0, 1)), thumbnail.max((0, 1))]).astype(np.float32)
+
+
+def _mean_stops(thumbnail: np.ndarray, grid: np.ndarray) -> float:
+    """See `kind.nn.exposure_layers.MeanStops`."""
+    weights = spline(0, SIDE, SIDE)
+    planes = np.einsum("hi,wj,ijb->hwb", weights, weights, grid, optimize=True)
+    luma = thumbnail @ np.float32(BT601)
+    for axis in (0, 1):
+        for _ in range(2):
+            luma = _smoothed(luma, axis)
+    root = np.sqrt(_FLOOR)
+    position = (np.sqrt(luma + _FLOOR) - root) / (np.sqrt(1.0 + _FLOOR) - root) * (BINS - 1)
+    hats = np.maximum(1.0 - np.abs(position[..., np.newaxis] - np.arange(BINS)), 0.0)
+    logits = (planes * hats).sum(-1)
+    stops = np.minimum(np.logaddexp(0.0, 2.0 * logits) / 2.0, 8.0)
+    shown = _exposed(thumbnail, stops[..., np.newaxis]) @ np.float32(BT601)
+    counts = shown * (1.0 - shown) + 0.01
+    return float((counts * stops).sum() / counts.sum())
+
+
+def _smoothed(values: np.ndarray, axis: int) -> np.ndarray:
+    """A binomial filter of 3 along one axis of two, the border repeated."""
+    wide = np.pad(values, [(1, 1) if each == axis else (0, 0) for each in (0, 1)], "edge")
+    before, at, after = (np.take(wide, range(shift, shift + values.shape[axis]), axis) for shift in (0, 1, 2))
+    return (before + 2.0 * at + after) / 4.0
+
+
+def _exposed(image: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    """See `kind.ops.light.expose`."""
+    gain = 2.0**stops
+    light = _linear(image) * gain
+    above = np.maximum(light - _KNEE, 0.0) / (1.0 - _KNEE)
+    largest = (np.maximum(gain, 1.0) - _KNEE) / (1.0 - _KNEE)
+    compressed = above * (1.0 + above / largest**2) / (1.0 + above)
+    return _srgb(np.clip(np.minimum(light, _KNEE) + (1.0 - _KNEE) * compressed, 0.0, 1.0))
+
+
+def _linear(image: np.ndarray) -> np.ndarray:
+    """See `kind.ops.light.srgb_to_linear`."""
+    power = ((np.maximum(image, 0.04045) + 0.055) / 1.055) ** 2.4
+    return np.where(image <= 0.04045, image / 12.92, power).astype(np.float32)
+
+
+def _srgb(light: np.ndarray) -> np.ndarray:
+    """See `kind.ops.light.linear_to_srgb`."""
+    power = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    return np.where(light <= 0.0031308, light * 12.92, power).astype(np.float32)

@@ -1,0 +1,52 @@
+"""Frames of a video in 8 bits: as `kind.enhancing.frames`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kind.enhancing.fast.exposure import Exposure
+from kind.enhancing.fast.lite import FastLite
+from kind.errors import UserError
+
+Statistics = tuple[np.ndarray, ...]
+
+
+class FastFrames:
+    """Enhances frames in two steps between which the statistics can be changed; see `FrameEnhancer`."""
+
+    def __init__(
+        self,
+        enhancer: FastLite,
+        alpha: float | None = None,
+        *,
+        brightness: float | None = None,
+        fusion: str = "plain",
+        strength: float = 1.0,
+    ) -> None:
+        """Chooses what becomes of frames; arguments as of `FrameEnhancer`.
+
+        Raises:
+            UserError: on another fusion than "plain".
+        """
+        if fusion != "plain":
+            raise UserError("int8 has fusion plain alone: take precision float32 or bfloat16")
+        self._enhancer, self._alpha = enhancer, alpha
+        self._brightness, self._strength = brightness, strength
+
+    def statistics(self, frame: np.ndarray) -> Statistics:
+        """Looks at a whole frame, uint8 [H, W, 3]; the last statistic is the given log₂ α, or NaN."""
+        grid, colour, summary, stops = self._enhancer.look(frame)
+        alpha = self._alpha
+        if self._brightness is not None:
+            alpha = self._enhancer.alpha_for_brightness(frame, self._brightness)
+        given = math.nan if alpha is None else math.log2(alpha) if alpha > 0 else -math.inf
+        return grid, colour, summary, np.float32([stops]), np.float32([given])
+
+    def __call__(self, frame: np.ndarray, statistics: Statistics) -> tuple[np.ndarray, float]:
+        """Enhances a frame, uint8 [H, W, 3], with statistics of such frames: uint8 [H, W, 3], and α."""
+        grid, colour, summary, (stops,), (given,) = statistics
+        alpha = float(2.0 ** (stops if math.isnan(given) else given))
+        seen = Exposure(grid, colour, summary, float(stops))
+        return self._enhancer.relit(frame, seen, alpha, self._strength), alpha

@@ -1,0 +1,227 @@
+"""From a tile of an image to its relit pixels: the light network at full size, in folded form.
+
+All of it works on cells: squares of 4×4 pixels as 48 channels. So nothing but the 8 bits of input and output
+is moved between layouts, and OpenVINO joins what lies between the convolutions into a few passes over memory.
+The powers of the sRGB curve are polynomials, off by less than 2e-4 of their value: its logarithm is slow.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import openvino
+from openvino import Node
+from openvino import opset13 as op
+
+from kind.constants import BT601
+from kind.enhancing.fast.lite_file import Weights
+from kind.enhancing.fast.operators import (
+    Range,
+    channels_first,
+    channels_last,
+    constant,
+    convolution,
+    integers,
+    polynomial,
+)
+from kind.enhancing.fast.restoration import UNet
+
+CELL = 4
+NODES, BINS = 16, 8  # of the bilateral grid
+_PIXELS, _VALUES = CELL**2, 3 * CELL**2
+_FLOOR = 0.02  # of the guide, and the limits below, as in `kind.nn.exposure_layers` and `kind.ops.light`
+_KNEE = 0.9
+_TOE, _SRGB_TOE = 0.0031308, 0.04045
+_BLACK, _TINY = 1e-4, 1e-20
+_LINEAR_SHARE, _LARGEST_SHARE = 0.25, 0.5
+_BINOMIAL = np.float32([1, 4, 6, 4, 1]) / 16
+
+
+class TileGraph:
+    """Builds the graph for tiles of one size.
+
+    Attributes:
+        unet: the convolutional core, of the last graph that was built.
+        joined: its input.
+    """
+
+    def __init__(self, weights: Weights, ranges: Mapping[str, Range]) -> None:
+        """Takes the weights, and the ranges of layers in 8 bits."""
+        self._weights = weights
+        self.unet = UNet(weights, ranges)
+
+    def build(self, height: int, width: int, levels: bool, in_levels: bool, dims: bool) -> openvino.Model:
+        """Builds it.
+
+        Args:
+            height: of the tile in cells, a multiple of 4.
+            width: likewise.
+            levels: give uint8, rounded.
+            in_levels: take uint8.
+            dims: for an α below the suggested one, which takes longer.
+
+        Returns:
+            A model from `cells` [1, h, w, 48], in the order row, column, colour; `columns` [4·w, 16] and
+            `strips` [8, h, 16, 4], of which the stops' map is made; `colour` [1, 1, 1, 48]; `scale` and
+            `shift` [1, 48, 1, 1]; `strength`, `more`, `share` and `rest`, [1, 1, 1, 1] each, to the relit
+            cells.
+        """
+        self._inputs: list[Node] = []
+        shape = [1, height, width, _VALUES]
+        cells = self._input("cells", shape, np.uint8 if in_levels else np.float32)
+        shown = op.multiply(op.convert(cells, "f32"), constant(1 / 255)) if in_levels else cells
+        stops = self._stops(shown, height, width)
+        colour = self._input("colour", [1, 1, 1, _VALUES])
+        more = self._input("more")
+        raised = op.add(_spread(stops), more)
+        exposed = _exposed(shown, op.add(raised, op.multiply(_faded(raised), colour)))
+        restored = self._restored(shown, op.add(stops, more), raised, exposed)
+        if dims:
+            restored = self._dimmed(restored, shown, _spread(stops), raised)
+        strength = self._input("strength")
+        rest = op.subtract(constant(1.0), strength)
+        result = op.clamp(op.add(op.multiply(strength, restored), op.multiply(rest, shown)), 0.0, 1.0)
+        if levels:
+            result = op.convert(op.round(op.multiply(result, constant(255.0))), "u8")
+        return openvino.Model([result], self._inputs, "lite")
+
+    def _input(self, name: str, shape: list[int] = [1, 1, 1, 1], dtype: type = np.float32) -> Node:  # noqa: B006
+        node = op.parameter(shape, dtype, name)
+        node.output(0).set_names({name})
+        self._inputs.append(node)
+        return node
+
+    def _stops(self, shown: Node, height: int, width: int) -> Node:
+        """The map of stops, [1, h, w, 16], pixels in the order column, row; see `SlicedStops`."""
+        columns = self._input("columns", [CELL * width, NODES])
+        strips = self._input("strips", [BINS, height, NODES, CELL])
+        margin = integers(0, 0, 1, 1)
+        wide = op.pad(channels_first(shown), margin, margin, "edge")
+        kernel = constant(_luma_kernel().transpose(3, 2, 0, 1))
+        luma = channels_last(op.convolution(wide, kernel, [1, 1], [0, 0], [0, 0], [1, 1]))
+        root = math.sqrt(_FLOOR)
+        guide = op.subtract(op.sqrt(op.add(op.relu(luma), constant(_FLOOR))), constant(root))
+        position = op.multiply(guide, constant((BINS - 1) / (math.sqrt(1 + _FLOOR) - root)))
+        logits = None
+        for number in range(BINS):
+            strip = op.squeeze(op.gather(strips, integers(number), constant(0, np.int64)), integers(0))
+            plane = op.matmul(columns, strip, False, False)  # [h, 4·w, 4]
+            plane = op.reshape(plane, integers(1, height, width, _PIXELS), False)
+            distance = op.abs(op.subtract(position, constant(number)))
+            part = op.multiply(plane, op.relu(op.subtract(constant(1.0), distance)))
+            logits = op.add(logits, part) if logits else part
+        soft = op.softplus(op.multiply(logits, constant(2.0)))
+        return op.minimum(op.multiply(soft, constant(0.5)), constant(8.0))
+
+    def _restored(self, shown: Node, stops: Node, raised: Node, exposed: Node) -> Node:
+        """R̂, [1, h, w, 48]."""
+        scale, shift = (self._input(name, [1, 48, 1, 1]) for name in ("scale", "shift"))
+        kernel, bias = self._weights["stops_cells"]
+        by_column = kernel.reshape(CELL, CELL, 2).swapaxes(0, 1).reshape(kernel.shape)
+        dark = convolution(channels_first(shown), *self._weights["dark_cells"])
+        lights = convolution(channels_first(stops), by_column, bias)
+        self.joined = op.concat([channels_first(exposed), dark, lights], 1)
+        detail, gain = map(channels_last, self.unet(self.joined, scale, shift))
+        change = op.multiply(op.add(detail, op.multiply(gain, exposed)), _faded(raised))
+        return _within_headroom(exposed, change)
+
+    def _dimmed(self, restored: Node, shown: Node, stops: Node, raised: Node) -> Node:
+        """R̂ ∘ L̂ under less than the suggested stops, see `kind.enhancing.light_network`."""
+        wanted = op.add(op.multiply(stops, self._input("share")), self._input("rest"))
+        bright, dim = _exposed(shown, raised), _exposed(shown, wanted)
+        less = op.multiply(op.subtract(wanted, raised), constant(math.log(2)))
+        ratio = self._light_ratio(dim, bright, op.exp(less))
+        share = op.divide(_faded(wanted), op.maximum(_faded(raised), constant(_TINY)))
+        kept = op.multiply(share, op.subtract(restored, bright))
+        light = op.add(op.divide(dim, op.maximum(ratio, constant(_TINY))), kept)
+        return op.multiply(op.clamp(light, 0.0, 1.0), ratio)
+
+    def _light_ratio(self, darker: Node, brighter: Node, gain: Node) -> Node:
+        dark, bright = _largest_colour(darker), _largest_colour(brighter)
+        ratio = op.divide(op.add(dark, op.multiply(gain, constant(_BLACK))), op.add(bright, constant(_BLACK)))
+        return op.minimum(ratio, constant(1.0))
+
+
+def _faded(stops: Node) -> Node:
+    """1 - exp(-2·E), 0 for E ≤ 0."""
+    return op.subtract(constant(1.0), op.exp(op.multiply(op.relu(stops), constant(-2.0))))
+
+
+def _exposed(shown: Node, stops: Node) -> Node:
+    """See `kind.ops.light.expose`."""
+    gain = op.exp(op.multiply(stops, constant(math.log(2))))
+    power = polynomial(shown, _to_linear())
+    linear = op.select(
+        op.less_equal(shown, constant(_SRGB_TOE)), op.multiply(shown, constant(1 / 12.92)), power
+    )
+    light = op.multiply(linear, gain)
+    above = op.multiply(op.relu(op.subtract(light, constant(_KNEE))), constant(1 / (1 - _KNEE)))
+    largest = op.subtract(op.maximum(gain, constant(1.0)), constant(_KNEE))
+    largest = op.multiply(largest, constant(1 / (1 - _KNEE)))
+    slope = op.add(constant(1.0), op.divide(above, op.multiply(largest, largest)))
+    above = op.divide(op.multiply(above, slope), op.add(constant(1.0), above))
+    light = op.add(op.minimum(light, constant(_KNEE)), op.multiply(above, constant(1 - _KNEE)))
+    light = op.clamp(light, 0.0, 1.0)
+    power = polynomial(op.sqrt(op.sqrt(op.maximum(light, constant(1e-6)))), _to_srgb())
+    return op.select(op.less_equal(light, constant(_TOE)), op.multiply(light, constant(12.92)), power)
+
+
+def _within_headroom(exposed: Node, change: Node) -> Node:
+    """See `kind.nn.exposure_layers.WithinHeadroom`."""
+    headroom = op.subtract(constant(1.0), exposed)
+    share = op.divide(op.relu(change), op.add(headroom, constant(1e-3)))
+    beyond = op.relu(op.subtract(share, constant(_LINEAR_SHARE)))
+    rest = _LARGEST_SHARE - _LINEAR_SHARE
+    soft = op.subtract(constant(1.0), op.exp(op.multiply(beyond, constant(-1 / rest))))
+    share = op.add(op.minimum(share, constant(_LINEAR_SHARE)), op.multiply(soft, constant(rest)))
+    raised = op.add(exposed, op.multiply(headroom, share))
+    return op.relu(op.subtract(raised, op.relu(op.negative(change))))
+
+
+def _spread(values: Node) -> Node:
+    """Values of pixels for each colour: [1, h, w, 16], column first, → [1, h, w, 48], row first."""
+    matrix = np.zeros((_PIXELS, _VALUES), np.float32)
+    for row, column, colour in np.ndindex(CELL, CELL, 3):
+        matrix[column * CELL + row, (row * CELL + column) * 3 + colour] = 1
+    return op.matmul(values, constant(matrix), False, False)
+
+
+def _largest_colour(values: Node) -> Node:
+    """The largest of each pixel's colours, for each of them: [1, h, w, 48] → the same."""
+    matrices = np.zeros((3, _VALUES, _VALUES), np.float32)
+    for place, colour in np.ndindex(_PIXELS, 3):
+        matrices[colour, place * 3 + colour, place * 3 : place * 3 + 3] = 1
+    red, green, blue = (op.matmul(values, constant(matrix), False, False) for matrix in matrices)
+    return op.maximum(op.maximum(red, green), blue)
+
+
+@functools.cache
+def _luma_kernel() -> np.ndarray:
+    """The luma smoothed over 5×5 pixels as a convolution of cells: [3, 3, 48, 16], column first."""
+    kernel = np.zeros((3, 3, _VALUES, _PIXELS), np.float32)
+    for row, column, down, across in np.ndindex(CELL, CELL, 5, 5):
+        (cell_row, y), (cell_column, x) = divmod(row + down - 2, CELL), divmod(column + across - 2, CELL)
+        weight = _BINOMIAL[down] * _BINOMIAL[across]
+        place = (y * CELL + x) * 3
+        pixel = column * CELL + row
+        kernel[cell_row + 1, cell_column + 1, place : place + 3, pixel] += weight * np.float32(BT601)
+    return kernel
+
+
+@functools.cache
+def _to_linear() -> np.ndarray:
+    """((x + 0.055) / 1.055)^2.4 from the toe to 1 as a polynomial of degree 7."""
+    shown = np.linspace(_SRGB_TOE, 1, 20001)
+    light = ((shown + 0.055) / 1.055) ** 2.4
+    fitted = np.polynomial.Polynomial.fit(shown, light, 7, w=1 / np.sqrt(np.maximum(light, 1e-3)))
+    return fitted.convert().coef
+
+
+@functools.cache
+def _to_srgb() -> np.ndarray:
+    """1.055·x^(1/2.4) - 0.055 from the toe to 1 as a polynomial of degree 6 in x^(1/4)."""
+    light = np.geomspace(_TOE, 1, 20001)
+    return np.polynomial.Polynomial.fit(light**0.25, 1.055 * light ** (1 / 2.4) - 0.055, 6).convert().coef

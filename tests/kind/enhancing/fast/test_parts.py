@@ -1,0 +1,169 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kind.enhancing import precision
+from kind.enhancing.fast import installed, loading
+from kind.enhancing.fast.given import given_images
+from kind.enhancing.fast.lite_file import LAYERS, digest_of, read_lite
+from kind.errors import UserError
+from kind.nn import exposure_layers
+from kind.nn.archive import CONFIG, Archive
+from kind.nn.forms import SHIPPED_WEIGHTS
+from kind.ops.area import area_resized_array
+from kind.ops.light import expose
+
+LITE = SHIPPED_WEIGHTS / "lite.keras"
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).random((37, 61, 3), np.float32) ** 2
+
+
+def test_layers_stand_in_the_order_of_the_network():
+    with Archive(LITE) as archive:
+        layers = json.loads(archive.read(CONFIG))["config"]["layers"]
+    classes = {"Conv2D": "conv2d", "Dense": "dense", "DepthwiseConv2D": "depthwise_conv2d"}
+    found = {kind: [] for kind in LAYERS}
+    for layer in layers:
+        if layer["class_name"] in classes:
+            found[classes[layer["class_name"]]].append(layer["name"])
+    assert found == {kind: list(names) for kind, names in LAYERS.items()}
+
+
+def test_a_file_of_another_network_is_refused():
+    with pytest.raises(UserError, match="decom.keras"):
+        read_lite(SHIPPED_WEIGHTS / "decom.keras")
+
+
+def test_digest_follows_the_values():
+    weights = {"stem": (np.zeros(3, np.float32), np.ones(2, np.float32))}
+    other = {"stem": (np.zeros(3, np.float32), np.full(2, 1.5, np.float32))}
+    assert digest_of(weights) == digest_of(dict(weights)) != digest_of(other)
+
+
+def test_missing_engine_is_one_line(monkeypatch):
+    monkeypatch.setattr(installed.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'kind\[fast\]'"):
+        loading.load_fast()
+    assert not loading.is_fastest(None, None, "plain")
+
+
+def test_old_python_is_one_line(monkeypatch):
+    monkeypatch.setattr(installed.sys, "version_info", (3, 9, 1))
+    with pytest.raises(UserError, match="needs Python 3.10"):
+        loading.load_fast()
+
+
+def test_other_variants_are_refused():
+    with pytest.raises(UserError, match="lite alone, not kind"):
+        loading.load_fast(variant="kind")
+
+
+@pytest.mark.parametrize("flags, fast", [("flags : sse avx512_vnni", True), ("flags : avx2", False)])
+def test_auto_needs_the_instructions(monkeypatch, tmp_path, flags, fast):
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n")
+    monkeypatch.setattr(precision, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(installed, "check_engine", lambda: None)
+    assert loading.is_fastest(None, "lite", "plain") == fast
+    assert not loading.is_fastest(None, "kind", "plain")
+    assert not loading.is_fastest(None, "lite", "published")
+    assert not loading.is_fastest(tmp_path, "lite", "plain")
+
+
+@pytest.mark.parametrize(
+    "images, reason",
+    [
+        (np.zeros((4, 4)), "received float64"),
+        (np.full((4, 4, 3), 2.0), "divide levels"),
+        (np.zeros((0, 4, 3)), "received none"),
+        (np.full((4, 4, 3), np.nan), "values from nan"),
+    ],
+)
+def test_wrong_images_are_refused(images, reason):
+    with pytest.raises(UserError, match=reason):
+        given_images(images)
+
+
+def test_given_images_stay_levels(image):
+    levels = (255 * image).astype(np.uint8)
+    assert given_images(levels) is levels
+    assert given_images([levels, levels]).shape == (2, 37, 61, 3)
+    assert [each.shape for each in given_images([levels, levels[1:]])] == [(37, 61, 3), (36, 61, 3)]
+
+
+class TestExposure:
+    exposure = None
+
+    @pytest.fixture(autouse=True)
+    def _engine(self):
+        pytest.importorskip("openvino", reason="the extra fast is not installed")
+        from kind.enhancing.fast import exposure
+
+        self.exposure = exposure
+
+    def test_thumbnail(self, image):
+        expected = area_resized_array(image, 16, 16)
+        np.testing.assert_allclose(self.exposure.area_resized(image, 16), expected, atol=1e-6)
+
+    def test_spline(self):
+        expected = exposure_layers._spline(8, 16, tf.constant([5.0]), tf.constant([50.0]))[0]
+        np.testing.assert_allclose(self.exposure.spline(5, 8, 50), expected, atol=1e-5)
+
+    def test_histogram(self, image):
+        expected = exposure_layers.SoftHistogram(24)(image[np.newaxis])[0]
+        np.testing.assert_allclose(self.exposure._histogram(image), expected, atol=1e-5)
+
+    def test_exposed(self, image):
+        found = self.exposure._exposed(image, 2.5)
+        np.testing.assert_allclose(found, expose(image, tf.constant(2.5)), atol=1e-5)
+
+    def test_mean_stops(self, image):
+        thumbnail = area_resized_array(image, 128, 128)
+        grid = np.random.default_rng(1).normal(1, 1, (16, 16, 8)).astype(np.float32)
+        place = tf.constant([[0.0, 0.0, 128.0, 128.0]])
+        stops = exposure_layers.SlicedStops()([thumbnail[np.newaxis], grid[np.newaxis], place])
+        expected = exposure_layers.MeanStops()([thumbnail[np.newaxis], stops])
+        assert self.exposure._mean_stops(thumbnail, grid) == pytest.approx(expected.numpy().item(), abs=1e-4)
+
+
+class TestCalibration:
+    calibration = None
+
+    @pytest.fixture(autouse=True)
+    def _engine(self):
+        pytest.importorskip("openvino", reason="the extra fast is not installed")
+        from kind.enhancing.fast import calibration
+
+        self.calibration = calibration
+
+    def test_extremes_are_of_all_images_and_channels(self, monkeypatch):
+        monkeypatch.setattr(self.calibration, "_CUT_OFF", 0.0)
+        values = np.arange(32, dtype=np.float32).reshape(1, 2, 4, 4)
+        found = self.calibration.measured(lambda image, factor: {"a": image * factor}, [values, -values])
+        # The outermost of 16 values is always cut off.
+        np.testing.assert_allclose(found["a"], [[-56, -120], [56, 120]])
+
+    def test_ranges_hold_the_extremes(self):
+        ends = np.float32([[-1.0, 0.0, -0.2], [2.0, 0.5, 4.0]])
+        scales, low = self.calibration.ranges({"a": ends})["a"]
+        assert (scales >= ends[1]).all() and (low * scales <= ends[0]).all() and -1 <= low <= 0
+
+    def test_file_belongs_to_its_weights(self, tmp_path):
+        path, ends = tmp_path / "ranges.json", np.float32([[-1, 0], [2, 0.5]])
+        self.calibration.write_extremes(path, "abc", {"a": ends})
+        np.testing.assert_array_equal(self.calibration.read_extremes(path, "abc")["a"], ends)
+        assert self.calibration.read_extremes(path, "other") is None
+        assert self.calibration.read_extremes(tmp_path / "none", "abc") is None
+
+    @pytest.mark.parametrize(
+        "text", ["{", "[]", '{"weights": "abc", "layers": {"a": ["x"]}}', '{"weights": "abc"}']
+    )
+    def test_damaged_file_is_refused(self, tmp_path, text):
+        path = tmp_path / "ranges.json"
+        path.write_text(text)
+        with pytest.raises(UserError, match="install the package anew"):
+            self.calibration.read_extremes(path, "abc")
