@@ -21,8 +21,9 @@ WORKING_MEMORY: float | None = None
 
 # What it is where the system does not say how much memory is free, and in graphs for other machines.
 _USUAL = 640 * _MIB
-# By the memory that must be free, the largest first. With the largest, 3840×2160 stays below 2 GiB in all.
-_SIZES = ((4096 * _MIB, 880 * _MIB), (2048 * _MIB, 640 * _MIB), (0, 320 * _MIB))
+# By the memory that must be free, the largest first. Not more than the usual: with 880 MiB, 3840×2160 took
+# 2.6 GiB in all on a processor with AMX, and it has to stay below 2.
+_SIZES = ((2048 * _MIB, _USUAL), (0, 320 * _MIB))
 
 # From so many pixels on, an image and its result take more than the tiles: these then get a third of it.
 _HUGE = 100_000_000
@@ -37,7 +38,7 @@ _CHANNELS_BETWEEN = 15  # of the pipeline itself, float32: S, R, L, the α plane
 def working_memory() -> int:
     """What a pass may take in this process, in bytes, by the memory that was free when it was first asked.
 
-    One of three sizes, and only once: so tiles, and with them the last bits of a result, are seldom others
+    One of two sizes, and only once: so tiles, and with them the last bits of a result, are seldom others
     in the next run.
     """
     free = free_memory()

@@ -59,9 +59,9 @@ def test_the_older_kind_of_limits(system):
 
 
 @pytest.mark.parametrize(
-    ("free", "chosen"), [(None, 640), (16_000, 880), (4096, 880), (4095, 640), (2048, 640), (100, 320)]
+    ("free", "chosen"), [(None, 640), (16_000, 640), (2048, 640), (2047, 320), (100, 320)]
 )
-def test_working_memory_has_three_sizes(free, chosen, monkeypatch):
+def test_working_memory_has_two_sizes(free, chosen, monkeypatch):
     monkeypatch.setattr(plan, "free_memory", lambda: free and free * MIB)
     plan.working_memory.cache_clear()
     assert plan.working_memory() == chosen * MIB
