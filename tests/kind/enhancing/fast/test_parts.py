@@ -63,7 +63,10 @@ def test_other_variants_are_refused():
         loading.load_fast(variant="kind")
 
 
-@pytest.mark.parametrize("flags, fast", [("flags : sse avx512_vnni", True), ("flags : avx2", False)])
+@pytest.mark.parametrize(
+    "flags, fast",
+    [("flags : sse avx512_vnni", True), ("flags : avx2", False), ("flags : avx512_vnni avx512_bf16", False)],
+)
 def test_auto_needs_the_instructions(monkeypatch, tmp_path, flags, fast):
     (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n")
     monkeypatch.setattr(precision, "_CPU_INFO", tmp_path / "cpuinfo")
