@@ -90,6 +90,7 @@ def test_every_python_gets_the_same_names(name):
         "array-record",
         "tomli",
         "av",
+        "openvino",  # has no release for 3.9, where int8 is refused by one line
     }
     for python in ["3.9", "3.10", "3.11"]:
         assert everything <= {name for name, _ in applying(name, python)}

@@ -43,7 +43,7 @@ class Networks:
 def here(tmp_path, monkeypatch):
     """The current folder, without networks."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kind.cli.enhance.load_enhancer", lambda arguments: Networks())
+    monkeypatch.setattr("kind.cli.enhance.load_enhancer", lambda arguments, **_: Networks())
     monkeypatch.setattr("kind.enhancing.frames.FrameEnhancer", Brighter)
     return tmp_path
 
