@@ -13,6 +13,7 @@ import skimage.data
 
 from kind.errors import UserError
 from kind.images.photo import read_photo, write_photo
+from kind.images.srgb import to_linear, to_srgb
 
 # Colour photographs inside the scikit-image wheel. They are read as files: skimage.data's own functions
 # would fetch from the network what is not there.
@@ -67,19 +68,9 @@ def darken(high: np.ndarray, exposure: float, random: np.random.Generator) -> np
     """
     if not 0 < exposure <= 1:
         raise ValueError(f"exposure expects a fraction in (0, 1], received {exposure}")
-    electrons = random.poisson(exposure * FULL_WELL * _linear(high / 255.0))
+    electrons = random.poisson(exposure * FULL_WELL * to_linear(high / 255.0))
     read_out = electrons + random.normal(0.0, READ_NOISE, high.shape)
-    return np.rint(_srgb(np.clip(read_out / FULL_WELL, 0.0, 1.0)) * 255.0).astype(np.uint8)
-
-
-def _linear(srgb: np.ndarray) -> np.ndarray:
-    """Decodes sRGB to linear light (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
-def _srgb(linear: np.ndarray) -> np.ndarray:
-    """Encodes linear light as sRGB (IEC 61966-2-1)."""
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.rint(to_srgb(np.clip(read_out / FULL_WELL, 0.0, 1.0)) * 255.0).astype(np.uint8)
 
 
 def builtin_samples(seed: int = 0) -> list[Sample]:

@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.enhancing.tiling.freed_memory import give_back_large_pieces
-from kind.profiling.memory import peak_of, resident
+from kind.profiling.memory import peak_of, print_peak
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhancer
     from kind.profiling.operations import Operation
     from kind.profiling.subjects import Subject
-
-_RUNS = 2
 
 
 class ChainSubjects:
@@ -114,16 +111,14 @@ def main() -> None:
         parser.add_argument(name, type=int, required=True)
     for name in ("--variant", "--precision", "--weights"):
         parser.add_argument(name)
-    flags = parser.parse_args()
-    give_back_large_pieces()  # as the command line does
-    before = resident("VmRSS")
+    print_peak(partial(_prepared, parser.parse_args()))
+
+
+def _prepared(flags: argparse.Namespace) -> Callable[[], object]:
     from kind.enhancing.enhancer import Enhancer
 
     enhancer = Enhancer.load(flags.weights, flags.precision, flags.variant) if flags.variant else None
-    call = ChainSubjects(enhancer).call(flags.height, flags.width)
-    for _ in range(_RUNS):
-        call()
-    print(resident("VmHWM") - before)
+    return ChainSubjects(enhancer).call(flags.height, flags.width)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kind.images.pixels import in_unit_range
+from kind.images.srgb import to_linear
 
 _STEP = 2  # pixels: neighbours of a demosaiced picture share values of the sensor
 _TILE = 16  # squares along each side
@@ -48,5 +49,4 @@ def shot_noise(samples: np.ndarray) -> float:
 
 def _linear(samples: np.ndarray) -> np.ndarray:
     """SRGB samples in linear light, float32."""
-    values = in_unit_range(np.ascontiguousarray(samples))
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return to_linear(in_unit_range(np.ascontiguousarray(samples)))

@@ -6,12 +6,14 @@ import contextlib
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.errors import UserError
 
 _IMPORTED_FROM = Path(__file__).resolve().parent.parent.parent
+_RUNS = 2
 
 
 def resident(field: str, pid: int | str = "self") -> float:
@@ -39,6 +41,20 @@ def resident_with_children(pid: int) -> float:
         with contextlib.suppress(OSError):  # it ended meanwhile
             total += sum(resident_with_children(int(child)) for child in threads.read_text().split())
     return total
+
+
+def print_peak(prepare: Callable[[], Callable[[], object]]) -> None:
+    """Runs something twice, and prints this process's peak in MiB above what it holds now; see `peak_of`.
+
+    Args:
+        prepare: imports and loads all that is needed, and gives what is run.
+    """
+    give_back_large_pieces()  # as the command line does
+    before = resident("VmRSS")
+    call = prepare()
+    for _ in range(_RUNS):
+        call()
+    print(resident("VmHWM") - before)
 
 
 def peak_of(module: str, arguments: Sequence[str]) -> float:

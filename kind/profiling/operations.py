@@ -154,9 +154,7 @@ def _flops(operation) -> int:
         return 2 * made * operation.inputs[0].shape[-2 if transposed else -1]
     if kind == "ResizeBilinear":
         return _BILINEAR * made
-    if (
-        kind == "CombinedNonMaxSuppression"
-    ):  # every score meets the threshold; what then overlaps is not known
+    if kind == "CombinedNonMaxSuppression":  # each score meets the threshold; what overlaps is not known
         return _size(operation.inputs[1])
     if kind == "Softmax":  # exponentials, their sum, the division
         return 3 * made

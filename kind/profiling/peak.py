@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 
-from kind.enhancing.tiling.freed_memory import give_back_large_pieces
-from kind.profiling.memory import resident
-
-_RUNS = 2
+from kind.profiling.memory import print_peak
 
 
 def main() -> None:
@@ -18,21 +17,15 @@ def main() -> None:
     for name in ("--height", "--width"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--weights")
-    flags = parser.parse_args()
-    give_back_large_pieces()  # as the command line does
-    before = resident("VmRSS")
-    _run(flags)
-    print(resident("VmHWM") - before)
+    print_peak(partial(_prepared, parser.parse_args()))
 
 
-def _run(flags: argparse.Namespace) -> None:
+def _prepared(flags: argparse.Namespace) -> Callable[[], object]:
     from kind.enhancing.enhancer import Enhancer
     from kind.profiling.subjects import OurSubjects
 
     enhancer = Enhancer.load(flags.weights, flags.precision, flags.variant)
-    call = OurSubjects(enhancer).calls(flags.height, flags.width)[flags.network]
-    for _ in range(_RUNS):
-        call()
+    return OurSubjects(enhancer).calls(flags.height, flags.width)[flags.network]
 
 
 if __name__ == "__main__":

@@ -22,14 +22,14 @@ from kind.enhancing.fast.operators import (
     integers,
     leaky,
 )
-from kind.enhancing.fast.tile_graph import BINS, NODES
+from kind.enhancing.fast.tile_graph import BINS, FLOOR, KNEE, NODES
+from kind.images.srgb import to_linear, to_srgb
 
 SIDE = 128
 _VIEWS = (6.0, 36.0)  # these, as in `lite.model` and `kind.nn.exposure_layers`
 _HISTOGRAM_BINS = 24
 _LARGEST_COLOUR = 0.5
 _NO_STOPS = 16.0
-_FLOOR, _KNEE = 0.02, 0.9
 _PART = 1024  # pixels of a side that are in float32 at a time
 
 
@@ -59,8 +59,8 @@ class ExposureBranch:
     def __call__(self, image: np.ndarray) -> Exposure:
         """Looks at one, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
         thumbnail = area_resized(image, SIDE)
-        light = _linear(thumbnail)
-        views = [thumbnail, *(_srgb(np.minimum(light * gain, 1.0)) for gain in _VIEWS)]
+        light = to_linear(thumbnail)
+        views = [thumbnail, *(to_srgb(np.minimum(light * gain, 1.0)) for gain in _VIEWS)]
         inputs = np.concatenate(views, axis=-1)[np.newaxis], _histogram(thumbnail)[np.newaxis]
         grid, colour, summary = (np.array(values[0]) for values in self._run(inputs).values())
         spread = np.ptp(thumbnail, axis=(0, 1)).max()
@@ -85,9 +85,7 @@ def area_resized(image: np.ndarray, side: int) -> np.ndarray:
         for columns, from_columns in _parts(image.shape[1], side):
             block = image[rows, columns].astype(np.float32, copy=False)
             strips = (from_rows @ block.reshape(len(block), -1)).reshape(side, *block.shape[1:])
-            across = strips.swapaxes(0, 1).reshape(
-                block.shape[1], -1
-            )  # one product: many small ones are slow
+            across = strips.swapaxes(0, 1).reshape(block.shape[1], -1)  # one product is faster than many
             result += (from_columns @ across).reshape(side, side, -1).swapaxes(0, 1)
     return result / np.float32(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else result
 
@@ -153,8 +151,8 @@ def _mean_stops(thumbnail: np.ndarray, grid: np.ndarray) -> float:
     for axis in (0, 1):
         for _ in range(2):
             luma = _smoothed(luma, axis)
-    root = np.sqrt(_FLOOR)
-    position = (np.sqrt(luma + _FLOOR) - root) / (np.sqrt(1.0 + _FLOOR) - root) * (BINS - 1)
+    root = np.sqrt(FLOOR)
+    position = (np.sqrt(luma + FLOOR) - root) / (np.sqrt(1.0 + FLOOR) - root) * (BINS - 1)
     hats = np.maximum(1.0 - np.abs(position[..., np.newaxis] - np.arange(BINS)), 0.0)
     logits = (planes * hats).sum(-1)
     stops = np.minimum(np.logaddexp(0.0, 2.0 * logits) / 2.0, 8.0)
@@ -173,20 +171,9 @@ def _smoothed(values: np.ndarray, axis: int) -> np.ndarray:
 def _exposed(image: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """See `kind.ops.light.expose`."""
     gain = 2.0**stops
-    light = _linear(image) * gain
-    above = np.maximum(light - _KNEE, 0.0) / (1.0 - _KNEE)
-    largest = (np.maximum(gain, 1.0) - _KNEE) / (1.0 - _KNEE)
+    light = to_linear(image) * gain
+    above = np.maximum(light - KNEE, 0.0) / (1.0 - KNEE)
+    largest = (np.maximum(gain, 1.0) - KNEE) / (1.0 - KNEE)
     compressed = above * (1.0 + above / largest**2) / (1.0 + above)
-    return _srgb(np.clip(np.minimum(light, _KNEE) + (1.0 - _KNEE) * compressed, 0.0, 1.0))
-
-
-def _linear(image: np.ndarray) -> np.ndarray:
-    """See `kind.ops.light.srgb_to_linear`."""
-    power = ((np.maximum(image, 0.04045) + 0.055) / 1.055) ** 2.4
-    return np.where(image <= 0.04045, image / 12.92, power).astype(np.float32)
-
-
-def _srgb(light: np.ndarray) -> np.ndarray:
-    """See `kind.ops.light.linear_to_srgb`."""
-    power = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
-    return np.where(light <= 0.0031308, light * 12.92, power).astype(np.float32)
+    light = np.minimum(light, KNEE) + (1.0 - KNEE) * compressed
+    return to_srgb(np.clip(light, 0.0, 1.0)).astype(np.float32)

@@ -32,8 +32,8 @@ from kind.enhancing.fast.restoration import UNet
 CELL = 4
 NODES, BINS = 16, 8  # of the bilateral grid
 _PIXELS, _VALUES = CELL**2, 3 * CELL**2
-_FLOOR = 0.02  # of the guide, and the limits below, as in `kind.nn.exposure_layers` and `kind.ops.light`
-_KNEE = 0.9
+FLOOR = 0.02  # of the guide, and the limits below, as in `kind.nn.exposure_layers` and `kind.ops.light`
+KNEE = 0.9
 _TOE, _SRGB_TOE = 0.0031308, 0.04045
 _BLACK, _TINY = 1e-4, 1e-20
 _LINEAR_SHARE, _LARGEST_SHARE = 0.25, 0.5
@@ -102,9 +102,9 @@ class TileGraph:
         wide = op.pad(channels_first(shown), margin, margin, "edge")
         kernel = constant(_luma_kernel().transpose(3, 2, 0, 1))
         luma = channels_last(op.convolution(wide, kernel, [1, 1], [0, 0], [0, 0], [1, 1]))
-        root = math.sqrt(_FLOOR)
-        guide = op.subtract(op.sqrt(op.add(op.relu(luma), constant(_FLOOR))), constant(root))
-        position = op.multiply(guide, constant((BINS - 1) / (math.sqrt(1 + _FLOOR) - root)))
+        root = math.sqrt(FLOOR)
+        guide = op.subtract(op.sqrt(op.add(op.relu(luma), constant(FLOOR))), constant(root))
+        position = op.multiply(guide, constant((BINS - 1) / (math.sqrt(1 + FLOOR) - root)))
         logits = None
         for number in range(BINS):
             strip = op.squeeze(op.gather(strips, integers(number), constant(0, np.int64)), integers(0))
@@ -158,12 +158,12 @@ def _exposed(shown: Node, stops: Node) -> Node:
         op.less_equal(shown, constant(_SRGB_TOE)), op.multiply(shown, constant(1 / 12.92)), power
     )
     light = op.multiply(linear, gain)
-    above = op.multiply(op.relu(op.subtract(light, constant(_KNEE))), constant(1 / (1 - _KNEE)))
-    largest = op.subtract(op.maximum(gain, constant(1.0)), constant(_KNEE))
-    largest = op.multiply(largest, constant(1 / (1 - _KNEE)))
+    above = op.multiply(op.relu(op.subtract(light, constant(KNEE))), constant(1 / (1 - KNEE)))
+    largest = op.subtract(op.maximum(gain, constant(1.0)), constant(KNEE))
+    largest = op.multiply(largest, constant(1 / (1 - KNEE)))
     slope = op.add(constant(1.0), op.divide(above, op.multiply(largest, largest)))
     above = op.divide(op.multiply(above, slope), op.add(constant(1.0), above))
-    light = op.add(op.minimum(light, constant(_KNEE)), op.multiply(above, constant(1 - _KNEE)))
+    light = op.add(op.minimum(light, constant(KNEE)), op.multiply(above, constant(1 - KNEE)))
     light = op.clamp(light, 0.0, 1.0)
     power = polynomial(op.sqrt(op.sqrt(op.maximum(light, constant(1e-6)))), _to_srgb())
     return op.select(op.less_equal(light, constant(_TOE)), op.multiply(light, constant(12.92)), power)
