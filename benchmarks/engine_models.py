@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pkgutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from kind.enhancing.enhancer import Enhancer
 from kind.enhancing.precision import cpu_has_bfloat16
+from kind.enhancing.variants import VARIANTS
 
 Run = Callable[[np.ndarray], np.ndarray]
 """uint8 [H, W, 3] → relit, uint8 [H, W, 3]; α is left to the network."""
@@ -67,9 +69,11 @@ def contestants(variant: str, slow: bool = False) -> Iterator[Contestant]:
             if is_there("openvino"):
                 name = "OpenVINO, the same graph"
                 yield Contestant(name, precision, lambda *size, of=precision: _openvino(files[of], size))
-    if is_there("openvino") and variant == "lite":
+    if is_there("openvino"):
         for precision in ("float32", "int8"):
-            yield Contestant("OpenVINO, kind's graph", precision, lambda *size, of=precision: _own(of))
+            yield Contestant(
+                "OpenVINO, kind's graph", precision, lambda *size, of=precision: _own(variant, of)
+            )
 
 
 def missing() -> list[str]:
@@ -156,14 +160,10 @@ def _tensorflow(enhancer: Enhancer) -> Run:
     return lambda image: np.asarray(enhancer(image, parts=("relit",), levels=True).relit)
 
 
-def _own(precision: str) -> Run:
-    from kind.enhancing.fast.lite import FastLite
-    from kind.enhancing.fast.lite_file import read_lite
-    from kind.enhancing.fast.restoration import ROUNDED
-    from kind.nn.forms import SHIPPED_WEIGHTS
-
-    rounded = ROUNDED if precision == "int8" else ()
-    enhancer = FastLite(read_lite(SHIPPED_WEIGHTS / "lite.keras"), rounded=rounded)
+def _own(variant: str, precision: str) -> Run:
+    enhancer = pkgutil.resolve_name(VARIANTS[variant].in_8_bits).from_files()
+    if precision == "int8":
+        enhancer.calibrate(enhancer.ranges_file)
     return lambda image: enhancer(image, levels=True).relit
 
 

@@ -21,8 +21,8 @@ from kind.data.photographs import (
 )
 from kind.data.sources import DECODING_VERSION, Progress, Source, versioned
 from kind.errors import UserError
+from kind.images.area import area_resized_array
 from kind.images.photo import read_photo
-from kind.ops.area import area_resized_array
 
 THUMBNAIL = 128
 """Side of the thumbnails that exposure is judged by, in pixels."""

@@ -19,7 +19,7 @@ from kind.images.photo import DEFAULT_QUALITY, WRITABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhancer
-    from kind.enhancing.fast.lite import FastLite
+    from kind.enhancing.fast.enhancer import FastEnhancer
 
 FORMATS = tuple(suffix[1:] for suffix in WRITABLE_SUFFIXES)
 
@@ -69,7 +69,7 @@ def add_precision_argument(
     parser: argparse.ArgumentParser, default: str = DEFAULT_PRECISION, *, int8: bool = False
 ) -> None:
     """Declares --precision; int8 is for commands that can do with the relit image alone."""
-    more = "; int8 is faster still, for the relit image of lite alone, and needs kind[fast]" if int8 else ""
+    more = "; int8 is faster still, for the relit image alone, and needs kind[fast]" if int8 else ""
     refused = () if int8 else (INT8,)
     parser.add_argument(
         "--precision",
@@ -127,7 +127,7 @@ def add_smallest_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_enhancer(arguments: argparse.Namespace, *, relit_alone: bool = False) -> Enhancer | FastLite:
+def load_enhancer(arguments: argparse.Namespace, *, relit_alone: bool = False) -> Enhancer | FastEnhancer:
     """Loads the networks that the options ask for; says on stderr what --precision auto chose.
 
     Args:

@@ -20,8 +20,8 @@ from kind.video.moving import frame_at, open_moving
 
 if TYPE_CHECKING:
     from kind.enhancing.enhancer import Enhancer
+    from kind.enhancing.fast.enhancer import FastEnhancer
     from kind.enhancing.fast.frames import FastFrames
-    from kind.enhancing.fast.lite import FastLite
     from kind.enhancing.frames import FrameEnhancer
 
 PREVIEW = "preview"
@@ -44,7 +44,7 @@ def add_preview_argument(parser: argparse.ArgumentParser) -> None:
 
 def relight_videos(
     jobs: Sequence[Job],
-    enhancer: Enhancer | FastLite,
+    enhancer: Enhancer | FastEnhancer,
     arguments: argparse.Namespace,
     preview: int | None = None,
 ) -> int:

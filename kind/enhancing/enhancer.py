@@ -28,7 +28,7 @@ from kind.images.pixels import in_unit_range
 from kind.nn.forking import refuse_forked
 
 if TYPE_CHECKING:
-    from kind.enhancing.fast.lite import FastLite
+    from kind.enhancing.fast.enhancer import FastEnhancer
 
 
 class Enhancer(Computation):
@@ -53,7 +53,7 @@ class Enhancer(Computation):
         weights: str | Path | None = None,
         precision: str = "float32",
         variant: str | None = None,
-    ) -> Enhancer | FastLite:
+    ) -> Enhancer | FastEnhancer:
         """Reads the networks of a variant.
 
         Args:
@@ -62,8 +62,9 @@ class Enhancer(Computation):
                 that the folder lacks come from the shipped weights, as do all when no folder is given.
             precision: "float32"; "bfloat16" computes everything inside the networks but their heads in
                 16 bits, about twice as fast on a CPU with bfloat16 instructions and slower on others;
-                "auto" is the faster of the two. "int8" gives a `kind.enhancing.fast.lite.FastLite`, which
-                is called in the same way but gives the relit image alone; it needs `kind[fast]`.
+                "auto" is the faster of the two. "int8" gives a
+                `kind.enhancing.fast.enhancer.FastEnhancer`, which is called in the same way but gives the
+                relit image alone; it needs `kind[fast]`.
             variant: a key of `kind.enhancing.variants.VARIANTS`: "lite", one small network; "kind", the
                 three networks of the paper. None is the one whose networks the folder holds, otherwise
                 "lite".
@@ -84,7 +85,7 @@ class Enhancer(Computation):
         return chosen.from_files(weights, chosen_precision(precision))
 
     @classmethod
-    def from_preset(cls, preset: str | Path, precision: str = "float32") -> Enhancer | FastLite:
+    def from_preset(cls, preset: str | Path, precision: str = "float32") -> Enhancer | FastEnhancer:
         """Reads shipped networks by the name of their variant, or a user's own from a folder.
 
         Args:

@@ -14,10 +14,10 @@ from kind.enhancing.light_branches import branches
 from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.errors import UserError
+from kind.images.area import area_resized_array
 from kind.nn.exposure_layers import faded
 from kind.nn.saving import load_net
 from kind.nn.weights_folder import find_weights
-from kind.ops.area import area_resized_array
 from kind.ops.fusion import MASK_REACH
 from kind.ops.light import expose, light_ratio
 

@@ -14,10 +14,11 @@ from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.enhancing.variants import VARIANTS
+from kind.images.area import area_resized_array
 from kind.metrics.protocols import target_ratio
 from kind.nn.saving import load_net, weights_digest
 from kind.nn.weights_folder import beside, find_weights
-from kind.ops.area import area_resized, area_resized_array
+from kind.ops.area import area_resized
 from kind.ops.fusion import MASK_REACH
 from kind.ops.light import expose, light_ratio, matching_stops
 from kind.ops.stretch import min_max_stretch, range_of_array, stretched_by, value_range

@@ -17,12 +17,15 @@ class Variant(NamedTuple):
         stages: the stages that train its networks; each is read from `STAGE.keras`.
         own_alpha: what α is when the user gives none, in words.
         description: one line for `--help`.
+        in_8_bits: the subclass of `kind.enhancing.fast.enhancer.FastEnhancer`, likewise; None where there is
+            none.
     """
 
     enhancer: str
     stages: tuple[str, ...]
     own_alpha: str
     description: str
+    in_8_bits: str | None = None
 
 
 VARIANTS = {
@@ -31,12 +34,14 @@ VARIANTS = {
         stages=("lite",),
         own_alpha="suggested by the network",
         description="one small network, for photographs of all kinds",
+        in_8_bits="kind.enhancing.fast.lite:FastLite",
     ),
     "kind": Variant(
         "kind.enhancing.three_networks:KindEnhancer",
         stages=("decom", "restoration", "illumination"),
         own_alpha=f"suggested by an exposure head beside them, otherwise {DEFAULT_ALPHA:g}",
         description="the three networks of the paper, slower and not better as a rule",
+        in_8_bits="kind.enhancing.fast.kind:FastKind",
     ),
     "guided": Variant(
         "kind.enhancing.guided_network:GuidedEnhancer",

@@ -1,13 +1,11 @@
-"""Area-averaging resize as two matrix products: any size, in a graph, and of parts of an image."""
+"""Area-averaging resize as two matrix products: any size, in a graph, and of parts of an image.
+
+`kind.images.area` has the same for arrays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
 import tensorflow as tf
-
-_PART = 1024  # pixels
 
 
 def area_weights(length: tf.Tensor, count: int, start: tf.Tensor = 0, whole: tf.Tensor | None = None):
@@ -51,31 +49,3 @@ def weighted_areas(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf
     strips = tf.reshape(tf.matmul(rows, flat), [shape[0], rows.shape[0], shape[2], channels])
     result = tf.matmul(columns, strips)  # [N, height, width, C]: broadcast over the rows
     return tf.ensure_shape(result, [images.shape[0], rows.shape[0], columns.shape[0], channels])
-
-
-def area_resized_array(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """What `area_resized` gives for one array, without making a tensor of what may be large.
-
-    Args:
-        image: [H, W, C]; float32, or unsigned integers, whose largest number stands for 1.
-        height: of the result.
-        width: of the result.
-
-    Returns:
-        float32 [height, width, C].
-    """
-    rows, columns = (list(_parts(*sides)) for sides in zip(image.shape[:2], (height, width)))
-    result = np.zeros((height, width, image.shape[2]), np.float32)
-    for down, from_rows in rows:
-        for across, from_columns in columns:
-            block = image[down, across].astype(np.float32, copy=False)
-            strips = (from_rows @ block.reshape(len(block), -1)).reshape(height, *block.shape[1:])
-            result += from_columns @ strips
-    return result / np.float32(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else result
-
-
-def _parts(length: int, count: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """An axis in parts that are small as floats, each with its weights."""
-    for start in range(0, length, _PART):
-        size = min(_PART, length - start)
-        yield slice(start, start + size), area_weights(size, count, start, length).numpy()

@@ -1,1 +1,1 @@
-"""The light network in 8 bits, computed by OpenVINO and without TensorFlow; the extra `fast`."""
+"""Both variants in 8 bits, computed by OpenVINO and without TensorFlow; the extra `fast`."""

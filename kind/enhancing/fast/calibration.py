@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from kind.errors import UserError
 from kind.images.photo import read_photo
 
 Extremes = Mapping[str, np.ndarray]
-"""For each layer's input, by name, what is rarely gone below and above in each channel: float32 [2, C]."""
+"""For each tensor that is rounded, what its channels rarely go below and above: float32 [2, C] by name."""
 
 _PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 _SIDE = 288  # pixels, a multiple of 16
@@ -44,12 +44,12 @@ def photographs() -> Iterator[np.ndarray]:
 
 
 def measured(
-    inputs_of: Callable[[np.ndarray, float], Mapping[str, np.ndarray]], images: Iterable[np.ndarray]
+    values_of: Callable[[np.ndarray, float], Mapping[str, np.ndarray]], images: Iterable[np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Measures.
 
     Args:
-        inputs_of: from an image, and a factor of the α that is suggested for it, to what each layer gets,
+        values_of: from an image, and a factor of the α that is suggested for it, to the tensors,
             [1, C, h, w] by name.
         images: uint8 [H, W, 3].
 
@@ -59,7 +59,7 @@ def measured(
     found: dict[str, np.ndarray] = {}
     for image in images:
         for factor in _FACTORS:
-            for name, values in inputs_of(image, factor).items():
+            for name, values in values_of(image, factor).items():
                 ordered = np.sort(values.reshape(values.shape[1], -1), axis=1)
                 cut = max(1, round(_CUT_OFF * ordered.shape[1]))
                 ends = np.stack([ordered[:, cut], ordered[:, -1 - cut]])
@@ -68,19 +68,19 @@ def measured(
     return found
 
 
-def ranges(extremes: Extremes) -> dict[str, Range]:
-    """Chooses how the inputs are rounded.
+def ranges(extremes: Extremes, lows: Sequence[float] = _LOWS) -> dict[str, Range]:
+    """Chooses how tensors are rounded.
 
     A channel's own scale makes its steps small and the kernel's, which is multiplied by it, uneven; so the
     scales lie between the channel's own and the largest one. The lowest value is the same for all of a
-    layer's channels: the one that makes their steps the smallest, in the geometric mean.
+    layer's channels: that of `lows`, below 0, which makes their steps the smallest, in the geometric mean.
     """
-    return {name: _range(*ends) for name, ends in extremes.items()}
+    return {name: _range(*ends, lows) for name, ends in extremes.items()}
 
 
-def _range(lowest: np.ndarray, highest: np.ndarray) -> Range:
+def _range(lowest: np.ndarray, highest: np.ndarray, lows: Sequence[float]) -> Range:
     lowest, highest = np.minimum(lowest, 0.0), np.maximum(highest, 1e-3)
-    lows = _LOWS if not lowest.any() else _LOWS[1:]
+    lows = [low for low in lows if low or not lowest.any()]
     scales = [np.maximum(highest, -lowest / low) if low else highest for low in lows]
     costs = [np.log(scale * (1.0 + low)).mean() for scale, low in zip(scales, lows)]
     best = int(np.argmin(costs))

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from kind.enhancing.fast.exposure import Exposure
-from kind.enhancing.fast.lite import FastLite
+from kind.enhancing.fast.enhancer import FastEnhancer
 from kind.errors import UserError
 
 Statistics = tuple[np.ndarray, ...]
@@ -18,7 +17,7 @@ class FastFrames:
 
     def __init__(
         self,
-        enhancer: FastLite,
+        enhancer: FastEnhancer,
         alpha: float | None = None,
         *,
         brightness: float | None = None,
@@ -37,16 +36,16 @@ class FastFrames:
 
     def statistics(self, frame: np.ndarray) -> Statistics:
         """Looks at a whole frame, uint8 [H, W, 3]; the last statistic is the given log₂ α, or NaN."""
-        grid, colour, summary, stops = self._enhancer.look(frame)
+        *arrays, stops = self._enhancer.look(frame)
         alpha = self._alpha
         if self._brightness is not None:
             alpha = self._enhancer.alpha_for_brightness(frame, self._brightness)
         given = math.nan if alpha is None else math.log2(alpha) if alpha > 0 else -math.inf
-        return grid, colour, summary, np.float32([stops]), np.float32([given])
+        return *arrays, np.float32([stops]), np.float32([given])
 
     def __call__(self, frame: np.ndarray, statistics: Statistics) -> tuple[np.ndarray, float]:
         """Enhances a frame, uint8 [H, W, 3], with statistics of such frames: uint8 [H, W, 3], and α."""
-        grid, colour, summary, (stops,), (given,) = statistics
+        *arrays, (stops,), (given,) = statistics
         alpha = float(2.0 ** (stops if math.isnan(given) else given))
-        seen = Exposure(grid, colour, summary, float(stops))
+        seen = self._enhancer.seen_as(*arrays, float(stops))
         return self._enhancer.relit(frame, seen, alpha, self._strength), alpha

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.enhancing.fast.installed import check_engine, engine_is_there
-from kind.enhancing.variants import variant_of
+from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
-from kind.nn.weights_folder import find_weights
 
 if TYPE_CHECKING:
-    from kind.enhancing.fast.lite import FastLite
-
-VARIANT = "lite"
+    from kind.enhancing.fast.enhancer import FastEnhancer
 
 
-def load_fast(weights: str | Path | None = None, variant: str | None = None) -> FastLite:
+def load_fast(weights: str | Path | None = None, variant: str | None = None) -> FastEnhancer:
     """Reads the networks.
 
     Args:
@@ -28,16 +26,19 @@ def load_fast(weights: str | Path | None = None, variant: str | None = None) -> 
         The enhancer.
 
     Raises:
-        UserError: on another variant than "lite", where the engine is not installed, and when the weights
-            cannot be used.
+        UserError: on a variant without int8, where the engine is not installed, and when the weights cannot
+            be used.
     """
     variant = variant or variant_of(weights)
-    if variant != VARIANT:
-        raise UserError(f"int8 computes the variant {VARIANT} alone, not {variant}: take float32 or bfloat16")
+    name = VARIANTS[variant].in_8_bits
+    if name is None:
+        able = " and ".join(each for each, known in VARIANTS.items() if known.in_8_bits)
+        raise UserError(f"int8 is for the variants {able}, not {variant}: take float32 or bfloat16")
     check_engine()
-    from kind.enhancing.fast.lite import FastLite
-
-    return FastLite.from_file(find_weights((VARIANT,), weights)[VARIANT])
+    fast = pkgutil.resolve_name(name)
+    enhancer = fast.from_files(weights)
+    enhancer.calibrate(fast.ranges_file)
+    return enhancer
 
 
 def is_fastest(weights: str | Path | None, variant: str | None, fusion: str) -> bool:
@@ -47,7 +48,7 @@ def is_fastest(weights: str | Path | None, variant: str | None, fusion: str) -> 
     """
     return (
         weights is None
-        and (variant or variant_of(None)) == VARIANT
+        and VARIANTS[variant or variant_of(None)].in_8_bits is not None
         and fusion == "plain"
         and engine_is_there()
     )

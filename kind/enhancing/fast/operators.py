@@ -1,4 +1,4 @@
-"""OpenVINO's operators as the light network uses them: in float32, and 8 bits where ranges are given."""
+"""OpenVINO's operators as the networks use them: in float32, and 8 bits where an input was rounded."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _LEVELS = 255  # steps between the 256 levels of 8 bits
 
 
 class Range(NamedTuple):
-    """How the input of a convolution is rounded to 8 bits.
+    """How the channels of a tensor are rounded to 8 bits.
 
     Attributes:
-        scales: float32 [C], what each channel is divided by first; the kernel is multiplied by it.
+        scales: float32 [C], what each channel is divided by first; the kernel that comes next is multiplied
+            by it.
         low: of all channels then; the highest is 1. 0 is one of the levels.
     """
 
@@ -57,8 +58,18 @@ def polynomial(values: Node, coefficients: np.ndarray) -> Node:
     return result
 
 
+def rounded(values: Node, by: Range) -> Node:
+    """Each channel of [N, C, H, W] divided by its scale, in 256 levels."""
+    step = (1.0 - by.low) / _LEVELS
+    zero = round(-by.low / step)
+    low, high = -zero * step, (_LEVELS - zero) * step
+    scales = by.scales.reshape(1, -1, 1, 1)
+    ends = constant(low * scales), constant(high * scales), constant(low), constant(high)
+    return op.fake_quantize(values, *ends, _LEVELS + 1)
+
+
 def convolution(
-    values: Node, kernel: np.ndarray, bias: np.ndarray, stride: int = 1, rounding: Range | None = None
+    values: Node, kernel: np.ndarray, bias: np.ndarray, stride: int = 1, scales: np.ndarray | None = None
 ) -> Node:
     """A SAME convolution as TensorFlow pads it, of even sides where there is a stride.
 
@@ -67,22 +78,55 @@ def convolution(
         kernel: [h, w, C, D].
         bias: [D].
         stride: 1 or 2.
-        rounding: computes in 8 bits: the input rounded so, the kernel to 255 levels for each output.
+        scales: of values that are `rounded`; the convolution is computed in 8 bits then.
 
     Returns:
         [N, D, H / stride, W / stride].
     """
-    if rounding:
-        values = _rounded(values, rounding)
-        kernel = kernel * rounding.scales[:, np.newaxis]
-    node = constant(kernel.transpose(3, 2, 0, 1))
-    if rounding:
-        largest = np.abs(kernel).max((0, 1, 2)).reshape(-1, 1, 1, 1) + 1e-12
-        ends = constant(-largest), constant(largest)
-        node = op.fake_quantize(node, *ends, *ends, _LEVELS)
+    node = _kernel(kernel.transpose(3, 2, 0, 1), scales, inputs=1)
     before, after = (0, 1) if stride > 1 else ((len(kernel) - 1) // 2,) * 2
     result = op.convolution(values, node, [stride] * 2, [before] * 2, [after] * 2, [1, 1])
     return op.add(result, constant(bias.reshape(1, -1, 1, 1)))
+
+
+def transposed_convolution(values: Node, kernel: np.ndarray, scales: np.ndarray | None = None) -> Node:
+    """A 2×2 transposed convolution with a step of 2.
+
+    Args:
+        values: [N, C, H, W].
+        kernel: [2, 2, D, C].
+        scales: as of `convolution`.
+
+    Returns:
+        [N, D, 2·H, 2·W].
+    """
+    node = _kernel(kernel.transpose(3, 2, 0, 1), scales, inputs=0)
+    return op.convolution_backprop_data(
+        values, node, [2, 2], pads_begin=[0, 0], pads_end=[0, 0], dilations=[1, 1]
+    )
+
+
+def halved(values: Node) -> Node:
+    """2×2 max pooling of even sides: [N, C, H, W] → [N, C, H / 2, W / 2]."""
+    return op.max_pool(values, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
+
+
+def _kernel(kernel: np.ndarray, scales: np.ndarray | None, inputs: int) -> Node:
+    """A kernel in OpenVINO's layout; of an input with scales, in 255 levels for each output.
+
+    Args:
+        kernel: four axes, inputs and outputs the first two.
+        scales: of the inputs.
+        inputs: their axis, 0 or 1.
+    """
+    if scales is None:
+        return constant(kernel)
+    along_inputs = [1, 1, 1, 1]
+    along_inputs[inputs] = -1
+    kernel = kernel * scales.reshape(along_inputs)
+    largest = np.abs(kernel).max((inputs, 2, 3), keepdims=True) + 1e-12
+    ends = constant(-largest), constant(largest)
+    return op.fake_quantize(constant(kernel), *ends, *ends, _LEVELS)
 
 
 def depthwise(values: Node, kernel: np.ndarray, bias: np.ndarray) -> Node:
@@ -108,13 +152,3 @@ def doubled(values: Node) -> Node:
         axes=integers(2, 3),
         coordinate_transformation_mode="half_pixel",
     )
-
-
-def _rounded(values: Node, rounding: Range) -> Node:
-    """Each channel divided by its scale, in 256 levels."""
-    step = (1.0 - rounding.low) / _LEVELS
-    zero = round(-rounding.low / step)
-    low, high = -zero * step, (_LEVELS - zero) * step
-    scales = rounding.scales.reshape(1, -1, 1, 1)
-    ends = constant(low * scales), constant(high * scales), constant(low), constant(high)
-    return op.fake_quantize(values, *ends, _LEVELS + 1)

@@ -7,15 +7,14 @@ import tensorflow as tf
 from kind.enhancing import precision
 from kind.enhancing.fast import installed, loading
 from kind.enhancing.fast.given import given_images
-from kind.enhancing.fast.lite_file import LAYERS, digest_of, read_lite
+from kind.enhancing.fast.network_files import LAYERS, digest_of, read_network
+from kind.enhancing.fast.soft_histogram import soft_histogram
 from kind.errors import UserError
+from kind.images.area import area_resized_array
 from kind.nn import exposure_layers
 from kind.nn.archive import CONFIG, Archive
 from kind.nn.forms import SHIPPED_WEIGHTS
-from kind.ops.area import area_resized_array
 from kind.ops.light import expose
-
-LITE = SHIPPED_WEIGHTS / "lite.keras"
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +22,26 @@ def image():
     return np.random.default_rng(0).random((37, 61, 3), np.float32) ** 2
 
 
-def test_layers_stand_in_the_order_of_the_network():
-    with Archive(LITE) as archive:
+@pytest.mark.parametrize("network", LAYERS)
+def test_layers_stand_in_the_order_of_the_network(network):
+    with Archive(SHIPPED_WEIGHTS / f"{network}.keras") as archive:
         layers = json.loads(archive.read(CONFIG))["config"]["layers"]
-    classes = {"Conv2D": "conv2d", "Dense": "dense", "DepthwiseConv2D": "depthwise_conv2d"}
-    found = {kind: [] for kind in LAYERS}
+    classes = {
+        "Conv2D": "conv2d",
+        "Conv2DTranspose": "conv2d_transpose",
+        "Dense": "dense",
+        "DepthwiseConv2D": "depthwise_conv2d",
+    }
+    found = {kind: [] for kind in LAYERS[network]}
     for layer in layers:
         if layer["class_name"] in classes:
             found[classes[layer["class_name"]]].append(layer["name"])
-    assert found == {kind: list(names) for kind, names in LAYERS.items()}
+    assert found == {kind: list(names) for kind, names in LAYERS[network].items()}
 
 
 def test_a_file_of_another_network_is_refused():
     with pytest.raises(UserError, match="decom.keras"):
-        read_lite(SHIPPED_WEIGHTS / "decom.keras")
+        read_network(SHIPPED_WEIGHTS / "decom.keras", "lite")
 
 
 def test_digest_follows_the_values():
@@ -59,8 +64,8 @@ def test_old_python_is_one_line(monkeypatch):
 
 
 def test_other_variants_are_refused():
-    with pytest.raises(UserError, match="lite alone, not kind"):
-        loading.load_fast(variant="kind")
+    with pytest.raises(UserError, match="for the variants lite and kind, not guided"):
+        loading.load_fast(variant="guided")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +77,8 @@ def test_auto_needs_the_instructions(monkeypatch, tmp_path, flags, fast):
     monkeypatch.setattr(precision, "_CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(installed, "check_engine", lambda: None)
     assert loading.is_fastest(None, "lite", "plain") == fast
-    assert not loading.is_fastest(None, "kind", "plain")
+    assert loading.is_fastest(None, "kind", "plain") == fast
+    assert not loading.is_fastest(None, "guided", "plain")
     assert not loading.is_fastest(None, "lite", "published")
     assert not loading.is_fastest(tmp_path, "lite", "plain")
 
@@ -98,27 +104,24 @@ def test_given_images_stay_levels(image):
     assert [each.shape for each in given_images([levels, levels[1:]])] == [(37, 61, 3), (36, 61, 3)]
 
 
+def test_histogram(image):
+    expected = exposure_layers.SoftHistogram(24)(image[np.newaxis])[0]
+    np.testing.assert_allclose(soft_histogram(image, 24), expected, atol=1e-5)
+
+
 class TestExposure:
     exposure = None
 
     @pytest.fixture(autouse=True)
     def _engine(self):
         pytest.importorskip("openvino", reason="the extra fast is not installed")
-        from kind.enhancing.fast import exposure
+        from kind.enhancing.fast import lite_exposure
 
-        self.exposure = exposure
-
-    def test_thumbnail(self, image):
-        expected = area_resized_array(image, 16, 16)
-        np.testing.assert_allclose(self.exposure.area_resized(image, 16), expected, atol=1e-6)
+        self.exposure = lite_exposure
 
     def test_spline(self):
         expected = exposure_layers._spline(8, 16, tf.constant([5.0]), tf.constant([50.0]))[0]
         np.testing.assert_allclose(self.exposure.spline(5, 8, 50), expected, atol=1e-5)
-
-    def test_histogram(self, image):
-        expected = exposure_layers.SoftHistogram(24)(image[np.newaxis])[0]
-        np.testing.assert_allclose(self.exposure._histogram(image), expected, atol=1e-5)
 
     def test_exposed(self, image):
         found = self.exposure._exposed(image, 2.5)
@@ -154,6 +157,12 @@ class TestCalibration:
         ends = np.float32([[-1.0, 0.0, -0.2], [2.0, 0.5, 4.0]])
         scales, low = self.calibration.ranges({"a": ends})["a"]
         assert (scales >= ends[1]).all() and (low * scales <= ends[0]).all() and -1 <= low <= 0
+
+    def test_a_given_low_is_that_of_all(self):
+        ends = {"a": np.float32([[-1.0, 0.0], [2.0, 0.5]]), "b": np.float32([[0.0], [1.0]])}
+        found = self.calibration.ranges(ends, lows=(0.4,))
+        assert {by.low for by in found.values()} == {-0.4}
+        assert (found["a"].scales >= np.float32([2.4999, 0.4999])).all()
 
     def test_file_belongs_to_its_weights(self, tmp_path):
         path, ends = tmp_path / "ranges.json", np.float32([[-1, 0], [2, 0.5]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,9 @@ from openvino import Node
 from openvino import opset13 as op
 
 from kind.constants import BT601
-from kind.enhancing.fast.lite_file import Weights
+from kind.enhancing.fast.light import KNEE
+from kind.enhancing.fast.lite_graph import BINS, FLOOR, NODES
+from kind.enhancing.fast.network_files import Weights
 from kind.enhancing.fast.operators import (
     channels_first,
     channels_last,
@@ -22,7 +24,8 @@ from kind.enhancing.fast.operators import (
     integers,
     leaky,
 )
-from kind.enhancing.fast.tile_graph import BINS, FLOOR, KNEE, NODES
+from kind.enhancing.fast.soft_histogram import soft_histogram
+from kind.images.area import area_resized_array
 from kind.images.srgb import to_linear, to_srgb
 
 SIDE = 128
@@ -30,7 +33,6 @@ _VIEWS = (6.0, 36.0)  # these, as in `lite.model` and `kind.nn.exposure_layers`
 _HISTOGRAM_BINS = 24
 _LARGEST_COLOUR = 0.5
 _NO_STOPS = 16.0
-_PART = 1024  # pixels of a side that are in float32 at a time
 
 
 class Exposure(NamedTuple):
@@ -58,10 +60,13 @@ class ExposureBranch:
 
     def __call__(self, image: np.ndarray) -> Exposure:
         """Looks at one, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
-        thumbnail = area_resized(image, SIDE)
+        thumbnail = area_resized_array(image, SIDE, SIDE)
         light = to_linear(thumbnail)
         views = [thumbnail, *(to_srgb(np.minimum(light * gain, 1.0)) for gain in _VIEWS)]
-        inputs = np.concatenate(views, axis=-1)[np.newaxis], _histogram(thumbnail)[np.newaxis]
+        inputs = (
+            np.concatenate(views, axis=-1)[np.newaxis],
+            soft_histogram(thumbnail, _HISTOGRAM_BINS)[np.newaxis],
+        )
         grid, colour, summary = (np.array(values[0]) for values in self._run(inputs).values())
         spread = np.ptp(thumbnail, axis=(0, 1)).max()
         grid = grid - np.float32(_NO_STOPS * (1.0 - np.clip((255.0 * spread - 1.0) / 2.0, 0.0, 1.0)))
@@ -76,28 +81,6 @@ def spline(start: int, length: int, whole: int) -> np.ndarray:
     weights = np.where(distance < 1.0, 2.0 / 3.0 - distance**2 + distance**3 / 2.0, far)
     first, last = weights[:, :3].sum(1, keepdims=True), weights[:, -3:].sum(1, keepdims=True)
     return np.concatenate([first, weights[:, 3:-3], last], axis=1).astype(np.float32)
-
-
-def area_resized(image: np.ndarray, side: int) -> np.ndarray:
-    """As `kind.ops.area.area_resized_array` to a square: float32 [side, side, C]."""
-    result = np.zeros((side, side, image.shape[2]), np.float32)
-    for rows, from_rows in _parts(image.shape[0], side):
-        for columns, from_columns in _parts(image.shape[1], side):
-            block = image[rows, columns].astype(np.float32, copy=False)
-            strips = (from_rows @ block.reshape(len(block), -1)).reshape(side, *block.shape[1:])
-            across = strips.swapaxes(0, 1).reshape(block.shape[1], -1)  # one product is faster than many
-            result += (from_columns @ across).reshape(side, side, -1).swapaxes(0, 1)
-    return result / np.float32(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else result
-
-
-def _parts(length: int, count: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """An axis in parts, each with the share that each of its pixels has in each cell: [count, pixels]."""
-    cell = np.arange(count)[:, np.newaxis] * (length / count)
-    for start in range(0, length, _PART):
-        pixel = np.arange(start, min(length, start + _PART))
-        overlap = np.minimum(cell + length / count, pixel + 1) - np.maximum(cell, pixel)
-        share = np.maximum(overlap, 0.0) * (count / length)
-        yield slice(start, start + len(pixel)), share.astype(np.float32)
 
 
 def _graph(weights: Weights) -> openvino.Model:
@@ -129,18 +112,6 @@ def _graph(weights: Weights) -> openvino.Model:
 def _plane(values: Node) -> Node:
     """[1, C] → [1, C, 1, 1]."""
     return op.unsqueeze(values, integers(2, 3))
-
-
-def _histogram(thumbnail: np.ndarray) -> np.ndarray:
-    """See `kind.nn.exposure_layers.SoftHistogram`: float32 [54]."""
-    luma = thumbnail @ np.float32(BT601)
-    values = np.sqrt(np.stack([luma, thumbnail.max(-1)]))  # [2, H, W]
-    shares = [
-        np.maximum(1.0 - np.abs(values * (_HISTOGRAM_BINS - 1) - number), 0.0).mean((1, 2))
-        for number in range(_HISTOGRAM_BINS)
-    ]
-    shares = np.sqrt(np.concatenate(shares) + 1e-6)
-    return np.concatenate([shares, thumbnail.mean((0, 1)), thumbnail.max((0, 1))]).astype(np.float32)
 
 
 def _mean_stops(thumbnail: np.ndarray, grid: np.ndarray) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from openvino import Node
 from openvino import opset13 as op
 
-from kind.enhancing.fast.lite_file import Weights
-from kind.enhancing.fast.operators import Range, convolution, doubled, leaky
+from kind.enhancing.fast.network_files import Weights
+from kind.enhancing.fast.operators import Range, convolution, doubled, leaky, rounded
 
 ROUNDED = (
     "encode_1_1_of_2",
@@ -62,7 +62,10 @@ class UNet:
 
     def _conv(self, name: str, values: Node, stride: int = 1) -> Node:
         self.inputs[name] = values
-        return convolution(values, *self._weights[name], stride, self._ranges.get(name))
+        if name not in self._ranges:
+            return convolution(values, *self._weights[name], stride)
+        by = self._ranges[name]
+        return convolution(rounded(values, by), *self._weights[name], stride, by.scales)
 
     def _block(self, values: Node, name: str) -> Node:
         inner = leaky(self._conv(f"{name}_1_of_2", values))

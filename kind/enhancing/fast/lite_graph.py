@@ -2,7 +2,6 @@
 
 All of it works on cells: squares of 4×4 pixels as 48 channels. So nothing but the 8 bits of input and output
 is moved between layouts, and OpenVINO joins what lies between the convolutions into a few passes over memory.
-The powers of the sRGB curve are polynomials, off by less than 2e-4 of their value: its logarithm is slow.
 """
 
 from __future__ import annotations
@@ -17,7 +16,9 @@ from openvino import Node
 from openvino import opset13 as op
 
 from kind.constants import BT601
-from kind.enhancing.fast.lite_file import Weights
+from kind.enhancing.fast.light import expose
+from kind.enhancing.fast.lite_unet import UNet
+from kind.enhancing.fast.network_files import Weights
 from kind.enhancing.fast.operators import (
     Range,
     channels_first,
@@ -25,22 +26,18 @@ from kind.enhancing.fast.operators import (
     constant,
     convolution,
     integers,
-    polynomial,
 )
-from kind.enhancing.fast.restoration import UNet
 
 CELL = 4
 NODES, BINS = 16, 8  # of the bilateral grid
 _PIXELS, _VALUES = CELL**2, 3 * CELL**2
 FLOOR = 0.02  # of the guide, and the limits below, as in `kind.nn.exposure_layers` and `kind.ops.light`
-KNEE = 0.9
-_TOE, _SRGB_TOE = 0.0031308, 0.04045
 _BLACK, _TINY = 1e-4, 1e-20
 _LINEAR_SHARE, _LARGEST_SHARE = 0.25, 0.5
 _BINOMIAL = np.float32([1, 4, 6, 4, 1]) / 16
 
 
-class TileGraph:
+class LiteGraph:
     """Builds the graph for tiles of one size.
 
     Attributes:
@@ -77,7 +74,7 @@ class TileGraph:
         colour = self._input("colour", [1, 1, 1, _VALUES])
         more = self._input("more")
         raised = op.add(_spread(stops), more)
-        exposed = _exposed(shown, op.add(raised, op.multiply(_faded(raised), colour)))
+        exposed = expose(shown, op.add(raised, op.multiply(_faded(raised), colour)))
         restored = self._restored(shown, op.add(stops, more), raised, exposed)
         if dims:
             restored = self._dimmed(restored, shown, _spread(stops), raised)
@@ -131,7 +128,7 @@ class TileGraph:
     def _dimmed(self, restored: Node, shown: Node, stops: Node, raised: Node) -> Node:
         """R̂ ∘ L̂ under less than the suggested stops, see `kind.enhancing.light_network`."""
         wanted = op.add(op.multiply(stops, self._input("share")), self._input("rest"))
-        bright, dim = _exposed(shown, raised), _exposed(shown, wanted)
+        bright, dim = expose(shown, raised), expose(shown, wanted)
         less = op.multiply(op.subtract(wanted, raised), constant(math.log(2)))
         ratio = self._light_ratio(dim, bright, op.exp(less))
         share = op.divide(_faded(wanted), op.maximum(_faded(raised), constant(_TINY)))
@@ -148,25 +145,6 @@ class TileGraph:
 def _faded(stops: Node) -> Node:
     """1 - exp(-2·E), 0 for E ≤ 0."""
     return op.subtract(constant(1.0), op.exp(op.multiply(op.relu(stops), constant(-2.0))))
-
-
-def _exposed(shown: Node, stops: Node) -> Node:
-    """See `kind.ops.light.expose`."""
-    gain = op.exp(op.multiply(stops, constant(math.log(2))))
-    power = polynomial(shown, _to_linear())
-    linear = op.select(
-        op.less_equal(shown, constant(_SRGB_TOE)), op.multiply(shown, constant(1 / 12.92)), power
-    )
-    light = op.multiply(linear, gain)
-    above = op.multiply(op.relu(op.subtract(light, constant(KNEE))), constant(1 / (1 - KNEE)))
-    largest = op.subtract(op.maximum(gain, constant(1.0)), constant(KNEE))
-    largest = op.multiply(largest, constant(1 / (1 - KNEE)))
-    slope = op.add(constant(1.0), op.divide(above, op.multiply(largest, largest)))
-    above = op.divide(op.multiply(above, slope), op.add(constant(1.0), above))
-    light = op.add(op.minimum(light, constant(KNEE)), op.multiply(above, constant(1 - KNEE)))
-    light = op.clamp(light, 0.0, 1.0)
-    power = polynomial(op.sqrt(op.sqrt(op.maximum(light, constant(1e-6)))), _to_srgb())
-    return op.select(op.less_equal(light, constant(_TOE)), op.multiply(light, constant(12.92)), power)
 
 
 def _within_headroom(exposed: Node, change: Node) -> Node:
@@ -209,19 +187,3 @@ def _luma_kernel() -> np.ndarray:
         pixel = column * CELL + row
         kernel[cell_row + 1, cell_column + 1, place : place + 3, pixel] += weight * np.float32(BT601)
     return kernel
-
-
-@functools.cache
-def _to_linear() -> np.ndarray:
-    """((x + 0.055) / 1.055)^2.4 from the toe to 1 as a polynomial of degree 7."""
-    shown = np.linspace(_SRGB_TOE, 1, 20001)
-    light = ((shown + 0.055) / 1.055) ** 2.4
-    fitted = np.polynomial.Polynomial.fit(shown, light, 7, w=1 / np.sqrt(np.maximum(light, 1e-3)))
-    return fitted.convert().coef
-
-
-@functools.cache
-def _to_srgb() -> np.ndarray:
-    """1.055·x^(1/2.4) - 0.055 from the toe to 1 as a polynomial of degree 6 in x^(1/4)."""
-    light = np.geomspace(_TOE, 1, 20001)
-    return np.polynomial.Polynomial.fit(light**0.25, 1.055 * light ** (1 / 2.4) - 0.055, 6).convert().coef

@@ -1,0 +1,264 @@
+"""What both variants share in 8 bits: the same way from an image to an enhanced one, without TensorFlow."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import openvino
+from openvino import Node
+
+from kind.enhancing.borders import mirrored_part
+from kind.enhancing.enhanced import Enhanced
+from kind.enhancing.fast import calibration
+from kind.enhancing.fast.given import given_images
+from kind.enhancing.fast.network_files import Weights, digest_of
+from kind.enhancing.fast.operators import Range
+from kind.enhancing.precision import INT8
+from kind.enhancing.tiling.tiles import Tile, tile_sizes, tiles
+from kind.errors import UserError
+from kind.images.pixels import in_unit_range
+
+_SIDES = 32  # a tile's sides are multiples of it, so that images of similar sizes share what is compiled
+_MOST_COMPILED = 8
+_SETTINGS = {
+    "PERFORMANCE_HINT": "LATENCY",
+    "INFERENCE_PRECISION_HINT": "f32",  # of what is not in 8 bits
+    "ENABLE_CPU_PINNING": False,
+}
+
+
+class TilePlan(NamedTuple):
+    """How large images are cut.
+
+    Attributes:
+        border: mirrored pixels around an image.
+        halo: how far the networks see, up to a multiple of the stride.
+        stride: of the coarsest pooling.
+        pixels: of a tile with its halo, at most.
+    """
+
+    border: int
+    halo: int
+    stride: int
+    pixels: int
+
+
+class FastEnhancer(abc.ABC):
+    """Enhances as `kind.enhancing.enhancer.Enhancer` does, but gives the relit image alone.
+
+    Attributes:
+        precision: "int8".
+        variant: of `kind.enhancing.variants`.
+        own_alpha: as of `Enhancer`.
+        plan: how large images are cut.
+        ranges_file: of the shipped weights; others are calibrated when they are loaded.
+        seen_as: class of what the networks say of a whole image: a named tuple of arrays, log₂ of the
+            suggested α last.
+    """
+
+    precision = INT8
+    variant: str
+    own_alpha: str
+    plan: TilePlan
+    ranges_file: Path
+    seen_as: type
+
+    def __init__(self, weights: Mapping[str, Weights]) -> None:
+        """Takes the weights by network."""
+        self.weights = weights
+        self._core = openvino.Core()
+        self._compiled: OrderedDict[tuple, Callable] = OrderedDict()
+        self.ranges: dict[str, Range] = {}
+
+    def calibrate(self, ranges: Path | None = None) -> None:
+        """Computes in 8 bits from now on; before, everything is float32.
+
+        Args:
+            ranges: file of `kind.enhancing.fast.calibration`. Without it, and when it is not for these
+                weights, the ranges are measured, which takes some seconds.
+
+        Raises:
+            UserError: when the file is damaged.
+        """
+        extremes = ranges and calibration.read_extremes(ranges, self.digest())
+        self.ranges = self.ranges_of(extremes or self.extremes())
+        self._compiled.clear()
+
+    def digests(self) -> dict[str, str]:
+        """See `kind.enhancing.computation.Computation`; not the same digests as there."""
+        return {network: digest_of(weights) for network, weights in self.weights.items()}
+
+    def digest(self) -> str:
+        """Of the weights of all networks: what ranges belong to."""
+        return "-".join(self.digests().values())
+
+    def __call__(
+        self,
+        images: np.ndarray | Sequence,
+        alpha: float | Sequence[float] | None = None,
+        fusion: str = "plain",
+        parts: Collection[str] = ("relit",),
+        progress: Callable[[int, int], None] | None = None,
+        strength: float = 1.0,
+        levels: bool = False,
+    ) -> Enhanced | list[Enhanced]:
+        """Enhances a batch, a single image, or images of several sizes; see `Enhancer.__call__`.
+
+        Args:
+            images: as there, but no tensors.
+            alpha: as there.
+            fusion: "plain".
+            parts: "relit" alone.
+            progress: as there.
+            strength: as there.
+            levels: as there.
+
+        Returns:
+            As there.
+
+        Raises:
+            UserError: as there, and on another fusion or part.
+            ValueError: on another strength.
+        """
+        if fusion != "plain" or set(parts) != {"relit"}:
+            raise UserError(
+                "int8 computes the relit image alone, with fusion plain: take precision float32 or bfloat16"
+            )
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength expects a number from 0 to 1; received {strength!r}")
+        images = given_images(images)
+        if isinstance(images, list):
+            alphas = np.broadcast_to(np.float32(math.nan if alpha is None else alpha), len(images))
+            return [
+                self(one, own, progress=progress, strength=strength, levels=levels)
+                for one, own in zip(images, alphas)
+            ]
+        batch = images if images.ndim == 4 else images[np.newaxis]
+        alphas = np.broadcast_to(np.float32(math.nan if alpha is None else alpha), len(batch)).copy()
+        relit = np.empty(batch.shape, np.uint8 if levels else np.float32)
+        for number, image in enumerate(batch):
+            seen = self.look(image)
+            if math.isnan(alphas[number]):
+                alphas[number] = 2.0**seen.stops
+            self.fill(relit[number], image, seen, float(alphas[number]), strength, progress)
+        if images.ndim == 3:
+            return Enhanced(relit=relit[0], alpha=alphas[0])
+        return Enhanced(relit=relit, alpha=alphas)
+
+    def relit(self, image: np.ndarray, seen: NamedTuple, alpha: float, strength: float) -> np.ndarray:
+        """A frame, uint8 [H, W, 3], of which is known what was seen of it: uint8 [H, W, 3]."""
+        result = np.empty(image.shape, np.uint8)
+        self.fill(result, image, seen, alpha, strength)
+        return result
+
+    def alpha_for_brightness(self, image: np.ndarray, brightness: float) -> float:
+        """See `Enhancer.alpha_for_brightness`; imports TensorFlow."""
+        from kind.enhancing.brightness import luma, solved_alpha, thinned
+
+        some = thinned(given_images(image)[np.newaxis])
+        return float(solved_alpha(lambda alpha: luma(self(some, float(alpha)).relit), brightness))
+
+    def extremes(self) -> dict[str, np.ndarray]:
+        """Measures in float32 what `calibration.Extremes` says; takes some seconds."""
+        self.ranges, models = {}, {}
+
+        def values_of(image: np.ndarray, factor: float) -> dict[str, np.ndarray]:
+            seen = self.look(image)
+            inputs = self.inputs(image, seen, factor * 2.0**seen.stops, 1.0, (0, 0), image.shape)
+            if not models:
+                model, nodes = self.observed(*image.shape[:2])
+                models["run"] = self.compiled(
+                    openvino.Model([*nodes.values()], model.get_parameters(), "seen")
+                )
+                models["names"] = list(nodes)
+            run = models["run"]
+            wanted = {port.any_name for port in run.inputs}
+            values = run({name: value for name, value in inputs.items() if name in wanted})
+            return {name: values[number] for number, name in enumerate(models["names"])}
+
+        return calibration.measured(values_of, calibration.photographs())
+
+    @classmethod
+    def ranges_of(cls, extremes: calibration.Extremes) -> dict[str, Range]:
+        """How what has these extremes is rounded."""
+        return calibration.ranges(extremes)
+
+    @abc.abstractmethod
+    def look(self, image: np.ndarray) -> NamedTuple:
+        """What the networks say of a whole image, [H, W, 3]: `seen_as`."""
+
+    @abc.abstractmethod
+    def inputs(
+        self, part: np.ndarray, seen: NamedTuple, alpha: float, strength: float, origin, shape
+    ) -> dict[str, np.ndarray]:
+        """What the graph takes for a tile, [H, W, 3], that begins at `origin` of an image of a shape."""
+
+    @abc.abstractmethod
+    def build(
+        self, height: int, width: int, levels: bool, in_levels: bool, names: tuple[str, ...]
+    ) -> openvino.Model:
+        """The graph for tiles of a size that takes inputs of these names; both as uint8, or float32."""
+
+    @abc.abstractmethod
+    def observed(self, height: int, width: int) -> tuple[openvino.Model, dict[str, Node]]:
+        """A graph in float32 that takes uint8, and the nodes in it that are to be rounded."""
+
+    def pixels_of(self, result: np.ndarray) -> np.ndarray:
+        """[H, W, 3] of what the graph gives for a tile."""
+        return result[0]
+
+    def fill(
+        self, result: np.ndarray, image: np.ndarray, seen, alpha: float, strength: float, progress=None
+    ) -> None:
+        """Computes an image tile by tile into `result`, [H, W, 3], float32 or uint8."""
+        windows = planned(*image.shape[:2], self.plan)
+        for done, (row, column) in enumerate(windows, start=1):
+            part = mirrored_part(image[np.newaxis], row[:2], column[:2])[0]
+            part = part if part.dtype == np.uint8 else in_unit_range(part)
+            inputs = self.inputs(part, seen, alpha, strength, (row.start, column.start), image.shape)
+            types = result.dtype == np.uint8, part.dtype == np.uint8
+            run = self._for(part.shape[:2], *types, tuple(inputs))
+            kept = self.pixels_of(next(iter(run(inputs).values())))[row.kept, column.kept]
+            result[row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
+            if progress:
+                progress(done, len(windows))
+
+    def _for(self, size: tuple[int, int], *form) -> Callable:
+        """What computes tiles of this size; the last ones are kept."""
+        key = (*size, *form)
+        if key not in self._compiled:
+            self._compiled[key] = self.compiled(self.build(*key))
+            while len(self._compiled) > _MOST_COMPILED:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        return self._compiled[key]
+
+    def compiled(self, model: openvino.Model) -> openvino.CompiledModel:
+        """Makes a graph ready to run."""
+        return self._core.compile_model(model, "CPU", _SETTINGS)
+
+
+def planned(height: int, width: int, plan: TilePlan) -> list[tuple[Tile, Tile]]:
+    """The tiles of an image; their sides are multiples of 32, and reach into its mirrored border."""
+    outer = height + 2 * plan.border, width + 2 * plan.border
+    sizes = tile_sizes(*outer, plan.halo, plan.stride, plan.pixels)
+    rows, columns = (
+        [_rounded_up(tile).inside(plan.border, length) for tile in tiles(whole, size, plan.halo, plan.stride)]
+        for length, whole, size in zip((height, width), outer, sizes)
+    )
+    return [(row, column) for row in rows for column in columns]
+
+
+def _rounded_up(tile: Tile) -> Tile:
+    return tile._replace(stop=tile.start + -(-(tile.stop - tile.start) // _SIDES) * _SIDES)
+
+
+def one_number(value: float) -> np.ndarray:
+    """A number as graphs take it, float32 [1, 1, 1, 1]."""
+    return np.full((1, 1, 1, 1), value, np.float32)

@@ -1,0 +1,146 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kind.errors import UserError
+
+pytest.importorskip("openvino", reason="the extra fast is not installed")
+
+from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.fast import calibration, enhancer
+from kind.enhancing.fast.frames import FastFrames
+from kind.enhancing.fast.kind import FastKind
+from kind.enhancing.fast.lite import FastLite
+from kind.enhancing.fast.loading import load_fast
+
+
+def dark(height=45, width=70):
+    rows, columns = np.mgrid[:height, :width].astype(np.float32) / 70
+    scene = np.stack([rows, columns, rows * columns], axis=-1) * 40
+    noise = np.random.default_rng(0).normal(0, 2, scene.shape)
+    return np.clip(np.rint(scene + noise), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module", params=[FastLite, FastKind])
+def fast(request):
+    return load_fast(variant=request.param.variant)
+
+
+def test_shipped_ranges_belong_to_the_shipped_weights(fast):
+    assert calibration.read_extremes(fast.ranges_file, fast.digest())
+
+
+def test_one_image_and_a_batch(fast):
+    single = fast(dark(), 3.0, levels=True)
+    batch = fast(np.stack([dark(), dark()]), [3.0, np.nan], levels=True)
+    assert single.relit.dtype == np.uint8 and single.relit.shape == (45, 70, 3)
+    np.testing.assert_array_equal(single.relit, batch.relit[0])
+    assert batch.alpha[1] == pytest.approx(2.0 ** fast.look(dark()).stops, rel=1e-6)
+    assert (batch.relit[1] != batch.relit[0]).any()
+
+
+def test_alpha_one_gives_the_photograph_and_strength_blends(fast):
+    image = dark()
+    assert np.abs(fast(image, 1.0, levels=True).relit.astype(int) - image).max() <= 1
+    np.testing.assert_array_equal(fast(image, 8.0, strength=0.0, levels=True).relit, image)
+    assert fast(image, 0.0, levels=True).relit.max() <= 1
+
+
+@pytest.mark.slow
+def test_tiles_give_what_the_whole_gives(fast, monkeypatch):
+    image = dark(20, 400)
+    whole = fast(image, 6.0, levels=True).relit
+    monkeypatch.setattr(type(fast), "plan", fast.plan._replace(pixels=64 * 320))
+    seen = []
+    tiled = fast(image, 6.0, levels=True, progress=lambda done, count: seen.append((done, count))).relit
+    assert len(seen) > 1 and seen[-1] == (len(seen), len(seen))
+    apart = np.abs(tiled.astype(int) - whole)  # where a value lies between two levels
+    assert apart.max() <= 6 and apart.mean() < 0.1
+
+
+@pytest.mark.parametrize("fast", [FastLite, FastKind])
+@pytest.mark.parametrize("height, width", [(1, 1), (1080, 1920), (2160, 3840), (500, 20000)])
+def test_tiles_cover_the_image(fast, height, width):
+    windows = enhancer.planned(height, width, fast.plan)
+    area = sum((r.keep_stop - r.keep_start) * (c.keep_stop - c.keep_start) for r, c in windows)
+    assert area == height * width
+    for tile in {tile for window in windows for tile in window}:
+        assert (
+            tile.stop - tile.start
+        ) % 32 == 0 and tile.start <= tile.keep_start <= tile.keep_stop <= tile.stop
+
+
+@pytest.mark.parametrize("settings", [{"parts": ("restored",)}, {"fusion": "published"}])
+def test_what_is_not_offered_is_refused(fast, settings):
+    with pytest.raises(UserError, match="relit image alone"):
+        fast(dark(), **settings)
+
+
+def test_compiled_models_are_bounded(fast, monkeypatch):
+    monkeypatch.setattr(fast, "compiled", lambda model: "compiled")
+    monkeypatch.setattr(fast, "build", lambda *arguments: None)
+    for number in range(20):
+        fast._for((32 * number, 32), True, True, ())
+    assert len(fast._compiled) == enhancer._MOST_COMPILED
+    fast._compiled.clear()
+
+
+def test_frames_follow_given_statistics(fast):
+    frames = FastFrames(fast)
+    seen = frames.statistics(dark())
+    made, alpha = frames(dark(), seen)
+    np.testing.assert_array_equal(made, fast(dark(), levels=True).relit)
+    brighter, more = frames(dark(), (*seen[:-2], seen[-2] + 1, seen[-1]))
+    assert more == pytest.approx(2 * alpha, rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [None, 0.5, 2.0, 30.0])
+@pytest.mark.parametrize("fast", [FastLite, FastKind])
+def test_float32_is_what_tensorflow_gives_and_int8_is_near(fast, alpha):
+    image = dark(90, 130)
+    expected = Enhancer.load(variant=fast.variant)(image, alpha, parts=("relit",))
+    in_float = fast.from_files()(image, alpha)
+    assert in_float.alpha == pytest.approx(float(expected.alpha), rel=1e-4)
+    apart = np.abs(in_float.relit - expected.relit)  # the most near the border: it reaches further here
+    assert apart.max() < 0.02 and apart.mean() < 1e-3
+    in_int8 = Enhancer.load(variant=fast.variant, precision="int8")(image, alpha).relit
+    assert np.sqrt(np.mean((in_int8 - expected.relit) ** 2)) < 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fast", [FastLite, FastKind])
+def test_halo_is_that_of_the_networks(fast):
+    slow = Enhancer.load(variant=fast.variant)
+    plan = slow.tile_plan()
+    assert (fast.plan.border, fast.plan.stride) == (slow.border, plan.stride)
+    assert fast.plan.halo - plan.stride < plan.halo <= fast.plan.halo
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fast", [FastLite, FastKind])
+def test_other_weights_are_calibrated(fast):
+    enhancer = fast.from_files()
+    enhancer.calibrate()
+    shipped = load_fast(variant=fast.variant).ranges
+    for name, by in enhancer.ranges.items():
+        np.testing.assert_allclose(by.scales, shipped[name].scales, rtol=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["lite", "kind"])
+def test_command_line_imports_no_tensorflow(tmp_path, variant):
+    from kind.images.photo import write_photo
+
+    source, out = tmp_path / "night.png", tmp_path / "out.png"
+    write_photo(source, dark() / np.float32(255))
+    arguments = ["enhance", str(source), "--out", str(out), "--variant", variant, "--precision", "int8"]
+    code = (
+        "import sys; from kind.__main__ import main; "
+        f"sys.argv[1:] = {arguments!r}; "
+        "code = main(); sys.exit(code or 10 * ('tensorflow' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and out.is_file()
