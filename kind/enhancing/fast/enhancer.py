@@ -75,6 +75,7 @@ class FastEnhancer(abc.ABC):
         self._core = openvino.Core()
         self._compiled: OrderedDict[tuple, Callable] = OrderedDict()
         self.ranges: dict[str, Range] = {}
+        self._last: openvino.CompiledModel | None = None
 
     def calibrate(self, ranges: Path | None = None) -> None:
         """Computes in 8 bits from now on; before, everything is float32.
@@ -218,12 +219,16 @@ class FastEnhancer(abc.ABC):
     ) -> None:
         """Computes an image tile by tile into `result`, [H, W, 3], float32 or uint8."""
         windows = planned(*image.shape[:2], self.plan)
+        windows.sort(key=lambda window: [tile.stop - tile.start for tile in window])  # few changes of size
         for done, (row, column) in enumerate(windows, start=1):
             part = mirrored_part(image[np.newaxis], row[:2], column[:2])[0]
             part = part if part.dtype == np.uint8 else in_unit_range(part)
             inputs = self.inputs(part, seen, alpha, strength, (row.start, column.start), image.shape)
             types = result.dtype == np.uint8, part.dtype == np.uint8
             run = self._for(part.shape[:2], *types, tuple(inputs))
+            if self._last not in (None, run):
+                self._last.release_memory()
+            self._last = run
             kept = self.pixels_of(next(iter(run(inputs).values())))[row.kept, column.kept]
             result[row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
             if progress:
