@@ -7,7 +7,6 @@ weights whose digest they hold. Other weights are calibrated in the same way whe
 
 import sys
 
-from kind.enhancing.fast.calibration import write_extremes
 from kind.enhancing.fast.kind import FastKind
 from kind.enhancing.fast.lite import FastLite
 
@@ -16,9 +15,11 @@ def main() -> int:
     """Calibrates and writes."""
     for fast in (FastLite, FastKind):
         enhancer = fast.from_files()
-        extremes = enhancer.extremes()
-        write_extremes(fast.ranges_file, enhancer.digest(), extremes)
-        print(f"{fast.ranges_file}: {len(extremes)} tensors, {fast.ranges_file.stat().st_size:,} bytes")
+        enhancer.calibrate()
+        enhancer.write_ranges(fast.ranges_file)
+        print(
+            f"{fast.ranges_file}: {len(enhancer.ranges)} tensors, {fast.ranges_file.stat().st_size:,} bytes"
+        )
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +12,16 @@ from kind.constants import DEFAULT_ALPHA, MAX_PIXELS
 from kind.enhancing.enhancer import Enhancer
 from kind.export.changes import ServedChanges
 from kind.export.detections import ServedDetector
+from kind.export.eight_bits import write_eight_bits
 from kind.export.operations import check_operations, read_graph
 from kind.export.parity import Deviation, deviations, warmup_photograph
 from kind.export.signatures import make_signatures
 from kind.export.versions import publish, staging
 from kind.export.warmup import write_warmup_requests
 from kind.images.photo import encode_photo
+
+if TYPE_CHECKING:
+    from kind.enhancing.fast.enhancer import FastEnhancer
 
 
 def export_saved_model(
@@ -27,6 +32,7 @@ def export_saved_model(
     photograph: np.ndarray,
     changes: ServedChanges | None = None,
     max_pixels: int = MAX_PIXELS,
+    fast: FastEnhancer | None = None,
     review: Callable[[list[Deviation]], None] = lambda deviations: None,
 ) -> Path:
     """Adds a version of the pipeline to a model's folder, with its warm-up requests.
@@ -38,6 +44,7 @@ def export_saved_model(
         photograph: float [H, W, 3] in [0, 1], on which the saved model is compared with the pipeline.
         changes: see `make_signatures`.
         max_pixels: likewise.
+        fast: the same networks in 8 bits, see `kind.export.eight_bits`; None leaves them out.
         review: called with the comparison before the version is published; raise in it to abort.
 
     Returns:
@@ -50,6 +57,8 @@ def export_saved_model(
     with staging(folder) as temporary:
         make_signatures(enhancer, detector, max_pixels, changes).save(str(temporary))
         check_operations(read_graph(temporary))
+        if fast:
+            write_eight_bits(temporary, fast, max_pixels)
         requests = _warmup_requests(detector is not None, changes is not None)
         write_warmup_requests(temporary, folder.resolve().name, requests)
         review(deviations(temporary, enhancer, detector, photograph, changes))

@@ -17,7 +17,7 @@ from kind.enhancing.borders import mirrored_part
 from kind.enhancing.enhanced import Enhanced
 from kind.enhancing.fast import calibration
 from kind.enhancing.fast.given import given_images
-from kind.enhancing.fast.network_files import Weights, digest_of
+from kind.enhancing.fast.network_files import digest_of, read_network
 from kind.enhancing.fast.operators import Range
 from kind.enhancing.precision import INT8
 from kind.enhancing.tiling.tiles import Tile, tile_sizes, tiles
@@ -56,6 +56,7 @@ class FastEnhancer(abc.ABC):
         precision: "int8".
         variant: of `kind.enhancing.variants`.
         own_alpha: as of `Enhancer`.
+        files: of the networks.
         plan: how large images are cut.
         ranges_file: of the shipped weights; others are calibrated when they are loaded.
         seen_as: class of what the networks say of a whole image: a named tuple of arrays, log₂ of the
@@ -69,12 +70,21 @@ class FastEnhancer(abc.ABC):
     ranges_file: Path
     seen_as: type
 
-    def __init__(self, weights: Mapping[str, Weights]) -> None:
-        """Takes the weights by network."""
-        self.weights = weights
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        """Reads the networks, which compute in float32 until `calibrate`.
+
+        Args:
+            files: `.keras` files by network.
+
+        Raises:
+            UserError: when one cannot be read, or holds another network.
+        """
+        self.files = files
+        self.weights = {network: read_network(path, network) for network, path in files.items()}
         self._core = openvino.Core()
         self._compiled: OrderedDict[tuple, Callable] = OrderedDict()
         self.ranges: dict[str, Range] = {}
+        self._extremes: calibration.Extremes = {}
         self._last: openvino.CompiledModel | None = None
 
     def calibrate(self, ranges: Path | None = None) -> None:
@@ -88,8 +98,13 @@ class FastEnhancer(abc.ABC):
             UserError: when the file is damaged.
         """
         extremes = ranges and calibration.read_extremes(ranges, self.digest())
-        self.ranges = self.ranges_of(extremes or self.extremes())
+        self._extremes = extremes or self.extremes()
+        self.ranges = self.ranges_of(self._extremes)
         self._compiled.clear()
+
+    def write_ranges(self, file: Path) -> None:
+        """Writes what `calibrate` reads."""
+        calibration.write_extremes(file, self.digest(), self._extremes)
 
     def digests(self) -> dict[str, str]:
         """See `kind.enhancing.computation.Computation`; not the same digests as there."""
@@ -184,6 +199,11 @@ class FastEnhancer(abc.ABC):
             return {name: values[number] for number, name in enumerate(models["names"])}
 
         return calibration.measured(values_of, calibration.photographs())
+
+    @classmethod
+    @abc.abstractmethod
+    def from_files(cls, weights: str | Path | None = None) -> FastEnhancer:
+        """Reads the networks of a folder, see `kind.enhancing.enhancer.Enhancer.load`; raises UserError."""
 
     @classmethod
     def ranges_of(cls, extremes: calibration.Extremes) -> dict[str, Range]:

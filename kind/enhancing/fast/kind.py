@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from kind.enhancing.fast import calibration
 from kind.enhancing.fast.enhancer import FastEnhancer, TilePlan, one_number
 from kind.enhancing.fast.kind_graph import KindGraph
 from kind.enhancing.fast.kind_networks import ThreeNetworks
-from kind.enhancing.fast.network_files import Weights, read_network
+from kind.enhancing.fast.network_files import Weights
 from kind.enhancing.fast.operators import channels_first, channels_last, convolution, halved, integers, leaky
 from kind.enhancing.fast.soft_histogram import soft_histogram
 from kind.enhancing.variants import VARIANTS
@@ -47,26 +46,21 @@ class FastKind(FastEnhancer):
     ranges_file = SHIPPED_WEIGHTS / "kind.int8.json"
     seen_as = Suggestion
 
-    def __init__(self, weights: Mapping[str, Weights]) -> None:
-        """Takes the weights of the networks by stage; computes in float32 until `calibrate`."""
-        super().__init__(weights)
-        self._look = self.compiled(_thumbnail_graph(weights))
+    def __init__(self, files):
+        """See `FastEnhancer`."""
+        super().__init__(files)
+        self._look = self.compiled(_thumbnail_graph(self.weights))
 
     @classmethod
-    def from_files(cls, weights: str | Path | None = None) -> FastKind:
-        """Reads the networks.
-
-        Raises:
-            UserError: when they cannot be used, or have no exposure head.
-        """
+    def from_files(cls, weights=None):
+        """See `FastEnhancer`; networks without an exposure head are refused."""
         files = find_weights(VARIANTS["kind"].stages, weights)
         head = beside(files["decom"], "exposure")
         if head is None:
             raise UserError(
                 f"{files['decom']}: int8 needs an exposure head beside it (kind train exposure): take float32"
             )
-        files["exposure"] = head
-        return cls({stage: read_network(path, stage) for stage, path in files.items()})
+        return cls({**files, "exposure": head})
 
     def look(self, image: np.ndarray) -> Suggestion:
         """See `FastEnhancer`."""

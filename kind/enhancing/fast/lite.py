@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from kind.enhancing.fast.enhancer import FastEnhancer, TilePlan, one_number
 from kind.enhancing.fast.lite_exposure import Exposure, ExposureBranch, spline
 from kind.enhancing.fast.lite_graph import CELL, LiteGraph
 from kind.enhancing.fast.lite_unet import ROUNDED
-from kind.enhancing.fast.network_files import Weights, read_network
 from kind.nn.forms import SHIPPED_WEIGHTS
 from kind.nn.weights_folder import find_weights
 
@@ -27,16 +25,16 @@ class FastLite(FastEnhancer):
     ranges_file = SHIPPED_WEIGHTS / "lite.int8.json"
     seen_as = Exposure
 
-    def __init__(self, weights: Weights) -> None:
-        """Takes the weights of the network, see `read_network`; computes in float32 until `calibrate`."""
-        super().__init__({"lite": weights})
-        self._own = weights
-        self._look = ExposureBranch(weights, self.compiled)
+    def __init__(self, files):
+        """See `FastEnhancer`."""
+        super().__init__(files)
+        self._own = self.weights["lite"]
+        self._look = ExposureBranch(self._own, self.compiled)
 
     @classmethod
-    def from_files(cls, weights: str | Path | None = None) -> FastLite:
-        """Reads the network; raises a UserError when that cannot be done."""
-        return cls(read_network(find_weights(("lite",), weights)["lite"], "lite"))
+    def from_files(cls, weights=None):
+        """See `FastEnhancer`."""
+        return cls(find_weights(("lite",), weights))
 
     def look(self, image: np.ndarray) -> Exposure:
         """See `FastEnhancer`."""

@@ -1,4 +1,4 @@
-"""A loaded SavedModel and its signatures."""
+"""A loaded SavedModel and its signatures, some of which may be answered in 8 bits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
+from kind.errors import UserError
 from kind.export.contract import WARMUP_FILE
+from kind.export.eight_bits import EightBits, read_eight_bits
 from kind.export.operations import ForeignOperations, UnreadableGraph, check_operations, read_graph
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, signature_named
@@ -65,6 +67,7 @@ class LoadedModel:
             for name, definition in self.definitions.items()
             if name != _INITIALIZATION
         }
+        self._eight_bits = _eight_bits(folder)
 
     def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs a signature on checked inputs.
@@ -80,6 +83,10 @@ class LoadedModel:
             tf.errors.OpError: when the graph refuses the inputs.
         """
         definition = self.definitions[signature]
+        outputs = set(definition.outputs)
+        if self._eight_bits and EightBits.answers(set(inputs), outputs):
+            answer = self._eight_bits.run(inputs)
+            return {name: answer[name] for name in outputs}
         wanted = {name: info.name for name, info in definition.outputs.items()}
         given = {definition.inputs[name].name: array for name, array in inputs.items()}
         return {name: np.asarray(value) for name, value in self._session.run(wanted, given).items()}
@@ -123,6 +130,13 @@ class LoadedModel:
         inputs = {name: array_of(name, proto) for name, proto in request.inputs.items()}
         signature.check(inputs, max_pixels=1 << 62)
         self.run(signature.name, inputs)
+
+
+def _eight_bits(folder: Path) -> EightBits | None:
+    try:
+        return read_eight_bits(folder)
+    except UserError as error:
+        raise bad_request(str(error)) from error
 
 
 def _check(folder: Path, trust: bool) -> None:
