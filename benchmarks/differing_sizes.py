@@ -45,7 +45,7 @@ def main() -> int:
         "--set", nargs="*", default=[], metavar="NAME=VALUE", help="also with this environment"
     )
     parser.add_argument("--server", type=Path, metavar="DIR", help="measure `kind serve` of this export")
-    add_precision_argument(parser)
+    add_precision_argument(parser, int8=True)
     add_variant_argument(parser)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)  # a process of its own
     flags = parser.parse_args()

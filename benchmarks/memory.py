@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from kind.cli.options import add_precision_argument
+from kind.enhancing.precision import INT8
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.enhancing.variants import add_variant_argument
 from kind.profiling.memory import resident
@@ -47,7 +48,7 @@ def main() -> int:
         help="heights and widths of the images of `images` and `files` in pixels (default: "
         f"{_SIZES['images']} and {_SIZES['files']})",
     )
-    add_precision_argument(parser)
+    add_precision_argument(parser, int8=True)
     add_variant_argument(parser)
     parser.add_argument(
         "--working-memory",
@@ -208,10 +209,13 @@ def _enhancing(size: str, flags: argparse.Namespace) -> dict[str, float]:
     started = time.perf_counter()
     enhancer(image, parts=("relit",))
     seconds = time.perf_counter() - started
-    sides = [
-        (window.row.stop - window.row.start) * (window.column.stop - window.column.start)
-        for window in enhancer.windows.of(1, height, width)
-    ]
+    if enhancer.precision == INT8:
+        from kind.enhancing.fast.enhancer import planned
+
+        tiles = planned(height, width, enhancer.plan)
+    else:
+        tiles = [(window.row, window.column) for window in enhancer.windows.of(1, height, width)]
+    sides = [(row.stop - row.start) * (column.stop - column.start) for row, column in tiles]
     return {
         "precision": enhancer.precision,
         "pixels": height * width,
