@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from kind.errors import UserError
 from kind.training.config import Schedule, TrainingConfig, option
+
+Network = Literal["guided", "guided-y", "guided-y-shared"]
+NAMES = get_args(Network)
+"""Of the networks, their variants and files: brightness given, predicted, predicted by a shared encoder."""
 
 _SCALES = (1.0, 0.5, 0.25, 0.125)
 
@@ -21,8 +25,8 @@ class GuidedConfig(TrainingConfig):
     smallest_patch = 11  # SSIM's window
     least = {**TrainingConfig.least, "radius": 1}
 
-    network: Literal["guided", "guided-y", "guided-y-shared"] = option(
-        "guided",
+    network: Network = option(
+        NAMES[0],
         "architecture: brightness given, predicted by a second network, or by one that shares its encoder",
     )
     epochs: int = option(100, "number of epochs; one is --steps batches")
@@ -53,7 +57,7 @@ class GuidedConfig(TrainingConfig):
     @classmethod
     def defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
         """A network that predicts the brightness is given a constant."""
-        return {"conditioning": "constant"} if given.get("network", "guided") != "guided" else {}
+        return {"conditioning": "constant"} if given.get("network", NAMES[0]) != NAMES[0] else {}
 
     def __post_init__(self) -> None:
         """Refuses values that cannot be trained with; see `TrainingConfig`."""

@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.enhancing.variants import VARIANTS
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from kind.detection.model import Detector
 
 _MOST_NAMED = 5
-_STAGES = ("decom", "restoration", "illumination")
+_STAGES = VARIANTS["kind"].stages
 _FAMILIES = {"kind": "KinD (ACM MM 2019)", "kind-plus": "KinD++ (IJCV 2021)"}
 
 
@@ -169,7 +170,7 @@ def _build(family: str, stage: str) -> keras.Model:
     from kind.restoration.unet import unet
 
     restoration = {"kind": unet, "kind-plus": msia}[family]
-    return {"decom": decomposition_net, "restoration": restoration, "illumination": adjustment_net}[stage]()
+    return dict(zip(_STAGES, (decomposition_net, restoration, adjustment_net)))[stage]()
 
 
 def _write(out: Path, nets: dict[str, keras.Model]) -> None:

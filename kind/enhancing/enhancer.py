@@ -15,7 +15,7 @@ import tensorflow as tf
 from kind.constants import FUSIONS
 from kind.enhancing.borders import mirrored
 from kind.enhancing.brightness import luma, solved_alpha, thinned
-from kind.enhancing.composition import composed, shares_of
+from kind.enhancing.composition import composed
 from kind.enhancing.computation import Computation, Wanted
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.fast.loading import load_fast
@@ -211,11 +211,12 @@ class Enhancer(Computation):
         if square is None:
             return self(images, alpha, parts=parts, strength=strength)
         parts = tuple(name for name in PARTS if name in parts)
-        alpha, shares = _alphas(alpha, [1]), shares_of(strength)
+        alpha = _alphas(alpha, [1])
         wide = mirrored(images, self.border)
+        graph, shares = self.whole_graph(Wanted("plain", parts, strength))
 
         def whole():
-            return composed(self.make_whole(wide, alpha), "plain", parts, wide, *shares)
+            return graph.python_function(wide, alpha, *shares)
 
         def tiled():
             seen = self.collect_statistics(images)
