@@ -17,7 +17,7 @@ _SCALES = (1.0, 0.5, 0.25, 0.125)
 
 @dataclass(frozen=True)
 class GuidedConfig(TrainingConfig):
-    """A small network with a guided filter that is told how bright its result should be.
+    """Trains a small network with a guided filter that is told how bright its result should be.
 
     Public code zhilin007/LightEnhancement: 100,000 to 200,000 steps of 8 crops of 384 pixels.
     """
@@ -30,7 +30,7 @@ class GuidedConfig(TrainingConfig):
         "architecture: brightness given, predicted by a second network, or by one that shares its encoder",
     )
     epochs: int = option(100, "number of epochs; one is --steps batches")
-    steps: int = option(1000, "batches an epoch: --epochs times --steps are trained")
+    steps: int = option(1000, "batches per epoch: --epochs times --steps are trained")
     batch: int = option(8, "global batch size: samples per step over all accelerators")
     patch: int = option(384, "side length of the samples, in pixels")
     learning_rate: float = option(4e-4, "learning rate at the start, after any warm-up")
