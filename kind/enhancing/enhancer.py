@@ -15,7 +15,7 @@ import tensorflow as tf
 from kind.constants import FUSIONS
 from kind.enhancing.borders import mirrored
 from kind.enhancing.brightness import luma, solved_alpha, thinned
-from kind.enhancing.composition import composed
+from kind.enhancing.composition import composed, shares_of
 from kind.enhancing.computation import Computation, Wanted
 from kind.enhancing.enhanced import CHANNELS, PARTS, Enhanced
 from kind.enhancing.fast.loading import load_fast
@@ -211,22 +211,20 @@ class Enhancer(Computation):
         if square is None:
             return self(images, alpha, parts=parts, strength=strength)
         parts = tuple(name for name in PARTS if name in parts)
-        alpha = _alphas(alpha, [1])
+        alpha, shares = _alphas(alpha, [1]), shares_of(strength)
         wide = mirrored(images, self.border)
-        graph, shares = self.whole_graph(Wanted("plain", parts, strength))
+        seen = self.collect_statistics(images)
+        chosen = self.chosen_alpha(alpha, seen)
+        seen = self.conditioned(chosen, seen)
+
+        def make(window, origin):
+            made = self.make(window, chosen, seen, origin - self.border)
+            return composed(made, "plain", parts, window, *shares)
 
         def whole():
-            return graph.python_function(wide, alpha, *shares)
+            return make(wide, tf.zeros([2], tf.int32))
 
         def tiled():
-            seen = self.collect_statistics(images)
-            chosen = self.chosen_alpha(alpha, seen)
-            seen = self.conditioned(chosen, seen)
-
-            def make(window, origin):
-                made = self.make(window, chosen, seen, origin - self.border)
-                return composed(made, "plain", parts, window, *shares)
-
             channels = {name: CHANNELS[name] for name in parts}
             return {**in_tiles(make, wide, channels, square), "alpha": chosen}
 
