@@ -242,8 +242,8 @@ def _pooling(name: str):
 
     def call(values):
         values = first(values)
-        seen = [resize([conv(grid(values)), values]) for (grid, conv), resize in zip(grids, resized)]
-        return last(join([values, *seen]))
+        pooled = [resize([conv(grid(values)), values]) for (grid, conv), resize in zip(grids, resized)]
+        return last(join([values, *pooled]))
 
     return call
 

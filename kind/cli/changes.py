@@ -43,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when a photograph cannot be read, or the two cannot be registered.
     """
-    from kind.detection.change.predictor import ChangeFinder, input_of, load_change_net
+    from kind.detection.change.predictor import ChangePredictor, input_of, load_change_net
 
     dates = [read_photo(path).pixels for path in (arguments.before, arguments.after)]
     kind = arguments.input or input_of(arguments.detector)
     net = load_change_net(arguments.detector)
-    find = ChangeFinder(net, kind, load_enhancer(arguments) if needs_enhancer(kind) else None)
+    find = ChangePredictor(net, kind, load_enhancer(arguments) if needs_enhancer(kind) else None)
     seen = [find.seen(date) for date in dates]
     alignment = alignment_of(arguments, seen)
     compare(arguments, dates, alignment, seen[1], partial(find.compare, seen[0]), {"input": kind})

@@ -124,14 +124,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _methods(arguments: argparse.Namespace) -> list[Method]:
     from kind.detection.change.command import load_enhancer
     from kind.detection.change.evaluation.scoring import Method
-    from kind.detection.change.predictor import ChangeFinder, input_of, load_change_net
+    from kind.detection.change.predictor import ChangePredictor, input_of, load_change_net
 
     named = arguments.detector or [NamedPath(_SHIPPED, None)]
     kinds = [arguments.input or input_of(path) for _, path in named]
     nets = [load_change_net(path) for _, path in named]
     enhancers = {kind: load_enhancer(kind, arguments.enhancer, arguments.variant) for kind in set(kinds)}
     return [
-        Method(name, kind, ChangeFinder(net, kind, enhancers[kind]))
+        Method(name, kind, ChangePredictor(net, kind, enhancers[kind]))
         for (name, _), kind, net in zip(named, kinds, nets)
     ]
 
