@@ -16,8 +16,8 @@ _WHERE = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the shell."""
-    places = "; ".join(f"{shell}: {place}" for shell, place in _WHERE.items())
-    parser.add_argument("shell", choices=SHELLS, help=f"shell; save the script as {places}")
+    places = "; ".join(f"{place} ({shell})" for shell, place in _WHERE.items())
+    parser.add_argument("shell", choices=SHELLS, help=f"shell; the script is saved as {places}")
 
 
 def run(arguments: argparse.Namespace) -> int:
