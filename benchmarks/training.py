@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kind.cli.stages import STAGES
+from kind.enhancing.variants import VARIANTS
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _SIZE = (400, 600)
 _SAMPLES = 16
 _AT_ONCE = 32  # steps in one call into TensorFlow, as in training
-_STAGES = ("decom", "restoration", "illumination")
+_STAGES = VARIANTS["kind"].stages
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 _KEYS = {
     "decom": {"low": 3, "high": 3},

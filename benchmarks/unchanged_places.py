@@ -20,7 +20,7 @@ from kind.constants import CHANGE_THRESHOLD
 from kind.data.pairs import find_pairs
 from kind.data.photographs import Photograph, split_photographs
 from kind.detection.change.command import load_enhancer
-from kind.detection.change.predictor import ChangeFinder, input_of, load_change_net
+from kind.detection.change.predictor import ChangePredictor, input_of, load_change_net
 from kind.detection.sources import shrunk
 from kind.images.photo import read_photo
 from kind.reports.table import Table, markdown_table, text_table
@@ -63,9 +63,9 @@ def main() -> int:
     return 0
 
 
-def _finder(path: Path | None) -> ChangeFinder:
+def _finder(path: Path | None) -> ChangePredictor:
     kind = input_of(path)
-    return ChangeFinder(load_change_net(path), kind, load_enhancer(kind, None, None))
+    return ChangePredictor(load_change_net(path), kind, load_enhancer(kind, None, None))
 
 
 def _table(shares: dict[str, list[float]]) -> Table:

@@ -68,9 +68,9 @@ def training_batches(
 
     Args:
         source: whole samples.
-        batch: samples a step, over all processes and replicas.
+        batch: global batch size: samples per step over all processes and replicas.
         patch: side of the random crops, in pixels.
-        seed: of order, crops and turns.
+        seed: random seed for sample order and augmentation.
         first_epoch: start here, as if the epochs before had been read.
         processes: how many processes share a batch.
         process: which of them this is, from 0.

@@ -50,7 +50,7 @@ def mixture_batches(
 
     Args:
         parts: of the mixture, see `data.mixture_parts.fitting`.
-        batch: samples a step, over all processes and replicas.
+        batch: global batch size: samples per step over all processes and replicas.
         patch: side of the samples, in pixels.
         seed: random seed of everything that is drawn.
         steps: batches an epoch.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kind.detection.config import DetectionConfig
-from kind.enhancing.variants import variant_of
+from kind.enhancing.variants import VARIANTS, variant_of
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -299,12 +299,13 @@ def _parts(
 
     started = detector_to_train(detector)
     variant = variant or variant_of(enhancer)
-    if config.joint and variant != "kind":
+    takes_apart = {"decom", "restoration"} <= set(VARIANTS[variant].stages)
+    if config.joint and not takes_apart:
         raise UserError(f"--joint trains the networks of --variant kind; received {variant}")
-    if config.input == "relit" and variant != "kind":
+    if config.input == "relit" and not takes_apart:
         raise UserError(
-            "--input relit expects --variant kind: the light network chooses α image by "
-            "image; train on its --input reflectance"
+            f"--input relit expects --variant kind, which takes one α for all images; received {variant}: "
+            "train on its --input reflectance"
         )
     return Parts(
         (),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from kind.errors import UserError
 from kind.training.config import Schedule, TrainingConfig, option
+
+Network = Literal["guided", "guided-y", "guided-y-shared"]
+NAMES = get_args(Network)
+"""Of the networks, their variants and files: brightness given, predicted, predicted by a shared encoder."""
 
 _SCALES = (1.0, 0.5, 0.25, 0.125)
 
 
 @dataclass(frozen=True)
 class GuidedConfig(TrainingConfig):
-    """A small network with a guided filter that is told how bright its result should be.
+    """Trains a small network with a guided filter that is told how bright its result should be.
 
     Public code zhilin007/LightEnhancement: 100,000 to 200,000 steps of 8 crops of 384 pixels.
     """
@@ -21,12 +25,12 @@ class GuidedConfig(TrainingConfig):
     smallest_patch = 11  # SSIM's window
     least = {**TrainingConfig.least, "radius": 1}
 
-    network: Literal["guided", "guided-y", "guided-y-shared"] = option(
-        "guided",
+    network: Network = option(
+        NAMES[0],
         "architecture: brightness given, predicted by a second network, or by one that shares its encoder",
     )
     epochs: int = option(100, "number of epochs; one is --steps batches")
-    steps: int = option(1000, "batches an epoch: --epochs times --steps are trained")
+    steps: int = option(1000, "batches per epoch: --epochs times --steps are trained")
     batch: int = option(8, "global batch size: samples per step over all accelerators")
     patch: int = option(384, "side length of the samples, in pixels")
     learning_rate: float = option(4e-4, "learning rate at the start, after any warm-up")
@@ -53,7 +57,7 @@ class GuidedConfig(TrainingConfig):
     @classmethod
     def defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
         """A network that predicts the brightness is given a constant."""
-        return {"conditioning": "constant"} if given.get("network", "guided") != "guided" else {}
+        return {"conditioning": "constant"} if given.get("network", NAMES[0]) != NAMES[0] else {}
 
     def __post_init__(self) -> None:
         """Refuses values that cannot be trained with; see `TrainingConfig`."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.guided.config import NAMES
 from kind.nn.guided_layers import (
     AdaptiveNormalization,
     AppliedSlope,
@@ -27,8 +28,6 @@ _POOLED, _GRIDS = 128, (8, 4, 2)
 _OUT_OF_POOLING = 64
 _QUARTER = 4
 _FILTER_WIDTH, _GUIDE_WIDTH = 32, 16
-NAMES = ("guided", "guided-y", "guided-y-shared")
-"""Names of the networks, which are those of the variants and of their files."""
 
 
 class Design(NamedTuple):
@@ -243,8 +242,8 @@ def _pooling(name: str):
 
     def call(values):
         values = first(values)
-        seen = [resize([conv(grid(values)), values]) for (grid, conv), resize in zip(grids, resized)]
-        return last(join([values, *seen]))
+        pooled = [resize([conv(grid(values)), values]) for (grid, conv), resize in zip(grids, resized)]
+        return last(join([values, *pooled]))
 
     return call
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from kind.constants import BRIGHTNESS, BT601
-from kind.guided.config import GuidedConfig
-from kind.guided.model import NAMES, NETWORKS, Design
+from kind.guided.config import NAMES, GuidedConfig
+from kind.guided.model import NETWORKS, Design
 from kind.losses import catalogue
 from kind.losses.ssim_loss import ssim_loss
 from kind.ops.ssim import ssim

@@ -19,17 +19,19 @@ class AdjustmentConfig(TrainingConfig):
 class ExposureConfig(TrainingConfig):
     """Trains the choice of α from the decomposition of a dark photograph; our own, from no paper."""
 
-    epochs: int = option(20, "passes; one is --steps batches of the mixture")
-    steps: int = option(50, "batches an epoch")
+    epochs: int = option(20, "number of epochs; one is --steps batches")
+    steps: int = option(50, "batches per epoch")
     batch: int = option(16, "global batch size: samples per step over all accelerators")
-    patch: int = option(128, "side of the thumbnails, in pixels; in use it is 128")
-    learning_rate: float = option(1e-3, "at the start, after any warm-up")
+    patch: int = option(128, "side length of the thumbnails, in pixels; inference uses 128")
+    learning_rate: float = option(1e-3, "learning rate at the start, after any warm-up")
     schedule: Schedule = option("cosine", "learning-rate schedule")
     optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "optimizer; radam is rectified Adam")
     weight_decay: float = option(1e-2, "decoupled weight decay: adamw (kernels only), radam (all weights)")
-    average_decay: float = option(0.98, "decay of the average of the weights that is validated and saved")
+    average_decay: float = option(
+        0.98, "decay of the exponential moving average of the weights that is validated and saved"
+    )
     validate_epochs: int = option(5, "validate every N epochs, and after the last one")
-    decode_side: int = option(192, "decode photographs with a shorter side of at most so many pixels")
+    decode_side: int = option(192, "decode photographs with a shorter side of at most N pixels")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.

@@ -30,13 +30,13 @@ def exposure_net() -> keras.Model:
             leaky_conv(values, width, f"conv_{number}")
         )
     product = keras.layers.Multiply(dtype="float32", name="product")([reflectance, illumination])
-    seen = [
+    features = [
         keras.layers.GlobalAveragePooling2D(dtype="float32", name="mean")(values),
         keras.layers.GlobalMaxPooling2D(dtype="float32", name="largest")(values),
         SoftHistogram(_BINS, name="histogram")(product),
         keras.layers.GlobalAveragePooling2D(dtype="float32", name="mean_illumination")(illumination),
     ]
-    summary = keras.layers.Concatenate(dtype="float32", name="summary")(seen)
+    summary = keras.layers.Concatenate(dtype="float32", name="summary")(features)
     for number in (1, 2):
         name = f"dense_{number}"
         dense = keras.layers.Dense(_GLOBAL_WIDTH, activation=leaky_relu, dtype="float32", name=name)

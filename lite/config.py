@@ -12,30 +12,35 @@ from kind.training.objective import parse_weights
 
 @dataclass(frozen=True)
 class LiteConfig(AdversarialConfig):
-    """One small network for the whole enhancement; our own, from no paper."""
+    """Trains one small network for the whole enhancement; our own, from no paper."""
 
     smallest_patch = 64  # an eighth of it is what the exposure is compared on
 
-    epochs: int = option(60, "passes; one is --steps batches of the mixture")
-    steps: int = option(200, "batches an epoch")
-    batch: int = option(8, "samples a step, over all accelerators together")
-    patch: int = option(256, "side of the samples, in pixels")
-    learning_rate: float = option(1e-3, "at the start, after any warm-up")
-    schedule: Schedule = option("cosine", "how the learning rate goes on")
-    warmup_epochs: int = option(1, "raise the learning rate linearly from 0 over so many epochs")
-    optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "radam is rectified Adam")
-    weight_decay: float = option(1e-3, "decoupled, for adamw (kernels only) and radam (all weights)")
-    clip_norm: float = option(1.0, "clip the gradients' global norm to this; 0 does not clip")
-    average_decay: float = option(0.998, "validate and keep a moving average of the weights; 0 keeps none")
-    validate_epochs: int = option(5, "validate after each so many epochs, and at the end")
+    epochs: int = option(60, "number of epochs; one is --steps batches")
+    steps: int = option(200, "batches per epoch")
+    batch: int = option(8, "global batch size: samples per step over all accelerators")
+    patch: int = option(256, "side length of the samples, in pixels")
+    learning_rate: float = option(1e-3, "learning rate at the start, after any warm-up")
+    schedule: Schedule = option("cosine", "learning-rate schedule")
+    warmup_epochs: int = option(1, "epochs of linear learning-rate warm-up from 0")
+    optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "optimizer; radam is rectified Adam")
+    weight_decay: float = option(1e-3, "decoupled weight decay: adamw (kernels only), radam (all weights)")
+    clip_norm: float = option(1.0, "clip the global gradient norm to this value; 0 disables clipping")
+    average_decay: float = option(
+        0.998,
+        "decay of the exponential moving average of the weights that is validated and saved; 0 disables it",
+    )
+    validate_epochs: int = option(5, "validate every N epochs, and after the last one")
     log_error_weight: float = option(0.01, "weight of the logarithm of each image's squared error")
     ssim_weight: float = option(0.4, "weight of 1 - SSIM of the restored image")
     exposure_weight: float = option(1.0, "weight of the exposed image's error at low resolution")
-    feature_weight: float = option(0.0, "weight of the error of a frozen detector's features; 0 needs none")
-    feature_detector: str = option("", "run folder or .keras of that detector (default: the one that ships)")
-    only_exposure: bool = option(False, "train the exposure branch alone, which takes a tenth of the time")
-    decode_side: int = option(400, "decode photographs with a shorter side of at most so many pixels")
-    loader_threads: int = option(2, "training samples that are made side by side")
+    feature_weight: float = option(0.0, "weight of the error of a frozen detector's features; 0 disables it")
+    feature_detector: str = option(
+        "", "run folder or .keras file of the detector of --feature-weight (default: the one that ships)"
+    )
+    only_exposure: bool = option(False, "train the exposure branch alone, in a tenth of the time")
+    decode_side: int = option(400, "decode photographs with a shorter side of at most N pixels")
+    loader_threads: int = option(2, "training samples that are made in parallel")
 
     def __post_init__(self) -> None:
         """Refuses values that cannot be trained with; see `AdversarialConfig`."""

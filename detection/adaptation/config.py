@@ -31,7 +31,7 @@ class AdaptationConfig(DetectionConfig):
     """Adapts a detector to the dark: its early features also decode the reflectance (DAI-Net, CVPR 2024).
 
     Weights of the terms are those of the published code (Du et al., "Boosting Object Detection with Zero-Shot
-    Day-Night Domain Adaptation"), in which 0.1 stands before all of the decomposition's own terms.
+    Day-Night Domain Adaptation"), which multiplies all decomposition terms by 0.1.
     """
 
     joint_weights = ()  # this stage has terms of its own

@@ -117,7 +117,7 @@ def training_batches(
 
     Args:
         pairs: where they come from.
-        batch: pairs a step, over all processes and replicas.
+        batch: global batch size: pairs per step over all processes and replicas.
         seed: of order, objects, crops and lights.
         darken: a key of `detection.change.lighting.DATES`.
         first_epoch: start here, as if the epochs before had been read.

@@ -19,7 +19,7 @@ OBJECTIVES = {
 
 @dataclass(frozen=True)
 class ChangeConfig(StageConfig):
-    """Finds what has changed between two photographs of one place, whatever the light."""
+    """Trains a network that detects changes between two photographs of one place, in any light."""
 
     input: Literal["reflectance", "relit", "stretched", "raw"] = option(
         "reflectance", "images that the network compares, made of both dates"
@@ -59,8 +59,8 @@ class ChangeConfig(StageConfig):
     cross_entropy_weight: float = option(1.0, "weight of the cross-entropy")
     lovasz_weight: float = option(0.75, "weight of the Lovász hinge")
 
-    epochs: int = option(60, "passes; with made pairs one pass is --steps batches")
-    steps: int = option(100, "with made pairs: batches an epoch")
+    epochs: int = option(60, "number of epochs; with made pairs one is --steps batches")
+    steps: int = option(100, "with made pairs: batches per epoch")
     batch: int = option(8, "global batch size: pairs per step over all accelerators")
     patch: int = option(256, "side length of the pairs, in pixels")
     learning_rate: float = option(1e-3, "learning rate at the start, after any warm-up")

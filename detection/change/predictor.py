@@ -44,14 +44,14 @@ def load_change_net(path: str | Path | None = None) -> keras.Model:
     return net
 
 
-class ChangeFinder:
+class ChangePredictor:
     """Finds changes between two photographs of one size.
 
     Large photographs are looked at in overlapping windows, whose probabilities are averaged with more weight
     in their middles.
 
     Example:
-        >>> find = ChangeFinder(load_change_net(), "reflectance", Enhancer.load())
+        >>> find = ChangePredictor(load_change_net(), "reflectance", Enhancer.load())
         >>> find(before, after).shape
         (480, 640)
     """

@@ -61,7 +61,9 @@ def _cut_one(triplet: Triplet, out: Path, side: int) -> int:
     images = [read_photo(triplet.before).pixels, read_photo(triplet.after).pixels, label]
     height, width = label.shape[:2]
     if min(height, width) < side:
-        raise UserError(f"{triplet.before}: {width}x{height} pixels, smaller than a tile of --side {side}")
+        raise UserError(
+            f"{triplet.before}: {width}x{height} pixels, smaller than a tile of --image-size {side}"
+        )
     places = [(top, left) for top in _starts(height, side) for left in _starts(width, side)]
     for top, left in places:
         for name, image in zip(SIDES, images):

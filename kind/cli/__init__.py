@@ -1,1 +1,1 @@
-"""The command line: `python -m kind COMMAND`."""
+"""The command line: `kind COMMAND`."""

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from kind.cli.change_files import add_comparison_arguments, alignment_of, compare
-from kind.cli.options import add_enhancer_arguments, load_enhancer
+from kind.cli.options import add_enhancer_arguments, add_old_name, load_enhancer
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.images.photo import read_photo
 
@@ -20,11 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_comparison_arguments(parser)
     parser.add_argument(
-        "--network",
+        "--detector",
         type=Path,
         metavar="FILE",
         help=".keras file or run folder of `kind train change` (default: the network that ships)",
     )
+    add_old_name(parser, "--network", "--detector")
     parser.add_argument(
         "--input",
         choices=tuple(INPUTS),
@@ -42,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when a photograph cannot be read, or the two cannot be registered.
     """
-    from kind.detection.change.predictor import ChangeFinder, input_of, load_change_net
+    from kind.detection.change.predictor import ChangePredictor, input_of, load_change_net
 
     dates = [read_photo(path).pixels for path in (arguments.before, arguments.after)]
-    kind = arguments.input or input_of(arguments.network)
-    net = load_change_net(arguments.network)
-    find = ChangeFinder(net, kind, load_enhancer(arguments) if needs_enhancer(kind) else None)
+    kind = arguments.input or input_of(arguments.detector)
+    net = load_change_net(arguments.detector)
+    find = ChangePredictor(net, kind, load_enhancer(arguments) if needs_enhancer(kind) else None)
     seen = [find.seen(date) for date in dates]
     alignment = alignment_of(arguments, seen)
     compare(arguments, dates, alignment, seen[1], partial(find.compare, seen[0]), {"input": kind})

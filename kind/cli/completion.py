@@ -9,15 +9,15 @@ from kind.errors import UserError
 SHELLS = ("bash", "zsh", "tcsh")
 _WHERE = {
     "bash": "~/.local/share/bash-completion/completions/kind",
-    "zsh": "a file called _kind in a folder of $fpath",
+    "zsh": "_kind in a folder of $fpath",
     "tcsh": "/etc/profile.d/kind.completion.csh",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the shell."""
-    places = "; ".join(f"{shell}: {place}" for shell, place in _WHERE.items())
-    parser.add_argument("shell", choices=SHELLS, help=f"which one; the script belongs into {places}")
+    places = "; ".join(f"{place} ({shell})" for shell, place in _WHERE.items())
+    parser.add_argument("shell", choices=SHELLS, help=f"shell; the script is saved as {places}")
 
 
 def run(arguments: argparse.Namespace) -> int:

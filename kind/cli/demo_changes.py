@@ -36,12 +36,12 @@ def find_changes(out: Path, enhancer: Enhancer) -> Entry:
         UserError: when something cannot be read or written.
     """
     from kind.constants import CHANGE_THRESHOLD, SMALLEST_CHANGE
-    from kind.detection.change.predictor import ChangeFinder, input_of, load_change_net
+    from kind.detection.change.predictor import ChangePredictor, input_of, load_change_net
     from kind.detection.change.regions import draw_outlines, regions_of
     from kind.images.contact_sheet import contact_sheet
 
     before, after = _two_dates()
-    find = ChangeFinder(load_change_net(), input_of(None), enhancer)
+    find = ChangePredictor(load_change_net(), input_of(None), enhancer)
     seen = [find.seen(date) for date in (before, after)]
     _, regions = regions_of(find.compare(*seen), CHANGE_THRESHOLD, SMALLEST_CHANGE)
     rings = [ring for region in regions for ring in region.rings]

@@ -100,11 +100,11 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--multi-scale",
         action="store_true",
-        help="search each photograph at 0.75, 1 and 1.5 times the input size, and suppress the boxes of all "
-        "together: finds more, and takes some four times as long",
+        help="multi-scale test-time augmentation at 0.75, 1 and 1.5 times the input size: finds more, and "
+        "takes some four times as long",
     )
     parser.add_argument(
-        "--flip", action="store_true", help="search each photograph mirrored, too: takes twice as long"
+        "--flip", action="store_true", help="horizontal-flip test-time augmentation: takes twice as long"
     )
 
 

@@ -21,11 +21,11 @@ from kind.cli.pipelined import Worked
 from kind.images.photo import Photo, write_photo
 
 _INVARIANTS = {
-    "E": "intensity",
-    "W": "free of intensity",
-    "C": "free of shading, too",
-    "N": "and of the light's colour",
-    "H": "and of highlights",
+    "E": "edges of the intensity",
+    "W": "edges that do not depend on the intensity of the light",
+    "C": "edges that do not depend on intensity and shading",
+    "N": "edges that do not depend on intensity, shading and the light's colour",
+    "H": "edges that do not depend on intensity, shading and highlights",
 }
 _LARGEST_SCALE = 2.5
 # The dark ends of ColorBrewer's RdBu, sRGB.
@@ -41,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--invariant",
         choices=tuple(_INVARIANTS),
         default="W",
-        help="edges of "
-        + "; ".join(f"{name}: {text}" for name, text in _INVARIANTS.items())
+        help="; ".join(f"{name}: {text}" for name, text in _INVARIANTS.items())
         + " (default: %(default)s, what detectors get with --input ciconv)",
     )
     parser.add_argument(
@@ -62,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         expected="a number above 0",
         default=3.0,
         metavar="DEVIATIONS",
-        help="standard deviations at which red and blue are darkest, on either side (default: %(default)s)",
+        help="colour-scale limit, in standard deviations (default: %(default)s)",
     )
     add_format_argument(parser)
 

@@ -15,6 +15,7 @@ from kind.cli.named_path import NamedPath
 from kind.cli.options import (
     add_cache_argument,
     add_frozen_enhancer_arguments,
+    add_old_name,
     add_seed_argument,
     add_threshold_argument,
 )
@@ -47,12 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pairs", type=int, default=200, metavar="N", help="pairs to make (default: %(default)s)"
     )
     parser.add_argument(
-        "--size",
+        "--image-size",
         type=int,
         default=256,
         metavar="PIXELS",
         help="side of the pairs that are made (default: %(default)s)",
     )
+    add_old_name(parser, "--size", "--image-size")
     parser.add_argument(
         "--lights",
         choices=("all", "bright"),
@@ -61,13 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "dark ISP; bright: the first of these (default: %(default)s)",
     )
     parser.add_argument(
-        "--network",
+        "--detector",
         type=NamedPath.parse,
         action="append",
         metavar="[NAME=]FILE",
         help=".keras file or run folder, repeatable (default: the network that ships); differences are to "
         "the first",
     )
+    add_old_name(parser, "--network", "--detector")
     parser.add_argument(
         "--input",
         choices=tuple(INPUTS),
@@ -121,14 +124,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _methods(arguments: argparse.Namespace) -> list[Method]:
     from kind.detection.change.command import load_enhancer
     from kind.detection.change.evaluation.scoring import Method
-    from kind.detection.change.predictor import ChangeFinder, input_of, load_change_net
+    from kind.detection.change.predictor import ChangePredictor, input_of, load_change_net
 
-    named = arguments.network or [NamedPath(_SHIPPED, None)]
+    named = arguments.detector or [NamedPath(_SHIPPED, None)]
     kinds = [arguments.input or input_of(path) for _, path in named]
     nets = [load_change_net(path) for _, path in named]
     enhancers = {kind: load_enhancer(kind, arguments.enhancer, arguments.variant) for kind in set(kinds)}
     return [
-        Method(name, kind, ChangeFinder(net, kind, enhancers[kind]))
+        Method(name, kind, ChangePredictor(net, kind, enhancers[kind]))
         for (name, _), kind, net in zip(named, kinds, nets)
     ]
 
@@ -155,12 +158,12 @@ def _sets(arguments: argparse.Namespace) -> tuple[list[Set], str]:
         ]
         return sets, f"{folders}: {len(triplets)} pairs with labels"
     material = make_material(*find_photographs(arguments.data, arguments.split), cache)
-    pairs, count = MadePairs(material, arguments.size), arguments.pairs
+    pairs, count = MadePairs(material, arguments.image_size), arguments.pairs
     photographs = material.photographs.names
     names = [f"{number} {photographs[number % len(photographs)]}" for number in range(count)]
     sets = [
         Set(name, names, made_batches(pairs, count, arguments.seed, lighting=lighting))
         for name, lighting in lightings.items()
     ]
-    made = f"{count} pairs of {arguments.size}×{arguments.size} pixels, seed {arguments.seed}"
+    made = f"{count} pairs of {arguments.image_size}×{arguments.image_size} pixels, seed {arguments.seed}"
     return sets, f"{folders}: {made}, made of {len(photographs)} {arguments.split} photographs"

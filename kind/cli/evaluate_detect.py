@@ -110,7 +110,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="classes that were known before others were learned: the report also has the means over these "
+        help="classes learned earlier (class-incremental training): the report also has the means over these "
         "and over the other classes",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")

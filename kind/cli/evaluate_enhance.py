@@ -1,7 +1,7 @@
 """Scores enhancement on image pairs, or on photographs without targets.
 
-Networks, images that other programs made, and baselines go into one table. Above it stands what each figure
-rests on: the protocol, the definition, the weights and the images.
+Networks, images that other programs made, and baselines go into one table. The report's header lists the
+protocol, the definitions of the metrics, the weights and the images.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scores enhancement on photographs whose right exposure is known: good ones, and the same ones made dark.
+"""Scores enhancement on photographs whose right exposure is known: reference images and darkened copies.
 
 Bright photographs become the truth of five cases: as they are, 1, 2 and 4 stops under (the last with noise),
 and backlit. Pairs of a dark and a bright image are scored as they are.

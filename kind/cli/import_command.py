@@ -1,4 +1,4 @@
-"""Imports published weights as networks of this package: `python -m kind import SOURCE`."""
+"""Imports published weights as networks of this package: `kind import SOURCE`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.enhancing.variants import VARIANTS
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from kind.detection.model import Detector
 
 _MOST_NAMED = 5
-_STAGES = ("decom", "restoration", "illumination")
+_STAGES = VARIANTS["kind"].stages
 _FAMILIES = {"kind": "KinD (ACM MM 2019)", "kind-plus": "KinD++ (IJCV 2021)"}
 
 
@@ -23,15 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares one sub-command for each source of weights."""
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
     for family, title in _FAMILIES.items():
-        text = f"import TensorFlow 1 checkpoints of {title}"
+        text = f"Imports TensorFlow 1 checkpoints of {title}"
         _add_checkpoint_arguments(sources.add_parser(family, help=text, description=text, allow_abbrev=False))
-    text = "import a YOLOv8 detector, sizes n to x, from a PyTorch file"
+    text = "Imports a YOLOv8 detector, sizes n to x, from a PyTorch file"
     yolov8 = sources.add_parser("yolov8", help=text, description=text, allow_abbrev=False)
     yolov8.add_argument(
         "file", metavar="FILE.pt", help="file written by torch.save; no code in it is executed"
     )
     _add_detector_arguments(yolov8, "the file's")
-    text = "import a YOLOX detector, sizes nano to x, from its authors' ONNX file"
+    text = "Imports a YOLOX detector, sizes nano to x, from its authors' ONNX file"
     yolox = sources.add_parser("yolox", help=text, description=text, allow_abbrev=False)
     yolox.add_argument(
         "file",
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ONNX file, read without the onnx package; no code in it is executed",
     )
     _add_detector_arguments(yolox, "COCO's", "FILE.keras or DIR")
-    text = "import a KerasCV preset with a YOLOv8 backbone by name; it is downloaded at the first use"
+    text = "Imports a KerasCV preset with a YOLOv8 backbone by name; it is downloaded at the first use"
     preset = sources.add_parser("keras-cv", help=text, description=text, allow_abbrev=False)
     preset.add_argument("preset", metavar="PRESET", help="preset's name, such as yolo_v8_s_backbone_coco")
     _add_detector_arguments(preset, "Pascal VOC's")
@@ -169,7 +170,7 @@ def _build(family: str, stage: str) -> keras.Model:
     from kind.restoration.unet import unet
 
     restoration = {"kind": unet, "kind-plus": msia}[family]
-    return {"decom": decomposition_net, "restoration": restoration, "illumination": adjustment_net}[stage]()
+    return dict(zip(_STAGES, (decomposition_net, restoration, adjustment_net)))[stage]()
 
 
 def _write(out: Path, nets: dict[str, keras.Model]) -> None:
@@ -202,4 +203,4 @@ def _report(out: Path, nets: dict[str, keras.Model], prefixes: dict[str, Path]) 
                 )
         else:
             print(f"{stage}: not given; {path} was there already and is used")
-    print(f"use them with: python -m kind enhance --weights {out} …")
+    print(f"use them with: kind enhance --weights {out} …")

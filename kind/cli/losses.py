@@ -18,7 +18,7 @@ _COLUMN = 150
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands; without one, the losses are listed."""
     commands = parser.add_subparsers(dest="what", metavar="COMMAND")
-    text = "draw a loss and its gradient on eight degradations of a photograph"
+    text = "Draws a loss and its gradient on eight degradations of a photograph"
     show = commands.add_parser("show", help=text, description=text)
     show.add_argument("name", metavar="NAME", help="a loss of the list")
     show.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE[:LAYER]",
         help="for losses of features: VGG weights (.h5) or a network (.keras; default: a detector)",
     )
-    text = "write the catalogue as a Markdown document, with pictures in a folder of its name beside it"
+    text = "Writes the catalogue as a Markdown document, with pictures in a folder of its name beside it"
     markdown = commands.add_parser("markdown", help=text, description=text)
     markdown.add_argument("--out", type=Path, required=True, metavar="FILE", help="output file")
     markdown.add_argument(

@@ -88,7 +88,7 @@ def open_mixture(
         whole: train on photographs made smaller, not on crops.
         prepare: last step for a training sample.
         prepare_validation: the same for a validation sample.
-        validation_share: validate on every so manieth of the validation samples.
+        validation_share: validate on every Nth of the validation samples.
 
     Raises:
         UserError: when a part is missing, broken or too small, or a validation photograph is smaller than

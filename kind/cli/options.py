@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.constants import CHANGE_THRESHOLD, DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA, MAX_SEED, SMALLEST_CHANGE
-from kind.enhancing.precision import INT8, ONLY_RELIT, PRECISIONS
+from kind.enhancing.precision import INT8, ONLY_RELIT, PRECISIONS, WITHOUT_INT8
 from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
 from kind.images.photo import DEFAULT_QUALITY, WRITABLE_SUFFIXES
@@ -75,6 +75,7 @@ def add_precision_argument(
         "--precision",
         action=Checked,
         choices=PRECISIONS,
+        metavar=None if int8 else WITHOUT_INT8,
         accepts=lambda precision: precision not in refused,
         expected=f"float32, bfloat16 or auto here, as int8 {ONLY_RELIT}",
         default=default,
@@ -206,7 +207,7 @@ def add_strength_argument(parser: argparse.ArgumentParser) -> None:
         expected="a number from 0 to 1",
         default=1.0,
         metavar="SHARE",
-        help="share of the enhanced image in the result, 0 to 1; the rest is the photograph (default: 1)",
+        help="blending weight of the enhanced image, 0 to 1; 0 gives the photograph (default: 1)",
     )
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.markdown_option import add_markdown_argument
-from kind.cli.options import add_weights_argument
-from kind.enhancing.precision import PRECISIONS, chosen_precision
+from kind.cli.options import add_old_name, add_weights_argument
+from kind.enhancing.precision import PRECISIONS, WITHOUT_INT8, chosen_precision
 from kind.enhancing.variants import VARIANTS, shipped_variants, variant_of
 from kind.errors import UserError
 
@@ -55,6 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
+        metavar=WITHOUT_INT8,
         action="append",
         help="repeatable (default: float32, and bfloat16 where the processor has it)",
     )
@@ -80,7 +81,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.png",
         help="also measure the peak arithmetic and memory bandwidth of this machine, and draw a roofline",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--json-file", type=Path, metavar="FILE", help="write all figures to this file")
+    add_old_name(parser, "--json", "--json-file")
     add_markdown_argument(parser, "profile")
 
 
@@ -148,8 +150,8 @@ def measure(
         roofs = _draw(arguments.roofline, rows, plan, machine)
     said = notes(rows, arguments.rounds, machine, reference, roofs)
     print(text_table(rows, reference), *said, sep="\n")
-    if arguments.json:
-        write_text(arguments.json, as_json(rows, said, machine, roofs))
+    if arguments.json_file:
+        write_text(arguments.json_file, as_json(rows, said, machine, roofs))
     if arguments.markdown:
         arguments.markdown.write(markdown(rows, said, reference))
     return 0

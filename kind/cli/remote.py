@@ -1,4 +1,4 @@
-"""Relights, searches or compares photographs on a server: `python -m kind remote enhance|detect|changes`."""
+"""Relights, searches or compares photographs on a server: `kind remote enhance|detect|changes`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SERVER = f"127.0.0.1:{REST_PORT}"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands."""
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
-    text = "relight photographs; writes the same files as `kind enhance`"
+    text = "Relights photographs; writes the same files as `kind enhance`"
     enhance = tasks.add_parser("enhance", help=text, description=text, allow_abbrev=False)
     add_batch_arguments(enhance, stdout=True)
     _add_server_arguments(enhance)
@@ -50,14 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_brightness_argument(enhance)
     add_strength_argument(enhance)
     enhance.set_defaults(run_task=_run_enhance)
-    text = "find objects and draw them on the relit photographs; writes the same files as `kind detect`"
+    text = "Finds objects and draws them on the relit photographs; writes the same files as `kind detect`"
     detect = tasks.add_parser("detect", help=text, description=text, allow_abbrev=False)
     add_batch_arguments(detect, ending=None, out=FOUND, skipping=False)
     _add_server_arguments(detect)
     add_writing_arguments(detect)
     add_confidence_argument(detect)
     detect.set_defaults(run_task=_run_detect)
-    text = "find what has changed between two photographs; writes the same files as `kind changes`"
+    text = "Finds what has changed between two photographs; writes the same files as `kind changes`"
     changes = tasks.add_parser("changes", help=text, description=text, allow_abbrev=False)
     add_comparison_arguments(changes)
     _add_server_arguments(changes)

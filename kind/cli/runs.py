@@ -1,4 +1,4 @@
-"""`python -m kind runs DIR`: what was trained there, how far it came and how good it is."""
+"""Lists the training runs in a folder, with their progress and best metrics."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def _first_file(folders: list[Path], name: str) -> Path | None:
 def _check(arguments: argparse.Namespace) -> None:
     for folder in arguments.folders:
         if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder; python -m kind export writes one")
+            raise UserError(f"{folder}: no such folder; kind export writes one")
     if len({folder.resolve().name for folder in arguments.folders}) < len(arguments.folders):
         raise UserError("several DIR expect different names, since a model's name is its folder's")
     if arguments.model_name and len(arguments.folders) > 1:

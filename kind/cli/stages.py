@@ -17,6 +17,7 @@ from kind.decom import config as decom
 from kind.detection import config as detection
 from kind.detection.adaptation import config as adaptation
 from kind.detection.change import config as change
+from kind.enhancing.variants import VARIANTS
 from kind.guided import config as guided
 from kind.illumination import config as illumination
 from kind.joint import config as joint
@@ -87,11 +88,13 @@ class PairStage:
         alone = "a folder of pairs (LOL's and LOL-v2's too) or a CSV of them"
         add_mixture_argument(parser, f"{alone}, stretched as the published code does")
         for side, end in (("low", "dark"), ("high", "bright")):
-            text = f"instead of --data: the {end} images, such as 'shots/*_{end}.png'; those are partners "
-            text += "for which the wildcards stand for the same text"
+            text = (
+                f"instead of --data: the {end} images, such as 'shots/*_{end}.png'; files pair up when the "
+            )
+            text += "wildcards match the same text"
             parser.add_argument(f"--{side}", metavar="GLOB", help=text)
         for stage in self.given:
-            text = f"run folder or .keras file of the trained stage {stage}"
+            text = f"trained network of kind train {stage}: a run folder or .keras file"
             parser.add_argument(f"--{stage}", type=Path, required=True, metavar="RUN", help=text)
 
     def prepare(self, flags: argparse.Namespace, config: StageConfig, surroundings: Surroundings) -> Prepared:
@@ -115,9 +118,11 @@ class PairStage:
         Raises:
             UserError: when it cannot be read, or is another stage's.
         """
+        from kind.nn.interfaces import INTERFACES
         from kind.training.given import load_given
 
-        return load_given(run_or_file, self.packed, self.spec().networks if to_train else None)
+        by_name = to_train or self.packed not in INTERFACES
+        return load_given(run_or_file, self.packed, self.spec().networks if by_name else None)
 
     def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
         """Reads the network of `--init-from`: any but detectors; with `--init-partly` some layers may do."""
@@ -234,8 +239,6 @@ class ChangeStage:
         return load_given(run_or_file, stage, partly=True)
 
 
-_ALL = ("decom", "restoration", "illumination")
-
 STAGES = {
     "decom": PairStage(decom.DecompositionConfig, decom.QUICK, "kind.decom.stage:SPEC", packed="decom"),
     "restoration": PairStage(
@@ -259,14 +262,14 @@ STAGES = {
         ("decom",),
         "exposure",
     ),
-    "joint": PairStage(joint.JointConfig, joint.QUICK, "kind.joint.stage:SPEC", _ALL),
+    "joint": PairStage(joint.JointConfig, joint.QUICK, "kind.joint.stage:SPEC", VARIANTS["kind"].stages),
     "lite": MixtureStage(lite.LiteConfig, lite.QUICK, "kind.lite.stage:SPEC", packed="lite"),
     "guided": PairStage(
         guided.GuidedConfig,
         guided.QUICK,
         "kind.guided.stage:SPEC",
         packed="guided",
-        others=("guided-y", "guided-y-shared"),
+        others=guided.NAMES[1:],
     ),
     "detection": DetectionStage(detection.DetectionConfig, detection.QUICK, "detector"),
     "adapt": AdaptationStage(adaptation.AdaptationConfig, adaptation.QUICK),

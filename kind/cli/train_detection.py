@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_start_argument(parser)
     add_frozen_enhancer_arguments(parser)
     parser.add_argument(
-        "--teacher", type=Path, metavar="FILE", help="detector whose classes are kept by distillation"
+        "--teacher", type=Path, metavar="FILE", help="teacher detector for distillation; its classes are kept"
     )
 
 

@@ -75,15 +75,9 @@ class Computation(abc.ABC):
     def tile_plan(self) -> TilePlan:
         """Halo, stride and memory of the networks; raises UnboundedReceptiveField if tiles cannot be used."""
 
-    def make_whole(self, images: tf.Tensor, alpha: tf.Tensor) -> Enhanced:
-        """All but the relit image from whole images with their border, in a graph; α, [N], may be NaN."""
-        seen = self.collect_statistics(without_border(images, self.border))
-        chosen = self.chosen_alpha(alpha, seen)
-        return self.make(images, chosen, self.conditioned(chosen, seen), tf.fill([2], -self.border))
-
     @abc.abstractmethod
     def make(self, tile: tf.Tensor, alpha: tf.Tensor, seen: GlobalStatistics, origin: tf.Tensor) -> Enhanced:
-        """As `make_whole`, for a tile whose first pixel is at `origin`, int32 [2]; with a resolved α.
+        """All but the relit image of a tile whose first pixel is at `origin`, int32 [2]; with a resolved α.
 
         The origin is counted in the image without its border, in which a tile may begin.
         """
@@ -130,11 +124,17 @@ class Computation(abc.ABC):
         return not self.windows.holds_whole(count, height + 2 * self.border, width + 2 * self.border)
 
     def whole_graph(self, wanted: Wanted) -> tuple[Callable, list[tf.Tensor]]:
-        """Whole images of any size, α (and strength unless it is 1) → the wanted parts; and that strength."""
+        """The graph of whole images with border, α (and strength unless it is 1); and that strength.
+
+        α, [N], may be NaN.
+        """
         shares = shares_of(wanted.strength)
 
         def enhance(images, alpha, *shares):
-            return composed(self.make_whole(images, alpha), wanted.fusion, wanted.parts, images, *shares)
+            seen = self.collect_statistics(without_border(images, self.border))
+            chosen = self.chosen_alpha(alpha, seen)
+            made = self.make(images, chosen, self.conditioned(chosen, seen), tf.fill([2], -self.border))
+            return composed(made, wanted.fusion, wanted.parts, images, *shares)
 
         key = (wanted.fusion, wanted.parts, "whole", len(shares))
         return self._graph(key, enhance, _IMAGES, _NUMBERS, *[_NUMBER] * len(shares)), shares

@@ -214,19 +214,18 @@ class Enhancer(Computation):
         parts = tuple(name for name in PARTS if name in parts)
         alpha, shares = _alphas(alpha, [1]), shares_of(strength)
         wide = mirrored(images, self.border)
+        seen = self.collect_statistics(images)
+        chosen = self.chosen_alpha(alpha, seen)
+        seen = self.conditioned(chosen, seen)
+
+        def make(window, origin):
+            made = self.make(window, chosen, seen, origin - self.border)
+            return composed(made, "plain", parts, window, *shares)
 
         def whole():
-            return composed(self.make_whole(wide, alpha), "plain", parts, wide, *shares)
+            return make(wide, tf.zeros([2], tf.int32))
 
         def tiled():
-            seen = self.collect_statistics(images)
-            chosen = self.chosen_alpha(alpha, seen)
-            seen = self.conditioned(chosen, seen)
-
-            def make(window, origin):
-                made = self.make(window, chosen, seen, origin - self.border)
-                return composed(made, "plain", parts, window, *shares)
-
             channels = {name: CHANNELS[name] for name in parts}
             return {**in_tiles(make, wide, channels, square), "alpha": chosen}
 

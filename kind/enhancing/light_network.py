@@ -113,22 +113,22 @@ class LiteEnhancer(Enhancer):
 
     def collect_statistics(self, images):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
-        return self._statistics(self._thumbnail(images), tf.shape(images))
+        return *self._exposure(self._thumbnail(images), training=False), _sizes(tf.shape(images))
 
     def collect_statistics_of(self, images):
         """See `Enhancer`."""
         side = self._thumbnail.output_shape[1]
         thumbnails = np.stack([area_resized_array(image, side, side) for image in images])
-        return self._statistics(tf.constant(thumbnails), tf.constant(images.shape))
+        return *self._exposure(tf.constant(thumbnails), training=False), _sizes(images.shape)
 
     def chosen_alpha(self, alpha, seen):
         """See `Enhancer`: what the network suggests."""
         return tf.where(tf.math.is_nan(alpha), tf.exp(seen[3][:, 0]), alpha)
 
-    def _statistics(self, thumbnails, shape):
-        """What the network's exposure branch says of whole images of this shape, and their sizes."""
-        size = tf.ones([shape[0], 1]) * tf.cast(shape[1:3], tf.float32)
-        return *self._exposure(thumbnails, training=False), size
+
+def _sizes(shape):
+    """Height and width of each of N images of this shape, float32 [N, 2]."""
+    return tf.ones([shape[0], 1]) * tf.cast(shape[1:3], tf.float32)
 
 
 def _stops_for(alpha, log_suggested, stops):

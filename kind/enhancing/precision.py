@@ -13,6 +13,9 @@ ONLY_RELIT = "computes the relit image of lite alone, for kind enhance and from 
 
 PRECISIONS = ("auto", "float32", "bfloat16", INT8)
 
+WITHOUT_INT8 = "{auto,float32,bfloat16}"
+"""What `--help` shows where int8 is refused."""
+
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 _CPU_INFO = Path("/proc/cpuinfo")
 

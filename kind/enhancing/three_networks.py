@@ -147,26 +147,31 @@ class KindEnhancer(Enhancer):
 
     def collect_statistics(self, images):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
-        return *value_range(images), self._suggested_alpha(lambda: area_resized(images, *_THUMBNAIL), images)
+        if self.exposure is None:
+            return *value_range(images), _published_alpha(images)
+        parts = self.networks["decom"](area_resized(images, *_THUMBNAIL), training=False)
+        return *value_range(images), self._suggested_alpha(parts)
 
     def collect_statistics_of(self, images):
         """See `Enhancer`."""
-
-        def thumbnails():
-            return tf.constant(np.stack([area_resized_array(image, *_THUMBNAIL) for image in images]))
-
-        return *range_of_array(images), self._suggested_alpha(thumbnails, images)
+        if self.exposure is None:
+            return *range_of_array(images), _published_alpha(images)
+        thumbnails = np.stack([area_resized_array(image, *_THUMBNAIL) for image in images])
+        parts = self.networks["decom"](tf.constant(thumbnails), training=False)
+        return *range_of_array(images), self._suggested_alpha(parts)
 
     def chosen_alpha(self, alpha, seen):
         """See `Enhancer`: the published default, or what the head suggests."""
         return tf.where(tf.math.is_nan(alpha), seen[2], alpha)
 
-    def _suggested_alpha(self, thumbnails, images):
-        """α where the user gives none, float32 [N], from a function that makes thumbnails."""
-        if self.exposure is None:
-            return tf.fill([tf.shape(images)[0]], DEFAULT_ALPHA)
-        parts = self.networks["decom"](thumbnails(), training=False)
+    def _suggested_alpha(self, parts):
+        """What the head makes of the decomposition of thumbnails, float32 [N]."""
         return tf.exp(self.exposure(parts, training=False)[:, 0])
+
+
+def _published_alpha(images):
+    """The published default for each of N images, float32 [N]."""
+    return tf.fill([tf.shape(images)[0]], DEFAULT_ALPHA)
 
 
 def _where_needed(exposed, shading, restored, adjusted, stops):

@@ -31,9 +31,8 @@ INTERFACES = {
     "illumination": Interface((1, 1), (1,)),
     "exposure": Interface((3, 1), (1,)),
     "lite": Interface((3,), (3, 1, 1)),
-    **dict.fromkeys(("guided", "guided-y", "guided-y-shared"), Interface((3, 1), (3, 1))),
 }
-"""The networks of all stages that enhance, by the name of their files."""
+"""Of stages that take any network with these channels; other stages go by the network's name."""
 
 
 _PLAIN = ("Functional", "Network", "Sequential")
@@ -52,11 +51,13 @@ def check_interface(net: keras.Model, stage: str) -> None:
 
     Args:
         net: any network.
-        stage: a key of `INTERFACES`.
+        stage: whose it must be; one that is not in `INTERFACES` checks the network itself.
 
     Raises:
         WrongNetwork: when it takes or gives other numbers of channels, or anything but lists of images.
     """
+    if stage not in INTERFACES:
+        return
     found = interface_of(net)
     is_image = all(tensor.shape.rank == 4 for tensor in net.inputs)
     if found != INTERFACES[stage] or not is_image or net.name == _JOINED:

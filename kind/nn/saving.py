@@ -78,7 +78,7 @@ def load_net(path: str | Path, expected: str | None = None, *, partly: bool = Fa
 
     Args:
         path: a `.keras` file.
-        expected: the stage whose network it must hold, of `kind.nn.interfaces.INTERFACES`; None takes any.
+        expected: the stage whose network it must hold, see `kind.nn.interfaces`; None takes any.
         partly: only layers are to be taken from it: any network that is not a detector is the expected one.
 
     Returns:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, TypeVar
 
 from kind.constants import MAX_SEED
-from kind.enhancing.precision import PRECISIONS, chosen_precision
+from kind.enhancing.precision import PRECISIONS, WITHOUT_INT8, chosen_precision
 from kind.errors import UserError
 from kind.training.objective import parse_losses, parse_weights
 
@@ -79,7 +79,7 @@ class StageConfig:
     )
     warmup_epochs: int = option(0, "epochs of linear learning-rate warm-up from 0")
     scale_from_batch: int = later_option(
-        0, "multiply the learning rate by the square root of --batch / N; 0 takes it as it is"
+        0, "multiply the learning rate by the square root of --batch / N; 0 does not scale"
     )
     optimizer: Literal["adam", "adamw", "radam"] = option("adam", "optimizer; radam is rectified Adam")
     weight_decay: float = option(0.0, "decoupled weight decay: adamw (kernels only), radam (all weights)")
@@ -174,11 +174,11 @@ class TrainingConfig(StageConfig):
     smallest_patch: ClassVar[int] = 1
 
     patch: int = option(48, "side length of the random crops, in pixels")
-    steps: int = later_option(200, "with a mixture: batches an epoch")
+    steps: int = later_option(200, "with a mixture: batches per epoch")
     decode_side: int = later_option(
-        400, "with a mixture: decode photographs with a shorter side of at most so many pixels"
+        400, "with a mixture: decode photographs with a shorter side of at most N pixels"
     )
-    loader_threads: int = later_option(2, "with a mixture: training samples that are made side by side")
+    loader_threads: int = later_option(2, "with a mixture: training samples that are made in parallel")
     training_scores: int = later_option(
         0, "score N training images (of each part of a mixture) at each validation as well; 0: none"
     )
@@ -232,7 +232,7 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
     hints = typing.get_type_hints(config_class)
     for item in dataclasses.fields(config_class):
         kind = hints[item.name]
-        text = f"{item.metadata['help']} (default: {item.default})"
+        text = item.metadata["help"] + (f" (default: {item.default})" if item.default != "" else "")
         how: dict[str, Any] = {"type": kind}
         if kind is bool:
             how = {"action": argparse.BooleanOptionalAction}
@@ -245,7 +245,15 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
         elif typing.get_origin(kind) is Literal:
             how = {"choices": typing.get_args(kind)}
         elif item.metadata["choices"]:
-            how = {"choices": item.metadata["choices"], "type": _present_name}
+            how = {
+                "choices": item.metadata["choices"],
+                "type": _present_name,
+                "metavar": WITHOUT_INT8,
+            }
+        elif kind is int:
+            how["metavar"] = "N"
+        if item.name == "lookahead" and "radam" not in typing.get_args(hints["optimizer"]):
+            text = argparse.SUPPRESS  # it would be refused
         parser.add_argument(flag_of(item.name), dest=item.name, default=None, help=text, **how)
 
 

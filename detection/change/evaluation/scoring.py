@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kind.detection.change.predictor import ChangeFinder
+from kind.detection.change.predictor import ChangePredictor
 from kind.metrics.binary_masks import Counts, count_pixels
 
 
@@ -23,7 +23,7 @@ class Method(NamedTuple):
 
     name: str
     input: str
-    find: ChangeFinder | Callable[[np.ndarray, np.ndarray], np.ndarray]
+    find: ChangePredictor | Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Set(NamedTuple):

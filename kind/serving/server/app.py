@@ -106,7 +106,7 @@ class Server:
             if not version_folders(config.base_path):
                 raise UserError(
                     f"{config.base_path}: expected version folders such as {config.base_path / '1'} with a "
-                    "saved_model.pb; found none (python -m kind export writes them)"
+                    "saved_model.pb; found none (kind export writes them)"
                 )
         self._scheduler = Scheduler(settings.batching, self.metrics)
         self.service = Service(self.manager, self._scheduler, self.metrics, settings.limits)

@@ -101,7 +101,7 @@ def test_the_command_writes_everything(place, network, tmp_path, capsys):
         "--out",
         str(tmp_path / "out"),
     ]
-    assert main([*command, "--network", str(network), "--input", "raw", "--smallest", "500"]) == 0
+    assert main([*command, "--detector", str(network), "--input", "raw", "--smallest", "500"]) == 0
     assert "1 changed regions" in capsys.readouterr().out
     mask = read_photo(tmp_path / "out" / "mask.png").pixels[..., 0] > 0.5
     expected = after[..., 0] - before[..., 0] > 0.25
@@ -123,6 +123,6 @@ def test_the_command_refuses_other_places_in_one_line(place, network, tmp_path, 
         "--out",
         str(tmp_path / "out"),
     ]
-    assert main([*command, "--network", str(network), "--input", "raw"]) == 2
+    assert main([*command, "--detector", str(network), "--input", "raw"]) == 2
     error = capsys.readouterr().err
     assert "cannot be registered" in error and error.count("\n") == 1

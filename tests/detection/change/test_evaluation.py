@@ -11,7 +11,7 @@ from kind.detection.change import predictor, windows
 from kind.detection.change.evaluation.report import Report, markdown_report, text_report, write_all
 from kind.detection.change.evaluation.scoring import Method, Set, score
 from kind.detection.change.evaluation.summary import figures_lines, summarise
-from kind.detection.change.predictor import ChangeFinder, input_of
+from kind.detection.change.predictor import ChangePredictor, input_of
 from kind.errors import UserError
 from kind.metrics.binary_masks import count_pixels, figures_of
 from kind.training.run_folder import training_record
@@ -93,10 +93,10 @@ def test_windows_give_what_the_whole_gives(size, monkeypatch):
     last = keras.layers.Conv2D(1, 1, kernel_initializer="ones")
     net = keras.Model(dates, last(keras.layers.Subtract()(dates)))
     before, after = np.random.default_rng(0).random((2, *size, 3), dtype=np.float32)
-    found = ChangeFinder(net, "raw", window=16)(before, after)
+    found = ChangePredictor(net, "raw", window=16)(before, after)
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-(before - after).sum(axis=-1))), atol=1e-5)
     with pytest.raises(ValueError, match="one shape"):
-        ChangeFinder(net, "raw")(before, after[:4])
+        ChangePredictor(net, "raw")(before, after[:4])
 
 
 def test_windows_cover_everything_and_overlap():

@@ -32,13 +32,15 @@ def test_tiles_cover_the_photographs_and_keep_their_pixels(tmp_path):
     (tile,) = (one for one in find_triplets(tmp_path / "tiles") if one.name == "one_0004_0016")
     np.testing.assert_array_equal(np.asarray(Image.open(tile.after)), pixels["B"][4:20, 16:32])
     np.testing.assert_array_equal(read_label(tile.label)[..., 0] * 255, pixels["label"][4:20, 16:32])
-    with pytest.raises(UserError, match="smaller than a tile of --side 17"):
+    with pytest.raises(UserError, match="smaller than a tile of --image-size 17"):
         cut(tmp_path / "data", tmp_path / "other", 17)
 
 
 def test_the_command_says_how_many(tmp_path, capsys):
     write(tmp_path / "data", "one")
-    assert main(["tiles", str(tmp_path / "data"), "--out", str(tmp_path / "tiles"), "--side", "16"]) == 0
+    assert (
+        main(["tiles", str(tmp_path / "data"), "--out", str(tmp_path / "tiles"), "--image-size", "16"]) == 0
+    )
     assert capsys.readouterr().out.endswith("tiles: 6 all\n")
     assert main(["tiles", str(tmp_path / "data"), "--out", str(tmp_path / "data")]) == 2
     assert "is the data set itself" in capsys.readouterr().err

@@ -86,7 +86,7 @@ def test_what_is_not_given_ships_and_the_command_says_so(run, checkpoint, tmp_pa
     assert lines[1] == "restoration: not given; the network that ships with kind is used"
     assert "shipped network was trained on the shipped decomposition's reflectance" in lines[2]
     assert lines[3] == "illumination: not given; the network that ships with kind is used"
-    assert lines[4] == f"use them with: python -m kind enhance --weights {out} …"
+    assert lines[4] == f"use them with: kind enhance --weights {out} …"
     assert [path.name for path in out.iterdir()] == ["decom.keras"]
     assert_holds(load_net(find_weights(("decom",), out)["decom"]), variables, "kind-plus", "decom")
 

@@ -1,31 +1,41 @@
-"""How far it is from the command line to a network: a reader has to follow every frame."""
+"""How few of our own calls lead from the console script to the first network."""
 
+import sys
 import traceback
+from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import pytest
 from tensorflow import keras
 
-from kind.cli.main import main
+import kind.__main__
+from kind.images.photo import write_photo
+
+PACKAGE = Path(kind.__main__.__file__).resolve().parents[1]
+#: What runs for `console_scripts` of the package, `kind.__main__:main`, is the first of them.
+MOST = 7
 
 
-def test_the_first_network_is_called_within_seven_frames_of_the_entry(
-    untrained_weights, tmp_path, monkeypatch
-):
-    photograph = tmp_path / "night.png"
-    Image.fromarray(np.full((24, 32, 3), 20, np.uint8)).save(photograph)
-    stacks = []
-    call = keras.Model.__call__
+def own_frames():
+    """Names of the functions of the package that are running, the outermost first."""
+    paths = [(Path(frame.filename), frame.name) for frame in traceback.extract_stack()]
+    rooms = [(path.relative_to(PACKAGE).parts[0], name) for path, name in paths if PACKAGE in path.parents]
+    return [name for room, name in rooms if room not in ("tests", ".venv")]
 
-    def recorded(self, *arguments, **settings):
-        # By module and not by file: TensorFlow runs converted copies of what it puts into a graph.
-        frames = [frame for frame, _ in traceback.walk_stack(None)]
-        ours = [frame for frame in frames if frame.f_globals.get("__name__", "").startswith("kind.")]
-        stacks.append([f"{frame.f_globals['__name__']}.{frame.f_code.co_name}" for frame in ours][::-1])
-        return call(self, *arguments, **settings)
 
-    monkeypatch.setattr(keras.Model, "__call__", recorded)
-    weights = ["--weights", str(untrained_weights), "--precision", "float32"]
-    assert main(["enhance", str(photograph), "--out", str(tmp_path / "out.png"), *weights]) == 0
-    first = next(stack for stack in stacks if "kind.cli.relighting.relight" in stack)
-    assert first[0] == "kind.cli.main.main" and len(first) < 8, first
+@pytest.mark.parametrize("variant", ["lite", "kind"])
+def test_few_calls_lead_to_the_first_network(variant, tmp_path, monkeypatch, capsys):
+    write_photo(tmp_path / "night.png", np.full((9, 7, 3), 0.1, np.float32))
+    call, found = keras.Model.__call__, []
+
+    def noted(net, inputs, *arguments, **named):
+        parts = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        if net.name != "thumbnail" and not any(map(keras.backend.is_keras_tensor, parts)):
+            found.append(own_frames())
+        return call(net, inputs, *arguments, **named)
+
+    monkeypatch.setattr(keras.Model, "__call__", noted)
+    command = ["kind", "enhance", str(tmp_path / "night.png"), "--out", str(tmp_path / "lit.png")]
+    monkeypatch.setattr(sys, "argv", [*command, "--variant", variant])
+    assert kind.__main__.main() == 0
+    assert found[0][0] == "main" and len(found[0]) <= MOST, found[0]

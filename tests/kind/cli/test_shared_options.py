@@ -53,6 +53,33 @@ def test_a_size_of_the_detectors_input_has_a_new_name_and_the_old_one_still_work
 
 
 @pytest.mark.parametrize(
+    "words, old, new, name",
+    [
+        (["changes", "a", "b", "--out", "c"], "--network", "--detector", "detector"),
+        (["evaluate", "change", "--data", "a", "--out", "b"], "--network", "--detector", "detector"),
+        (["evaluate", "change", "--data", "a", "--out", "b"], "--size", "--image-size", "image_size"),
+        (["tiles", "a", "--out", "b"], "--side", "--image-size", "image_size"),
+        (["profile"], "--json", "--json-file", "json_file"),
+    ],
+)
+def test_a_renamed_option_still_works(words, old, new, name, capsys):
+    expected = vars(make_parser().parse_args([*words, new, "64"]))[name]
+    assert vars(make_parser().parse_args([*words, old, "64"]))[name] == expected
+    assert f"{old} is deprecated; use {new}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name, parser", list(parsers()))
+def test_help_offers_what_is_accepted_and_says_it_in_sentences(name, parser):
+    assert parser.description[:1].isupper()
+    text = " ".join(parser.format_help().split())
+    assert "(default: )" not in text and "python -m kind" not in text
+    if name not in ("enhance", "demo"):
+        assert ",int8" not in text
+    if name in ("train detection", "train adapt"):
+        assert "--lookahead" not in text
+
+
+@pytest.mark.parametrize(
     "option, value, shown",
     [
         ("--alpha", "-1", "-1.0"),

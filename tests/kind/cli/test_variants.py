@@ -114,7 +114,7 @@ def test_a_saved_model_chooses_alpha_too(photographs, lite, untrained_weights, t
 def test_the_light_network_costs_less_than_a_twentieth(untrained_weights, tmp_path):
     words = ["--variant", "kind", "--variant", "lite", "--precision", "float32", "--weights"]
     file = tmp_path / "profile.json"
-    settings = ["--sizes", "400x600", "--rounds", "1", "--no-memory", "--no-public", "--json", str(file)]
+    settings = ["--sizes", "400x600", "--rounds", "1", "--no-memory", "--no-public", "--json-file", str(file)]
     assert main(["profile", *settings, *words, str(untrained_weights)]) == 0
     lines = {row["network"]: row for row in json.loads(file.read_text(encoding="utf-8"))["rows"]}
     assert list(lines) == ["decom", "restoration", "illumination", "whole", "lite"]

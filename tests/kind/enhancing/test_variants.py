@@ -10,7 +10,7 @@ import pytest
 from kind.cli.main import make_parser
 from kind.enhancing import variants
 from kind.enhancing.enhancer import Enhancer
-from kind.enhancing.variants import VARIANTS, Variant
+from kind.enhancing.variants import VARIANTS
 from kind.errors import UserError
 
 
@@ -42,14 +42,6 @@ def test_a_preset_is_a_variant_or_a_folder_of_one(untrained_weights, tmp_path):
         match="variant expects one of lite, kind, guided, guided-y, guided-y-shared; received 'brightest'",
     ):
         Enhancer.load(variant="brightest")
-
-
-def test_one_entry_is_all_that_a_new_variant_needs(monkeypatch):
-    entry = Variant(VARIANTS["lite"].enhancer, ("lite",), "5", "a third one")
-    monkeypatch.setitem(variants.VARIANTS, "third", entry)
-    assert type(Enhancer.load(variant="third")).__name__ == entry.enhancer.partition(":")[2]
-    for command in (["enhance", "x", "--out", "y"], ["detect", "x", "--out", "y"], ["export", "--out", "y"]):
-        assert make_parser().parse_args([*command, "--variant", "third"]).variant == "third"
 
 
 def test_the_table_needs_no_tensorflow():

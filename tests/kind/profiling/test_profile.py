@@ -17,7 +17,7 @@ def test_the_table_has_a_line_for_everything(untrained_weights, tmp_path, capsys
     document.write_text("# Speed\n\n<!-- profile begin -->\n<!-- profile end -->\n")
     precisions = ["--precision", "float32", "--precision", "bfloat16"]
     weights = ["--weights", untrained_weights, "--variant", "kind", "--no-memory", *precisions]
-    assert profile(*weights, "--json", figures, "--markdown", document) == 0
+    assert profile(*weights, "--json-file", figures, "--markdown", document) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["size", "network"] and "public" not in lines[0]
     table = [line.split() for line in lines[2:10]]

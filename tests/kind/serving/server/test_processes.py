@@ -392,14 +392,16 @@ def test_the_command_ends_in_time_whatever_a_model_does(tmp_path):
                 ask(address, -1.0, answers)
             assert set(answers[:-1]) == {504}
             children = subprocess.check_output(["ps", "--ppid", str(server.pid), "-o", "pid="], text=True)
-            threading.Thread(target=ask, args=(address, 1.0, answers), daemon=True).start()
+            answers.clear()
+            asking = threading.Thread(target=ask, args=(address, 1.0, answers), daemon=True)
+            asking.start()
             time.sleep(0.5)
-            started = time.monotonic()
             server.send_signal(number)
             assert server.wait(20) == (0 if number == signal.SIGTERM else -number)
-            assert time.monotonic() - started < 2
+            asking.join(60)
+            assert 504 not in answers  # the request's time limit did not have to pass
             for child in children.split():
-                wait_until(functools.partial(has_ended, child), 2)
+                wait_until(functools.partial(has_ended, child), 20)
         finally:
             server.kill()
             server.wait()

