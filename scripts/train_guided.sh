@@ -28,7 +28,7 @@ train --network guided --run "$runs/small-crops" --epochs 50 --steps 200 --batch
     --learning-rate 8e-4 --validate-epochs 10
 for network in guided guided-y guided-y-shared; do
     train --network "$network" --run "$runs/$network" --init-from "$runs/small-crops" --init-partly \
-        --epochs 25 --steps 100 --batch 2 --patch 384 --learning-rate 4e-4 --validate-epochs 5 "$@"
+        --epochs 80 --steps 100 --batch 2 --patch 384 --learning-rate 4e-4 --validate-epochs 10 "$@"
 done
 "$python" -m kind pack --guided "$runs/guided" --guided-y "$runs/guided-y" \
     --guided-y-shared "$runs/guided-y-shared" --out "$runs/packed"

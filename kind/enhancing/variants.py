@@ -40,14 +40,14 @@ VARIANTS = {
         "kind.enhancing.three_networks:KindEnhancer",
         stages=("decom", "restoration", "illumination"),
         own_alpha=f"suggested by an exposure head beside them, otherwise {DEFAULT_ALPHA:g}",
-        description="the three networks of the paper, slower and not better as a rule",
+        description="the three networks of the paper, slower and usually no better",
         in_8_bits="kind.enhancing.fast.kind:FastKind",
     ),
     "guided": Variant(
         "kind.enhancing.guided_network:GuidedEnhancer",
         stages=("guided",),
         own_alpha=f"what gives a mean luma of {BRIGHTNESS:.3f}",
-        description="a small result and a guided filter, for a given brightness",
+        description="low-resolution network with a learned guided filter, for a given brightness",
     ),
     "guided-y": Variant(
         "kind.enhancing.guided_network:GuidedYEnhancer",
