@@ -50,7 +50,7 @@ class GuidedConfig(TrainingConfig):
     conditioning: Literal["target", "constant"] = option(
         "target",
         "brightness that the network is given: the target's mean luma, or the constant 0.459 (default of the "
-        "predicting networks: constant)",
+        "predicting networks: constant, which is what they are given afterwards)",
     )
     brightness_weight: float = option(1.0, "weight of the predicted luma's absolute error")
 

@@ -8,6 +8,7 @@ import pytest
 
 from kind.cli.stages import STAGES, PairStage
 from kind.nn.saving import load_net, save_net, weights_digest
+from kind.profiling.subjects import trained_parameters
 
 #: Parameters as published, of the networks that are.
 PARAMETERS = {
@@ -56,6 +57,7 @@ def test_the_number_of_parameters_is_the_published_one(nets, name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_the_number_of_trained_weights_is_the_published_one(nets, name):
     assert sum(int(np.prod(weights.shape)) for weights in nets[name].trainable_weights) == TRAINED[name]
+    assert trained_parameters(nets[name]) == TRAINED[name]  # what tables show
 
 
 def test_networks_are_listed_under_their_own_names(nets):

@@ -15,7 +15,8 @@ from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.options import add_cache_argument
 from kind.errors import UserError
 
-_STOPPED = (130, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM)
+_TERMINATED = 128 + signal.SIGTERM
+_STOPPED = (130, _TERMINATED, -signal.SIGINT, -signal.SIGTERM)
 _FINISHED = "finished.json"
 
 Train = Callable[[Sequence[str]], int]
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     stopped = train_all(grid, arguments, _in_a_process)
     if stopped:
-        print("kind: stopped; the same command goes on", file=sys.stderr)
+        print("kind ablate: stopped; the same command resumes", file=sys.stderr)
         return stopped
     report(grid, arguments)
     return 0
@@ -86,6 +87,9 @@ def train_all(grid: Grid, arguments: argparse.Namespace, train: Train) -> int:
         code = train(command)
         if code in _STOPPED:
             return 128 - code if code < 0 else code
+        if code < 0:
+            which = f"signal {-code} ({signal.strsignal(-code)})"
+            raise UserError(f"{folder}: kind train was ended by {which}; the same command resumes")
         if code:
             raise UserError(f"{folder}: kind train ended with {code}; what it said stands above")
         write_json(folder / _FINISHED, {"command": command})
@@ -98,7 +102,7 @@ def report(grid: Grid, arguments: argparse.Namespace) -> None:
     Raises:
         UserError: when a run does not log the score.
     """
-    from kind.reports.ablation import Row, ablation_table, as_records, draw_rows
+    from kind.reports.ablation import Row, ablation_table, as_csv, as_records, draw_rows
     from kind.reports.table import markdown_table, text_table
     from kind.reports.writing import write_csv, write_json, write_text
 
@@ -110,13 +114,14 @@ def report(grid: Grid, arguments: argparse.Namespace) -> None:
         values = tuple(str(switch.values[digit]) for switch, digit in zip(grid.switches, row))
         mean = sum(seconds) / len(seconds) if seconds else None
         rows.append(Row(row_name(row), values, tuple(one[1] for one in found), mean))
-    table = ablation_table([switch.field for switch in grid.switches], score, rows)
+    switches = [switch.field for switch in grid.switches]
+    table = ablation_table(switches, score, rows)
     fixed = ", ".join(f"{name} {value}" for name, value in grid.fields.items())
     seeds = ", ".join(map(str, grid.seeds))
     text = f"{markdown_table(table)}\n\nStage {grid.stage}; {fixed}; best {score} of each run; seeds {seeds}."
     out = arguments.out
     write_text(out / "ablation.md", f"{text}\n")
-    write_csv(out / "ablation.csv", table.head, table.lines)
+    write_csv(out / "ablation.csv", *as_csv(switches, score, rows))
     write_json(out / "ablation.json", as_records(rows))
     draw_rows(score, rows, out / "ablation.png")
     if arguments.markdown:
@@ -136,13 +141,34 @@ def _command(grid: Grid, row: tuple[int, ...], seed: int, arguments: argparse.Na
 
 
 def _in_a_process(command: Sequence[str]) -> int:
-    """Trains in a process of its own, which gives its memory back; an interruption reaches it as well."""
-    with subprocess.Popen([sys.executable, "-m", "kind", "train", *command]) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:  # it ends by itself, once its state is saved
-                continue
+    """Trains in a process of its own, which gives its memory back; SIGTERM is passed on to it."""
+    running: list[subprocess.Popen] = []
+    was_asked = False
+
+    def pass_on(number: int, frame: object) -> None:
+        nonlocal was_asked
+        was_asked = True
+        for process in running:
+            process.terminate()
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        with subprocess.Popen([sys.executable, "-m", "kind", "train", *command]) as process:
+            running.append(process)
+            if was_asked:  # while the process was started
+                process.terminate()
+            code = _waited_for(process)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return _TERMINATED if was_asked else code  # also where it came after the last epoch
+
+
+def _waited_for(process: subprocess.Popen) -> int:
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # which a terminal sends to it as well: it ends once its state is saved
+            continue
 
 
 def _finished_as(folder: Path) -> list[str] | None:

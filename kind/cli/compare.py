@@ -66,7 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_results_argument(parser)
     parser.add_argument(
-        "--detect", action="store_true", help="add lines for the detector, and for each enhancer with it"
+        "--detect",
+        action="store_true",
+        help="add lines for the detector, and for each enhancer with it: relit image and boxes",
     )
     _add_measuring(parser)
 
@@ -124,13 +126,13 @@ def run(arguments: argparse.Namespace) -> int:
     for entry, network in zip(entries, networks):
         print(f"kind: measuring {entry.name}", file=sys.stderr, flush=True)
         lines.append(costs.of_enhancer(entry.name, network.enhancer, entry.folder))
-    facts = [("Device", device), *(_fact(network) for network in networks)]
+    facts = [_fact(network) for network in networks]
     scored = _Scored(arguments, networks)
     lines = scored.added_to(lines)
     if arguments.detect:
-        lines += _chains(costs, networks)
+        lines += _chains(costs, entries, networks)
     sizes = [f"{height}x{width}" for height, width in arguments.sizes]
-    comparison = Comparison([*facts, *scored.facts], scored.notes, sizes, lines)
+    comparison = Comparison(device, [*facts, *scored.facts], scored.notes, sizes, lines)
     _write(arguments, comparison)
     return 1 if scored.failed else 0
 
@@ -232,7 +234,9 @@ class _Scored:
         if not rows:
             raise UserError(f"none of {len(samples)} images could be scored")
         self.failed = self.failed or bool(failures)
-        self.facts += metrics.facts(with_target=with_target)
+        shown = _FIGURES if with_target else _OF_PHOTOS
+        facts = metrics.facts(with_target=with_target, shown=shown)
+        self.facts += [(f"{name} ({images})", text) for name, text in facts]
         self._rows[images] = summarise(rows, metrics.columns(with_target=with_target))
 
 
@@ -247,15 +251,14 @@ def _metrics(arguments: argparse.Namespace) -> Metrics:
     )
 
 
-def _chains(costs: Costs, networks: Sequence[Network]) -> list[Line]:
+def _chains(costs: Costs, entries: Sequence[_Entry], networks: Sequence[Network]) -> list[Line]:
     from kind.detection.predictor import load_detector
-    from kind.nn.saving import weights_digest
 
     detector = load_detector()
-    digest = weights_digest(detector)
-    lines = [costs.of_chain("detector", None, detector, digest)]
-    for network in networks:
-        lines.append(costs.of_chain(f"{network.name} + detector", network.enhancer, detector, digest))
+    lines = [costs.of_chain("detector", None, None, detector)]
+    for entry, network in zip(entries, networks):
+        name = f"{entry.name} + detector"
+        lines.append(costs.of_chain(name, network.enhancer, entry.folder, detector))
     return lines
 
 
@@ -267,7 +270,7 @@ def _write(arguments: argparse.Namespace, comparison: Comparison) -> None:
     tables = [reports.cost_table(comparison)]
     if comparison.figures:
         tables.append(reports.score_table(comparison))
-    facts = [*comparison.facts, *(("Note", note) for note in comparison.notes)]
+    facts = [("Device", comparison.device), *comparison.facts, *(("Note", note) for note in comparison.notes)]
     text = "\n\n".join([markdown_list(facts), *map(markdown_table, tables)])
     names = ["comparison.md", "comparison.csv", "comparison.json"]
     write_text(arguments.out / names[0], f"{text}\n")

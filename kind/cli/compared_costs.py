@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from kind.reports.comparison import Cost, Line
 from kind.reports.results import Results, result_key
 
 if TYPE_CHECKING:
+    from tensorflow import keras
+
     from kind.enhancing.enhancer import Enhancer
+    from kind.profiling.subjects import Subject
 
 Size = tuple[int, int]
-CHAIN = "detect"
+CHAIN = "relit image and boxes"
 
 
 def open_costs(folder: Path, *, fresh: bool) -> Results:
@@ -49,59 +49,56 @@ class Costs:
 
     def of_enhancer(self, name: str, enhancer: Enhancer, folder: Path | None) -> Line:
         """The line of an enhancer, without scores."""
+        from kind.profiling.subjects import OurSubjects
+
+        identity = f"{enhancer.digests()} {enhancer.precision}"
+        costs = self._of_subjects(identity, name, OurSubjects(enhancer, folder))
+        return Line(name, _trained(enhancer), costs, {})
+
+    def of_chain(
+        self, name: str, enhancer: Enhancer | None, folder: Path | None, detector: keras.Model
+    ) -> Line:
+        """The line of the shipped detector alone (no enhancer), or of the relit image and its boxes."""
+        from kind.cli.profiled_chain import ChainSubjects
+        from kind.nn.saving import weights_digest
+        from kind.profiling.subjects import trained_parameters
+
+        own = enhancer and (enhancer.digests(), enhancer.precision)
+        identity = f"{CHAIN} {weights_digest(detector)} {own}"
+        costs = self._of_subjects(identity, name, ChainSubjects(enhancer, folder))
+        return Line(name, trained_parameters(detector) + (_trained(enhancer) if enhancer else 0), costs, {})
+
+    def _of_subjects(
+        self, identity: str, name: str, subjects: Callable[[int, int], Sequence[Subject]]
+    ) -> dict[str, Cost]:
+        """By size, what the last of the subjects costs, which is the whole."""
         from kind.profiling.operations import cost_of
-        from kind.profiling.subjects import OurSubjects, parameters
 
-        subjects = OurSubjects(enhancer, folder)
-        costs = {}
-        for size in self._sizes:
+        def measure(size: Size) -> Cost:
+            subject = subjects(*size)[-1]
+            peak = subject.peak() if self._with_memory else None
+            return Cost(cost_of(subject.count()).flops, self._median(subject.seconds), peak)
 
-            def measure(size=size) -> Cost:
-                subject = subjects(*size)[-1]  # the whole pipeline
-                flops = cost_of(subject.count()).flops
-                peak = subject.peak() if self._with_memory else None
-                return Cost(flops, self._median(subject.seconds), peak)
+        return {_text(size): self._measured(identity, name, size, measure) for size in self._sizes}
 
-            costs[_text(size)] = self._measured(
-                f"{enhancer.digests()} {enhancer.precision}", name, size, measure
-            )
-        return Line(name, max(parameters(enhancer).values()), costs, {})
-
-    def of_chain(self, name: str, enhancer: Enhancer | None, detector: Any, digest: str) -> Line:
-        """The line of a detector alone (no enhancer), or of the chain of both."""
-        from kind.detection.inputs import detector_input
-        from kind.detection.predictor import Predictor
-        from kind.profiling.subjects import parameters, random_inputs, timed
-
-        find = Predictor(detector)
-
-        def detect(image: np.ndarray) -> None:
-            find(image[0] if enhancer is None else detector_input(enhancer, image, "reflectance")[0])
-
-        costs = {}
-        for size in self._sizes:
-
-            def measure(size=size) -> Cost:
-                (image,) = random_inputs(*size, 3)
-                return Cost(None, self._median(partial(timed, partial(detect, image))), None)
-
-            identity = f"{CHAIN} {digest} {enhancer and (enhancer.digests(), enhancer.precision)}"
-            costs[_text(size)] = self._measured(identity, name, size, measure)
-        more = max(parameters(enhancer).values()) if enhancer else 0
-        return Line(name, detector.count_params() + more, costs, {})
-
-    def _measured(self, identity: str, name: str, size: Size, measure: Callable[[], Cost]) -> Cost:
+    def _measured(self, identity: str, name: str, size: Size, measure: Callable[[Size], Cost]) -> Cost:
         settings = f"{self._rounds} {self._with_memory} {self._device}"
         key = result_key("cost", identity, _text(size), settings)
         found = self._kept.get(key)
         if found is None:
-            found = measure()
+            found = measure(size)
             self._kept.add(key, _text(size), name, found._asdict())
         return found
 
     def _median(self, seconds: Callable[[], float]) -> float:
         seconds()  # builds graphs and kernels
         return statistics.median(seconds() for _ in range(self._rounds))
+
+
+def _trained(enhancer: Enhancer) -> int:
+    from kind.profiling.subjects import trained_parameters
+
+    return sum(map(trained_parameters, enhancer.originals.values()))
 
 
 def _text(size: Size) -> str:

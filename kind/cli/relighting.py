@@ -94,7 +94,11 @@ def relight(
             with task, TileProgress(task.job.source.name) as progress:
                 is_deep = task.read.bits == 16 and holds_sixteen_bits(task.job.target.suffix)
                 colours = task.read.colours
-                wanted = alpha if brightness is None else enhancer.alpha_for_brightness(colours, brightness)
+                wanted = alpha
+                if brightness is not None:
+                    wanted = enhancer.alpha_for_brightness(
+                        colours, brightness, fusion=fusion, strength=strength
+                    )
                 if wanted is None and task.read.is_raw:
                     wanted, task.read = alpha_within_noise(enhancer, task.read)
                 enhanced = enhancer(

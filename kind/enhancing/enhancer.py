@@ -248,19 +248,26 @@ class Enhancer(Computation):
         """
         return None
 
-    def alpha_for_brightness(self, image: Picture, brightness: float) -> float:
+    def alpha_for_brightness(
+        self, image: Picture, brightness: float, *, fusion: str = "plain", strength: float = 1.0
+    ) -> float:
         """α under which the enhanced image has a mean luma.
 
         Args:
             image: one image, as for a call; the search is on 65,536 or so of its pixels.
             brightness: mean BT.601 luma of the enhanced image, in [0, 1].
+            fusion: that it will be made with, as for a call.
+            strength: likewise.
 
         Returns:
             α; where no α makes the image so bright or so dark, the one that comes closest.
         """
         some = thinned(np.asarray(as_levels(image))[np.newaxis])
-        solved = solved_alpha(lambda alpha: luma(self(some, alpha, parts=("relit",)).relit), brightness)
-        return float(solved)
+
+        def brightness_of(alpha):
+            return luma(self(some, alpha, fusion, parts=("relit",), strength=strength).relit)
+
+        return float(solved_alpha(brightness_of, brightness))
 
     def alpha_in_graph(self, images: tf.Tensor, brightness: tf.Tensor) -> tf.Tensor:
         """The same as `alpha_for_brightness` of one image inside a graph that knows no sizes.

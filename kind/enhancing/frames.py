@@ -46,6 +46,7 @@ class FrameEnhancer:
             part: one of `kind.enhancing.enhanced.PARTS`.
         """
         self._enhancer, self._brightness, self._part = enhancer, brightness, part
+        self._blend = {"fusion": fusion, "strength": strength}
         self._alpha = math.nan if alpha is None else alpha
         self._wanted = Wanted(fusion, (part,), strength, levels=True)
 
@@ -64,7 +65,7 @@ class FrameEnhancer:
             seen = self._enhancer.statistics_graph()(frame[np.newaxis])
         alpha = self._alpha
         if self._brightness is not None:
-            alpha = self._enhancer.alpha_for_brightness(frame, self._brightness)
+            alpha = self._enhancer.alpha_for_brightness(frame, self._brightness, **self._blend)
         log_alpha = math.log(alpha) if alpha > 0 else -math.inf if alpha == 0 else math.nan
         return *(np.asarray(each, np.float32) for each in seen), np.float32([log_alpha])
 

@@ -190,8 +190,14 @@ class GuidedEnhancer(Enhancer):
         """See `Enhancer`; here the target's mean luma is what is known of it, and no illumination."""
         return self.alpha_for_brightness(dark, float(np.mean(target @ np.array(BT601, np.float32))))
 
-    def alpha_for_brightness(self, image, brightness):
-        """See `Enhancer`: the network is asked for it. How close it comes, training decides."""
+    def alpha_for_brightness(self, image, brightness, *, fusion="plain", strength=1.0):
+        """See `Enhancer`: the network is asked for it. How close it comes, training decides.
+
+        A result that is fused or blended is searched as that of other variants: the network knows nothing of
+        what is done to its own.
+        """
+        if fusion != "plain" or strength != 1:
+            return super().alpha_for_brightness(image, brightness, fusion=fusion, strength=strength)
         levels = np.asarray(as_levels(image))
         small = block_mean_array(levels, _factor(*levels.shape[:2]))[np.newaxis]
         curve = light_curve(area_resized(tf.constant(small), SIDE, SIDE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
@@ -64,15 +64,18 @@ _NO_PI = (
 DIGITS = 12
 """How much of a digest is shown."""
 
-_WITH_TARGET = (
-    "PSNR, SSIM and MAE of RGB in [0, 1], means over images; SSIM with an 11×11 Gaussian of σ 1.5 where it "
-    "fits, by channel; SSIM-gray the same on BT.601 luma"
-)
-_LOE = "LOE of max(R, G, B) against the input, shorter side 50"
-_WITHOUT_TARGET = (
-    "against the input: blown, pixels clipped in the output only; hue, mean shift; noise, standard "
-    "deviation of luma in flat dark regions, of 255; halo, change of the gain beside strong edges, in log₂"
-)
+_DEFINITIONS = {
+    "psnr": "PSNR of RGB in [0, 1], mean over images",
+    "ssim": "SSIM of RGB by channel, with an 11×11 Gaussian of σ 1.5 where it fits",
+    "ssim_gray": "SSIM-gray the same on BT.601 luma",
+    "mae": "MAE of RGB in [0, 1]",
+    **{name: metric.definition for name, metric in MORE_METRICS.items()},
+    "loe": "LOE of max(R, G, B) against the input, shorter side 50",
+    "blown": "blown, pixels clipped in the output and not in the input",
+    "hue": "hue, mean shift against the input",
+    "noise": "noise, standard deviation of luma in flat dark regions of the input, of 255",
+    "halo": "halo, change of the gain beside strong edges, in log₂",
+}
 _VERSION = 2  # raise it when a definition changes: kept results of another version are not used
 
 
@@ -105,26 +108,37 @@ class Metrics:
         columns += ["lpips"] if self.lpips and with_target else []
         return columns if with_target else [*columns, "seconds"]
 
-    def facts(self, with_target: bool) -> list[tuple[str, str]]:
-        """How the figures are defined, and which models they rest on: name and value."""
+    def facts(self, with_target: bool, shown: Collection[str] | None = None) -> list[tuple[str, str]]:
+        """How the figures are defined, and which models they rest on: name and value.
+
+        Args:
+            with_target: whether the images have targets.
+            shown: the figures that a report shows; None is all of `columns`, and says what is missing for
+                others.
+        """
+        columns = self.columns(with_target)
+        told = columns if shown is None else [name for name in columns if name in shown]
+        figures = ("Figures", "; ".join(_DEFINITIONS[name] for name in told if name in _DEFINITIONS))
+        return [figures, *(fact for name, fact in self._models(with_target) if shown is None or name in told)]
+
+    def _models(self, with_target: bool) -> list[tuple[str, tuple[str, str]]]:
+        """Facts about the models of figures, each with the column that it is about."""
         niqe_model = (
             f"{self.niqe_model.name}, digest {self.niqe_model.digest[:DIGITS]}"
             if self.niqe_model
             else "none given, so no NIQE; give --niqe-model FILE, or make one: kind evaluate fit-niqe DIR"
         )
         if not with_target:
-            return [("Figures", f"{_LOE}; {_WITHOUT_TARGET}"), ("NIQE model", niqe_model)]
+            return [("niqe", ("NIQE model", niqe_model))]
         lpips = (
             f"AlexNet v0.1, {self.lpips.name}, digest {self.lpips.digest[:DIGITS]}"
             if self.lpips
             else "no weights given"
         )
-        definitions = [_WITH_TARGET, *(MORE_METRICS[name].definition for name in self.more), _LOE]
         return [
-            ("Figures", "; ".join(definitions)),
-            ("NIQE model", niqe_model),
-            *([("PI", _NO_PI)] if self.niqe_model else []),
-            ("LPIPS", lpips),
+            ("niqe", ("NIQE model", niqe_model)),
+            *([("pi", ("PI", _NO_PI))] if self.niqe_model else []),
+            ("lpips", ("LPIPS", lpips)),
         ]
 
 

@@ -18,8 +18,9 @@ DEFINITIONS = {
         "BT.601 luma; knows the target's brightness"
     ),
     GT_RATIO: (
-        "KinD's: α = mean(L_high / (L_low + 1e-4)) over both decompositions, then plain R̂·L̂; knows the "
-        "target's illumination"
+        "KinD's: α = mean(L_high / (L_low + 1e-4)) over both decompositions, then plain R̂·L̂; of kind with "
+        "an exposure head, the light under which the dark image is as bright as the target; of guided "
+        "networks, the target's mean luma; knows the target's illumination or brightness"
     ),
 }
 

@@ -58,7 +58,7 @@ class AdaptiveNormalization(Pointwise, _Float32Layer):
 
     `momentum` is Keras's: moving ← momentum·moving + (1 - momentum)·new. PyTorch's is 1 minus that, so the
     0.999 of the published PyTorch code is 0.001 here: there, the statistics are all but those of the last
-    batch. Where the paper says 0.999 it means Keras's.
+    batch. Where the paper says 0.999 it means Keras's. The guided networks take 0.9, see their `Design`.
 
     Input and output: float [N, H, W, C].
     """

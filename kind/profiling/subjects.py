@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import keras
 
 from kind.enhancing.enhancer import Enhancer
 from kind.nn.graphs import as_graph
@@ -142,6 +143,13 @@ def parameters(enhancer: Enhancer) -> dict[str, int]:
     """Weights by network, moving statistics included."""
     counts = {stage: net.count_params() for stage, net in enhancer.originals.items()}
     return {**counts, pipeline_name(enhancer): sum(counts.values())}
+
+
+def trained_parameters(net: keras.Model) -> int:
+    """Weights that training makes, those of frozen layers included; moving statistics are none."""
+    norms = [layer for layer in net.submodules if isinstance(layer, keras.layers.BatchNormalization)]
+    statistics = [values for norm in norms for values in (norm.moving_mean, norm.moving_variance)]
+    return net.count_params() - sum(values.shape.num_elements() for values in statistics)
 
 
 def pipeline_name(enhancer: Enhancer) -> str:

@@ -86,7 +86,7 @@ def ablation_table(switches: Sequence[str], score: str, rows: Sequence[Row]) -> 
 
 
 def as_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """All figures unrounded, for JSON and CSV."""
+    """All figures unrounded, for JSON."""
     return [
         {
             **row._asdict(),
@@ -96,6 +96,17 @@ def as_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def as_csv(switches: Sequence[str], score: str, rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
+    """Headings and lines, unrounded; the first row has no difference, and one seed no spread or interval."""
+    head = ["row", *switches, f"{score} mean", "spread", "difference", "low", "high", "seconds"]
+    lines = []
+    for number, row in enumerate(rows):
+        mean, interval = difference(row, rows[0]) if number else (None, None)
+        ends = interval or (None, None)
+        lines.append([row.name, *row.settings, row.mean, row.spread, mean, *ends, row.seconds])
+    return head, lines
 
 
 def draw_rows(score: str, rows: Sequence[Row], path: Path) -> None:

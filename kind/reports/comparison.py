@@ -23,6 +23,11 @@ class Cost(NamedTuple):
     seconds: float | None
     peak_mib: float | None
 
+    @property
+    def frames_per_second(self) -> float | None:
+        """The inverse of `seconds`."""
+        return 1 / self.seconds if self.seconds else None
+
 
 class Score(NamedTuple):
     """A figure over images.
@@ -43,7 +48,7 @@ class Line(NamedTuple):
 
     Attributes:
         name: in the table.
-        parameters: number of weights; None of other programs' images.
+        parameters: number of trained weights; None of other programs' images.
         costs: by the size of the image, such as "400x600".
         scores: by (images, protocol, figure), such as ("pairs", "raw", "psnr").
     """
@@ -58,12 +63,14 @@ class Comparison(NamedTuple):
     """The content of the report.
 
     Attributes:
-        facts: name and value: data, weights, device, definitions.
+        device: that the costs were measured on.
+        facts: name and value: data, weights, definitions.
         notes: what a reader must know before quoting a figure.
         sizes: of the images whose cost is measured.
         lines: one for each enhancer.
     """
 
+    device: str
     facts: Sequence[tuple[str, str]]
     notes: Sequence[str]
     sizes: Sequence[str]
@@ -77,6 +84,9 @@ class Comparison(NamedTuple):
 
 _HEADINGS = {"psnr": "PSNR ↑", "ssim": "SSIM ↑", "loe": "LOE ↓", "niqe": "NIQE ↓", "lpips": "LPIPS ↓"}
 _DECIMALS = {"psnr": 2, "ssim": 4, "loe": 1, "niqe": 2}
+
+
+_COSTS = (*Cost._fields, "frames_per_second")
 
 
 def cost_table(comparison: Comparison) -> Table:
@@ -93,7 +103,7 @@ def cost_table(comparison: Comparison) -> Table:
                 _cell(cost.flops and cost.flops / 1e9, "{:.3g}"),
                 _cell(cost.peak_mib, "{:.0f}"),
                 _cell(cost.seconds, "{:.3f}"),
-                _cell(cost.seconds and 1 / cost.seconds, "{:.1f}"),
+                _cell(cost.frames_per_second, "{:.1f}"),
             ]
         lines.append(cells)
     return Table(head, lines, (0,))
@@ -118,13 +128,14 @@ def heading(key: tuple[str, str, str]) -> str:
 def as_records(comparison: Comparison) -> dict[str, Any]:
     """All figures unrounded, for JSON."""
     return {
+        "device": comparison.device,
         "facts": dict(comparison.facts),
         "notes": list(comparison.notes),
         "lines": [
             {
                 "name": line.name,
                 "parameters": line.parameters,
-                "costs": {size: cost._asdict() for size, cost in line.costs.items()},
+                "costs": {size: dict(zip(_COSTS, _costs(cost))) for size, cost in line.costs.items()},
                 "scores": [
                     {**dict(zip(("images", "protocol", "figure"), key)), **score._asdict()}
                     for key, score in line.scores.items()
@@ -137,16 +148,16 @@ def as_records(comparison: Comparison) -> dict[str, Any]:
 
 def as_csv(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
     """Headings and lines, unrounded, with the ends of each interval in columns of their own."""
-    head = ["enhancer", "parameters"]
+    head = ["enhancer", "parameters", "device"]
     for size in comparison.sizes:
-        head += [f"{name} {size}" for name in Cost._fields]
+        head += [f"{name} {size}" for name in _COSTS]
     for key in comparison.figures:
         head += [" ".join(key), f"{' '.join(key)} low", f"{' '.join(key)} high"]
     lines = []
     for line in comparison.lines:
-        cells: list[Any] = [line.name, line.parameters]
+        cells: list[Any] = [line.name, line.parameters, comparison.device if line.costs else None]
         for size in comparison.sizes:
-            cells += line.costs.get(size, Cost(None, None, None))
+            cells += _costs(line.costs.get(size, Cost(None, None, None)))
         for key in comparison.figures:
             score = line.scores.get(key, Score(None, None, 0))
             cells += [score.mean, *(score.interval or (None, None))]
@@ -197,6 +208,11 @@ def draw_scatter(
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png", bbox_inches="tight")
     return True
+
+
+def _costs(cost: Cost) -> list[float | None]:
+    """In the order of `_COSTS`."""
+    return [getattr(cost, name) for name in _COSTS]
 
 
 def _cell(value: float | None, form: str) -> str:

@@ -1,7 +1,15 @@
 """`kind ablate`: the grid, the commands of the runs, resuming, and the table."""
 
 import argparse
+import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +137,12 @@ def test_a_stopped_grid_goes_on_and_a_changed_row_is_trained_anew(tmp_path, caps
     )
     assert (tmp_path / "out" / "ablation.png").stat().st_size > 1000
     assert json.loads((tmp_path / "out" / "ablation.json").read_text())[2]["difference"]["mean"] == -0.5
+    with (tmp_path / "out" / "ablation.csv").open(encoding="utf-8") as file:
+        first, second, _ = csv.DictReader(file)
+    assert first["difference"] == first["low"] == "" and first["seconds"] == "120.0"
+    figures = {name: float(second[name]) for name in ("val_psnr mean", "spread", "difference", "low", "high")}
+    expected = (22.75, 1.5 / 2**0.5, 2.25, 2.25 - 12.7062 / 4, 2.25 + 12.7062 / 4)  # Student's t of 1
+    assert tuple(figures.values()) == pytest.approx(expected, rel=1e-4)
     changed = read_grid(written(tmp_path, rows=rows, fields={"epochs": 3}))
     assert ablate.train_all(changed, arguments, train) == 0 and len(trained) == 9
 
@@ -137,6 +151,41 @@ def test_a_run_that_fails_is_named(tmp_path):
     arguments = argparse.Namespace(out=tmp_path / "out", cache=None)
     with pytest.raises(UserError, match="0-0-0/seed-0: kind train ended with 2"):
         ablate.train_all(read_grid(written(tmp_path)), arguments, lambda command: 2)
+
+
+def test_a_run_that_was_killed_is_named_and_resumes(tmp_path):
+    arguments = argparse.Namespace(out=tmp_path / "out", cache=None)
+    with pytest.raises(UserError, match="seed-0: kind train was ended by signal 9 .Killed.; the same"):
+        ablate.train_all(read_grid(written(tmp_path)), arguments, lambda command: -signal.SIGKILL)
+
+
+@pytest.mark.parametrize("code", [143, 0])
+def test_sigterm_is_passed_on_and_waited_for(code, tmp_path, monkeypatch):
+    """Also where the run ends by itself meanwhile."""
+    script, ready, ended = (tmp_path / name for name in ("train", "ready", "ended"))
+    trap = f"trap 'touch {ended}; exit {code}' TERM"
+    script.write_text(f"#!/bin/sh\n{trap}\ntouch {ready}\nwhile :; do sleep 0.02; done\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminate():
+        until(ready.exists)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    assert ablate._in_a_process(["guided"]) == 143 and ended.exists()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def until(holds, seconds=300):
+    """Waits for something."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_the_commands_can_be_listed(tmp_path, capsys):
@@ -161,3 +210,47 @@ def test_a_grid_of_quick_runs(tmp_path):
     words = ["ablate", str(path), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     assert main(words) == 0
     assert (tmp_path / "out" / "1" / "seed-0" / "best.keras").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the trainer in /proc")
+def test_a_grid_that_is_terminated_or_loses_its_trainer_resumes_to_the_same_scores(tmp_path):
+    fields = {"epochs": 12, "steps": 1, "patch": 32, "batch": 2, "validate_epochs": 1}
+    switch = {"field": "guide", "values": ["learned", "none"]}
+    grid = {"stage": "guided", "quick": True, "fields": fields, "switch": [switch], "rows": ["0"]}
+    path = tmp_path / "grid.json"
+    path.write_text(json.dumps(grid))
+
+    def begun(out):
+        words = [sys.executable, "-m", "kind", "ablate", str(path), "--out", str(tmp_path / out)]
+        words += ["--cache", str(tmp_path / "cache")]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def metrics(out):
+        file = tmp_path / out / "0" / "seed-0" / "metrics.jsonl"
+        return file.read_text().splitlines() if file.is_file() else []
+
+    def trainer(process):
+        return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+
+    with begun("stopped") as process:
+        until(lambda: len(metrics("stopped")) >= 2)
+        child = trainer(process)
+        process.terminate()
+        errors = process.communicate(timeout=300)[1]
+    assert process.returncode == 143
+    assert errors.splitlines()[-1] == "kind ablate: stopped; the same command resumes"
+    assert not Path(f"/proc/{child}").exists()
+    before = len(metrics("stopped"))
+    assert before < 12
+    with begun("stopped") as process:
+        until(lambda: len(metrics("stopped")) > before)
+        os.kill(trainer(process), signal.SIGKILL)
+        errors = process.communicate(timeout=300)[1]
+    assert process.returncode == 2
+    assert "kind train was ended by signal 9 (Killed); the same command resumes" in errors.splitlines()[-1]
+    for out in ("stopped", "whole"):
+        with begun(out) as process:
+            errors = process.communicate(timeout=600)[1]
+        assert process.returncode == 0, errors
+    assert metrics("stopped") == metrics("whole") and len(metrics("whole")) == 12

@@ -50,15 +50,23 @@ def test_one_table_of_networks_and_of_other_programs_results(work, monkeypatch, 
     content = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     mine, theirs = content["lines"]
     assert (mine["name"], theirs["name"]) == ("mine", "theirs")
-    assert mine["parameters"] > 1000 and mine["costs"]["32x48"]["flops"] > 1e6
+    cost = mine["costs"]["32x48"]
+    assert mine["parameters"] > 1000 and cost["flops"] > 1e6
+    assert cost["frames_per_second"] == pytest.approx(1 / cost["seconds"])
     assert theirs["parameters"] is None and theirs["costs"] == {}
     found = {(one["images"], one["protocol"], one["figure"]): one for one in mine["scores"]}
     assert found["pairs", "raw", "psnr"]["count"] == 2 and ("photographs", "raw", "loe") in found
     with (out / "comparison.csv").open(encoding="utf-8") as file:
         head, *lines = csv.reader(file)
     assert "pairs GT-mean psnr low" in head and [line[0] for line in lines] == ["mine", "theirs"]
+    shown = dict(zip(head, lines[0]))
+    assert float(shown["frames_per_second 32x48"]) == cost["frames_per_second"]
+    assert shown["device"] == content["device"] and dict(zip(head, lines[1]))["device"] == ""
     assert (out / "pairs.png").stat().st_size > 1000 and (out / "comparison.md").is_file()
-    assert "Device" in content["facts"]
+    facts = content["facts"]
+    assert "- Device: " in (out / "comparison.md").read_text(encoding="utf-8")
+    assert "PSNR" in facts["Figures (pairs)"] and "LOE" not in facts["Figures (pairs)"]
+    assert "LOE" in facts["Figures (photographs)"] and "NIQE model (pairs)" not in facts
 
     def never(*_):
         raise AssertionError("measured again")
@@ -96,7 +104,12 @@ def test_lines_without_figures_have_dashes_and_are_not_drawn(tmp_path):
         Line("a", 1234, {"1x1": Cost(2e9, 0.5, 10.0)}, {key: Score(20.0, (19.0, 21.0), 3)}),
         Line("b", None, {}, {key: Score(None, None, 0)}),
     ]
-    comparison = Comparison([], [], ["1x1"], lines)
+    comparison = Comparison("a CPU", [], [], ["1x1"], lines)
+    head, (first, second) = reports.as_csv(comparison)
+    assert head[2:7] == ["device", "flops 1x1", "seconds 1x1", "peak_mib 1x1", "frames_per_second 1x1"]
+    assert first[2:7] == ["a CPU", 2e9, 0.5, 10.0, 2.0] and second[2:7] == [None] * 5
+    record = reports.as_records(comparison)
+    assert record["device"] == "a CPU" and record["lines"][0]["costs"]["1x1"]["frames_per_second"] == 2.0
     assert reports.cost_table(comparison).lines == [
         ["a", "1,234", "2", "10", "0.500", "2.0"],
         ["b", *["–"] * 5],
@@ -113,3 +126,7 @@ def test_the_detector_and_the_chain_are_further_lines(work, tmp_path):
     assert main(words(work, *more)) == 0
     lines = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["lines"]
     assert [line["name"] for line in lines] == ["mine", "theirs", "detector", "mine + detector"]
+    mine, _, detector, chain = lines
+    assert chain["parameters"] == mine["parameters"] + detector["parameters"]
+    flops = [line["costs"]["32x48"]["flops"] for line in (mine, detector, chain)]
+    assert flops[2] == flops[0] + flops[1]

@@ -53,6 +53,8 @@ def test_tiles_give_the_same(enhancer, monkeypatch):
 
 
 @pytest.mark.slow
-def test_brightness_is_asked_for_frame_by_frame(enhancer):
-    frame, enhance = dark(48, 64), FrameEnhancer(enhancer, brightness=0.4)
-    assert np.exp(enhance.statistics(frame)[-1]) == pytest.approx(enhancer.alpha_for_brightness(frame, 0.4))
+@pytest.mark.parametrize("strength", [1.0, 0.7])
+def test_brightness_is_asked_for_frame_by_frame(enhancer, strength):
+    frame, enhance = dark(48, 64), FrameEnhancer(enhancer, brightness=0.4, strength=strength)
+    alpha = enhancer.alpha_for_brightness(frame, 0.4, strength=strength)
+    assert np.exp(enhance.statistics(frame)[-1]) == pytest.approx(alpha)

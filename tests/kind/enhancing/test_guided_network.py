@@ -47,6 +47,44 @@ def test_the_result_is_the_networks(enhancer, image):
     np.testing.assert_allclose(enhancer(image).relit, np.clip(output[0], 0, 1), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"norm": "batch", "radius": 3},
+        {"norm": "adaptive", "guide": "image"},
+        {"guide": "none", "scale": 0.5},
+        {"norm": "adaptive", "radius": 3, "scale": 0.5},
+    ],
+    ids=lambda change: " ".join(map(str, change.values())),
+)
+def test_the_result_of_every_design_is_the_networks(change, image, tmp_path):
+    net = NETWORKS["guided-y"](TINY._replace(**change))
+    random = np.random.default_rng(0)  # statistics and mixtures that are not those of a new network
+    net.set_weights([each + 0.1 * random.random(each.shape, np.float32) for each in net.get_weights()])
+    save_net(net, tmp_path / "guided-y.keras")
+    constant = np.full((1, 70, 91, 1), BRIGHTNESS, np.float32)
+    output, _ = net([image[np.newaxis], constant], training=False)
+    relit = Enhancer.load(tmp_path, variant="guided-y")(image, parts=("relit",)).relit
+    np.testing.assert_allclose(relit, np.clip(output[0], 0, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("blend", [{"fusion": "published"}, {"strength": 0.5}], ids=str)
+def test_the_brightness_of_a_blended_result_is_searched_on_it(enhancer, image, blend, monkeypatch):
+    """By the search of the other variants, on results that are blended alike."""
+    searched = []
+
+    def solved(brightness_of, wanted):
+        searched.append((float(brightness_of(tf.constant(2.0))), wanted))
+        return tf.constant(2.0)
+
+    monkeypatch.setattr("kind.enhancing.enhancer.solved_alpha", solved)
+    assert enhancer.alpha_for_brightness(image, 0.3, **blend) == 2.0
+    made = enhancer(image, 2.0, **blend, parts=("relit",)).relit
+    assert searched == [(pytest.approx(float(brightness.luma(made))), 0.3)]
+    enhancer.alpha_for_brightness(image, 0.3)
+    assert len(searched) == 1  # of what the network gives itself it is asked for
+
+
 def test_the_parts_multiply_to_the_image_and_to_the_result(enhancer, image):
     made = enhancer(image)
     np.testing.assert_allclose(made.restored * made.adjusted, made.relit, atol=1e-6)

@@ -97,6 +97,13 @@ def test_the_header_names_what_the_figures_rest_on():
     assert "LPIPS" not in dict(Metrics().facts(False))
 
 
+def test_a_report_of_some_figures_defines_these_alone():
+    metrics = Metrics(NIQE_MODEL)
+    (figures,) = metrics.facts(True, shown=("psnr", "ssim", "lpips"))
+    assert "PSNR" in figures[1] and not any(name in figures[1] for name in ("MAE", "SSIM-gray", "LOE"))
+    assert [name for name, _ in metrics.facts(False, shown=("loe", "niqe"))] == ["Figures", "NIQE model"]
+
+
 def test_niqe_is_undefined_on_a_small_image_and_not_a_number(make_samples, multiplied):
     figures = scored(multiplied(2.0), make_samples(1)[0], Metrics(NIQE_MODEL))
     assert figures["raw"]["niqe"] is None

@@ -7,6 +7,7 @@ from scipy.ndimage import uniform_filter
 
 from kind.nn.guided_layers import (
     AdaptiveNormalization,
+    AppliedSlope,
     Enlarged,
     GridPooling,
     InstanceNormalization,
@@ -50,17 +51,23 @@ def test_the_guided_filter_is_numpys(size, radius, epsilon, wrap):
 
 
 @pytest.mark.parametrize("wrap", [lambda function: function, tf.function], ids=["eager", "graph"])
-@pytest.mark.parametrize(("size", "radius"), [((1, 1), 1), ((7, 9), 1), ((16, 5), 2), ((6, 8), 5)])
-def test_the_learned_filter_with_the_closed_form_for_its_slope_is_numpys(size, radius, wrap):
+@pytest.mark.parametrize(
+    ("size", "radius", "epsilon"),
+    [((1, 1), 1, 1e-2), ((7, 9), 1, 1e-4), ((16, 5), 2, 1e-2), ((6, 8), 5, 1.0)],
+)
+def test_the_learned_filter_with_the_closed_form_for_its_slope_is_numpys(size, radius, epsilon, wrap):
     guide, values = noise(2, *size, 3), noise(2, *size, 3, seed=1)
     layer = LocalMoments(radius)
     mean_guide, mean_values, joint = wrap(layer)([tf.constant(guide), tf.constant(values)])
     covariance, variance = tf.split(joint, 2, axis=-1)
-    slope = covariance / (variance + 0.01)
+    slope = covariance / (variance + epsilon)
+    offset = mean_values - slope * mean_guide
+    output = wrap(AppliedSlope())([tf.constant(guide), tf.concat([slope, offset], axis=-1)])
     for number in range(2):
-        expected = numpy_coefficients(guide[number], values[number], radius, 0.01)
+        expected = numpy_coefficients(guide[number], values[number], radius, epsilon)
         np.testing.assert_allclose(slope[number], expected[0], atol=1e-4)
-        np.testing.assert_allclose((mean_values - slope * mean_guide)[number], expected[1], atol=1e-4)
+        np.testing.assert_allclose(offset[number], expected[1], atol=1e-4)
+        np.testing.assert_allclose(output[number], expected[0] * guide[number] + expected[1], atol=1e-4)
     assert layer.window.trainable and layer.count_params() == 3 * (2 * radius + 1) ** 2
 
 
