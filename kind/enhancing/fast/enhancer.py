@@ -173,12 +173,18 @@ class FastEnhancer(abc.ABC):
         self.fill(result, image, seen, alpha, strength)
         return result
 
-    def alpha_for_brightness(self, image: np.ndarray, brightness: float) -> float:
+    def alpha_for_brightness(
+        self, image: np.ndarray, brightness: float, *, fusion: str = "plain", strength: float = 1.0
+    ) -> float:
         """See `Enhancer.alpha_for_brightness`; imports TensorFlow."""
         from kind.enhancing.brightness import luma, solved_alpha, thinned
 
         some = thinned(given_images(image)[np.newaxis])
-        return float(solved_alpha(lambda alpha: luma(self(some, float(alpha)).relit), brightness))
+        return float(
+            solved_alpha(
+                lambda alpha: luma(self(some, float(alpha), fusion, strength=strength).relit), brightness
+            )
+        )
 
     def extremes(self) -> dict[str, np.ndarray]:
         """Measures in float32 what `calibration.Extremes` says; takes some seconds."""

@@ -39,7 +39,7 @@ class FastFrames:
         *arrays, stops = self._enhancer.look(frame)
         alpha = self._alpha
         if self._brightness is not None:
-            alpha = self._enhancer.alpha_for_brightness(frame, self._brightness)
+            alpha = self._enhancer.alpha_for_brightness(frame, self._brightness, strength=self._strength)
         given = math.nan if alpha is None else math.log2(alpha) if alpha > 0 else -math.inf
         return *arrays, np.float32([stops]), np.float32([given])
 
