@@ -16,6 +16,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
+import kind.detection.predictor  # noqa: F401  (so that detectors load)
 import train_stage
 from kind.cli.main import main as kind_main
 from kind.cli.stages import STAGES

@@ -51,6 +51,15 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     )
 
 
+_GONE = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,  # of a heartbeat, where the machine is busy
+)
+"""What TensorFlow raises when it has no connection to another process of the cluster."""
+
+
 @contextlib.contextmanager
 def rejoining(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """Starts this process over when another one of the cluster has gone: it then waits for that one.
@@ -60,7 +69,7 @@ def rejoining(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError):
+    except _GONE:
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             raise
         print("lost a worker: waiting for it, to go on from the last backup", file=sys.stderr, flush=True)

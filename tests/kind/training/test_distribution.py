@@ -61,14 +61,15 @@ def test_a_tf_config_that_cannot_be_used_is_one_line(monkeypatch, text):
         choose_strategy("auto")
 
 
-def test_only_a_cluster_is_rejoined(monkeypatch, capsys):
+@pytest.mark.parametrize("error", [tf.errors.UnavailableError, tf.errors.DeadlineExceededError])
+def test_only_a_cluster_is_rejoined(monkeypatch, capsys, error):
     commands = []
     monkeypatch.setattr("os.execv", lambda *command: commands.append(command))
     monkeypatch.setattr("sys.argv", ["train_stage.py", "decom"])
-    with pytest.raises(tf.errors.UnavailableError), rejoining(tf.distribute.get_strategy()):
-        raise tf.errors.UnavailableError(None, None, "gone")
+    with pytest.raises(error), rejoining(tf.distribute.get_strategy()):
+        raise error(None, None, "gone")
     assert not commands
     with rejoining(object.__new__(tf.distribute.MultiWorkerMirroredStrategy)):
-        raise tf.errors.UnavailableError(None, None, "gone")
+        raise error(None, None, "gone")
     assert commands == [(sys.executable, [sys.executable, "train_stage.py", "decom"])]
     assert "lost a worker" in capsys.readouterr().err
