@@ -30,6 +30,9 @@ BT601 = (0.299, 0.587, 0.114)
 MAX_PIXELS = 50_000_000
 """Larger images are refused by exported models and by the server."""
 
+VALIDATION_EVERY = 10
+"""Training on pairs holds out one pair in this many, and on a mixture one scene."""
+
 MAX_SEED = 2**31 - 1
 """Random seeds are int32 from 0 on."""
 

@@ -216,11 +216,8 @@ def _held_out(flags: argparse.Namespace, data: Annotations) -> HeldOut:
 
     if data.validation is not None:
         notes = ["the data set says which images are held out; --validation-every is not used"]
-        return HeldOut(
-            VALIDATION_EVERY,
-            "the images that the data set itself names",
-            notes[: bool(flags.validation_every)],
-        )
+        rule = "the images that the data set itself names"
+        return HeldOut(VALIDATION_EVERY, 1, rule, rule, notes[: bool(flags.validation_every)])
     shipped = [] if flags.found else [NamedPath("shipped detector", SHIPPED_DETECTOR)]
     detectors = flags.detector or shipped
     networks = {name: path / "best.keras" if path.is_dir() else path for name, path in detectors}

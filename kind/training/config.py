@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, TypeVar
 
-from kind.constants import MAX_SEED
+from kind.constants import MAX_SEED, VALIDATION_EVERY
 from kind.enhancing.precision import PRECISIONS, chosen_precision
 from kind.errors import UserError
 from kind.training.objective import parse_losses, parse_weights
@@ -101,7 +101,11 @@ class StageConfig:
         PRECISIONS,
     )
     per_image: bool = option(False, "normalise gradients in the losses over each image, not over the batch")
-    validation_every: int = option(10, "hold out every Nth sample, by sorted name, for validation")
+    validation_every: int = option(
+        VALIDATION_EVERY,
+        "hold out every Nth sample, by sorted name, for validation; a mixture holds out every "
+        f"{VALIDATION_EVERY}th scene, and takes no other number",
+    )
     validate_epochs: int = option(20, "validate every N epochs, and after the last one")
     early_stop: int = later_option(
         0, "stop after N validations in a row without a better one; 0 trains all epochs"
