@@ -12,6 +12,9 @@ FUSIONS = ("plain", "published")
 CONFIDENCE = 0.25
 """Detections with this score or less are not shown."""
 
+SCORED_CONFIDENCE = 0.001
+"""mAP ranks detections down to this score."""
+
 IOU = 0.7
 """IoU threshold of non-maximum suppression, per class."""
 

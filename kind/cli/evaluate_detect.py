@@ -13,7 +13,7 @@ from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_enhancer_arguments, add_seed_argument, load_enhancer
 from kind.cli.scored_detectors import scored_detectors
-from kind.constants import CONFIDENCE, DARKENING_PRESETS
+from kind.constants import CONFIDENCE, DARKENING_PRESETS, MAX_DETECTIONS, SCORED_CONFIDENCE
 from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.errors import UserError
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     from kind.detection.predictor import Thresholds
     from kind.evaluation.held_out import HeldOut
 
-_CONFIDENCE, _MAX_DETECTIONS = 0.001, 300
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     _add_images(parser)
     _add_detectors(parser)
     _add_inputs(parser)
-    add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
+    add_threshold_arguments(parser, confidence=SCORED_CONFIDENCE, max_detections=MAX_DETECTIONS)
     add_view_arguments(parser)
     _add_output(parser)
 
@@ -270,4 +268,4 @@ def _counted(flags: argparse.Namespace) -> int:
     """Boxes of an image and class that count: COCO's 100, or as many as the user allows an image."""
     from kind.detection.evaluation.figures import COUNTED
 
-    return COUNTED if flags.max_detections == _MAX_DETECTIONS else flags.max_detections
+    return COUNTED if flags.max_detections == MAX_DETECTIONS else flags.max_detections
