@@ -58,8 +58,18 @@ def _add_data_folder(parser: argparse.ArgumentParser, content: str) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help=f"folder of the data set: {content}")
 
 
+class _FromAnyNetwork:
+    """What stages have in common that may begin with the weights of any network but a detector."""
+
+    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
+        """Reads the network of `--init-from`: any but detectors; with `--init-partly` some layers may do."""
+        from kind.training.given import load_given
+
+        return load_given(run_or_file, stage, partly=True)
+
+
 @dataclass(frozen=True)
-class PairStage:
+class PairStage(_FromAnyNetwork):
     """A stage that learns from image pairs.
 
     Attributes:
@@ -119,15 +129,9 @@ class PairStage:
 
         return load_given(run_or_file, self.packed, self.spec().networks if to_train else None)
 
-    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
-        """Reads the network of `--init-from`: any but detectors; with `--init-partly` some layers may do."""
-        from kind.training.given import load_given
-
-        return load_given(run_or_file, stage, partly=True)
-
 
 @dataclass(frozen=True)
-class MixtureStage:
+class MixtureStage(_FromAnyNetwork):
     """The stage of the light variant, which learns from a mixture of sets; attributes as of `PairStage`."""
 
     config: type[StageConfig]
@@ -152,12 +156,6 @@ class MixtureStage:
         from kind.training.given import load_given
 
         return load_given(run_or_file, self.packed, self.spec().networks)
-
-    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
-        """Reads the network of `--init-from`; see `PairStage.read_initial`."""
-        from kind.training.given import load_given
-
-        return load_given(run_or_file, stage, partly=True)
 
 
 @dataclass(frozen=True)
@@ -206,7 +204,7 @@ class AdaptationStage(DetectionStage):
 
 
 @dataclass(frozen=True)
-class ChangeStage:
+class ChangeStage(_FromAnyNetwork):
     """The stage of change detection, which learns from pairs of dates; attributes as of `PairStage`."""
 
     config: type[StageConfig]
@@ -226,12 +224,6 @@ class ChangeStage:
         from kind.detection.change.predictor import load_change_net
 
         return load_change_net(run_or_file)
-
-    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
-        """Reads the network of `--init-from`; see `PairStage.read_initial`."""
-        from kind.training.given import load_given
-
-        return load_given(run_or_file, stage, partly=True)
 
 
 _ALL = ("decom", "restoration", "illumination")
