@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.annotation_options import add_layout_arguments, annotations_of
 from kind.cli.detector_options import add_threshold_arguments, add_view_arguments, thresholds_of
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
@@ -14,7 +15,6 @@ from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_enhancer_arguments, add_seed_argument, load_enhancer
 from kind.cli.scored_detectors import scored_detectors
 from kind.constants import CONFIDENCE, DARKENING_PRESETS, MAX_DETECTIONS, SCORED_CONFIDENCE
-from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.errors import UserError
 
@@ -150,7 +150,7 @@ def run(flags: argparse.Namespace) -> int:
     from kind.detection.evaluation.summary import summarise
     from kind.detection.evaluation.tables import figures_lines, figures_table
 
-    data = read_annotations(flags)
+    data = annotations_of(flags)
     _check_old_classes(flags.old_classes, data)
     inputs = _make_inputs(flags)
     held_out = _held_out(flags, data)
