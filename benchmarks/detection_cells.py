@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from kind.constants import MAX_DETECTIONS, SCORED_CONFIDENCE
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 FIGURES = {"map_50": "mAP50", "map": "mAP50-95"}
 """The figures' keys and headings."""
 
-CONFIDENCE, MAX_DETECTIONS = 0.001, 300  # those of `kind evaluate detect`
 _DIGITS = 6
 _VERSION = 1  # raise it when figures come about in another way: kept ones are then measured again
 
@@ -75,7 +75,7 @@ def load_finder(name: str, path: Path | None) -> Finder:
     from kind.nn.saving import weights_digest
 
     net = load_detector(path)
-    own = Thresholds(confidence=CONFIDENCE, max_detections=MAX_DETECTIONS).of(net)
+    own = Thresholds(confidence=SCORED_CONFIDENCE, max_detections=MAX_DETECTIONS).of(net)
     names = tuple(net.class_names)
     return Finder(name, names, Predictor(net, own), f"{weights_digest(net)} {names} {own}", own.size)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.detection_cells import CONFIDENCE, MAX_DETECTIONS
 from benchmarks.detection_pictures import AS_TAKEN, EXPOSURES, NOISES, RULE
 from benchmarks.detection_tables import (
     Block,
@@ -16,7 +15,7 @@ from benchmarks.detection_tables import (
     tuned_table,
     tuned_targets_table,
 )
-from kind.constants import IOU
+from kind.constants import IOU, MAX_DETECTIONS, SCORED_CONFIDENCE
 
 if TYPE_CHECKING:
     from benchmarks.detection_bench import Bench, Named
@@ -73,8 +72,9 @@ def _facts(bench: Bench) -> list[tuple[str, str]]:
     facts.append(
         (
             "Figures",
-            f"COCO's, of boxes with scores over {CONFIDENCE:g}, IoU threshold of non-maximum suppression "
-            f"{IOU:g}, at most {MAX_DETECTIONS} an image; recovered: (input - raw) / (bright - raw), mAP50",
+            f"COCO's, of boxes with scores over {SCORED_CONFIDENCE:g}, IoU threshold of non-maximum "
+            f"suppression {IOU:g}, at most {MAX_DETECTIONS} an image; recovered: (input - raw) / (bright - "
+            "raw), mAP50",
         )
     )
     facts.append(

@@ -18,9 +18,9 @@ def crop_and_turn(sample: dict[str, tf.Tensor], patch: int, seed: tf.Tensor) -> 
     """
     size = tf.shape(next(iter(sample.values())))
     draws = tf.random.stateless_uniform([3], seed)
-    top = _uniform_integer(draws[0], size[0] - patch + 1)
-    left = _uniform_integer(draws[1], size[1] - patch + 1)
-    turn = _uniform_integer(draws[2], 8)
+    top = uniform_integer(draws[0], size[0] - patch + 1)
+    left = uniform_integer(draws[1], size[1] - patch + 1)
+    turn = uniform_integer(draws[2], 8)
     return {
         key: tf.ensure_shape(
             turned(array[top : top + patch, left : left + patch], turn), [patch, patch, array.shape[-1]]
@@ -43,7 +43,7 @@ def turned(image: tf.Tensor, turn: tf.Tensor | int) -> tf.Tensor:
     return tf.cond(turn >= 4, lambda: image[:, ::-1], lambda: image)
 
 
-def _uniform_integer(draw: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
+def uniform_integer(draw: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
     """A number in [0, 1) → an integer in [0, count)."""
     count = tf.cast(count, tf.int32)
     return tf.minimum(tf.cast(draw * tf.cast(count, tf.float32), tf.int32), count - 1)

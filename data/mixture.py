@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kind.data.arrays import to_float
-from kind.data.augmentation import turned
+from kind.data.augmentation import turned, uniform_integer
 from kind.data.batches import Prepare, check_shared
 from kind.data.dark_twins import MEASURED, any_twin, twin
 from kind.data.mixture_parts import THUMBNAIL, MixturePart
@@ -232,8 +232,8 @@ def _native_sample(arrays: Sample, thumbnail: tf.Tensor, patch: int, seed: tf.Te
     seeds = tf.random.split(seed, 3, alg="philox")
     size = tf.shape(arrays["low"])
     draws = tf.random.stateless_uniform([3], seeds[0], alg="philox")
-    top, left = _integer(draws[0], size[0] - patch + 1), _integer(draws[1], size[1] - patch + 1)
-    turn = _integer(draws[2], 8)
+    top, left = uniform_integer(draws[0], size[0] - patch + 1), uniform_integer(draws[1], size[1] - patch + 1)
+    turn = uniform_integer(draws[2], 8)
     crops = {
         key: tf.ensure_shape(
             turned(to_float(array[top : top + patch, left : left + patch]), turn), [patch, patch, 3]
@@ -270,10 +270,10 @@ def _framed(arrays: Sample, patch: int, seed: tf.Tensor) -> Sample:
     for side, share, place in zip(tf.unstack(shape[:2]), draws[:2], draws[2:4]):
         part = _NARROWEST + (1.0 - _NARROWEST) * share
         length = tf.clip_by_value(tf.cast(part * tf.cast(side, tf.float32), tf.int32), patch, side)
-        start = _integer(place, side - length + 1)
+        start = uniform_integer(place, side - length + 1)
         sides.append((start, start + length))
     (top, bottom), (left, right) = sides
-    turn = _integer(draws[4], 8)
+    turn = uniform_integer(draws[4], 8)
     framed = {}
     for key, array in arrays.items():
         small = area_resized(to_float(array[top:bottom, left:right])[tf.newaxis], patch, patch)[0]
@@ -295,10 +295,4 @@ def _darker(low: tf.Tensor, seed: tf.Tensor, thumbnail: tf.Tensor | None = None)
 
 
 def _index(draw: tf.Tensor, count: int) -> tf.Tensor:
-    return tf.cast(_integer(draw, count), tf.int64)
-
-
-def _integer(draw: tf.Tensor, count) -> tf.Tensor:
-    """A number in [0, 1) → an integer in [0, count)."""
-    count = tf.cast(count, tf.int32)
-    return tf.minimum(tf.cast(draw * tf.cast(count, tf.float32), tf.int32), count - 1)
+    return tf.cast(uniform_integer(draw, count), tf.int64)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kind.constants import VALIDATION_EVERY
 from kind.data.pair_folders import PairFolder, pair_folder
 from kind.data.pair_lists import PairGlobs, find_by_globs, read_pair_list
 from kind.errors import UserError, listed
@@ -13,7 +14,6 @@ from kind.images.finding import entries_of
 from kind.images.photo import photo_size
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-VALIDATION_EVERY = 10
 
 
 class Pair(NamedTuple):

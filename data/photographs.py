@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kind.constants import VALIDATION_EVERY
 from kind.data.pair_folders import part_root, sides_of
 from kind.data.pairs import SUFFIXES, Pair, find_pairs, is_pair_list
 from kind.errors import UserError
 from kind.images.finding import entries_of
 
-VALIDATION_EVERY = 10
 _TEST_PLACES = (0, 5, 10)  # of each 16 photographs by sorted name: 24 of 128
 _VALIDATION_PLACE = 13
 _PERIOD = 16

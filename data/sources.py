@@ -21,10 +21,17 @@ from kind.ops.stretch import min_max_stretch
 DIGEST_LENGTH = 24
 """Characters of a SHA-256 in file names: 96 bits."""
 
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 """To be counted up with every change that makes other values of the same file: decoding, stretching.
 
 Caches are kept by it, so that no array of earlier code is used. A test watches the code.
+"""
+
+RECORDED_VERSION = 1
+"""The version that run folders record in their digests.
+
+To be set to `DECODING_VERSION` when no run may be resumed that began before it. Version 2 changed TIFF
+files of floats whose white is zero, and refuses signed ones: no reason to keep all runs from being resumed.
 """
 
 
@@ -188,7 +195,8 @@ def _content_digests(pairs: Sequence[Pair]) -> dict[Path, str]:
 
 def _made_of(path: str) -> str:
     """A cached array's folder and name, which say from what bytes and by what weights it was made."""
-    return f"{Path(path).parent.name}/{Path(path).name}"
+    folder = versioned(Path(path).parent.name.removesuffix(f"-{DECODING_VERSION}"), RECORDED_VERSION)
+    return f"{folder}/{Path(path).name}"
 
 
 def _digest(text: str) -> str:

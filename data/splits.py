@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from kind.constants import VALIDATION_EVERY
 from kind.data.pair_folders import part_root
-from kind.data.pairs import (
-    VALIDATION_EVERY,
-    Pair,
-    find_pairs,
-    split_pairs,
-)
+from kind.data.pairs import Pair, find_pairs
+from kind.data.photographs import split_scenes
 from kind.errors import UserError
 from kind.reports.names import distinct_names
 
@@ -34,7 +31,9 @@ class Split(NamedTuple):
     trained: int
 
 
-def choose_split(folder: Path, name: str | None = None, validation_every: int = VALIDATION_EVERY) -> Split:
+def choose_split(
+    folder: Path, name: str | None = None, validation_every: int = VALIDATION_EVERY, scenes_every: int = 1
+) -> Split:
     """Chooses the pairs to evaluate.
 
     Args:
@@ -43,6 +42,8 @@ def choose_split(folder: Path, name: str | None = None, validation_every: int = 
             that it is given; "test" is `eval15/`; "all" is everything. By default "test" where there is
             `eval15/`, otherwise "all".
         validation_every: the run holds out one pair in this many, by sorted name.
+        scenes_every: the run holds out one scene in this many, see `data.photographs.split_scenes`. Of both
+            rules, 1 is none; validation is what is held out by both.
 
     Returns:
         The split.
@@ -59,7 +60,9 @@ def choose_split(folder: Path, name: str | None = None, validation_every: int = 
     test = find_pairs(folder, "test") if has_test and name in ("test", "all") else []
     has_training = part_root(folder, "training") is not None or not has_test
     rest = find_pairs(folder, "training") if has_training and name != "test" else []
-    training, validation = split_pairs(rest, validation_every) if len(rest) > 1 else ([], rest)
+    held_out = {*rest[::validation_every]} & {*split_scenes(rest, scenes_every)[1]}
+    training = [pair for pair in rest if pair not in held_out]
+    validation = [pair for pair in rest if pair in held_out]
     pairs = {"training": training, "validation": validation, "test": test, "all": [*rest, *test]}[name]
     if not pairs:
         raise UserError(f"{folder}: the {name} split is empty; choose another one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from kind.decom.config import DecompositionConfig
-from kind.decom.loss import TERMS, Decomposition, decomposition_loss
+from kind.decom.loss import Decomposition, decomposition_loss
 from kind.decom.model import decomposition_net
 from kind.losses import catalogue
 from kind.training.added_losses import IMAGE_INPUTS, compared_images
@@ -18,7 +18,6 @@ _OF_IMAGES = frozenset({catalogue.ILLUMINATION, catalogue.ILLUMINATION_AND_IMAGE
 class DecompositionStage(Stage):
     """Learns from samples `{low, high}`; the best net has the lowest validation loss."""
 
-    loss_names = ("loss", *TERMS)
     config: DecompositionConfig
     shown = (
         *("dark image, stretched", "its reflectance", "its illumination"),

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.constants import CONFIDENCE, DEFAULT_ALPHA
+from kind.constants import CONFIDENCE, DEFAULT_ALPHA, SCORED_CONFIDENCE
 from kind.detection.canvas import filled, on_grey
 from kind.detection.config import DetectionConfig
 from kind.detection.decoding import decode_boxes, suppress
@@ -25,7 +25,6 @@ from kind.metrics.box_matching import match_boxes
 from kind.metrics.boxes import Objects, Predictions
 from kind.training.stage import Stage
 
-_VALIDATION_CONFIDENCE, _DRAWN_CONFIDENCE = 0.001, CONFIDENCE
 _MOST_DETECTIONS = 100
 
 Preprocess = Callable[[tf.Tensor], tf.Tensor]
@@ -105,7 +104,7 @@ class DetectionStage(Stage):
         outputs = self.outputs_of(images, training=False)
         return {
             **self.losses_of(images, outputs, sample),
-            **self._compared(outputs, sample, _VALIDATION_CONFIDENCE),
+            **self._compared(outputs, sample, SCORED_CONFIDENCE),
         }
 
     def validation_metrics(self, values: Sequence[dict[str, tf.Tensor]]) -> dict[str, float]:
@@ -136,7 +135,7 @@ class DetectionStage(Stage):
     def visualisations(self, sample):
         """The photograph; what the detector sees, with right and wrong boxes."""
         images = self.seen(sample["image"])
-        value = self._compared(self.outputs_of(images, training=False), sample, _DRAWN_CONFIDENCE)
+        value = self._compared(self.outputs_of(images, training=False), sample, CONFIDENCE)
         names = self.detector.class_names
         drawn = draw_verdict(images[0].numpy(), _objects(value), _predictions(value), names)
         return [on_grey(sample["image"], sample["image"]), tf.constant(drawn)[tf.newaxis]]

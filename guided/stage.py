@@ -5,11 +5,12 @@ from __future__ import annotations
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.constants import BRIGHTNESS, BT601
+from kind.constants import BRIGHTNESS
 from kind.guided.config import NAMES, GuidedConfig
 from kind.guided.model import NETWORKS, Design
 from kind.losses import catalogue
 from kind.losses.ssim_loss import ssim_loss
+from kind.ops.colour import luma
 from kind.ops.ssim import ssim
 from kind.training.added_losses import IMAGE_INPUTS, compared_images
 from kind.training.layer_names import named_layers
@@ -31,7 +32,6 @@ class GuidedStage(Stage):
     networks share is stepped by both.
     """
 
-    loss_names = ("loss", "absolute_error", "ssim_loss", "brightness")
     monitor = "val_psnr"
     higher_is_better = True
     config: GuidedConfig
@@ -57,7 +57,7 @@ class GuidedStage(Stage):
         """|O - S_high| and 1 - SSIM of the enhanced image O, |Y - luma(S_high)| of the predicted plane Y."""
         high = sample["high"]
         enhanced, plane = self._enhanced(sample, training)
-        error = tf.abs(plane - _luma(high)) if self._predicts else tf.zeros([1])
+        error = tf.abs(plane - luma(high)) if self._predicts else tf.zeros([1])
         terms = {
             "absolute_error": tf.reduce_mean(tf.abs(enhanced - high)),
             "ssim_loss": ssim_loss(enhanced, high),
@@ -128,12 +128,8 @@ class GuidedStage(Stage):
         """Enhanced image and the plane that it was made for."""
         wanted = tf.ones_like(sample["high"][..., :1]) * BRIGHTNESS
         if self.config.conditioning == "target":
-            wanted = tf.zeros_like(wanted) + tf.reduce_mean(_luma(sample["high"]), [1, 2], keepdims=True)
+            wanted = tf.zeros_like(wanted) + tf.reduce_mean(luma(sample["high"]), [1, 2], keepdims=True)
         return self.net([sample["low"], wanted], training=training)
-
-
-def _luma(image: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(image * tf.constant(BT601), axis=-1, keepdims=True)
 
 
 def _only(groups: _Groups, own: set) -> _Groups:

@@ -39,7 +39,6 @@ def with_missing_light(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[st
 class ExposureStage(Stage):
     """Learns from `{reflectance, illumination, log_alpha}`; the best head has the smallest error in stops."""
 
-    loss_names = ("loss", "stops")
     monitor = "val_stops"
     config: ExposureConfig
 

@@ -49,7 +49,6 @@ def either_way(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Te
 class AdjustmentStage(Stage):
     """Learns from `{illumination, alpha, target}`; the best net has the highest validation PSNR upward."""
 
-    loss_names = ("loss", *TERMS)
     monitor = "val_psnr"
     higher_is_better = True
     config: AdjustmentConfig
@@ -60,7 +59,7 @@ class AdjustmentStage(Stage):
     @classmethod
     def term_weights(cls, config):
         """1 for each term."""
-        return {"mse": 1.0, "gradient": 1.0}
+        return dict.fromkeys(TERMS, 1.0)
 
     def built_in_losses(self, sample, training):
         """KinD's adjustment loss, see `illumination.loss`; compared is L̂ with its target."""

@@ -26,7 +26,6 @@ _NAMES = {"decom": "decomposition", "restoration": "restoration", "illumination"
 class JointStage(Stage):
     """Learns from image pairs `{low, high}`; the best nets have the highest validation PSNR, relit."""
 
-    loss_names = ("loss", *TERMS)
     monitor = "val_psnr"
     higher_is_better = True
     config: JointConfig

@@ -12,6 +12,9 @@ FUSIONS = ("plain", "published")
 CONFIDENCE = 0.25
 """Detections with this score or less are not shown."""
 
+SCORED_CONFIDENCE = 0.001
+"""mAP ranks detections down to this score."""
+
 IOU = 0.7
 """IoU threshold of non-maximum suppression, per class."""
 
@@ -29,6 +32,9 @@ BT601 = (0.299, 0.587, 0.114)
 
 MAX_PIXELS = 50_000_000
 """Larger images are refused by exported models and by the server."""
+
+VALIDATION_EVERY = 10
+"""Training on pairs holds out one pair in this many, and on a mixture one scene."""
 
 MAX_SEED = 2**31 - 1
 """Random seeds are int32 from 0 on."""

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from kind.constants import BT601
 from kind.enhancing.light_branches import branches
 from kind.lite.config import LiteConfig
 from kind.lite.model import LARGEST_COLOUR, lite_net
@@ -16,6 +15,7 @@ from kind.losses import catalogue
 from kind.losses.ssim_loss import ssim_loss
 from kind.nn.exposure_layers import faded
 from kind.ops.area import area_resized
+from kind.ops.colour import luma
 from kind.ops.light import expose
 from kind.ops.ssim import ssim
 from kind.training.added_losses import IMAGE_INPUTS, compared_images
@@ -40,7 +40,6 @@ class LiteStage(Stage):
     take noise away, never to guess brightness.
     """
 
-    loss_names = ("loss", "absolute_error", "log_error", "ssim_loss", "exposure", "features")
     monitor = "val_score"
     higher_is_better = True
     config: LiteConfig
@@ -97,14 +96,7 @@ class LiteStage(Stage):
             "exposure": exposure,
             "features": self._feature_error(restored, high) if training else tf.constant(0.0),
         }
-        config = self.config
-        total = (
-            terms["absolute_error"]
-            + config.log_error_weight * terms["log_error"]
-            + config.ssim_weight * terms["ssim_loss"]
-            + config.exposure_weight * terms["exposure"]
-            + config.feature_weight * terms["features"]
-        )
+        total = sum(weight * terms[name] for name, weight in self.term_weights(self.config).items())
         return {"loss": total, **terms}, {"restored": compared_images(restored, high, low)}
 
     def _feature_error(self, restored, high):
@@ -187,10 +179,10 @@ def true_exposure(
     more, tint = tf.zeros_like(given), tf.stop_gradient(colour)[:, tf.newaxis, tf.newaxis]
     for _ in range(_MATCHING_STEPS):
         now = expose(low, given + more + faded(given + more) * tint)
-        more += _stops_between(_luma(now), _luma(high))
+        more += _stops_between(luma(now), luma(high))
         more = tf.clip_by_value(more, tf.maximum(-given, -_MOST_STOPS), _MOST_STOPS)
         means = [tf.reduce_mean(values, axis=[1, 2], keepdims=True) for values in (now, high)]
-        tint += _stops_between(*means) - _stops_between(*map(_luma, means))
+        tint += _stops_between(*means) - _stops_between(*map(luma, means))
         tint = tf.clip_by_value(tint, -LARGEST_COLOUR, LARGEST_COLOUR)
     more = tf.image.resize(more, full)
     return tf.nn.relu(tf.stop_gradient(stops) + more), tint[:, 0, 0]
@@ -199,10 +191,6 @@ def true_exposure(
 def _stops_between(now, wanted):
     """One step of Newton's method: about how many stops take sRGB values to others."""
     return (wanted - now) / (now * _SLOPE + 1e-3)
-
-
-def _luma(image):
-    return tf.reduce_sum(image * tf.constant(BT601), axis=-1, keepdims=True)
 
 
 def _cells(images):

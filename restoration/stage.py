@@ -24,11 +24,6 @@ class RestorationStage(Stage):
     shown = ("reflectance", "illumination", "restored reflectance", "target")
     compared = {"restored": IMAGE_INPUTS | {catalogue.SOURCE}}
 
-    @property
-    def loss_names(self):
-        """Names of the loss's terms."""
-        return ("loss", *self.term_weights(self.config))
-
     @classmethod
     def term_weights(cls, config):
         """1 for each term."""

@@ -22,6 +22,8 @@ STATEMENTS = {
     "ports": (r"(=|:) ?850[01]\b", set()),
     "darkening presets": (r"\"dusk\", \"moderate\"", {"detection/config.py"}),
     "confidence": (r"(?i)confidence\w*(: float)? ?= ?0\.25", set()),
+    "confidence of mAP": (r"(?i)confidence\w*(: float)? ?= ?0\.001", set()),
+    "validation split of pairs": (r"(?i)validation_every\w*(: int)? ?= ?(option\(\s*)?10\b", set()),
 }
 
 
@@ -34,6 +36,15 @@ def test_it_is_stated_once(rule):
             name = path.relative_to(REPOSITORY).as_posix()
             code = re.sub(r'"""[\s\S]*?"""', "", path.read_text(encoding="utf-8"))
             assert name in own or not re.search(pattern, code), f"{name} states {rule} again"
+
+
+def test_the_page_says_what_the_package_says():
+    page = REPOSITORY / "kind/serving/server/page"
+    (confidence,) = re.findall(r"LEAST_SCORE = ([\d.]+)", (page / "app.js").read_text(encoding="utf-8"))
+    assert float(confidence) == constants.CONFIDENCE
+    text = (page / "index.html").read_text(encoding="utf-8")
+    alphas = re.findall(r'id="alpha(?:-value)?".*(?:value="|>)([\d.]+)', text)
+    assert [float(alpha) for alpha in alphas] == [constants.DEFAULT_ALPHA] * 2
 
 
 def test_the_names_of_the_darkening_presets_are_the_tables():

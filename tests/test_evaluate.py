@@ -165,7 +165,7 @@ def test_validation_is_what_the_training_of_the_weights_held_out(run, pairs, wei
     _, printed, _ = run(*command, "--split", "training")
     assert "split training: 9 of 12 pairs" in printed and "NOTE: 9 of these 9 pairs are training" in printed
     _, printed, _ = run(*command)
-    assert "NOTE: 9 of these 12 pairs are training pairs" in printed and "one in 4" in printed
+    assert "NOTE: 9 of these 12 pairs are training pairs" in printed and "holds out one pair in 4" in printed
 
 
 def test_different_validation_splits_are_told(run, pairs, weights, tmp_path):
@@ -175,8 +175,8 @@ def test_different_validation_splits_are_told(run, pairs, weights, tmp_path):
     command = ("--data", pairs, "--split", "validation", "--out", tmp_path / "out")
     _, printed, _ = run(*command, "--weights", first, "--weights", second)
     assert "split validation: 1 of 12 pairs" in printed  # one in 12
-    assert "NOTE: the weights were trained with different splits (first: decom one in 4, " in printed
-    assert "second: decom one in 6); validation is one pair in 12" in printed
+    assert "NOTE: the weights were trained with different splits (first: decom one pair in 4, " in printed
+    assert "second: decom one pair in 6); validation is one pair in 12" in printed
     assert "NOTE: no split is recorded for second: restoration, second: illumination" in printed
     _, printed, _ = run(*command, "--weights", first, "--validation-every", 3)
     assert "split validation: 4 of 12 pairs" in printed

@@ -190,7 +190,10 @@ def test_validation_is_what_the_detectors_training_held_out(run, data, tmp_path)
         assert [line["image"] for line in csv.DictReader(file)] == ["1.png", "3.png", "5.png"]
     _, printed, _ = run(*command, "--detector", tmp_path / "two", "--detector", tmp_path / "three")
     assert "split validation: 1 of 5 images" in printed
-    assert "NOTE: the weights were trained with different splits (two one in 2, three one in 3)" in printed
+    assert (
+        "NOTE: the weights were trained with different splits (two one image in 2, three one image in 3)"
+        in printed
+    )
 
 
 def test_the_old_name_of_the_image_size_still_works(data, tmp_path, capsys):

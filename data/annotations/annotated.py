@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kind.errors import UserError, listed
+from kind.errors import UserError, listed, one_line
 from kind.images.photo import read_photo
 from kind.metrics.boxes import Objects
 
@@ -81,16 +81,11 @@ class Annotations(NamedTuple):
     validation: frozenset[Path] | None = None
 
 
-def printable(text: str) -> str:
-    """One line of text: names from files may hold line breaks and what moves a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 def describe_classes(annotations: Annotations) -> str:
     """The class names in use and where they come from, such as "2 classes (data.yaml): cat, dog"."""
     names = annotations.class_names
     counted = f"{len(names)} class{'' if len(names) == 1 else 'es'}"
-    return printable(f"{counted} ({annotations.classes_from}): {', '.join(names)}")
+    return one_line(f"{counted} ({annotations.classes_from}): {', '.join(names)}")
 
 
 def describe_objects(images: Sequence[AnnotatedImage]) -> str:
@@ -124,4 +119,4 @@ def require_objects(images: Sequence[AnnotatedImage], part: str, annotations: An
         message += f"; found {annotations.found}"
     if annotations.problems:
         message += f"; {listed(annotations.problems, most=2)}"
-    raise UserError(printable(message))
+    raise UserError(message)

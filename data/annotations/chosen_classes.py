@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kind.data.annotations.annotated import AnnotatedImage, Annotations, printable
+from kind.data.annotations.annotated import AnnotatedImage, Annotations
 from kind.errors import UserError, listed
 
 
@@ -29,7 +29,7 @@ def only_classes(annotations: Annotations, names: Sequence[str]) -> Annotations:
     """
     known = {name: number for number, name in enumerate(annotations.class_names)}
     if unknown := [name for name in names if name not in known]:
-        had = printable(listed(annotations.class_names, most=20))
+        had = listed(annotations.class_names, most=20)
         raise UserError(f"--only-classes: the data set has no class {unknown[0]!r}; it has {had}")
     if twice := [name for number, name in enumerate(names) if name in names[:number]]:
         raise UserError(f"--only-classes: {twice[0]!r} is given twice")

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kind.data.annotations.annotated import AnnotatedImage, Annotations, printable
+from kind.data.annotations.annotated import AnnotatedImage, Annotations
 from kind.data.annotations.orientation import Frame, check_boxes_on, fit_frame, turned_upright
-from kind.errors import UserError, listed
+from kind.errors import UserError, listed, one_line
 from kind.images.header import Header
 
 TOLERANCE = 1.0
@@ -151,9 +151,9 @@ class Reading:
             UserError: when there are problems that may not stay, when stated sizes contradict the upright
                 images and nobody said what that means, or when there is no image.
         """
-        self.problems = [*map(printable, self.problems)]
+        self.problems = [*map(one_line, self.problems)]
         if self._contradicted:
-            named = printable(listed(self._contradicted, most=2))
+            named = listed(self._contradicted, most=2)
             raise UserError(
                 f"{len(self._contradicted)} image(s) are turned by their EXIF orientation, and their "
                 f"annotations state the size of the stored pixels: {named}: say --annotations stored when "
@@ -173,7 +173,7 @@ class Reading:
             for text, places in self._notes.items()
         ]
         images = sorted(self._images, key=lambda image: image.path)
-        problems = (*self.problems, *map(printable, (*self.passed_over, *notes)))
+        problems = (*self.problems, *map(one_line, (*self.passed_over, *notes)))
         return Annotations(tuple(images), self.class_names, problems, self.found, len(self.problems))
 
     def _note_repeated(self, kept: list[tuple[Row, int, np.ndarray]]) -> None:

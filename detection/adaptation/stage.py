@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.constants import SCORED_CONFIDENCE
 from kind.detection.adaptation import terms
 from kind.detection.adaptation.config import WEIGHTS, AdaptationConfig
 from kind.detection.adaptation.model import decoder_of, early_feature
@@ -100,7 +101,7 @@ class AdaptationStage(DetectionStage):
         outputs = self._whole(self.seen(sample["image"]), training=False)
         return {
             **self._totalled(found),
-            **self._compared(outputs, sample, 0.001),
+            **self._compared(outputs, sample, SCORED_CONFIDENCE),
             "decoded_range": _range(self._decoder(outputs["early"], training=False)),
             "highest_score": tf.reduce_max(outputs["classes"]),
         }

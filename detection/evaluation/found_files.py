@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kind.data.annotations.annotated import AnnotatedImage, printable
+from kind.data.annotations.annotated import AnnotatedImage
 from kind.data.annotations.class_names import COCO
 from kind.data.annotations.coco_json import coco_id
 from kind.data.annotations.yolo_text import relative_box
@@ -86,9 +86,9 @@ def read_found(path: str | Path, images: Sequence[AnnotatedImage], class_names: 
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     except UserError as error:
-        raise UserError(printable(str(error))) from error
+        raise UserError(str(error)) from error
     except (*_BROKEN, csv.Error) as error:
-        reason = printable(" ".join(str(error).split()))
+        reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a file of boxes: {type(error).__name__}: {reason}") from error
 
 

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kind.cli.annotation_options import add_layout_arguments, annotations_of, given_layout
 from kind.cli.doctor_report import findings_record, print_findings, print_line, relative
 from kind.cli.json_lines import emit
-from kind.data.annotations.flags import add_layout_arguments, find_layout, read_annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,24 +47,22 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when the folder is none of a data set, or the report cannot be written.
     """
-    if _is_annotated(arguments):
-        return _examine_images(arguments, annotated=True)
+    if layout := _layout(arguments):
+        return _examine_images(arguments, layout)
     if _is_of_changes(arguments.data):
         return _examine_changes(arguments)
     if arguments.data.is_dir() and _holds_photographs(arguments.data):
-        return _examine_images(arguments, annotated=False)
+        return _examine_images(arguments, None)
     return _examine_pairs(arguments)
 
 
-def _is_annotated(arguments: argparse.Namespace) -> bool:
-    """Whether the flags say so, or the folders do; `read_annotations` then knows the form."""
-    files = (arguments.coco, arguments.wider_face)
-    if any((*files, arguments.voc, arguments.exdark, arguments.dark_face, arguments.classes)):
-        return True
-    layout = find_layout(arguments.data)
-    if layout in ("voc", "exdark", "dark_face"):
-        setattr(arguments, layout, True)
-    return layout is not None
+def _layout(arguments: argparse.Namespace) -> str | None:
+    """The form of the annotations, as the flags or the folders say; None where there are none."""
+    from kind.data.annotations.chosen_layout import find_layout
+
+    if layout := given_layout(arguments):
+        return layout
+    return "yolo" if arguments.classes else find_layout(arguments.data)
 
 
 def _holds_photographs(folder: Path) -> bool:
@@ -130,12 +128,12 @@ def _examine_pairs(arguments: argparse.Namespace) -> int:
     return _finish(arguments.out, folder, examination.findings, KINDS, record)
 
 
-def _examine_images(arguments: argparse.Namespace, annotated: bool) -> int:
+def _examine_images(arguments: argparse.Namespace, layout: str | None) -> int:
     from kind.data.image_doctor import KINDS, examine_images
     from kind.reports.progress import Progress
 
     arguments.repair = True  # so that every problem is named, and not only the first ones
-    annotations = read_annotations(arguments) if annotated else None
+    annotations = annotations_of(arguments, layout) if layout else None
     folder = arguments.data if arguments.data.is_dir() else arguments.data.parent
     with Progress("images") as progress:
         examination = examine_images(folder, annotations, progress)

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.annotation_options import add_layout_arguments, annotations_of
 from kind.cli.detector_options import add_threshold_arguments, add_view_arguments, thresholds_of
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
 from kind.cli.options import add_alpha_argument, add_enhancer_arguments, add_seed_argument, load_enhancer
 from kind.cli.scored_detectors import scored_detectors
-from kind.constants import CONFIDENCE, DARKENING_PRESETS
-from kind.data.annotations.flags import add_layout_arguments, read_annotations
+from kind.constants import CONFIDENCE, DARKENING_PRESETS, MAX_DETECTIONS, SCORED_CONFIDENCE
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.errors import UserError
 
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     from kind.detection.predictor import Thresholds
     from kind.evaluation.held_out import HeldOut
 
-_CONFIDENCE, _MAX_DETECTIONS = 0.001, 300
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     _add_images(parser)
     _add_detectors(parser)
     _add_inputs(parser)
-    add_threshold_arguments(parser, confidence=_CONFIDENCE, max_detections=_MAX_DETECTIONS)
+    add_threshold_arguments(parser, confidence=SCORED_CONFIDENCE, max_detections=MAX_DETECTIONS)
     add_view_arguments(parser)
     _add_output(parser)
 
@@ -152,7 +150,7 @@ def run(flags: argparse.Namespace) -> int:
     from kind.detection.evaluation.summary import summarise
     from kind.detection.evaluation.tables import figures_lines, figures_table
 
-    data = read_annotations(flags)
+    data = annotations_of(flags)
     _check_old_classes(flags.old_classes, data)
     inputs = _make_inputs(flags)
     held_out = _held_out(flags, data)
@@ -216,11 +214,8 @@ def _held_out(flags: argparse.Namespace, data: Annotations) -> HeldOut:
 
     if data.validation is not None:
         notes = ["the data set says which images are held out; --validation-every is not used"]
-        return HeldOut(
-            VALIDATION_EVERY,
-            "the images that the data set itself names",
-            notes[: bool(flags.validation_every)],
-        )
+        rule = "the images that the data set itself names"
+        return HeldOut(VALIDATION_EVERY, 1, rule, rule, notes[: bool(flags.validation_every)])
     shipped = [] if flags.found else [NamedPath("shipped detector", SHIPPED_DETECTOR)]
     detectors = flags.detector or shipped
     networks = {name: path / "best.keras" if path.is_dir() else path for name, path in detectors}
@@ -273,4 +268,4 @@ def _counted(flags: argparse.Namespace) -> int:
     """Boxes of an image and class that count: COCO's 100, or as many as the user allows an image."""
     from kind.detection.evaluation.figures import COUNTED
 
-    return COUNTED if flags.max_detections == _MAX_DETECTIONS else flags.max_detections
+    return COUNTED if flags.max_detections == MAX_DETECTIONS else flags.max_detections

@@ -16,8 +16,11 @@ from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.options import add_alpha_argument, add_precision_argument, add_seed_argument
 from kind.cli.scored_networks import add_networks_arguments, named_networks
+from kind.constants import VALIDATION_EVERY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from kind.enhancing.enhancer import Enhancer
@@ -77,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     bar, total = Progress("scored"), sum(case_count(images) for _, images in chosen)
     found = score(cases, {**_baselines(), **networks}, lambda done: bar(done, total))
     about = facts(chosen, arguments.split, arguments.seed, enhancers, arguments.alpha)
+    about += [("Note", note) for note in _split_notes(arguments, enhancers)]
     table = figures_table(found)
     if arguments.markdown:
         arguments.markdown.write(f"{markdown_list(about)}\n\n{markdown_table(table)}")
@@ -106,6 +110,28 @@ def _enhancers(arguments: argparse.Namespace) -> dict[str, Enhancer]:
         name: Enhancer.load(folder, arguments.precision, variant)
         for name, folder, variant in named_networks(arguments.weights, arguments.variant)
     }
+
+
+def _split_notes(arguments: argparse.Namespace, enhancers: Mapping[str, Enhancer]) -> list[str]:
+    """What a reader must know of validation images that the networks' training may not have held out."""
+    from kind.evaluation.held_out import held_out_images
+    from kind.nn.weights_folder import find_weights
+
+    if arguments.split != "validation":
+        return []
+    found = named_networks(arguments.weights, arguments.variant)
+    held_out = held_out_images(
+        {
+            f"{name}: {stage}": file
+            for name, folder, _ in found
+            for stage, file in find_weights(enhancers[name].originals, folder).items()
+        },
+        VALIDATION_EVERY,
+    )
+    if (held_out.every, held_out.scenes) == (1, VALIDATION_EVERY):
+        return held_out.notes
+    rule = f"of pairs, validation is one scene in {VALIDATION_EVERY}; training held out {held_out.fact}"
+    return [f"{rule}: some may have been trained on", *held_out.notes]
 
 
 def _relit(enhancer: Enhancer, alpha: float | None, image: np.ndarray) -> np.ndarray:

@@ -35,14 +35,14 @@ def pairs(
     Raises:
         UserError: when there is no such split, or a file is missing.
     """
-    from kind.data.pairs import VALIDATION_EVERY
+    from kind.constants import VALIDATION_EVERY
     from kind.data.splits import choose_split, display_names
     from kind.evaluation.held_out import held_out_images
     from kind.evaluation.methods import Sample
     from kind.metrics.protocols import DEFINITIONS
 
     held_out = held_out_images(networks, VALIDATION_EVERY, validation_every)
-    split = choose_split(folder, split_name, held_out.every)
+    split = choose_split(folder, split_name, held_out.every, held_out.scenes)
     count = len(split.pairs)
     samples = [
         Sample(name, pair.low, pair.high) for name, pair in zip(display_names(split.pairs), split.pairs)
@@ -57,7 +57,7 @@ def pairs(
     if split.trained:
         notes.append(
             f"{split.trained} of these {count} pairs are training pairs: training on this folder holds out "
-            f"one in {held_out.every}. For weights that were trained on them these are not figures on "
+            f"{held_out.rule}. For weights that were trained on them these are not figures on "
             "unseen images; --split validation leaves them out."
         )
     return Images(samples, facts, notes)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from kind.constants import VALIDATION_EVERY
 from kind.data.pair_lists import PairGlobs
 from kind.errors import UserError
 
@@ -91,8 +92,8 @@ def open_mixture(
         validation_share: validate on every Nth of the validation samples.
 
     Raises:
-        UserError: when a part is missing, broken or too small, or a validation photograph is smaller than
-            an added loss can be computed on.
+        UserError: when a part is missing, broken or too small, a validation photograph is smaller than an
+            added loss can be computed on, or the config asks for another split than a mixture has.
     """
     from kind.data.batches import check_patch
     from kind.data.mixture import chosen_part, mixture_batches, validation_samples
@@ -101,6 +102,11 @@ def open_mixture(
     from kind.training.added_losses import smallest_added_side
     from kind.training.loop import Datasets
 
+    if config.validation_every != VALIDATION_EVERY:
+        raise UserError(
+            f"--validation-every expects {VALIDATION_EVERY} with a mixture, which holds out one scene in "
+            f"{VALIDATION_EVERY}; received {config.validation_every}"
+        )
     parts = [parse_part(text) for text in texts]
     opened = [open_part(part, cache, progress, config.decode_side) for part in parts]
     for part in opened:

@@ -59,8 +59,18 @@ def _add_data_folder(parser: argparse.ArgumentParser, content: str) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help=f"folder of the data set: {content}")
 
 
+class _FromAnyNetwork:
+    """What stages have in common that may begin with the weights of any network but a detector."""
+
+    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
+        """Reads the network of `--init-from`: any but detectors; with `--init-partly` some layers may do."""
+        from kind.training.given import load_given
+
+        return load_given(run_or_file, stage, partly=True)
+
+
 @dataclass(frozen=True)
-class PairStage:
+class PairStage(_FromAnyNetwork):
     """A stage that learns from image pairs.
 
     Attributes:
@@ -124,15 +134,9 @@ class PairStage:
         by_name = to_train or self.packed not in INTERFACES
         return load_given(run_or_file, self.packed, self.spec().networks if by_name else None)
 
-    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
-        """Reads the network of `--init-from`: any but detectors; with `--init-partly` some layers may do."""
-        from kind.training.given import load_given
-
-        return load_given(run_or_file, stage, partly=True)
-
 
 @dataclass(frozen=True)
-class MixtureStage:
+class MixtureStage(_FromAnyNetwork):
     """The stage of the light variant, which learns from a mixture of sets; attributes as of `PairStage`."""
 
     config: type[StageConfig]
@@ -157,12 +161,6 @@ class MixtureStage:
         from kind.training.given import load_given
 
         return load_given(run_or_file, self.packed, self.spec().networks)
-
-    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
-        """Reads the network of `--init-from`; see `PairStage.read_initial`."""
-        from kind.training.given import load_given
-
-        return load_given(run_or_file, stage, partly=True)
 
 
 @dataclass(frozen=True)
@@ -211,7 +209,7 @@ class AdaptationStage(DetectionStage):
 
 
 @dataclass(frozen=True)
-class ChangeStage:
+class ChangeStage(_FromAnyNetwork):
     """The stage of change detection, which learns from pairs of dates; attributes as of `PairStage`."""
 
     config: type[StageConfig]
@@ -231,12 +229,6 @@ class ChangeStage:
         from kind.detection.change.predictor import load_change_net
 
         return load_change_net(run_or_file)
-
-    def read_initial(self, run_or_file: Path, stage: str) -> keras.Model:
-        """Reads the network of `--init-from`; see `PairStage.read_initial`."""
-        from kind.training.given import load_given
-
-        return load_given(run_or_file, stage, partly=True)
 
 
 STAGES = {

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kind.cli.options import add_cache_argument, add_old_name
+from kind.cli.setting_flags import add_flags, config_from_flags
 from kind.cli.stages import STAGES, Surroundings
 from kind.cli.terminal import run_guarded
 from kind.data.pair_lists import PairGlobs
 from kind.errors import UserError
 from kind.reports.progress import Progress
-from kind.training.config import OLD_NAMES, StageConfig, add_flags, config_from_flags, flag_of
+from kind.training.config import OLD_NAMES, StageConfig, flag_of
 from kind.training.interruption import Interruption, Terminated
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.annotation_options import add_layout_arguments, annotations_of
 from kind.cli.detector_options import add_start_argument
-from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.detection.adaptation.config import AdaptationConfig
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def prepare(
 
     return prepare(
         config,
-        None if quick else partial(read_annotations, flags),
+        None if quick else partial(annotations_of, flags),
         cache,
         detector=flags.detector,
         decom=flags.decom,

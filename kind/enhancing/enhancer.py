@@ -65,9 +65,8 @@ class Enhancer(Computation):
                 "auto" is the faster of the two. "int8" gives a
                 `kind.enhancing.fast.enhancer.FastEnhancer`, which is called in the same way but gives the
                 relit image alone; it needs `kind[fast]`.
-            variant: a key of `kind.enhancing.variants.VARIANTS`: "lite", one small network; "kind", the
-                three networks of the paper. None is the one whose networks the folder holds, otherwise
-                "lite".
+            variant: a key of `kind.enhancing.variants.VARIANTS`, which describes each. None is the one whose
+                networks the folder holds, otherwise "lite".
 
         Returns:
             The enhancer.
@@ -138,9 +137,8 @@ class Enhancer(Computation):
                 which may differ in size. RGB; floats in [0, 1], or unsigned integers, which large arrays stay
                 in until a tile is computed.
             alpha: how much brighter, a number or float32 [N]: 1 keeps the illumination, less darkens.
-                None, or NaN for one of several images, leaves it to the variant: 5, the published
-                default, for "kind", which was trained on ratios up to about 20; what the network
-                suggests for each image for "lite".
+                None, or NaN for one of several images, leaves it to the variant, see `own_alpha` in
+                `kind.enhancing.variants.VARIANTS`.
             fusion: "plain" is R̂ ∘ L̂; "published" is the masked and blended form of the original
                 evaluation script.
             parts: names of what is wanted, of `PARTS`; nothing else is kept, or computed without need.

@@ -1,21 +1,14 @@
 """Frozen dataclasses as the one place for a stage's settings; command-line flags are made from them."""
 
-import argparse
-import dataclasses
 import math
-import sys
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
-from kind.constants import MAX_SEED
-from kind.enhancing.precision import PRECISIONS, WITHOUT_INT8, chosen_precision
+from kind.constants import MAX_SEED, VALIDATION_EVERY
+from kind.enhancing.precision import PRECISIONS
 from kind.errors import UserError
 from kind.training.objective import parse_losses, parse_weights
 
-Config = TypeVar("Config", bound="StageConfig")
 Schedule = Literal["constant", "step", "cosine", "plateau"]
 """Words that `--schedule` takes, in every stage."""
 
@@ -30,8 +23,6 @@ OLD_NAMES = {
     "variant": "network",  # of the restoration
     "patch": "image_size",  # of a detector; other stages still have patches
 }
-
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def option(default: Any, text: str, choices: tuple[str, ...] | None = None) -> Any:
@@ -101,7 +92,11 @@ class StageConfig:
         PRECISIONS,
     )
     per_image: bool = option(False, "normalise gradients in the losses over each image, not over the batch")
-    validation_every: int = option(10, "hold out every Nth sample, by sorted name, for validation")
+    validation_every: int = option(
+        VALIDATION_EVERY,
+        "hold out every Nth sample, by sorted name, for validation; a mixture holds out every "
+        f"{VALIDATION_EVERY}th scene, and takes no other number",
+    )
     validate_epochs: int = option(20, "validate every N epochs, and after the last one")
     early_stop: int = later_option(
         0, "stop after N validations in a row without a better one; 0 trains all epochs"
@@ -225,76 +220,6 @@ class AdversarialConfig(TrainingConfig):
         super().__post_init__()
         if not self.adversarial_weight >= 0:
             raise UserError(f"--adversarial-weight expects 0 or more, received {self.adversarial_weight}")
-
-
-def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
-    """Adds one flag for each field of a config class; a flag that is not given leaves the default."""
-    hints = typing.get_type_hints(config_class)
-    for item in dataclasses.fields(config_class):
-        kind = hints[item.name]
-        text = item.metadata["help"] + (f" (default: {item.default})" if item.default != "" else "")
-        how: dict[str, Any] = {"type": kind}
-        if kind is bool:
-            how = {"action": argparse.BooleanOptionalAction}
-            text = item.metadata["help"]  # argparse adds the default itself on some versions
-        elif typing.get_origin(kind) is tuple:
-            text = f"{item.metadata['help']} (default: {' '.join(map(str, item.default)) or 'none'})"
-            how = {"type": typing.get_args(kind)[0], "nargs": "+"}
-            if "repeated" in item.metadata:
-                how["action"] = "extend"
-        elif typing.get_origin(kind) is Literal:
-            how = {"choices": typing.get_args(kind)}
-        elif item.metadata["choices"]:
-            how = {
-                "choices": item.metadata["choices"],
-                "type": _present_name,
-                "metavar": WITHOUT_INT8,
-            }
-        elif kind is int:
-            how["metavar"] = "N"
-        if item.name == "lookahead" and "radam" not in typing.get_args(hints["optimizer"]):
-            text = argparse.SUPPRESS  # it would be refused
-        parser.add_argument(flag_of(item.name), dest=item.name, default=None, help=text, **how)
-
-
-def config_from_flags(
-    config_class: type[Config],
-    arguments: argparse.Namespace,
-    recorded: Mapping[str, Any] = MappingProxyType({}),
-    **replaced: Any,
-) -> Config:
-    """The config that the flags describe.
-
-    Args:
-        config_class: the stage's dataclass.
-        arguments: parsed by a parser that `add_flags` prepared.
-        recorded: settings of another run, where the user gave no flag.
-        **replaced: defaults to use instead of the class's own, where the user gave no flag.
-
-    Returns:
-        An instance.
-
-    Raises:
-        UserError: when a value cannot be used.
-    """
-    given = {item.name: getattr(arguments, item.name) for item in dataclasses.fields(config_class)}
-    given = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in given.items()
-        if value is not None
-    }
-    if "precision" in given:
-        given["precision"] = _POLICIES[chosen_precision(given["precision"])]
-    given = {**recorded, **given}
-    return config_class(**{**config_class.defaults(given), **replaced, **given})
-
-
-def _present_name(word: str) -> str:
-    """A precision; "mixed_bfloat16" is an earlier name of bfloat16."""
-    if word == _POLICIES["bfloat16"]:
-        print(f"--precision {word} is deprecated; use bfloat16", file=sys.stderr)
-        return "bfloat16"
-    return word
 
 
 def flag_of(name: str) -> str:

@@ -16,6 +16,7 @@ from kind.errors import UserError
 from kind.files import atomic_write, remove_leftovers
 from kind.training.manifest import checkpoint_epochs, is_record, renew_run
 from kind.training.run_changes import data_differences, differences, new_lengths
+from kind.training.split_record import split_record
 
 try:
     import fcntl
@@ -228,8 +229,8 @@ def training_record(run_or_file: str | Path) -> dict[str, Any]:
         run_or_file: a run folder, or a `.keras` file in one or in a folder with `training.json`.
 
     Returns:
-        "validation_every"; "data", a digest of the data set; and "input", where the stage has this setting.
-        Empty where nothing is recorded.
+        What `split_record` gives; "data", a digest of the data set; and "input", where the stage has this
+        setting. Empty where nothing is recorded.
 
     Raises:
         UserError: when a record is damaged.
@@ -242,7 +243,7 @@ def training_record(run_or_file: str | Path) -> dict[str, Any]:
         seen = {"input": config["input"]} if "input" in config else {}
         data = json.dumps(read_json(run.data_file), sort_keys=True) if run.data_file.is_file() else None
         digest = data and hashlib.sha256(data.encode()).hexdigest()[:_DIGEST_LENGTH]
-        return {"validation_every": config.get("validation_every"), "data": digest, **seen}
+        return {**split_record(config), "data": digest, **seen}
     return read_training_json(folder).get(path.stem, {})
 
 

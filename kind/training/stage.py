@@ -39,8 +39,6 @@ class Stage(keras.Model):
         config: the run's settings.
     """
 
-    #: Names that `losses` returns; "loss", the total, is first.
-    loss_names: tuple[str, ...] = ("loss",)
     #: What makes a net the best so far, and whether more of it is better.
     monitor: str = "val_loss"
     higher_is_better: bool = False
@@ -72,6 +70,11 @@ class Stage(keras.Model):
         """Extends and reweighs the objective, before `set_up`."""
         self._added = added
         self._means.update({name: keras.metrics.Mean(name=name) for name in added.names})
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Names that `losses` returns; "loss", the total, is first."""
+        return ("loss", *self.term_weights(self.config))
 
     @classmethod
     def term_weights(cls, config: StageConfig) -> dict[str, float]:

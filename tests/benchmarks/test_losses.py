@@ -12,10 +12,10 @@ import pytest
 from benchmarks.loss_changes import CHANGES, DEFAULT, SEEDS
 from benchmarks.loss_table import document
 from kind.cli.loss_document import MEASURED
+from kind.cli.setting_flags import add_flags, config_from_flags
 from kind.cli.stages import STAGES
 from kind.images.photo import write_photo
 from kind.training.added_losses import added_losses
-from kind.training.config import add_flags, config_from_flags
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEDULE = {"epochs": 2, "steps": 10, "batch": 4, "patch": 64, "learning_rate": 1e-4}

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from kind.data.annotations.flags import find_layout
+from kind.data.annotations.chosen_layout import find_layout
 from kind.data.annotations.layouts import read_yolo_folder
 from kind.data.image_doctor import equal_neighbours, examine_images
 from kind.errors import UserError

@@ -135,14 +135,16 @@ def test_another_version_of_the_code_makes_arrays_anew(folder, tmp_path, monkeyp
     count = lambda what, done, total, unit: seen.append(done)  # noqa: E731
     first = [pair_source(pairs, tmp_path, count), decomposed_source(pairs, splitting_net(), tmp_path, count)]
     assert len(seen) == 9  # three pairs, and six images
-    monkeypatch.setattr("kind.data.sources.DECODING_VERSION", 2)
+    recorded = [source.digests() for source in first]
+    monkeypatch.setattr("kind.data.sources.DECODING_VERSION", 3)
     second = [pair_source(pairs, tmp_path, count), decomposed_source(pairs, splitting_net(), tmp_path, count)]
-    assert len(seen) == 18
-    for before, after in zip(first, second):  # so a run that goes on is told that its data are others
-        assert not set(before.digests().values()) & set(after.digests().values())
+    assert len(seen) == 18 and [source.digests() for source in second] == recorded
+    monkeypatch.setattr("kind.data.sources.RECORDED_VERSION", 3)
+    for before, after in zip(recorded, second):  # so a run that goes on is told that its data are others
+        assert not set(before.values()) & set(after.digests().values())
 
 
-def test_the_first_version_keeps_the_digests_that_run_folders_record(folder, tmp_path):
+def test_this_version_keeps_the_digests_that_run_folders_record(folder, tmp_path):
     source = pair_source(find_pairs(folder), tmp_path)
     contents = {
         side: hashlib.sha256((folder / side / "0.png").read_bytes()).hexdigest()[:24]

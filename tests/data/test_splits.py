@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from kind.data.pairs import find_pairs, split_pairs
+from kind.data.photographs import Part, training_pairs
 from kind.data.splits import choose_split, display_names
 from kind.errors import UserError
 
@@ -40,6 +41,18 @@ def test_a_plain_folder_is_all_and_its_validation_is_that_of_training(write_pair
     assert (chosen.total, chosen.trained) == (21, 0)
     chosen = choose_split(folder, "training")
     assert chosen.pairs == training and chosen.trained == 18
+
+
+def test_after_a_mixture_validation_is_the_scenes_that_it_held_out(write_pairs):
+    folder = write_pairs("stacks", [f"{scene:02d}_{number}" for scene in range(21) for number in range(3)])
+    training, validation = training_pairs(Part("stacks", folder, 1.0))
+    assert {pair.name[:2] for pair in validation} == {"00", "10", "20"} and len(validation) == 9
+    chosen = choose_split(folder, "validation", 1, 10)
+    assert chosen.pairs == validation and chosen.trained == 0
+    assert choose_split(folder, "training", 1, 10).pairs == training
+    # Beside a network that held out one pair in 4: what both held out.
+    both = choose_split(folder, "validation", 4, 10)
+    assert names(both) == ["00_0", "10_2", "20_0"] and both.trained == 0
 
 
 def test_lol_is_its_test_set_unless_said_otherwise(write_pairs, tmp_path):

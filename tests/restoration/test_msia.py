@@ -177,7 +177,7 @@ def test_a_saved_network_loads_in_a_process_without_the_stage(net, tmp_path):
         "import sys, numpy; from kind.nn.saving import load_net; "
         "net = load_net(sys.argv[1]); inputs = numpy.load(sys.argv[2]); "
         "numpy.save(sys.argv[3], net([inputs['arr_0'], inputs['arr_1']], training=False)); "
-        "assert 'restoration' not in sys.modules"
+        "assert 'kind.restoration' not in sys.modules"
     )
     files = [str(tmp_path / name) for name in ("restoration.keras", "inputs.npz", "output.npy")]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

@@ -1,10 +1,15 @@
+import argparse
 import csv
+import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from kind.cli.evaluate import main
+from kind.cli.evaluate_exposures import _split_notes
+from kind.cli.named_path import NamedPath
 from kind.data.exposure_cases import case_count, cases_of, chosen_images
 from kind.data.pairs import Pair
 from kind.data.samples import write_pairs
@@ -90,3 +95,21 @@ def test_the_command_scores_networks_and_baselines(photographs, tmp_path, capsys
         and "split validation: 1 images" in shown
         and "shipped weights: lite " in shown
     )
+
+
+def test_networks_that_held_out_other_images_are_told(tmp_path):
+    enhancers = {"a": SimpleNamespace(originals={"lite": None})}
+    flags = argparse.Namespace(split="validation", weights=[NamedPath("a", tmp_path)], variant=["lite"])
+    (tmp_path / "lite.keras").touch()
+
+    def notes(record):
+        (tmp_path / "training.json").write_text(json.dumps({"lite": {"validation_every": 10, **record}}))
+        return _split_notes(flags, enhancers)
+
+    assert notes({"held_out": "scene"}) == []
+    (note,) = notes({"held_out": "scene", "trained_whole": ["rest"]})
+    assert note.startswith("training held nothing out of rest (in a: lite)")
+    (note,) = notes({"held_out": "sample"})
+    assert "training held out one pair in 10" in note and note.endswith("some may have been trained on")
+    flags.split = "all"
+    assert notes({"held_out": "sample"}) == []

@@ -24,6 +24,11 @@ def test_small_validation_photographs_are_refused_where_a_loss_needs_larger_ones
         open_mixture(["p=x:1"], LiteConfig(loss=(loss,)), 1, None)
 
 
+def test_a_mixture_takes_no_other_split():
+    with pytest.raises(UserError, match="--validation-every expects 10 with a mixture, .*; received 5"):
+        open_mixture(["p=x:1"], LiteConfig(validation_every=5), 1, None)
+
+
 def test_several_folders_need_names_and_weights(tmp_path):
     assert not is_mixture(["pairs"]) and is_mixture(["a=pairs:1"]) and is_mixture(["a=pairs:1", "b=more:2"])
     (tmp_path / "day=1").mkdir()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from kind.cli.main import main
-from kind.evaluation.held_out import recorded_split
+from kind.evaluation.held_out import RecordedSplit, recorded_split
 from kind.nn.saving import load_net
 
 
@@ -71,7 +71,7 @@ def test_packed_weights_record_the_split_of_their_runs(untrained_weights, tmp_pa
         "lite": None,
     }
     assert packed["decom"]["data"] != packed["illumination"]["data"]
-    assert recorded_split(tmp_path / "packed" / "decom.keras") == 7
+    assert recorded_split(tmp_path / "packed" / "decom.keras") == RecordedSplit(7)
     assert recorded_split(tmp_path / "packed" / "lite.keras") is None
     # What is packed again keeps what is known of it.
     assert (

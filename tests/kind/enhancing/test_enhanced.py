@@ -32,6 +32,16 @@ def test_it_is_saved_in_the_format_of_the_name_and_refuses_others(tmp_path):
         SINGLE.save(tmp_path / "relit.png", 1)
 
 
+def test_pillow_gets_it_in_8_bits_under_the_earlier_name_too():
+    for image, pixels in ((BATCH.relit_image(1), RELIT[1]), (SINGLE.relit_image(), RELIT[0])):
+        assert image.mode == "RGB" and image.size == (20, 12)
+        assert np.array_equal(np.asarray(image), np.rint(pixels * 255).astype(np.uint8))
+    with pytest.raises(IndexError):
+        SINGLE.relit_image(1)
+    with pytest.raises(ValueError, match="relit"):
+        Enhanced(adjusted=RELIT).relit_image()
+
+
 def test_notebooks_and_viewers_show_it(monkeypatch):
     with Image.open(io.BytesIO(BATCH._repr_png_())) as image:
         assert image.size == (40, 12)  # both, side by side

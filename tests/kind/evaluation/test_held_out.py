@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kind.errors import UserError
-from kind.evaluation.held_out import held_out_images, recorded_split
+from kind.evaluation.held_out import RecordedSplit, held_out_images, recorded_split
 
 
 @pytest.fixture
@@ -22,11 +22,11 @@ def run(tmp_path):
 
 
 def test_run_folders_and_packed_weights_record_it(run, tmp_path):
-    assert recorded_split(run("decom", 7)) == 7
-    assert recorded_split(tmp_path / "decom" / "last.keras") == 7
+    assert recorded_split(run("decom", 7)) == RecordedSplit(7)
+    assert recorded_split(tmp_path / "decom" / "last.keras") == RecordedSplit(7)
     assert recorded_split(tmp_path / "decom" / "other.keras") is None  # not of this run
     (tmp_path / "training.json").write_text(json.dumps({"decom": {"validation_every": 4}, "lite": {}}))
-    assert recorded_split(tmp_path / "decom.keras") == 4
+    assert recorded_split(tmp_path / "decom.keras") == RecordedSplit(4, is_vague=True)
     assert recorded_split(tmp_path / "lite.keras") is None
     assert recorded_split(tmp_path / "restoration.keras") is None
     assert recorded_split(tmp_path / "none" / "decom.keras") is None
@@ -40,18 +40,28 @@ def test_a_broken_record_is_named(run, text):
         recorded_split(file)
 
 
+@pytest.mark.parametrize("broken", [{"held_out": "image"}, {"trained_whole": "a"}, {"trained_whole": [1]}])
+def test_a_broken_packed_record_is_named(tmp_path, broken):
+    record = {"lite": {"validation_every": 10, "held_out": "scene", **broken}}
+    (tmp_path / "training.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=f"training.json: {next(iter(broken))} expects"):
+        recorded_split(tmp_path / "lite.keras")
+
+
 def test_the_rule_says_where_it_comes_from(run, tmp_path):
-    assert held_out_images({}, 10) == (
-        10, "one pair in 10, by sorted name, the default of training; no weights record another rule", []
-    )  # fmt: skip
+    rule = "one pair in 10"
+    fact = f"{rule}, by sorted name, the default of training; no weights record another rule"
+    assert held_out_images({}, 10) == (10, 1, rule, fact, [])
     networks = {"a": run("a", 5), "b": run("b", 5)}
     found = held_out_images(networks, 10)
-    assert found == (5, "one pair in 5, by sorted name, as the weights record", [])
+    assert found == (5, 1, "one pair in 5", "one pair in 5, by sorted name, as the weights record", [])
     given = held_out_images(networks, 10, given=5)
-    assert given == (5, "one pair in 5, by sorted name, as --validation-every says", [])
+    fact = "one pair in 5, by sorted name, as --validation-every says"
+    assert given == (5, 1, "one pair in 5", fact, [])
     (note,) = held_out_images(networks, 10, given=3).notes
     assert (
-        note.startswith("--validation-every 3 is not how the weights were trained") and "b one in 5" in note
+        note.startswith("--validation-every 3 is not how the weights were trained")
+        and "b one pair in 5" in note
     )
     (note,) = held_out_images({**networks, "c": tmp_path / "c.keras"}, 10).notes
     assert note == "no split is recorded for c: these may have seen the images"
@@ -64,4 +74,31 @@ def test_of_different_rules_what_all_held_out_is_taken(run):
     every = {number for number in numbers if number % 4 == 0} & {n for n in numbers if n % 6 == 0}
     assert set(numbers[:: found.every]) == every
     (note,) = found.notes
-    assert "different splits (a one in 4, b one in 6)" in note and "one image in 12" in note
+    assert "different splits (a one image in 4, b one image in 6)" in note and "one image in 12" in note
+
+
+def test_a_mixture_holds_out_scenes_and_of_some_parts_nothing(run):
+    mixed, pairs = run("mixed", 5), run("pairs", 4)
+    parts = ["lol=a:0.2", "rest=b:c:0.1:all", "d:all"]  # the last is a folder alone
+    config = {"stage": "lite", "validation_every": 5, "mixture": parts}
+    mixed.with_name("config.json").write_text(json.dumps(config))
+    # 5 was recorded by versions that held out one scene in 10 all the same.
+    assert recorded_split(mixed) == RecordedSplit(10, by_scene=True, whole=("rest",))
+    found = held_out_images({"mixed": mixed}, 10)
+    assert (found.every, found.scenes, found.rule) == (1, 10, "one scene in 10")
+    assert found.fact == "one scene in 10, by sorted name, as the weights record; nothing of rest"
+    (note,) = found.notes
+    assert note.startswith("training held nothing out of rest (in mixed); ")
+    found = held_out_images({"mixed": mixed, "pairs": pairs}, 10)
+    assert (found.every, found.scenes, found.rule) == (4, 10, "one pair in 4 and one scene in 10")
+    assert "(mixed one scene in 10, pairs one pair in 4)" in found.notes[0]
+    found = held_out_images({"mixed": mixed}, 10, given=3)
+    assert (found.every, found.scenes) == (1, 3) and "they record mixed one scene in 10" in found.notes[0]
+
+
+def test_an_earlier_packed_record_is_told(tmp_path):
+    (tmp_path / "training.json").write_text('{"lite": {"validation_every": 10}}')
+    networks = {"lite": tmp_path / "lite.keras"}
+    (note,) = held_out_images(networks, 10).notes
+    assert note.startswith("an earlier version recorded the split of lite, ")
+    assert not held_out_images(networks, 10, unit="image").notes  # no mixtures there

@@ -3,6 +3,7 @@ import dataclasses
 
 import pytest
 
+from kind.cli.setting_flags import add_flags, config_from_flags
 from kind.cli.stages import STAGES
 from kind.decom.config import DecompositionConfig
 from kind.detection.adaptation.config import WEIGHTS, AdaptationConfig
@@ -14,7 +15,7 @@ from kind.illumination.config import AdjustmentConfig
 from kind.joint.config import JointConfig
 from kind.lite.config import LiteConfig
 from kind.restoration.config import RestorationConfig
-from kind.training.config import TrainingConfig, add_flags, config_from_flags
+from kind.training.config import TrainingConfig
 
 CONFIGS = [TrainingConfig, *(entry.config for entry in STAGES.values())]
 

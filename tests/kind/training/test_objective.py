@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.cli.setting_flags import add_flags, config_from_flags
 from kind.decom.config import DecompositionConfig
 from kind.decom.stage import DecompositionStage
 from kind.errors import UserError
@@ -19,7 +20,7 @@ from kind.losses import catalogue
 from kind.restoration.config import RestorationConfig
 from kind.restoration.stage import RestorationStage
 from kind.training.added_losses import IMAGE_INPUTS, added_losses, compared_images
-from kind.training.config import TrainingConfig, add_flags, config_from_flags, option
+from kind.training.config import TrainingConfig, option
 from kind.training.objective import Added, parse_loss, parse_losses, parse_weights
 from kind.training.run_changes import differences
 from kind.training.run_folder import describe

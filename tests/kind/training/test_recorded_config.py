@@ -5,9 +5,9 @@ import json
 
 import pytest
 
+from kind.cli.setting_flags import add_flags, config_from_flags
 from kind.errors import UserError
 from kind.restoration.config import RestorationConfig
-from kind.training.config import add_flags, config_from_flags
 from kind.training.recorded_config import read_recorded
 from kind.training.run_folder import describe
 

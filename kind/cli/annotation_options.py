@@ -7,18 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.data.annotations.orientation import BOXES_ON
-from kind.errors import UserError
 
 if TYPE_CHECKING:
     from kind.data.annotations.annotated import Annotations
 
-
-_FOLDERS = {
-    "voc": ("JPEGImages", "Annotations"),
-    "exdark": ("ExDark", "ExDark_Anno"),
-    "dark_face": ("image", "label"),
-    "yolo": ("images", "labels"),
-}
+_FILES = ("coco", "wider_face")
+_SWITCHES = ("voc", "exdark", "dark_face")
 
 
 def add_layout_arguments(parser: argparse.ArgumentParser, *, repair: bool = True) -> None:
@@ -67,51 +61,32 @@ def add_layout_arguments(parser: argparse.ArgumentParser, *, repair: bool = True
     )
 
 
-def read_annotations(flags: argparse.Namespace) -> Annotations:
-    """Reads the data set.
+def given_layout(flags: argparse.Namespace) -> str | None:
+    """The form that the flags of `add_layout_arguments` name; None leaves it to the folder or is YOLO's."""
+    return next((name for name in (*_FILES, *_SWITCHES) if getattr(flags, name)), None)
+
+
+def annotations_of(flags: argparse.Namespace, layout: str | None = None) -> Annotations:
+    """Reads the data set that the flags name.
 
     Args:
         flags: parsed, see `add_layout_arguments`; `data` is the folder.
+        layout: the form where the flags name none.
 
     Returns:
-        Its images with their boxes.
+        See `kind.data.annotations.chosen_layout.read_annotations`.
 
     Raises:
-        UserError: when folders are missing, flags disagree, or annotations are broken.
+        UserError: likewise.
     """
-    from kind.data.annotations.chosen_classes import only_classes
+    from kind.data.annotations.chosen_layout import read_annotations
 
-    annotations = _read(flags)
-    return only_classes(annotations, flags.only_classes) if flags.only_classes else annotations
-
-
-def _read(flags: argparse.Namespace) -> Annotations:
-    from kind.data.annotations import layouts
-
-    if flags.classes and (flags.coco or flags.exdark or flags.dark_face or flags.wider_face):
-        raise UserError("--classes is for YOLO's and VOC's annotations; the others bring their classes")
-    rules = {"repair": flags.repair, "boxes_on": flags.annotations}
-    if flags.coco:
-        return layouts.read_coco_folder(flags.data, flags.coco, **rules)
-    if flags.voc:
-        return layouts.read_voc_folder(flags.data, flags.classes, **rules)
-    if flags.exdark:
-        return layouts.read_exdark_folder(flags.data, **rules)
-    if flags.dark_face:
-        return layouts.read_dark_face_folder(flags.data, **rules)
-    if flags.wider_face:
-        return layouts.read_wider_face_folder(flags.data, flags.wider_face, **rules)
-    return layouts.read_yolo_folder(flags.data, flags.classes, **rules)
-
-
-def find_layout(folder: Path) -> str | None:
-    """The form of a folder's annotations by its folders: "voc", "exdark", "dark_face" or "yolo"; or None.
-
-    COCO's files may be anywhere, and are named by the user.
-    """
-    for layout, names in _FOLDERS.items():
-        if all((folder / name).is_dir() for name in names):
-            return layout
-    is_yaml = folder.suffix.lower() in (".yaml", ".yml") and folder.is_file()
-    described = is_yaml or any((folder / name).is_file() for name in ("data.yaml", "dataset.yaml"))
-    return "yolo" if described else None
+    return read_annotations(
+        flags.data,
+        given_layout(flags) or layout or "yolo",
+        flags.coco or flags.wider_face,
+        classes=flags.classes,
+        only_classes=flags.only_classes,
+        repair=flags.repair,
+        boxes_on=flags.annotations,
+    )

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from kind.cli.annotation_options import add_layout_arguments, annotations_of
 from kind.data.annotations.annotated import AnnotatedImage, Annotations
 from kind.data.annotations.chosen_classes import only_classes
-from kind.data.annotations.flags import add_layout_arguments, read_annotations
 from kind.errors import UserError
 
 VOC = (
@@ -48,7 +48,7 @@ def read(photo, tmp_path):
         parser.add_argument("--data")
         add_layout_arguments(parser)
         flags = [flag.replace("DIR", str(tmp_path)) for flag in flags]
-        return read_annotations(parser.parse_args(["--data", str(tmp_path), *flags]))
+        return annotations_of(parser.parse_args(["--data", str(tmp_path), *flags]))
 
     return read
 

@@ -1,0 +1,31 @@
+"""How a run's data were split into what it trained on and what it held out, as records say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kind.constants import VALIDATION_EVERY
+
+
+def split_record(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The split of a run, by its `config.json`.
+
+    A mixture has always held out one scene in 10, whatever `validation_every` its config records.
+
+    Args:
+        config: of a run folder of this version or an earlier one.
+
+    Returns:
+        "validation_every", one in this many by sorted name, None where nothing is recorded; "held_out", of
+        what: "sample" or "scene"; and of a mixture "trained_whole", the parts of which nothing is held out.
+    """
+    parts = config.get("mixture")
+    if not isinstance(parts, list):
+        return {"validation_every": config.get("validation_every"), "held_out": "sample"}
+    texts = [part for part in parts if isinstance(part, str)]
+    return {
+        "validation_every": VALIDATION_EVERY,
+        "held_out": "scene",
+        "trained_whole": [text.partition("=")[0] for text in texts if "=" in text and text.endswith(":all")],
+    }
