@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.serving_processes import ALPHA, REPOSITORY, SIGNATURE, dark_png, serving
-from kind.cli.options import add_precision_argument
+from kind.cli.enhancer_options import add_precision_argument
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.enhancing.variants import add_variant_argument
 from kind.profiling.memory import resident, resident_with_children

@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kind.cli.options import add_precision_argument
+from kind.cli.enhancer_options import add_precision_argument
 from kind.enhancing.precision import INT8
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.enhancing.variants import add_variant_argument

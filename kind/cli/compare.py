@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from kind.cli.enhancer_options import add_precision_argument
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
-from kind.cli.options import add_precision_argument
 from kind.cli.profile import parse_sizes
 from kind.cli.scored_networks import add_results_argument
 from kind.enhancing.variants import VARIANTS, shipped_variants, variants_in

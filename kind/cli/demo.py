@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kind.cli.batch import add_batch_arguments, carry_out, inputs_of
+from kind.cli.enhancer_options import load_enhancer
 from kind.cli.gallery import Entry, write_gallery
 from kind.cli.jobs import Job
-from kind.cli.options import check_brightness, load_enhancer
+from kind.cli.options import check_brightness
 from kind.cli.planning import plan
 from kind.cli.relighting import add_relighting_arguments, relight, relighting_settings
 from kind.errors import UserError

@@ -19,13 +19,15 @@ from kind.cli.detector_options import (
     add_view_arguments,
     thresholds_of,
 )
+from kind.cli.enhancer_options import (
+    add_enhancer_arguments,
+    load_enhancer,
+)
 from kind.cli.jobs import Job, work_through
 from kind.cli.options import (
     add_alpha_argument,
-    add_enhancer_arguments,
     add_workers_argument,
     add_writing_arguments,
-    load_enhancer,
 )
 from kind.cli.pipelined import Worked
 from kind.cli.planning import folder_of_lists

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kind.cli.batch import add_batch_arguments, planned
+from kind.cli.enhancer_options import load_enhancer
 from kind.cli.jobs import Job
-from kind.cli.options import check_brightness, load_enhancer
+from kind.cli.options import check_brightness
 from kind.cli.relighting import add_relighting_arguments, relight, relighting_settings
 from kind.cli.relit_videos import PREVIEW, add_preview_argument, relight_videos
 from kind.cli.videos import joint_code, split_moving

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
+from kind.cli.enhancer_options import add_enhancer_arguments
 from kind.cli.native_output import native_output_kept
-from kind.cli.options import add_enhancer_arguments, add_smallest_argument, add_threshold_argument
+from kind.cli.options import (
+    add_smallest_argument,
+    add_threshold_argument,
+)
 from kind.cli.served_networks import load_served_changes, load_served_detector
 from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS

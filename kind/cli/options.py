@@ -9,27 +9,12 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kind.constants import CHANGE_THRESHOLD, DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA, MAX_SEED, SMALLEST_CHANGE
-from kind.enhancing.precision import INT8, ONLY_RELIT, PRECISIONS, WITHOUT_INT8
-from kind.enhancing.variants import add_variant_argument
 from kind.errors import UserError
 from kind.images.photo import DEFAULT_QUALITY, WRITABLE_SUFFIXES
 
-if TYPE_CHECKING:
-    from kind.enhancing.enhancer import Enhancer
-    from kind.enhancing.fast.enhancer import FastEnhancer
-
 FORMATS = tuple(suffix[1:] for suffix in WRITABLE_SUFFIXES)
-
-DEFAULT_PRECISION = "auto"
-"""Of the commands that enhance; from Python it is float32."""
-
-_SAID = {
-    "bfloat16": "bfloat16, which this processor is fast at",
-    INT8: "int8 by OpenVINO, the fastest here",
-}
 
 _MOST_WORKERS = 64
 
@@ -55,55 +40,6 @@ class Checked(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def add_weights_argument(parser: argparse.ArgumentParser) -> None:
-    """Declares --weights, a folder of weights."""
-    parser.add_argument(
-        "--weights",
-        type=Path,
-        metavar="DIR",
-        help="folder of STAGE.keras files or run folders (default: the shipped weights)",
-    )
-
-
-def add_precision_argument(
-    parser: argparse.ArgumentParser, default: str = DEFAULT_PRECISION, *, int8: bool = False
-) -> None:
-    """Declares --precision; int8 is for commands that can do with the relit image alone."""
-    more = "; int8 is faster still, for the relit image alone, and needs kind[fast]" if int8 else ""
-    refused = () if int8 else (INT8,)
-    parser.add_argument(
-        "--precision",
-        action=Checked,
-        choices=PRECISIONS,
-        metavar=None if int8 else WITHOUT_INT8,
-        accepts=lambda precision: precision not in refused,
-        expected=f"float32, bfloat16 or auto here, as int8 {ONLY_RELIT}",
-        default=default,
-        help="number format that the networks compute in; bfloat16 is faster on processors that support it "
-        f"and slower on others{more}; auto takes the fastest (default: {default})",
-    )
-
-
-def add_enhancer_arguments(
-    parser: argparse.ArgumentParser, precision: str = DEFAULT_PRECISION, *, int8: bool = False
-) -> None:
-    """Declares --variant, --weights and --precision; `load_enhancer` reads them."""
-    add_variant_argument(parser)
-    add_weights_argument(parser)
-    add_precision_argument(parser, precision, int8=int8)
-
-
-def add_frozen_enhancer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares --enhancer, a folder or None, and --variant: networks whose output others learn from."""
-    parser.add_argument(
-        "--enhancer",
-        type=Path,
-        metavar="DIR",
-        help="folder of weights of the enhancer (default: the shipped weights)",
-    )
-    add_variant_argument(parser)
-
-
 def add_threshold_argument(parser: argparse.ArgumentParser) -> None:
     """Declares --threshold of change detection."""
     parser.add_argument(
@@ -126,33 +62,6 @@ def add_smallest_argument(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="leave out regions of fewer pixels (default: %(default)s)",
     )
-
-
-def load_enhancer(arguments: argparse.Namespace, *, relit_alone: bool = False) -> Enhancer | FastEnhancer:
-    """Loads the networks that the options ask for; says on stderr what --precision auto chose.
-
-    Args:
-        arguments: as `add_enhancer_arguments` declares them.
-        relit_alone: whether the command needs no other part, so that auto may choose int8; it then has
-            `fusion`.
-
-    Raises:
-        UserError: when the weights cannot be used.
-    """
-    from kind.enhancing.fast.loading import is_fastest, load_fast
-
-    wanted = arguments.precision
-    folder, variant = arguments.weights, arguments.variant
-    if wanted == INT8 or wanted == "auto" and relit_alone and is_fastest(folder, variant, arguments.fusion):
-        enhancer = load_fast(folder, variant)
-    else:
-        from kind.enhancing.enhancer import Enhancer
-
-        enhancer = Enhancer.load(folder, wanted, variant)
-    if wanted == "auto" and enhancer.precision in _SAID and not getattr(arguments, "quiet", False):
-        text = f"kind: computing in {_SAID[enhancer.precision]} (--precision float32 to avoid it)"
-        print(text, file=sys.stderr, flush=True)
-    return enhancer
 
 
 def add_alpha_argument(

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kind.cli.enhancer_options import add_weights_argument
 from kind.cli.markdown_option import add_markdown_argument
-from kind.cli.options import add_old_name, add_weights_argument
+from kind.cli.options import add_old_name
 from kind.enhancing.precision import PRECISIONS, WITHOUT_INT8, chosen_precision
 from kind.enhancing.variants import VARIANTS, shipped_variants, variant_of
 from kind.errors import UserError

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kind.cli.enhancer_options import add_enhancer_arguments
 from kind.cli.gallery import refresh_galleries
 from kind.cli.jobs import Job, PhotographTable
 from kind.cli.options import (
     add_alpha_argument,
     add_brightness_argument,
-    add_enhancer_arguments,
     add_fusion_argument,
     add_strength_argument,
     add_workers_argument,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kind.cli.options import add_frozen_enhancer_arguments
+from kind.cli.enhancer_options import add_frozen_enhancer_arguments
 from kind.detection.change.config import ChangeConfig
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kind.cli.annotation_options import add_layout_arguments, annotations_of
 from kind.cli.detector_options import add_start_argument
-from kind.cli.options import add_frozen_enhancer_arguments
+from kind.cli.enhancer_options import add_frozen_enhancer_arguments
 from kind.detection.config import DetectionConfig
 
 if TYPE_CHECKING:
