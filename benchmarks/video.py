@@ -18,6 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kind.cli.relit_videos import frame_enhancer
+from kind.enhancing.precision import PRECISIONS
+
 _NOISE = 3.0  # levels of 255, standard deviation
 _BRIGHTEST = 30.0
 _PROMISED = 0.002
@@ -32,15 +35,14 @@ def main() -> int:
         "--size", default=None, metavar="WxH", help="default: 320x240, and 1280x720 for speed"
     )
     parser.add_argument("--variant", default=None, help="as of kind enhance")
-    parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     flags = parser.parse_args()
 
     from kind.enhancing.enhancer import Enhancer
-    from kind.enhancing.frames import FrameEnhancer
 
     width, height = map(int, (flags.size or _default_size(flags.what)).split("x"))
     enhancer = Enhancer.load(precision=flags.precision, variant=flags.variant)
-    work = FrameEnhancer(enhancer)
+    work = frame_enhancer(enhancer)
     print(f"{flags.frames} frames of {width}x{height}, {enhancer.variant}, {enhancer.precision}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "dark.mp4"

@@ -61,11 +61,7 @@ def relight_videos(
     """
     names = ("alpha", "brightness", "fusion", "strength")
     settings = {name: getattr(arguments, name) for name in names}
-    if enhancer.precision == INT8:
-        from kind.enhancing.fast.frames import FastFrames as Frames
-    else:
-        from kind.enhancing.frames import FrameEnhancer as Frames
-    frames = Frames(enhancer, settings.pop("alpha"), **settings)
+    frames = frame_enhancer(enhancer, **settings)
     if preview:
         return work_one_by_one(jobs, partial(_preview, frames, preview), called="videos")
     plan = {
@@ -75,6 +71,15 @@ def relight_videos(
         **{name: getattr(arguments, name) for name in names},
     }
     return make_videos(jobs, VideoWork(frames, plan, "α", _mean_alpha), arguments.quality)
+
+
+def frame_enhancer(enhancer: Enhancer | FastEnhancer, **settings) -> FrameEnhancer | FastFrames:
+    """What enhances frames with these networks; settings as of `FrameEnhancer`."""
+    if enhancer.precision == INT8:
+        from kind.enhancing.fast.frames import FastFrames as Frames
+    else:
+        from kind.enhancing.frames import FrameEnhancer as Frames
+    return Frames(enhancer, **settings)
 
 
 def _mean_alpha(alphas: list[float]) -> str:
