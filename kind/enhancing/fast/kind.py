@@ -42,7 +42,7 @@ class FastKind(FastEnhancer):
 
     variant = "kind"
     own_alpha = "suggested by the exposure head"
-    plan = TilePlan(border=16, halo=112, stride=16, pixels=2_600_000)  # about 1.2 GiB
+    plan = TilePlan(border=16, halo=112, stride=16, pixels=2_200_000)  # about 1 GiB
     ranges_file = SHIPPED_WEIGHTS / "kind.int8.json"
     seen_as = Suggestion
 
