@@ -93,9 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be scored.
     """
-    for name in ("pairs", "size"):
-        if getattr(arguments, name) < 1:
-            raise UserError(f"--{name} expects at least 1, received {getattr(arguments, name)}")
+    for option, value in (("--pairs", arguments.pairs), ("--image-size", arguments.image_size)):
+        if value < 1:
+            raise UserError(f"{option} expects at least 1, received {value}")
     if arguments.markdown:
         arguments.markdown.check()
 

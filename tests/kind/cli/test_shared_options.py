@@ -97,3 +97,10 @@ def test_a_value_out_of_range_is_one_line_that_names_the_option(option, value, s
 def test_a_value_out_of_range_can_be_caught():
     with pytest.raises(UserError, match="--seed expects a number from 0 to 2147483647, received -1"):
         make_parser().parse_args(["darken", "in.png", "--out", "out", "--seed", "-1"])
+
+
+@pytest.mark.parametrize("option", ["--pairs", "--image-size"])
+def test_a_change_is_scored_on_one_pixel_and_pair_at_least(option, capsys, tmp_path):
+    words = ["evaluate", "change", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main([*words, option, "0"]) == 2
+    assert f"{option} expects at least 1, received 0" in capsys.readouterr().err
