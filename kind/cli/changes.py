@@ -11,10 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from kind.cli.change_files import add_comparison_arguments, alignment_of, compare
-from kind.cli.enhancer_options import (
-    add_enhancer_arguments,
-    load_enhancer,
-)
+from kind.cli.enhancer_options import add_enhancer_arguments, load_enhancer
 from kind.cli.options import add_old_name
 from kind.detection.inputs import INPUTS, needs_enhancer
 from kind.images.photo import read_photo

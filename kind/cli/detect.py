@@ -19,16 +19,9 @@ from kind.cli.detector_options import (
     add_view_arguments,
     thresholds_of,
 )
-from kind.cli.enhancer_options import (
-    add_enhancer_arguments,
-    load_enhancer,
-)
+from kind.cli.enhancer_options import add_enhancer_arguments, load_enhancer
 from kind.cli.jobs import Job, work_through
-from kind.cli.options import (
-    add_alpha_argument,
-    add_workers_argument,
-    add_writing_arguments,
-)
+from kind.cli.options import add_alpha_argument, add_workers_argument, add_writing_arguments
 from kind.cli.pipelined import Worked
 from kind.cli.planning import folder_of_lists
 from kind.cli.searched_videos import LINES, search_videos

@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING
 from kind.cli.enhancer_options import add_frozen_enhancer_arguments
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
-from kind.cli.options import (
-    add_cache_argument,
-    add_old_name,
-    add_seed_argument,
-    add_threshold_argument,
-)
+from kind.cli.options import add_cache_argument, add_old_name, add_seed_argument, add_threshold_argument
 from kind.detection.inputs import INPUTS
 from kind.errors import UserError
 

@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING
 
 from kind.cli.annotation_options import add_layout_arguments, annotations_of
 from kind.cli.detector_options import add_threshold_arguments, add_view_arguments, thresholds_of
-from kind.cli.enhancer_options import (
-    add_enhancer_arguments,
-    load_enhancer,
-)
+from kind.cli.enhancer_options import add_enhancer_arguments, load_enhancer
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
-from kind.cli.options import (
-    add_alpha_argument,
-    add_seed_argument,
-)
+from kind.cli.options import add_alpha_argument, add_seed_argument
 from kind.cli.scored_detectors import scored_detectors
 from kind.constants import CONFIDENCE, DARKENING_PRESETS, MAX_DETECTIONS, SCORED_CONFIDENCE
 from kind.detection.inputs import INPUTS, needs_enhancer

@@ -16,10 +16,7 @@ from kind.cli.enhancer_options import add_precision_argument
 from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
-from kind.cli.options import (
-    add_alpha_argument,
-    add_fusion_argument,
-)
+from kind.cli.options import add_alpha_argument, add_fusion_argument
 from kind.cli.scored_networks import add_networks_arguments, add_results_argument, named_networks
 from kind.errors import UserError
 

@@ -15,10 +15,7 @@ from typing import TYPE_CHECKING
 from kind.cli.enhancer_options import add_precision_argument
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
-from kind.cli.options import (
-    add_alpha_argument,
-    add_seed_argument,
-)
+from kind.cli.options import add_alpha_argument, add_seed_argument
 from kind.cli.scored_networks import add_networks_arguments, named_networks
 from kind.constants import VALIDATION_EVERY
 

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING
 from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
 from kind.cli.enhancer_options import add_enhancer_arguments
 from kind.cli.native_output import native_output_kept
-from kind.cli.options import (
-    add_smallest_argument,
-    add_threshold_argument,
-)
+from kind.cli.options import add_smallest_argument, add_threshold_argument
 from kind.cli.served_networks import load_served_changes, load_served_detector
 from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS
@@ -172,20 +169,20 @@ def _export_saved_model(
     detector, changes = load_served()
     fast = load_fast(weights, variant) if precision == INT8 else None
     enhancer = Enhancer.load(weights, "float32" if fast else precision, variant)
+    photograph = _dark_photographs()[1]
     _say("building the SavedModel and comparing it with the pipeline, about half a minute")
     with _publishing(out):
         version = export_saved_model(
             out,
             enhancer,
             detector,
-            photograph=_dark_photographs()[1],
+            photograph=photograph,
             changes=changes,
             max_pixels=max_pixels,
             fast=fast,
             review=_report,
         )
     if fast:
-        photograph = _dark_photographs()[1]
         far = psnr(fast(photograph).relit, enhancer(photograph, parts=("relit",)).relit)
         print(f"in 8 bits, which kind serve answers in: {far:.1f} dB from the pipeline in float32")
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())

@@ -98,10 +98,8 @@ class PairStage(_FromAnyNetwork):
         alone = "a folder of pairs (LOL's and LOL-v2's too) or a CSV of them"
         add_mixture_argument(parser, f"{alone}, stretched as the published code does")
         for side, end in (("low", "dark"), ("high", "bright")):
-            text = (
-                f"instead of --data: the {end} images, such as 'shots/*_{end}.png'; files pair up when the "
-            )
-            text += "wildcards match the same text"
+            text = f"instead of --data: the {end} images, such as 'shots/*_{end}.png'; files pair up when "
+            text += "the wildcards match the same text"
             parser.add_argument(f"--{side}", metavar="GLOB", help=text)
         for stage in self.given:
             text = f"trained network of kind train {stage}: a run folder or .keras file"

@@ -16,7 +16,9 @@ Extremes = Mapping[str, np.ndarray]
 """For each tensor that is rounded, what its channels rarely go below and above: float32 [2, C] by name."""
 
 _PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-_SIDE = 288  # pixels, a multiple of 16
+SIDE = 288
+"""Of the photographs, in pixels: a multiple of 32."""
+
 _EXPOSURES = (1.0, 1 / 4, 1 / 12, 1 / 40)  # of the light
 _FACTORS = (1.0, 1 / 4, 4.0)  # of the suggested α
 _FULL_WELL, _READ_NOISE = 4000.0, 4.0  # as in `data.samples`, electrons
@@ -33,8 +35,8 @@ def photographs() -> Iterator[np.ndarray]:
     random = np.random.default_rng(0)
     for name in _PHOTOGRAPHS:
         shown = read_photo(folder / name).pixels
-        top, left = ((length - _SIDE) // 2 for length in shown.shape[:2])
-        shown = shown[top : top + _SIDE, left : left + _SIDE]
+        top, left = ((length - SIDE) // 2 for length in shown.shape[:2])
+        shown = shown[top : top + SIDE, left : left + SIDE]
         light = ((shown + 0.055) / 1.055) ** 2.4
         for exposure in _EXPOSURES:
             electrons = random.poisson(light * (exposure * _FULL_WELL))

@@ -188,21 +188,15 @@ class FastEnhancer(abc.ABC):
 
     def extremes(self) -> dict[str, np.ndarray]:
         """Measures in float32 what `calibration.Extremes` says; takes some seconds."""
-        self.ranges, models = {}, {}
+        model, nodes = self.observed(calibration.SIDE, calibration.SIDE)
+        run = self.compiled(openvino.Model([*nodes.values()], model.get_parameters(), "observed"))
+        wanted = {port.any_name for port in run.inputs}
 
         def values_of(image: np.ndarray, factor: float) -> dict[str, np.ndarray]:
             seen = self.look(image)
             inputs = self.inputs(image, seen, factor * 2.0**seen.stops, 1.0, (0, 0), image.shape)
-            if not models:
-                model, nodes = self.observed(*image.shape[:2])
-                models["run"] = self.compiled(
-                    openvino.Model([*nodes.values()], model.get_parameters(), "seen")
-                )
-                models["names"] = list(nodes)
-            run = models["run"]
-            wanted = {port.any_name for port in run.inputs}
             values = run({name: value for name, value in inputs.items() if name in wanted})
-            return {name: values[number] for number, name in enumerate(models["names"])}
+            return {name: values[number] for number, name in enumerate(nodes)}
 
         return calibration.measured(values_of, calibration.photographs())
 
