@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,8 @@ def test_commands_run(document, desk):
         pytest.skip("needs the published weights among the reference data (set KIND_REFERENCE)")
     environment = {**os.environ, "XDG_CACHE_HOME": str(desk / "cache")}
     with contextlib.ExitStack() as servers:
+        if any("serve" in words for words in commands(document)):
+            servers.enter_context(documented_ports())
         run_commands(document, desk, environment, servers)
         for block in blocks(document, "python"):
             subprocess.run([sys.executable, "-c", block], cwd=desk, env=environment, check=True)
@@ -319,6 +322,15 @@ def trained_stage(words):
     """The stage that a command trains; None of other commands."""
     before = next((word for word in words[:4] if word in ("train_stage.py", "train")), None)
     return words[words.index(before) + 1] if before else None
+
+
+@contextlib.contextmanager
+def documented_ports():
+    """The ports that documents name, for one test at a time: other processes of pytest wait here."""
+    fcntl = pytest.importorskip("fcntl", reason="file locks are POSIX's")
+    with (Path(tempfile.gettempdir()) / "kind-documented-ports.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released with the file
+        yield
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ def parsers(parser, name="kind"):
                 yield from parsers(inner, f"{name} {word}")
 
 
-@pytest.mark.parametrize(("name", "parser"), parsers(make_parser()), ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("name", "parser"), [*parsers(make_parser())], ids=lambda value: str(value)[:30])
 def test_no_parser_accepts_abbreviated_flags(name, parser):
     assert not parser.allow_abbrev, name
 
