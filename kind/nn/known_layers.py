@@ -118,8 +118,9 @@ def _function(value) -> Callable:
     names = {"module": "builtins", "class_name": "function", "registered_name": "function"}
     if isinstance(value, dict) and {**value, **names} == value and len(value) == 4:
         name = value.get("config")
-        if isinstance(name, str) and name in _OWN_FUNCTIONS:
-            return _OWN_FUNCTIONS[name]
+        known = {**_FUNCTIONS, **_OWN_FUNCTIONS}  # Keras writes its own in this form, too, of models in models
+        if isinstance(name, str) and name in known:
+            return known[name]
         raise Refused(f"function {shown(name)}")
     raise Refused(shown(value))
 

@@ -60,6 +60,17 @@ def test_a_detector_is_read_again(files, name):
     assert_same(loaded, nets[name])
 
 
+@pytest.mark.parametrize("name", SIZES)
+def test_what_was_read_is_written_and_read_again(files, tmp_path, name):
+    """Alone, and out of a joint network: KerasCV's layers then describe themselves in other words."""
+    folder, nets = files
+    save_net(load_net(folder / f"{name}.keras"), tmp_path / "again.keras")
+    assert_same(load_net(tmp_path / "again.keras"), nets[name])
+    save_net(joint_net(decomposition_net(), unet(), nets[name]), tmp_path / "joint.keras")
+    save_net(detector_of(load_net(tmp_path / "joint.keras")), tmp_path / "part.keras")
+    assert_same(load_net(tmp_path / "part.keras"), nets[name])
+
+
 def test_a_feature_network_is_read_again(files, tmp_path):
     net = feature_network(files[1]["yolox"])
     save_net(net, tmp_path / "features.keras")
