@@ -166,7 +166,7 @@ class FineTuning:
         return pictures
 
     def _trained(self) -> Path:
-        """Trains, or goes on where it was stopped; the file of the last network."""
+        """Trains, or goes on where it was stopped; the file of the last detector."""
         import tensorflow as tf
 
         from kind.training.loop import train
@@ -180,7 +180,7 @@ class FineTuning:
             done = [record["epoch"] for record in folder.read_metrics()][-1:]
             if done != [self.config.epochs] or not folder.last_file.is_file():
                 train(prepared.make_stage, prepared.datasets, folder)
-        return folder.last_file
+        return _joint_parts(self.run) / "detector.keras" if self.row.joint else folder.last_file
 
     def _prepared(self) -> Prepared:
         from kind.detection import command
@@ -266,15 +266,22 @@ def config_of(flags, row: Training, seed: int) -> DetectionConfig:
 
 @functools.cache
 def _joint_enhancer(run: Path) -> Enhancer:
-    """The two networks inside the last joint one of a run as an enhancer."""
-    from kind.detection.joint import parts_of
+    """Two of the networks inside the last joint one of a run as an enhancer."""
     from kind.enhancing.enhancer import Enhancer
+
+    return Enhancer.load(_joint_parts(run), variant="kind")
+
+
+@functools.cache
+def _joint_parts(run: Path) -> Path:
+    """A folder with the networks inside the last joint one of a run, each in a file of its own."""
+    from kind.detection.joint import parts_of
     from kind.nn.saving import load_net, save_net
 
     folder = run / "last"
     for name, net in parts_of(load_net(run / "last.keras")).items():
         save_net(net, folder / f"{name}.keras")
-    return Enhancer.load(folder, variant="kind")
+    return folder
 
 
 def _show_progress(what: str, done: int, total: int, unit: str = "") -> None:
