@@ -65,6 +65,8 @@ def test_boxes_are_compared_side_by_side_where_the_teacher_sees_something():
 @pytest.mark.slow
 def test_a_teacher_of_another_size_teaches_by_its_responses():
     teacher = build_detector(Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1), ["a"])
+    for number, weight in enumerate(teacher.trainable_variables):  # new networks say the same of every box
+        weight.assign_add(tf.random.stateless_normal(weight.shape, (0, number)))
     settings = DetectionConfig(image_size=SIZE, feature_weight=0.0, box_response_weight=0.5, batch=1)
     stage = DistillingStage(build_detector(TINY, ["a", "b"]), settings, teacher)
     sample = {name: part[:1] for name, part in scenes(np.random.default_rng(0), 1, {0}).items()}
@@ -72,7 +74,8 @@ def test_a_teacher_of_another_size_teaches_by_its_responses():
     with tf.GradientTape() as tape:
         found = stage.losses(sample, training=False)
         taught = found["box_responses"]
-    assert float(found["features"]) == 0 < min(float(found["responses"]), float(taught))
+    assert float(found["features"]) == 0
+    assert float(found["responses"]) > 0.01 and float(taught) > 0.01
     moved = {w.name for w, part in zip(weights, tape.gradient(taught, weights)) if part is not None}
     assert any("head_1_box" in name for name in moved) and not any("class" in name for name in moved)
     yolox = build_detector(Proportions((8, 8, 16, 16), (1, 1, 1, 1), 1, "yolox", True), ["a"])
