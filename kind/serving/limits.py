@@ -25,7 +25,7 @@ class Limits:
         seconds: from its arrival to its answer.
         in_flight: requests that may be on their way at the same time, because each takes memory.
         rows: largest batch size of a request, whatever its rows hold.
-        connections: of each of the two ports; half as many from one address.
+        connections: of each of the two ports; half as many from one address, of gRPC half as many open calls.
         silence: seconds for a whole header, between two parts of a body, and for a part of the answer to be
             taken.
     """

@@ -21,6 +21,7 @@ from kind.serving.protos import (
     predict_pb2,
     regression_pb2,
 )
+from kind.serving.server.callers import Callers
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.parsing import Message, parsed, spec_of
@@ -127,11 +128,10 @@ def add_services(server: grpc.aio.Server, service: Service, roots: Sequence[Path
     Their methods take the bytes of a message: some megabytes can stand for a gigabyte of fields, and would be
     read where everybody waits.
     """
+    callers = Callers(service.limits)
     for answering in (PredictionService(service), ModelService(service, roots)):
         methods = {
-            name: grpc.unary_unary_rpc_method_handler(
-                getattr(answering, name), response_serializer=lambda message: message.SerializeToString()
-            )
+            name: callers.handler(getattr(answering, name))
             for name in dir(answering)
             if not name.startswith("_")
         }

@@ -1,0 +1,104 @@
+"""Calls of the gRPC port whose message does not come, and too many from one address."""
+
+import asyncio
+import contextlib
+
+import grpc
+import pytest
+
+from kind.serving.limits import Limits
+from kind.serving.server.callers import Callers, address_of
+
+METHOD = "/demo.Echo/Say"
+
+
+class Said:
+    def __init__(self, data):
+        self.data = data
+
+    def SerializeToString(self):  # noqa: N802
+        return self.data
+
+
+@contextlib.asynccontextmanager
+async def echo(**limits):
+    """A channel to a server that says what it is told, and the messages it was told."""
+    heard = []
+
+    async def answer(data, context):
+        heard.append(data)
+        return Said(data)
+
+    server = grpc.aio.server()
+    handler = Callers(Limits(**limits)).handler(answer)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("demo.Echo", {"Say": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield channel, heard
+    await server.stop(0)
+
+
+async def silence(until):
+    await until.wait()
+    return
+    yield
+
+
+def status_of(error):
+    return error.value.code().name, error.value.details()
+
+
+def test_one_message_is_one_answer():
+    async def run():
+        async with echo() as (channel, heard):
+            assert await channel.unary_unary(METHOD)(b"hello") == b"hello"
+            assert heard == [b"hello"]
+
+    asyncio.run(run())
+
+
+def test_a_message_that_does_not_come_ends_its_call():
+    async def run():
+        async with echo(seconds=0.2) as (channel, heard):
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await channel.stream_unary(METHOD)(silence(asyncio.Event()))
+            assert status_of(error) == ("DEADLINE_EXCEEDED", "the message did not arrive within 0.2 s")
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await channel.stream_unary(METHOD)(iter(()))
+            assert status_of(error) == ("INVALID_ARGUMENT", "expected a message, received none")
+            assert heard == []
+
+    asyncio.run(run())
+
+
+def test_an_address_that_has_too_many_calls_open_is_refused_until_one_ends():
+    async def run():
+        async with echo(connections=4) as (channel, heard):
+            end = asyncio.Event()
+            open_calls = [channel.stream_unary(METHOD)(silence(end)) for _ in range(2)]
+            for call in open_calls:
+                await call.wait_for_connection()
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                while True:  # until the server has met both
+                    await channel.unary_unary(METHOD)(b"one too many")
+            assert status_of(error) == ("RESOURCE_EXHAUSTED", "an address may have 2 calls open at a time")
+            end.set()
+            for call in open_calls:
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await call
+            assert await channel.unary_unary(METHOD)(b"hello") == b"hello"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:127.0.0.1:4242", "ipv4:127.0.0.1"),
+        ("ipv6:%5B::1%5D:4242", "ipv6:%5B::1%5D"),
+        ("unix:/run/kind.sock", "unix:/run/kind.sock"),
+    ],
+)
+def test_an_address_has_no_port(peer, address):
+    assert address_of(peer) == address
