@@ -123,7 +123,7 @@ def _graph(weights: Mapping[str, np.ndarray], checkout: Path | None) -> PublicGr
 
 def _answered(graph: PublicGraph, before: float, request: str, network: str, *rest):
     from benchmarks.public_networks import CHANNELS
-    from kind.profiling.subjects import random_inputs, timed
+    from kind.profiling.calls import random_inputs, timed
 
     if request == "run":
         return graph.run(network, *rest)

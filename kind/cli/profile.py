@@ -8,14 +8,13 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kind.cli.enhancer_options import add_weights_argument
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.options import add_old_name
-from kind.enhancing.precision import PRECISIONS, WITHOUT_INT8, chosen_precision
+from kind.enhancing.precision import INT8, PRECISIONS, chosen_precision
 from kind.enhancing.variants import VARIANTS, shipped_variants, variant_of
 from kind.errors import UserError
 
@@ -56,9 +55,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        metavar=WITHOUT_INT8,
         action="append",
-        help="repeatable (default: float32, and bfloat16 where the processor has it)",
+        help="repeatable (default: float32, and bfloat16 where the processor has it); int8 has a line "
+        "for the relit image, of the variants that can be computed in 8 bits",
     )
     parser.add_argument(
         "--no-memory", action="store_true", help="do not measure memory, which starts a process for each line"
@@ -135,18 +134,20 @@ def measure(
     from kind.reports.writing import write_text
 
     all_or_given = [variant_of(arguments.weights)] if arguments.weights else shipped_variants()
+    wanted = arguments.precision or ["float32", "auto"]
     plan = Plan(
         arguments.sizes,
-        list(dict.fromkeys(map(chosen_precision, arguments.precision or ["float32", "auto"]))),
+        list(dict.fromkeys(chosen_precision(name) for name in wanted if name != INT8)),
         list(dict.fromkeys(arguments.variant or all_or_given)),
         arguments.weights,
         arguments.rounds,
         with_memory=not arguments.no_memory,
         by_layer=arguments.by_layer,
     )
+    eight_bits = _eight_bits(plan) if INT8 in wanted else []
     machine, roofs = this_machine(), None
     with make_reference(plan) if make_reference else nullcontext() as reference:
-        rows = profile(plan, _say, reference, _more(arguments))
+        rows = profile(plan, _say, reference, _more(arguments, eight_bits))
     if arguments.roofline:
         roofs = _draw(arguments.roofline, rows, plan, machine)
     said = notes(rows, arguments.rounds, machine, reference, roofs)
@@ -162,13 +163,26 @@ def _say(text: str) -> None:
     print(f"kind: {text}", file=sys.stderr, flush=True)
 
 
-def _more(arguments: argparse.Namespace) -> Callable[[Sequence[Enhancer]], Sequence[Maker]]:
+def _eight_bits(plan: Plan) -> list[Maker]:
+    """The lines of the variants in 8 bits, those that have it."""
+    from kind.profiling.eight_bits import EightBitSubjects
+
+    return [
+        EightBitSubjects(variant, plan.weights)
+        for variant in plan.variants
+        if VARIANTS[variant].in_8_bits or len(plan.variants) == 1
+    ]
+
+
+def _more(
+    arguments: argparse.Namespace, eight_bits: Sequence[Maker]
+) -> Callable[[Sequence[Enhancer]], Sequence[Maker]]:
     """What is measured beside the networks."""
     if not arguments.detect:
-        return lambda enhancers: ()
+        return lambda enhancers: eight_bits
     from kind.cli.profiled_chain import with_detector
 
-    return partial(with_detector, weights=arguments.weights)
+    return lambda enhancers: [*eight_bits, *with_detector(enhancers, arguments.weights)]
 
 
 def _draw(path: Path, rows: Sequence[Row], plan: Plan, machine: Machine) -> Roofs:

@@ -43,7 +43,8 @@ class ChainSubjects:
 
     def __call__(self, height: int, width: int) -> list[Subject]:
         """What is to be measured for images of one size."""
-        from kind.profiling.subjects import OURS, Subject, parameters, pipeline_name, timed
+        from kind.profiling.calls import timed
+        from kind.profiling.subjects import OURS, Subject, parameters, pipeline_name
 
         enhancer, name, precision, more = self._enhancer, "detector", "float32", 0
         if enhancer is not None:
@@ -63,7 +64,7 @@ class ChainSubjects:
 
     def call(self, height: int, width: int) -> Callable[[], object]:
         """Runs it once on a random image of that size, and waits for the boxes."""
-        from kind.profiling.subjects import dark_image
+        from kind.profiling.calls import dark_image
 
         image = dark_image(height, width)
         return lambda: self._find(self._seen(image)[0])

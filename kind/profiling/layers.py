@@ -80,19 +80,21 @@ def _add(event: str, seconds: float, found: Counter[tuple[str, str]]) -> None:
     found[name.rpartition("/")[0] or name, plain] += seconds
 
 
-def layers_of(call: Callable[[], object], operations: Iterable[Operation], rounds: int) -> tuple[Layer, ...]:
+def layers_of(
+    measured: Callable[[], Counter[tuple[str, str]]], operations: Iterable[Operation], rounds: int
+) -> tuple[Layer, ...]:
     """Where the time of a network goes.
 
     Args:
-        call: runs it once; it has run before, so that nothing is built.
-        operations: of the network.
+        measured: runs it once, and gives its seconds by layer and type of operation, see `seconds_by_layer`.
+        operations: of the network; none where they are not counted.
         rounds: how often it runs, of which the medians count.
 
     Returns:
         The types of operations that take longest in all layers together, then the layers that take longest,
-        each with a last line, `OTHERS`, for what is left.
+        each with a last line, `OTHERS`, for what is left; the types alone where no layer has a name.
     """
-    runs = [seconds_by_layer(call) for _ in range(rounds)]
+    runs = [measured() for _ in range(rounds)]
     seconds = {key: statistics.median(run[key] for run in runs) for key in dict.fromkeys(chain(*runs))}
     by_type: Counter[tuple[str, str]] = Counter()
     for (_, kind), taken in seconds.items():
@@ -100,7 +102,8 @@ def layers_of(call: Callable[[], object], operations: Iterable[Operation], round
     by_layer: Counter[str] = Counter()
     for operation in operations:
         by_layer[operation.layer] += operation.flops
-    return (*largest(by_type, {}, _TYPES), *largest(seconds, by_layer, _LAYERS))
+    named = {key: taken for key, taken in seconds.items() if key[0] != ALL}
+    return (*largest(by_type, {}, _TYPES), *largest(named, by_layer, _LAYERS))
 
 
 def largest(seconds: Mapping[tuple[str, str], float], flops: Mapping[str, int], count: int) -> list[Layer]:

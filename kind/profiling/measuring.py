@@ -21,7 +21,7 @@ class Row(NamedTuple):
         height, width: of the image in pixels.
         network, implementation, precision: see `kind.profiling.subjects.Subject`.
         parameters: number of weights; None for a reference, whose weights are not counted.
-        flops: for one image, see `kind.profiling.operations`; None likewise.
+        flops: for one image, see `kind.profiling.operations`; None likewise, and in 8 bits.
         bytes: that the operations read and write for one image, likewise.
         intensity: flops by bytes, likewise; None also where nothing is read.
         peak_mib: peak memory of a process that does nothing else, in MiB above that of the interpreter's
@@ -144,9 +144,10 @@ def _row(
     name = f"{size[0]}x{size[1]}: {{}} of {' '.join(subject[:3])}"
     operations = subject.count() if subject.count else None
     cost = cost_of(operations) if operations else None
-    if plan.by_layer and operations:
+    layers = ()
+    if plan.by_layer and subject.seconds_by_layer:
         progress(name.format("layers"))
-    layers = layers_of(subject.seconds, operations, plan.rounds) if plan.by_layer and operations else ()
+        layers = layers_of(subject.seconds_by_layer, operations or (), plan.rounds)
     if plan.with_memory:
         progress(name.format("memory"))
     median = statistics.median(times)

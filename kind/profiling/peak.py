@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 
+from kind.enhancing.precision import INT8
 from kind.profiling.memory import print_peak
 
 
@@ -21,6 +22,11 @@ def main() -> None:
 
 
 def _prepared(flags: argparse.Namespace) -> Callable[[], object]:
+    if flags.precision == INT8:
+        from kind.profiling.eight_bits import EightBitSubjects
+
+        return EightBitSubjects(flags.variant, flags.weights).call(flags.height, flags.width)
+
     from kind.enhancing.enhancer import Enhancer
     from kind.profiling.subjects import OurSubjects
 

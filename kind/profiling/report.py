@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from kind.enhancing.precision import INT8
 from kind.profiling.device import Machine
 from kind.profiling.layers import Layer
 from kind.profiling.measuring import Reference, Row
@@ -63,6 +64,8 @@ def notes(
             "detector: from the image to boxes; … + detector: to the relit image and boxes on the restored "
             "reflectance; resizing to the detector's input and suppression take time and are not counted"
         )
+    if any(row.precision == INT8 for row in rows):
+        said.append("int8: by OpenVINO on a graph of its own, whose operations are not counted")
     if any(row.peak_mib is not None for row in rows):
         said.append("peak MiB: of a process for the line alone, above that of the interpreter's start")
     if any(row.gpu_mib is not None for row in rows):
@@ -71,7 +74,8 @@ def notes(
         said.append(f"roofs: {_roofs(roofs)}")
     if any(row.layers for row in rows):
         said.append(
-            "layers: by TensorFlow's profiler; what runs side by side counts fully; GFLOP/s: of convolutions"
+            "layers: by TensorFlow's profiler, of int8 by OpenVINO's; what runs side by side counts fully; "
+            "GFLOP/s: of convolutions"
         )
     if reference:
         said.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,8 @@ from tensorflow import keras
 
 from kind.enhancing.enhancer import Enhancer
 from kind.nn.graphs import as_graph
+from kind.profiling.calls import dark_image, random_inputs, timed
+from kind.profiling.layers import seconds_by_layer
 from kind.profiling.memory import peak_of
 from kind.profiling.operations import Operation, count_operations
 
@@ -28,12 +30,13 @@ class Subject(NamedTuple):
     Attributes:
         network: a stage, or `WHOLE`; "lite" is both.
         implementation: `OURS`, or the name of a reference.
-        precision: "float32" or "bfloat16".
+        precision: "float32", "bfloat16" or "int8".
         seconds: runs it once on an image of the size that it was made for, and returns the time in seconds.
         peak: runs it in a process of its own, and returns that process's peak memory in MiB above that of
             the interpreter's start.
         count: counts its operations, see `kind.profiling.operations`; None for a reference.
         parameters: number of weights, moving statistics included; None likewise.
+        seconds_by_layer: runs it once, and returns the seconds by layer and type of operation; None likewise.
     """
 
     network: str
@@ -43,6 +46,7 @@ class Subject(NamedTuple):
     peak: Callable[[], float]
     count: Callable[[], list[Operation]] | None = None
     parameters: int | None = None
+    seconds_by_layer: Callable[[], Counter[tuple[str, str]]] | None = None
 
 
 class OurSubjects:
@@ -72,6 +76,7 @@ class OurSubjects:
                 partial(self._peak, network, height, width),
                 partial(counted, self._enhancer, network, height, width),
                 sizes[network],
+                partial(seconds_by_layer, call),
             )
             for network, call in calls.items()
         ]
@@ -99,27 +104,6 @@ class OurSubjects:
         if self._weights:
             arguments.append(f"--weights={self._weights.resolve()}")
         return peak_of("kind.profiling.peak", arguments)
-
-
-def timed(call: Callable[[], object]) -> float:
-    """The seconds that one call takes."""
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
-
-
-def random_inputs(height: int, width: int, *channels: int) -> list[np.ndarray]:
-    """For each number of channels C one array, float32 [1, height, width, C] in [0, 1), always the same."""
-    generator = np.random.default_rng(0)
-    return [generator.random((1, height, width, count), np.float32) for count in channels]
-
-
-def dark_image(height: int, width: int) -> np.ndarray:
-    """A random image, float32 [1, height, width, 3] in [0, 0.1).
-
-    Bright ones take longer by the light variant: it darkens its own suggestion for them.
-    """
-    return random_inputs(height, width, 3)[0] * np.float32(0.1)
 
 
 def counted(enhancer: Enhancer, network: str, height: int, width: int) -> list[Operation]:

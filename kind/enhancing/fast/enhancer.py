@@ -264,9 +264,9 @@ class FastEnhancer(abc.ABC):
         self._compiled.move_to_end(key)
         return self._compiled[key]
 
-    def compiled(self, model: openvino.Model) -> openvino.CompiledModel:
-        """Makes a graph ready to run."""
-        return self._core.compile_model(model, "CPU", _SETTINGS)
+    def compiled(self, model: openvino.Model, **settings: object) -> openvino.CompiledModel:
+        """Makes a graph ready to run; OpenVINO's settings add to those that are used here."""
+        return self._core.compile_model(model, "CPU", {**_SETTINGS, **settings})
 
 
 def planned(height: int, width: int, plan: TilePlan) -> list[tuple[Tile, Tile]]:

@@ -34,6 +34,25 @@ def test_the_table_has_a_line_for_everything(untrained_weights, tmp_path, capsys
     assert parts[3] == pytest.approx(sum(parts[:3]) + stretch_plane_product_choice, abs=8)
 
 
+@pytest.mark.parametrize(("variant", "parameters"), [("lite", 398_021), ("kind", 8_016_008)])
+def test_8_bits_have_a_line(variant, parameters, tmp_path, monkeypatch):
+    pytest.importorskip("openvino", reason="needs the extra `fast`")
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--variant", variant, "--precision", "int8", "--no-memory", "--by-layer"]
+    assert profile(*arguments, "--json-file", "figures.json") == 0
+    (row,) = json.loads((tmp_path / "figures.json").read_text())["rows"]
+    assert row["precision"] == "int8" and row["network"] == ("whole" if variant == "kind" else variant)
+    assert row["parameters"] == parameters and row["flops"] is None and row["seconds"] > 0
+    assert {layer["name"] for layer in row["layers"]} <= {"all layers", "all others"}
+    assert any(layer["type"] == "Convolution i8" for layer in row["layers"])
+    assert sum(layer["share"] for layer in row["layers"]) == pytest.approx(1)
+
+
+def test_8_bits_of_a_variant_without_are_one_line(capsys):
+    assert profile("--precision", "int8", "--variant", "guided") == 2
+    assert "int8 is for the variants" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
