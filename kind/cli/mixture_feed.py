@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -113,6 +114,14 @@ def open_mixture(
         if part.validation:
             check_patch(part.validation, 1, smallest_added_side(config))
     trained = [fitting(part, config.patch) for part in opened]
+    for whole_part, rest in zip(opened, trained):
+        count, small = len(whole_part.training), len(whole_part.training) - len(rest.training)
+        if small:
+            print(
+                f"{rest.name}: {small} of {count} training images are not used: their shorter side is below "
+                f"--patch {config.patch}",
+                file=sys.stderr,
+            )
     validation, groups = validation_samples(opened, prepare_validation)
     validation = validation.shard(validation_share, 0)
 

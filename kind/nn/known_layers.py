@@ -118,7 +118,10 @@ def _function(value) -> Callable:
     names = {"module": "builtins", "class_name": "function", "registered_name": "function"}
     if isinstance(value, dict) and {**value, **names} == value and len(value) == 4:
         name = value.get("config")
-        known = {**_FUNCTIONS, **_OWN_FUNCTIONS}  # Keras writes its own in this form, too, of models in models
+        known = {
+            **_FUNCTIONS,
+            **_OWN_FUNCTIONS,
+        }  # Keras writes its own in this form, too, of models in models
         if isinstance(name, str) and name in known:
             return known[name]
         raise Refused(f"function {shown(name)}")

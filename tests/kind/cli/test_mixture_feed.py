@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from kind.cli.mixture_feed import is_mixture, open_mixture
 from kind.errors import UserError
+from kind.images.photo import write_photo
 from kind.lite.config import LiteConfig
 
 
@@ -22,6 +24,19 @@ def test_small_validation_photographs_are_refused_where_a_loss_needs_larger_ones
     expected = f"held_out/7.png: .*60 pixels; expected {least}" if least else "large enough"
     with pytest.raises(UserError, match=expected):
         open_mixture(["p=x:1"], LiteConfig(loss=(loss,)), 1, None)
+
+
+def test_images_that_are_smaller_than_the_crops_are_counted(tmp_path, capsys):
+    photographs = np.random.default_rng(0).random((20, 80, 80, 3))
+    for number, photograph in enumerate(photographs):
+        side = 48 if number < 3 else 80
+        write_photo(tmp_path / "p" / f"{number:02}.png", photograph[:side])
+    config = LiteConfig(patch=64, batch=2, steps=1)
+    mixture = open_mixture([f"p={tmp_path / 'p'}:1"], config, 1, tmp_path / "cache")
+    assert next(iter(mixture.datasets.batches(0, 1, 0)))["high"].shape[1:3] == (64, 64)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("p:")]
+    assert line.endswith("training images are not used: their shorter side is below --patch 64")
+    assert 1 <= int(line.split()[1]) <= 3
 
 
 def test_a_mixture_takes_no_other_split():
