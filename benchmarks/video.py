@@ -135,6 +135,8 @@ def _networks(work, pixels: np.ndarray, count: int) -> None:
 class _Nothing:
     """Frames as they are."""
 
+    at_once = 1
+
     def statistics(self, frame: np.ndarray) -> tuple:
         return ()
 

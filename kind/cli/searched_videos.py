@@ -31,6 +31,8 @@ _PIXEL_DIGITS, _SCORE_DIGITS, _TIME_DIGITS = 2, 5, 4
 class FrameSearch:
     """Finds objects in frames; `kind.video.making.FrameWork`."""
 
+    at_once = 1
+
     def __init__(
         self,
         net: Detector,

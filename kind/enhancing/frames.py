@@ -25,6 +25,8 @@ class FrameEnhancer:
         >>> relit, alpha = enhance(frame, enhance.statistics(frame))
     """
 
+    at_once = 1  # TensorFlow computes one frame with all processors
+
     def __init__(
         self,
         enhancer: Enhancer,

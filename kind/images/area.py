@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 _PART = 1024  # pixels of a side that are in float32 at a time
+_CELLS = 16  # of a side that one product gives: more would multiply more zeros, fewer take more products
 
 
 def area_resized_array(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -22,20 +24,24 @@ def area_resized_array(image: np.ndarray, height: int, width: int) -> np.ndarray
     """
     result = np.zeros((height, width, image.shape[2]), np.float32)
     rows, columns = (list(_parts(*sides)) for sides in zip(image.shape[:2], (height, width)))
-    for down, from_rows in rows:
-        for across, from_columns in columns:
+    for cells_down, down, from_rows in rows:
+        for cells_across, across, from_columns in columns:
             block = image[down, across].astype(np.float32, copy=False)
-            strips = (from_rows @ block.reshape(len(block), -1)).reshape(height, *block.shape[1:])
+            strips = (from_rows @ block.reshape(len(block), -1)).reshape(len(from_rows), *block.shape[1:])
             flat = strips.swapaxes(0, 1).reshape(block.shape[1], -1)  # one product is faster than many
-            result += (from_columns @ flat).reshape(width, height, -1).swapaxes(0, 1)
+            means = (from_columns @ flat).reshape(len(from_columns), len(from_rows), -1)
+            result[cells_down, cells_across] += means.swapaxes(0, 1)
     return result / np.float32(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else result
 
 
-def _parts(length: int, count: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """An axis in parts, each with the share that each of its pixels has in each cell: [count, pixels]."""
-    cell = np.arange(count)[:, np.newaxis] * (length / count)
-    for start in range(0, length, _PART):
-        pixel = np.arange(start, min(length, start + _PART))
-        overlap = np.minimum(cell + length / count, pixel + 1) - np.maximum(cell, pixel)
-        share = np.maximum(overlap, 0.0) * (count / length)
-        yield slice(start, start + len(pixel)), share.astype(np.float32)
+def _parts(length: int, count: int) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """An axis in parts: some cells, pixels that they cover, and the share of each pixel in each cell."""
+    side = length / count
+    for first in range(0, count, _CELLS):
+        cell = np.arange(first, min(first + _CELLS, count))[:, np.newaxis] * side
+        begin, end = math.floor(cell[0, 0]), min(math.ceil(cell[-1, 0] + side), length)
+        for start in range(begin, end, _PART):
+            pixel = np.arange(start, min(end, start + _PART))
+            overlap = np.minimum(cell + side, pixel + 1) - np.maximum(cell, pixel)
+            share = np.maximum(overlap, 0.0) / side
+            yield slice(first, first + len(cell)), slice(start, start + len(pixel)), share.astype(np.float32)

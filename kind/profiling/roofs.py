@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from kind.enhancing.processors import processors
 
 _SIDE = 2048  # of the matrices: 8 to 16 MiB each, and 17 GFLOP
 _COPIED = 256 * 2**20  # bytes; copy and original together are more than caches hold
@@ -94,7 +95,7 @@ def _copy() -> Callable[[], object]:
     """A copy by as many threads as there are processors; NumPy lets them run side by side."""
     source = np.ones(_COPIED // 4, np.float32)
     target = np.empty_like(source)
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = processors()
     pieces = list(zip(np.array_split(target, count), np.array_split(source, count)))
     pool = ThreadPoolExecutor(count)
     return lambda: list(pool.map(lambda piece: np.copyto(*piece), pieces))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -25,7 +27,13 @@ Progress = Callable[[int, int], None]
 
 
 class FrameWork(Protocol):
-    """What is done to frames."""
+    """What is done to frames.
+
+    Attributes:
+        at_once: how many frames may be worked on at the same time, each in a thread of its own.
+    """
+
+    at_once: int
 
     def statistics(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
         """What is averaged over time: float32 arrays, of uint8 [H, W, 3]."""
@@ -58,6 +66,28 @@ def steady_frames(
     with contextlib.closing(looked):
         for (number, pixels), statistics in steadied(looked, half):
             yield number, pixels, statistics
+
+
+def worked(
+    frames: Iterable[tuple[int, np.ndarray, tuple[np.ndarray, ...]]], work: FrameWork
+) -> Iterator[tuple[int, np.ndarray, Any]]:
+    """Yields number, what was made, and what is to be kept of frames, in their order.
+
+    The next frames are worked on while the caller has one. What the work raises is raised here, in its place.
+
+    Args:
+        frames: of `steady_frames`.
+        work: what is done to them.
+    """
+    with ThreadPoolExecutor(work.at_once) as pool:
+        begun: deque[tuple[int, Future]] = deque()
+        for number, pixels, statistics in frames:
+            begun.append((number, pool.submit(work, pixels, statistics)))
+            if len(begun) > work.at_once:
+                number, made = begun.popleft()
+                yield number, *made.result()
+        for number, made in begun:
+            yield number, *made.result()
 
 
 def make_video(
@@ -131,15 +161,17 @@ def _make_parts(
     """Works on the frames from the first part that is left on."""
     half = frames_on_each_side(float(clip.rate), clip.size)
     first, total = left.start * length, clip.count
-    decoded = ahead(frames_of(clip, max(0, first - half - 1)), _DECODED_AHEAD)
-    with contextlib.closing(decoded), contextlib.closing(steady_frames(decoded, work, half)) as frames:
-        entry = next((each for each in frames if each[0] >= first), None)
+    with contextlib.ExitStack() as closed:
+        decoded = ahead(frames_of(clip, max(0, first - half - 1)), _DECODED_AHEAD)
+        steady = steady_frames(closed.enter_context(contextlib.closing(decoded)), work, half)
+        wanted = (each for each in closed.enter_context(contextlib.closing(steady)) if each[0] >= first)
+        frames = closed.enter_context(contextlib.closing(worked(wanted, work)))
+        entry = next(frames, None)
         for number in left:
             end, records = (number + 1) * length, []
             with writer(parts.video(number)) as part:
                 while entry is not None and entry[0] < end:
-                    index, pixels, statistics = entry
-                    made, record = work(pixels, statistics)
+                    index, made, record = entry
                     part.add(made, clip.times[index])
                     records.append([index, record])
                     progress(index + 1, total)

@@ -19,7 +19,7 @@ from kind.images.pixels import ImageError
 from kind.video.ahead import ahead
 from kind.video.clip import Clip, frames_of, open_clip
 from kind.video.formats import CLIP_SUFFIXES
-from kind.video.making import FrameWork, Made, Progress, make_video, steady_frames
+from kind.video.making import FrameWork, Made, Progress, make_video, steady_frames, worked
 from kind.video.steady import frames_on_each_side
 
 Moving = Union[Clip, Animation]
@@ -99,8 +99,7 @@ def _made_frames(
 
     decoded = ahead(coloured(), _DECODED_AHEAD)
     with contextlib.closing(decoded), contextlib.closing(steady_frames(decoded, work, half)) as frames:
-        for number, pixels, statistics in frames:
-            made, record = work(pixels, statistics)
+        for number, made, record in worked(frames, work):
             records.append(record)
             yield np.concatenate([made, opacity.pop(number)], axis=2)
             progress(number + 1, animation.count)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import abc
+import copy
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,34 +20,18 @@ from kind.enhancing.fast import calibration
 from kind.enhancing.fast.given import given_images
 from kind.enhancing.fast.network_files import digest_of, read_network
 from kind.enhancing.fast.operators import Range
+from kind.enhancing.fast.tile_plan import TilePlan, planned
 from kind.enhancing.precision import INT8
-from kind.enhancing.tiling.tiles import Tile, tile_sizes, tiles
+from kind.enhancing.processors import processors
 from kind.errors import UserError
 from kind.images.pixels import in_unit_range
 
-_SIDES = 32  # a tile's sides are multiples of it, so that images of similar sizes share what is compiled
 _MOST_COMPILED = 8
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
     "INFERENCE_PRECISION_HINT": "f32",  # of what is not in 8 bits
     "ENABLE_CPU_PINNING": False,
 }
-
-
-class TilePlan(NamedTuple):
-    """How large images are cut.
-
-    Attributes:
-        border: mirrored pixels around an image.
-        halo: how far the networks see, up to a multiple of the stride.
-        stride: of the coarsest pooling.
-        pixels: of a tile with its halo, at most.
-    """
-
-    border: int
-    halo: int
-    stride: int
-    pixels: int
 
 
 class FastEnhancer(abc.ABC):
@@ -58,6 +43,7 @@ class FastEnhancer(abc.ABC):
         own_alpha: as of `Enhancer`.
         files: of the networks.
         plan: how large images are cut.
+        frames_at_once: of videos, at most; each takes the memory of a tile.
         ranges_file: of the shipped weights; others are calibrated when they are loaded.
         seen_as: class of what the networks say of a whole image: a named tuple of arrays, log₂ of the
             suggested α last.
@@ -67,6 +53,7 @@ class FastEnhancer(abc.ABC):
     variant: str
     own_alpha: str
     plan: TilePlan
+    frames_at_once = 1
     ranges_file: Path
     seen_as: type
 
@@ -81,7 +68,7 @@ class FastEnhancer(abc.ABC):
         """
         self.files = files
         self.weights = {network: read_network(path, network) for network, path in files.items()}
-        self._core = openvino.Core()
+        self._core, self._settings = openvino.Core(), _SETTINGS
         self._compiled: OrderedDict[tuple, Callable] = OrderedDict()
         self.ranges: dict[str, Range] = {}
         self._extremes: calibration.Extremes = {}
@@ -200,6 +187,17 @@ class FastEnhancer(abc.ABC):
 
         return calibration.measured(values_of, calibration.photographs())
 
+    def copies(self, count: int) -> Iterator[FastEnhancer]:
+        """As many that compute at the same time, on an equal share of the processors each.
+
+        They share weights and ranges; only `relit` may be called of them.
+        """
+        for _ in range(count):
+            one = copy.copy(self)
+            one._compiled, one._last = OrderedDict(), None
+            one._settings = {**_SETTINGS, "INFERENCE_NUM_THREADS": max(processors() // count, 1)}
+            yield one
+
     @classmethod
     @abc.abstractmethod
     def from_files(cls, weights: str | Path | None = None) -> FastEnhancer:
@@ -266,22 +264,7 @@ class FastEnhancer(abc.ABC):
 
     def compiled(self, model: openvino.Model, **settings: object) -> openvino.CompiledModel:
         """Makes a graph ready to run; OpenVINO's settings add to those that are used here."""
-        return self._core.compile_model(model, "CPU", {**_SETTINGS, **settings})
-
-
-def planned(height: int, width: int, plan: TilePlan) -> list[tuple[Tile, Tile]]:
-    """The tiles of an image; their sides are multiples of 32, and reach into its mirrored border."""
-    outer = height + 2 * plan.border, width + 2 * plan.border
-    sizes = tile_sizes(*outer, plan.halo, plan.stride, plan.pixels)
-    rows, columns = (
-        [_rounded_up(tile).inside(plan.border, length) for tile in tiles(whole, size, plan.halo, plan.stride)]
-        for length, whole, size in zip((height, width), outer, sizes)
-    )
-    return [(row, column) for row in rows for column in columns]
-
-
-def _rounded_up(tile: Tile) -> Tile:
-    return tile._replace(stop=tile.start + -(-(tile.stop - tile.start) // _SIDES) * _SIDES)
+        return self._core.compile_model(model, "CPU", {**self._settings, **settings})
 
 
 def one_number(value: float) -> np.ndarray:

@@ -11,12 +11,13 @@ import openvino
 from openvino import opset13 as op
 
 from kind.enhancing.fast import calibration
-from kind.enhancing.fast.enhancer import FastEnhancer, TilePlan, one_number
+from kind.enhancing.fast.enhancer import FastEnhancer, one_number
 from kind.enhancing.fast.kind_graph import KindGraph
 from kind.enhancing.fast.kind_networks import ThreeNetworks
 from kind.enhancing.fast.network_files import Weights
 from kind.enhancing.fast.operators import channels_first, channels_last, convolution, halved, integers, leaky
 from kind.enhancing.fast.soft_histogram import soft_histogram
+from kind.enhancing.fast.tile_plan import TilePlan
 from kind.enhancing.variants import VARIANTS
 from kind.errors import UserError
 from kind.images.area import area_resized_array

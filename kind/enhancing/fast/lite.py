@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from kind.enhancing.fast.enhancer import FastEnhancer, TilePlan, one_number
+from kind.enhancing.fast.enhancer import FastEnhancer, one_number
 from kind.enhancing.fast.lite_exposure import Exposure, ExposureBranch, spline
 from kind.enhancing.fast.lite_graph import CELL, LiteGraph
 from kind.enhancing.fast.lite_unet import ROUNDED
+from kind.enhancing.fast.tile_plan import TilePlan
 from kind.nn.forms import SHIPPED_WEIGHTS
 from kind.nn.weights_folder import find_weights
 
@@ -22,6 +23,7 @@ class FastLite(FastEnhancer):
     variant = "lite"
     own_alpha = "suggested by the network"
     plan = TilePlan(border=16, halo=128, stride=16, pixels=2_600_000)  # about 400 MiB
+    frames_at_once = 4
     ranges_file = SHIPPED_WEIGHTS / "lite.int8.json"
     seen_as = Exposure
 
@@ -56,7 +58,7 @@ class FastLite(FastEnhancer):
         rows, columns = (
             spline(start, length, whole) for start, length, whole in zip(origin, part.shape, shape)
         )
-        strips = np.tensordot(rows, seen.grid, 1).reshape(-1, CELL, *seen.grid.shape[1:])  # [h, 4, 16, 8]
+        strips = np.tensordot(rows, seen.grid, 1).transpose(2, 0, 1)
         scale, shift = (
             (seen.summary @ kernel + bias).reshape(1, -1, 1, 1)
             for kernel, bias in (self._own["coarse_scale"], self._own["coarse_shift"])
@@ -66,8 +68,8 @@ class FastLite(FastEnhancer):
         share = min(max(wanted / max(seen.stops, _SMALLEST), 0.0), 1.0)
         inputs = {
             "cells": _folded(part),
-            "columns": columns,
-            "strips": np.ascontiguousarray(strips.transpose(3, 0, 2, 1)),
+            "columns": np.ascontiguousarray(columns.T),
+            "strips": np.ascontiguousarray(strips),
             "colour": np.tile(seen.colour, CELL**2).reshape(1, 1, 1, -1),
             "scale": scale,
             "shift": shift,

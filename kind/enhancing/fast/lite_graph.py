@@ -61,15 +61,15 @@ class LiteGraph:
             dims: for an α below the suggested one, which takes longer.
 
         Returns:
-            A model from `cells` [1, h, w, 48], in the order row, column, colour; `columns` [4·w, 16] and
-            `strips` [8, h, 16, 4], of which the stops' map is made; `colour` [1, 1, 1, 48]; `scale` and
+            A model from `cells` [1, h, w, 48], in the order row, column, colour; `columns` [16, 4·w] and
+            `strips` [8, 4·h, 16], of which the stops' map is made; `colour` [1, 1, 1, 48]; `scale` and
             `shift` [1, 48, 1, 1]; `strength`, `more`, `share` and `rest`, [1, 1, 1, 1] each, to the relit
             cells.
         """
         self._inputs: list[Node] = []
         shape = [1, height, width, _VALUES]
         cells = self._input("cells", shape, np.uint8 if in_levels else np.float32)
-        shown = op.multiply(op.convert(cells, "f32"), constant(1 / 255)) if in_levels else cells
+        shown = _shown(cells) if in_levels else cells
         stops = self._stops(shown, height, width)
         colour = self._input("colour", [1, 1, 1, _VALUES])
         more = self._input("more")
@@ -92,34 +92,27 @@ class LiteGraph:
         return node
 
     def _stops(self, shown: Node, height: int, width: int) -> Node:
-        """The map of stops, [1, h, w, 16], pixels in the order column, row; see `SlicedStops`."""
-        columns = self._input("columns", [CELL * width, NODES])
-        strips = self._input("strips", [BINS, height, NODES, CELL])
-        margin = integers(0, 0, 1, 1)
-        wide = op.pad(channels_first(shown), margin, margin, "edge")
-        kernel = constant(_luma_kernel().transpose(3, 2, 0, 1))
-        luma = channels_last(op.convolution(wide, kernel, [1, 1], [0, 0], [0, 0], [1, 1]))
+        """The map of stops, [1, h, w, 16], made in rows of pixels, by one product; see `SlicedStops`."""
+        columns = self._input("columns", [NODES, CELL * width])
+        strips = self._input("strips", [BINS, CELL * height, NODES])
+        luma = _rows_of_cells(_smooth_luma(shown), height, width)
         root = math.sqrt(FLOOR)
         guide = op.subtract(op.sqrt(op.add(op.relu(luma), constant(FLOOR))), constant(root))
         position = op.multiply(guide, constant((BINS - 1) / (math.sqrt(1 + FLOOR) - root)))
+        planes = op.split(op.matmul(strips, columns, False, False), constant(0, np.int64), BINS)
         logits = None
-        for number in range(BINS):
-            strip = op.squeeze(op.gather(strips, integers(number), constant(0, np.int64)), integers(0))
-            plane = op.matmul(columns, strip, False, False)  # [h, 4·w, 4]
-            plane = op.reshape(plane, integers(1, height, width, _PIXELS), False)
+        for number, plane in enumerate(planes.outputs()):
             distance = op.abs(op.subtract(position, constant(number)))
             part = op.multiply(plane, op.relu(op.subtract(constant(1.0), distance)))
             logits = op.add(logits, part) if logits else part
         soft = op.softplus(op.multiply(logits, constant(2.0)))
-        return op.minimum(op.multiply(soft, constant(0.5)), constant(8.0))
+        return _cells_of_rows(op.minimum(op.multiply(soft, constant(0.5)), constant(8.0)), height, width)
 
     def _restored(self, shown: Node, stops: Node, raised: Node, exposed: Node) -> Node:
         """R̂, [1, h, w, 48]."""
         scale, shift = (self._input(name, [1, 48, 1, 1]) for name in ("scale", "shift"))
-        kernel, bias = self._weights["stops_cells"]
-        by_column = kernel.reshape(CELL, CELL, 2).swapaxes(0, 1).reshape(kernel.shape)
         dark = convolution(channels_first(shown), *self._weights["dark_cells"])
-        lights = convolution(channels_first(stops), by_column, bias)
+        lights = convolution(channels_first(stops), *self._weights["stops_cells"])
         self.joined = op.concat([channels_first(exposed), dark, lights], 1)
         detail, gain = map(channels_last, self.unet(self.joined, scale, shift))
         change = op.multiply(op.add(detail, op.multiply(gain, exposed)), _faded(raised))
@@ -142,6 +135,15 @@ class LiteGraph:
         return op.minimum(ratio, constant(1.0))
 
 
+def _shown(levels: Node) -> Node:
+    """uint8 → float32 in [0, 1].
+
+    OpenVINO takes a product alone for the end of 8-bit arithmetic, and moves it behind the transpositions,
+    which then cost passes over memory; so there is a minimum that changes nothing.
+    """
+    return op.minimum(op.multiply(op.convert(levels, "f32"), constant(1 / 255)), constant(1.0))
+
+
 def _faded(stops: Node) -> Node:
     """1 - exp(-2·E), 0 for E ≤ 0."""
     return op.subtract(constant(1.0), op.exp(op.multiply(op.relu(stops), constant(-2.0))))
@@ -160,11 +162,32 @@ def _within_headroom(exposed: Node, change: Node) -> Node:
 
 
 def _spread(values: Node) -> Node:
-    """Values of pixels for each colour: [1, h, w, 16], column first, → [1, h, w, 48], row first."""
-    matrix = np.zeros((_PIXELS, _VALUES), np.float32)
-    for row, column, colour in np.ndindex(CELL, CELL, 3):
-        matrix[column * CELL + row, (row * CELL + column) * 3 + colour] = 1
+    """Values of pixels for each colour: [1, h, w, 16] → [1, h, w, 48]."""
+    matrix = np.kron(np.eye(_PIXELS), np.ones((1, 3)))
     return op.matmul(values, constant(matrix), False, False)
+
+
+def _rows_of_cells(values: Node, height: int, width: int) -> Node:
+    """Pixels out of their cells: [1, h, w, 16] → [1, 4·h, 4·w]."""
+    cells = op.reshape(values, integers(height, width, CELL, CELL), False)
+    rows = op.transpose(cells, integers(0, 2, 1, 3))
+    return op.reshape(rows, integers(1, CELL * height, CELL * width), False)
+
+
+def _cells_of_rows(values: Node, height: int, width: int) -> Node:
+    """The way back."""
+    rows = op.reshape(values, integers(height, CELL, width, CELL), False)
+    cells = op.transpose(rows, integers(0, 2, 1, 3))
+    return op.reshape(cells, integers(1, height, width, _PIXELS), False)
+
+
+def _smooth_luma(shown: Node) -> Node:
+    """The luma smoothed over 5×5 pixels: [1, h, w, 48] → [1, h, w, 16]."""
+    margin = integers(0, 1, 1, 0)
+    luma = op.matmul(shown, constant(_luma_of_cells()), False, False)
+    wide = channels_first(op.pad(luma, margin, margin, "edge"))
+    kernel = constant(_smoothing_kernel().transpose(3, 2, 0, 1))
+    return channels_last(op.convolution(wide, kernel, [1, 1], [0, 0], [0, 0], [1, 1]))
 
 
 def _largest_colour(values: Node) -> Node:
@@ -176,14 +199,17 @@ def _largest_colour(values: Node) -> Node:
     return op.maximum(op.maximum(red, green), blue)
 
 
+def _luma_of_cells() -> np.ndarray:
+    """From the colours of a cell's pixels to their luma: [48, 16]."""
+    return np.kron(np.eye(_PIXELS, dtype=np.float32), np.float32(BT601)[:, np.newaxis])
+
+
 @functools.cache
-def _luma_kernel() -> np.ndarray:
-    """The luma smoothed over 5×5 pixels as a convolution of cells: [3, 3, 48, 16], column first."""
-    kernel = np.zeros((3, 3, _VALUES, _PIXELS), np.float32)
+def _smoothing_kernel() -> np.ndarray:
+    """The binomial filter of 5×5 pixels as a convolution of cells: [3, 3, 16, 16]."""
+    kernel = np.zeros((3, 3, _PIXELS, _PIXELS), np.float32)
     for row, column, down, across in np.ndindex(CELL, CELL, 5, 5):
         (cell_row, y), (cell_column, x) = divmod(row + down - 2, CELL), divmod(column + across - 2, CELL)
         weight = _BINOMIAL[down] * _BINOMIAL[across]
-        place = (y * CELL + x) * 3
-        pixel = column * CELL + row
-        kernel[cell_row + 1, cell_column + 1, place : place + 3, pixel] += weight * np.float32(BT601)
+        kernel[cell_row + 1, cell_column + 1, y * CELL + x, row * CELL + column] += weight
     return kernel

@@ -21,6 +21,8 @@ from tests.kind.video.clips import write_clip  # noqa: E402
 class Brighter:
     """Stands for `kind.enhancing.frames.FrameEnhancer`."""
 
+    at_once = 1
+
     def __init__(self, enhancer, alpha=None, **settings):
         self.alpha = alpha or 4.0
 

@@ -1,5 +1,7 @@
 """A video out of a video: what stays, and what an interruption leaves."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,8 @@ TIMES = [0, 512, 1000, 1100, 3000, 3001, 4000, 9000, 9600, 10000, 10512, 11024]
 
 class Inverted:
     """Frames upside down in brightness; raises before a frame."""
+
+    at_once = 1
 
     def __init__(self, stop=None):
         self.stop, self.seen = stop, []
@@ -50,6 +54,22 @@ def test_sound_times_and_colours_stay(suffix, codec, short_parts, tmp_path):
     assert made.notes == () and not made.resumed
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"a.{suffix}", f"b.{suffix}"]
     assert target.stat().st_mtime_ns == path.stat().st_mtime_ns
+
+
+def test_frames_come_in_their_order_and_errors_in_their_place():
+    class Late:
+        at_once = 3
+
+        def __call__(self, frame, statistics):
+            time.sleep(0.03 / (1 + frame))  # the first takes longest
+            if frame == 5:
+                raise ValueError("five")
+            return frame, -frame
+
+    made = making.worked(((number, number, ()) for number in range(9)), Late())
+    assert [next(made) for _ in range(5)] == [(number, number, -number) for number in range(5)]
+    with pytest.raises(ValueError, match="five"):
+        next(made)
 
 
 def test_odd_sizes_stay(tmp_path):

@@ -14,6 +14,7 @@ from kind.enhancing.fast.frames import FastFrames
 from kind.enhancing.fast.kind import FastKind
 from kind.enhancing.fast.lite import FastLite
 from kind.enhancing.fast.loading import load_fast
+from kind.video.making import worked
 
 
 def dark(height=45, width=70):
@@ -94,6 +95,19 @@ def test_frames_follow_given_statistics(fast):
     np.testing.assert_array_equal(made, fast(dark(), levels=True).relit)
     brighter, more = frames(dark(), (*seen[:-2], seen[-2] + 1, seen[-1]))
     assert more == pytest.approx(2 * alpha, rel=1e-5)
+
+
+def test_frames_at_the_same_time_are_those_one_after_another(monkeypatch):
+    monkeypatch.setattr("kind.enhancing.fast.frames.processors", lambda: 3)
+    fast = load_fast(variant="lite")
+    frames = FastFrames(fast)
+    assert frames.at_once == 3
+    pictures = [dark() + np.uint8(number) for number in range(8)]
+    steady = ((number, picture, frames.statistics(picture)) for number, picture in enumerate(pictures))
+    made = list(worked(steady, frames))
+    assert [number for number, *_ in made] == list(range(8))
+    for picture, (_, relit, _) in zip(pictures, made):
+        np.testing.assert_array_equal(relit, fast(picture, levels=True).relit)
 
 
 @pytest.mark.slow
