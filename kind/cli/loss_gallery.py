@@ -15,7 +15,8 @@ from kind.cli.loss_pictures import DEGRADATIONS, degraded, red_blue, shown, take
 from kind.cli.loss_subjects import network_for, reference_photograph
 from kind.errors import UserError
 from kind.files import atomic_write
-from kind.losses.catalogue import CATALOGUE, Entry
+from kind.losses.catalogue import CATALOGUE, DECOMPOSITION, FEATURES, Entry
+from kind.nn.forms import SHIPPED_WEIGHTS
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -30,6 +31,8 @@ _COLUMN = 88
 _GRADE = 1  # of each degradation, the middle one of three
 _QUALITY = 45
 _DIGEST_LENGTH = 16
+_NETWORKS = {FEATURES: "detector.keras", DECOMPOSITION: "decom.keras"}
+"""What the losses look through, see `kind.cli.loss_subjects.network_for`."""
 
 Record = Mapping[str, Mapping[str, Any]]
 """By loss: "digest" of what its picture was made by, and "losses", of the photograph and each degradation."""
@@ -131,11 +134,14 @@ def _write_record(folder: Path, record: Record) -> None:
 
 
 def _digest(entry: Entry) -> str:
-    """Of the code that makes a picture: the loss's module and the drawing's, without what they say of it."""
+    """Of what makes a picture: code of the loss and of the drawing, without docstrings, and the network."""
     modules = (inspect.getmodule(entry.function), loss_pictures)
     text = "\n".join(ast.dump(_without_docstrings(inspect.getsource(module))) for module in modules)
     name = entry.function.__name__
-    return hashlib.sha256(f"{name} {dict(entry.settings)}\n{text}".encode()).hexdigest()[:_DIGEST_LENGTH]
+    made_by = hashlib.sha256(f"{name} {dict(entry.settings)}\n{text}".encode())
+    if (shipped := _NETWORKS.get(entry.inputs)) is not None:
+        made_by.update((SHIPPED_WEIGHTS / shipped).read_bytes())
+    return made_by.hexdigest()[:_DIGEST_LENGTH]
 
 
 def _without_docstrings(source: str) -> ast.Module:
