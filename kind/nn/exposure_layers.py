@@ -99,12 +99,11 @@ class SoftHistogram(_Float32Layer):
     def call(self, inputs):
         """Measures each image."""
         luma = tf.reduce_sum(inputs * tf.constant(BT601), axis=-1)
-        values = tf.sqrt(tf.stack([luma, tf.reduce_max(inputs, axis=-1)], axis=1))  # [N, 2, H, W]
-        shares = [
-            tf.reduce_mean(tf.nn.relu(1.0 - tf.abs(values * (self.bins - 1) - number)), axis=[2, 3])
-            for number in range(self.bins)
-        ]
-        shares = tf.sqrt(tf.concat(shares, axis=-1) + 1e-6)  # [N, 2·bins]; rare values count as well
+        values = tf.sqrt(tf.stack([luma, tf.reduce_max(inputs, axis=-1)], axis=-1))[..., tf.newaxis, :]
+        numbers = tf.range(float(self.bins))[:, tf.newaxis]
+        hats = tf.nn.relu(1.0 - tf.abs(values * (self.bins - 1) - numbers))  # [N, H, W, bins, 2]
+        shares = tf.reshape(tf.reduce_mean(hats, axis=[1, 2]), [-1, 2 * self.bins])
+        shares = tf.sqrt(shares + 1e-6)  # rare values count as well
         return tf.concat(
             [shares, tf.reduce_mean(inputs, axis=[1, 2]), tf.reduce_max(inputs, axis=[1, 2])], axis=-1
         )
