@@ -8,7 +8,7 @@ from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError
 from kind.export import onnx_file
 from kind.export.onnx_file import check_onnx_is_installed, write_onnx
-from kind.export.portable import make_portable
+from kind.export.portable import Portable, make_portable
 from kind.export.tflite import write_tflite
 
 
@@ -40,6 +40,26 @@ def test_eight_bits_are_measured(enhancer, tmp_path):
     written = write_tflite(tmp_path / "kind.tflite", portable, photographs(1), calibration=photographs(3))
     assert written.path.stat().st_size < 1.1 * 8_016_008
     assert 0.001 < written.largest < 0.5 and written.psnr > 20
+
+
+@pytest.mark.slow
+def test_dark_photographs_alone_calibrate_the_shipped_networks(tmp_path):
+    """They leave bins of the histogram at 0, and TensorFlow Lite ends the process for such a range."""
+    dark = [np.random.default_rng(seed).random((48, 64, 3)) / 12 for seed in range(2)]
+    portable = make_portable(Enhancer.load(variant="kind"), (48, 64))
+    written = write_tflite(tmp_path / "int8.tflite", portable, dark, dark)
+    assert written.path.is_file() and written.psnr > 10
+
+
+def test_ranges_of_nothing_are_one_line():
+    @tf.function(input_signature=[tf.TensorSpec((1, 4, 4, 3)), tf.TensorSpec((1,))])
+    def bright_only(image, alpha):
+        return {"relit": tf.nn.relu(image - 2.0) * alpha}
+
+    module = tf.Module()
+    portable = Portable(bright_only, module, (4, 4))
+    with pytest.raises(UserError, match="of the network is 0 for all photographs of --calibrate"):
+        write_tflite(None, portable, [], [np.full((4, 4, 3), 0.1)])
 
 
 def test_photographs_are_scaled_to_the_one_size(enhancer):
