@@ -21,7 +21,7 @@ from pathlib import Path
 from kind.cli.enhancer_options import add_precision_argument
 from kind.enhancing.precision import INT8
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
-from kind.enhancing.variants import add_variant_argument
+from kind.enhancing.variants import add_variant_argument, variant_of
 from kind.profiling.memory import resident
 
 _RESTORATIONS = ("unet", "msia")
@@ -90,7 +90,8 @@ def _compare_networks(flags: argparse.Namespace) -> None:
 
 def _compare_sizes(flags: argparse.Namespace) -> None:
     """A line for each size; the last column is the first thing to look at, it should not grow."""
-    options = [f"--precision={flags.precision}", f"--variant={flags.variant}"]
+    variant = flags.variant or variant_of(None)
+    options = [f"--precision={flags.precision}", f"--variant={variant}"]
     if flags.working_memory:
         options.append(f"--working-memory={flags.working_memory}")
     headings = ("size", "tiles", "computed", "seconds", "s/Mpixel", "peak MiB", "image, result", "all else")
@@ -110,7 +111,7 @@ def _compare_sizes(flags: argparse.Namespace) -> None:
             f"{found['peak'] - arrays:.0f}",
         )
         print("  ".join(f"{cell:>13}" for cell in cells), flush=True)
-    print(f"variant {flags.variant}, {found['precision']}, {os.cpu_count()} CPUs")
+    print(f"variant {variant}, {found['precision']}, {os.cpu_count()} CPUs")
     print("computed: pixels with halos, as times the image's")
     print(
         "peak: over the interpreter's start, TensorFlow and networks included; seconds: wall clock, one pass"
@@ -130,7 +131,9 @@ def _compare_files(flags: argparse.Namespace) -> None:
         growth = f"{(peak - first[1]) / more:.1f}" if more > 0 else "-"
         cells = (size, f"{height * width / 1e6:.1f}", f"{seconds:.1f}", f"{peak / _MIB:.0f}", growth)
         print("  ".join(f"{cell:>13}" for cell in cells), flush=True)
-    print(f"variant {flags.variant or 'lite'}, {flags.precision}, {os.cpu_count()} CPUs; JPEG to JPEG")
+    print(
+        f"variant {flags.variant or variant_of(None)}, {flags.precision}, {os.cpu_count()} CPUs; JPEG to JPEG"
+    )
     print("peak: of the whole process; bytes a pixel: what the peak grows by, a pixel more than the first's")
 
 

@@ -272,7 +272,9 @@ def shortening(words):
         return ["--list"]
     if "benchmarks.losses" in words:
         return SHORT_TABLE
-    if "benchmarks.memory" in words and "files" in words:
+    if "profile" in words or "benchmarks.profile" in words:
+        return SHORT_COMPARISON
+    if "benchmarks.memory" in words and {"files", "images"} & set(words):
         return SHORT_FILES
     if "benchmarks.differing_sizes" in words:
         return ["--count", "10"]
