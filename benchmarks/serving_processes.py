@@ -46,7 +46,7 @@ def batching_arguments(**parameters: int) -> list[str]:
 @contextlib.contextmanager
 def serving(folder: Path, *more: str) -> Iterator[Served]:
     """Serves an export with these options, or without batching, until the block ends."""
-    command = [sys.executable, "-m", "kind", "serve", str(folder), "--model-name", "kind"]
+    command = [sys.executable, "-m", "kind", "serve", str(folder.resolve()), "--model-name", "kind"]
     command += ["--rest-port", "0", "--grpc-port", "0", "--timeout", "120", *(more or ("--no-batching",))]
     process = subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -65,7 +65,7 @@ def serving(folder: Path, *more: str) -> Iterator[Served]:
 @contextlib.contextmanager
 def bare_calls(folder: Path, size: tuple[int, int]) -> Iterator[Callable[[], float]]:
     """A process that calls the SavedModel once for each line that it is sent, and says how long it took."""
-    command = [sys.executable, "-m", "benchmarks.serving_processes", str(folder), *map(str, size)]
+    command = [sys.executable, "-m", "benchmarks.serving_processes", str(folder.resolve()), *map(str, size)]
     process = subprocess.Popen(
         command,
         cwd=REPOSITORY,
