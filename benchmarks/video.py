@@ -10,11 +10,14 @@ those of the networks alone and of decoding and encoding alone. Nothing else sho
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does, before NumPy is imported
 
 import numpy as np
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -10,6 +11,8 @@ _INTERRUPTED = 130
 
 def main() -> int:
     """Runs one command; an interruption while its modules are imported leaves no traceback."""
+    # NumPy's products are small here, and its threads wait busily for the next one: half of the processors.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported
     try:
         with _WithoutPython():
             from kind.cli.main import main as run
