@@ -59,6 +59,7 @@ def main() -> int:
     parser.add_argument("--one", help=argparse.SUPPRESS)  # what a process of its own measures
     flags = parser.parse_args()
     flags.sizes = flags.sizes or _SIZES.get(flags.what)
+    flags.variant = flags.variant or variant_of(None)
     if flags.one in _RESTORATIONS:
         print(_restoring(flags.one, flags.height, flags.width))
     elif flags.one:
@@ -90,8 +91,7 @@ def _compare_networks(flags: argparse.Namespace) -> None:
 
 def _compare_sizes(flags: argparse.Namespace) -> None:
     """A line for each size; the last column is the first thing to look at, it should not grow."""
-    variant = flags.variant or variant_of(None)
-    options = [f"--precision={flags.precision}", f"--variant={variant}"]
+    options = [f"--precision={flags.precision}", f"--variant={flags.variant}"]
     if flags.working_memory:
         options.append(f"--working-memory={flags.working_memory}")
     headings = ("size", "tiles", "computed", "seconds", "s/Mpixel", "peak MiB", "image, result", "all else")
@@ -111,7 +111,7 @@ def _compare_sizes(flags: argparse.Namespace) -> None:
             f"{found['peak'] - arrays:.0f}",
         )
         print("  ".join(f"{cell:>13}" for cell in cells), flush=True)
-    print(f"variant {variant}, {found['precision']}, {os.cpu_count()} CPUs")
+    print(f"variant {flags.variant}, {found['precision']}, {os.cpu_count()} CPUs")
     print("computed: pixels with halos, as times the image's")
     print(
         "peak: over the interpreter's start, TensorFlow and networks included; seconds: wall clock, one pass"
@@ -131,9 +131,7 @@ def _compare_files(flags: argparse.Namespace) -> None:
         growth = f"{(peak - first[1]) / more:.1f}" if more > 0 else "-"
         cells = (size, f"{height * width / 1e6:.1f}", f"{seconds:.1f}", f"{peak / _MIB:.0f}", growth)
         print("  ".join(f"{cell:>13}" for cell in cells), flush=True)
-    print(
-        f"variant {flags.variant or variant_of(None)}, {flags.precision}, {os.cpu_count()} CPUs; JPEG to JPEG"
-    )
+    print(f"variant {flags.variant}, {flags.precision}, {os.cpu_count()} CPUs; JPEG to JPEG")
     print("peak: of the whole process; bytes a pixel: what the peak grows by, a pixel more than the first's")
 
 
@@ -142,8 +140,7 @@ def _enhancing_a_file(height: int, width: int, flags: argparse.Namespace) -> tup
     from PIL import Image
 
     print(f"measuring {height}x{width} …", file=sys.stderr)
-    options = ["--workers=0", f"--precision={flags.precision}"]
-    options += [f"--variant={flags.variant}"] if flags.variant else []
+    options = ["--workers=0", f"--precision={flags.precision}", f"--variant={flags.variant}"]
     with tempfile.TemporaryDirectory() as folder:
         noise = Image.effect_noise((512, 512), 60).convert("RGB").point(lambda level: level // 3)
         image = Image.new("RGB", (width, height))

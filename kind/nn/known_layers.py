@@ -118,12 +118,9 @@ def _function(value) -> Callable:
     names = {"module": "builtins", "class_name": "function", "registered_name": "function"}
     if isinstance(value, dict) and {**value, **names} == value and len(value) == 4:
         name = value.get("config")
-        known = {
-            **_FUNCTIONS,
-            **_OWN_FUNCTIONS,
-        }  # Keras writes its own in this form, too, of models in models
-        if isinstance(name, str) and name in known:
-            return known[name]
+        for known in (_OWN_FUNCTIONS, _FUNCTIONS):  # Keras writes some of its own in this form, too
+            if isinstance(name, str) and name in known:
+                return known[name]
         raise Refused(f"function {shown(name)}")
     raise Refused(shown(value))
 

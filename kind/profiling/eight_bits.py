@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class EightBitSubjects:
-    """The line of one variant. Its operations are those of the line in float32, and are not counted again."""
+    """The line of one variant. Its operations, of a graph of its own, are not counted."""
 
     def __init__(self, variant: str, weights: Path | None = None) -> None:
         """Loads the networks.
@@ -79,7 +79,7 @@ class EightBitSubjects:
     def _timed(self) -> FastEnhancer:
         """The same networks with a clock in them, which costs time."""
         enhancer = _with_clock(type(self._enhancer))(self._enhancer.files)
-        enhancer.calibrate(enhancer.ranges_file)
+        enhancer.ranges = self._enhancer.ranges
         return enhancer
 
 
