@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import kind.enhancing.fast  # noqa: F401  before tests import OpenVINO, which then reports nothing
+
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Workers of pytest-xdist share the machine; TensorFlow would take all cores in each of them. It must be told

@@ -7,6 +7,7 @@ import copy
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ class FastEnhancer(abc.ABC):
         """
         self.files = files
         self.weights = {network: read_network(path, network) for network, path in files.items()}
-        self._core, self._settings = openvino.Core(), _SETTINGS
+        self._settings = _SETTINGS
         self._compiled: OrderedDict[tuple, Callable] = OrderedDict()
         self.ranges: dict[str, Range] = {}
         self._extremes: calibration.Extremes = {}
@@ -264,7 +265,18 @@ class FastEnhancer(abc.ABC):
 
     def compiled(self, model: openvino.Model, **settings: object) -> openvino.CompiledModel:
         """Makes a graph ready to run; OpenVINO's settings add to those that are used here."""
-        return self._core.compile_model(model, "CPU", {**self._settings, **settings})
+        return core().compile_model(model, "CPU", {**self._settings, **settings})
+
+
+@cache
+def core() -> openvino.Core:
+    """The only one of the process.
+
+    OpenVINO's plugin for CPUs gives the thread that makes it another stack for signals, and the one before
+    when it goes: where two plugins go in the order in which they came, the next signal finds memory that is
+    gone, and ends the process.
+    """
+    return openvino.Core()
 
 
 def one_number(value: float) -> np.ndarray:

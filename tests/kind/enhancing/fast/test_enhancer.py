@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -158,3 +159,29 @@ def test_command_line_imports_no_tensorflow(tmp_path, variant):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "") and out.is_file()
+
+
+def test_signals_are_safe_when_enhancers_are_gone():
+    code = (
+        "import os, signal, numpy, gc\n"
+        "from kind.enhancing.fast.loading import load_fast\n"
+        "first, second = load_fast(variant='lite'), load_fast(variant='lite')\n"
+        "for one in first, second:\n"
+        "    one(numpy.zeros((16, 16, 3), numpy.uint8), 2.0)\n"
+        "del one\n"
+        "del first\n"
+        "gc.collect()\n"
+        "del second\n"
+        "gc.collect()\n"
+        "signal.signal(signal.SIGTERM, lambda number, frame: print('handled'))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n")
+
+
+def test_nothing_is_reported_to_the_maker_of_the_engine(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "JENKINS_URL")}
+    environment["HOME"] = str(tmp_path)
+    subprocess.run([sys.executable, "-c", "import kind.enhancing.fast.enhancer"], env=environment, check=True)
+    assert not list(tmp_path.iterdir())  # OpenVINO leaves a folder when it reports

@@ -94,8 +94,7 @@ asyncio.run(app._serve(SimpleNamespace(grace=0.0)))
 def test_what_stays_is_not_looked_through_for_garbage():
     """A full collection would stop everybody, `/healthz` too, for some 30 ms of the processor's time.
 
-    In a process of its own: where OpenVINO has counted the seconds of operations, as `kind profile` lets it,
-    the system cannot deliver the signal any more, and ends the process.
+    In a process of its own, for what is frozen stays so.
     """
     printed = subprocess.check_output([sys.executable, "-c", STARTING], text=True)
     assert int(printed) > 10_000
