@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import copy
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
@@ -37,6 +38,8 @@ _SETTINGS = {
 
 class FastEnhancer(abc.ABC):
     """Enhances as `kind.enhancing.enhancer.Enhancer` does, but gives the relit image alone.
+
+    Thread-safe: threads take turns, since each computation has all processors.
 
     Attributes:
         precision: "int8".
@@ -74,6 +77,7 @@ class FastEnhancer(abc.ABC):
         self.ranges: dict[str, Range] = {}
         self._extremes: calibration.Extremes = {}
         self._last: openvino.CompiledModel | None = None
+        self._turn = threading.Lock()
 
     def calibrate(self, ranges: Path | None = None) -> None:
         """Computes in 8 bits from now on; before, everything is float32.
@@ -195,7 +199,7 @@ class FastEnhancer(abc.ABC):
         """
         for _ in range(count):
             one = copy.copy(self)
-            one._compiled, one._last = OrderedDict(), None
+            one._compiled, one._last, one._turn = OrderedDict(), None, threading.Lock()
             one._settings = {**_SETTINGS, "INFERENCE_NUM_THREADS": max(processors() // count, 1)}
             yield one
 
@@ -209,9 +213,14 @@ class FastEnhancer(abc.ABC):
         """How what has these extremes is rounded."""
         return calibration.ranges(extremes)
 
-    @abc.abstractmethod
     def look(self, image: np.ndarray) -> NamedTuple:
         """What the networks say of a whole image, [H, W, 3]: `seen_as`."""
+        with self._turn:
+            return self.judged(image)
+
+    @abc.abstractmethod
+    def judged(self, image: np.ndarray) -> NamedTuple:
+        """As `look`, by one thread at a time."""
 
     @abc.abstractmethod
     def inputs(
@@ -244,24 +253,25 @@ class FastEnhancer(abc.ABC):
             part = part if part.dtype == np.uint8 else in_unit_range(part)
             inputs = self.inputs(part, seen, alpha, strength, (row.start, column.start), image.shape)
             types = result.dtype == np.uint8, part.dtype == np.uint8
-            run = self._for(part.shape[:2], *types, tuple(inputs))
-            if self._last not in (None, run):
-                self._last.release_memory()
-            self._last = run
-            kept = self.pixels_of(next(iter(run(inputs).values())))[row.kept, column.kept]
+            with self._turn:
+                computed = self._run((*part.shape[:2], *types, tuple(inputs)), inputs)
+            kept = self.pixels_of(computed)[row.kept, column.kept]
             result[row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
             if progress:
                 progress(done, len(windows))
 
-    def _for(self, size: tuple[int, int], *form) -> Callable:
-        """What computes tiles of this size; the last ones are kept."""
-        key = (*size, *form)
-        if key not in self._compiled:
-            self._compiled[key] = self.compiled(self.build(*key))
+    def _run(self, form: tuple, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Computes a tile by the graph for arguments of `build`; the last graphs are kept."""
+        if form not in self._compiled:
+            self._compiled[form] = self.compiled(self.build(*form))
             while len(self._compiled) > _MOST_COMPILED:
                 self._compiled.popitem(last=False)
-        self._compiled.move_to_end(key)
-        return self._compiled[key]
+        self._compiled.move_to_end(form)
+        graph = self._compiled[form]
+        if self._last not in (None, graph):
+            self._last.release_memory()
+        self._last = graph
+        return next(iter(graph(inputs).values()))
 
     def compiled(self, model: openvino.Model, **settings: object) -> openvino.CompiledModel:
         """Makes a graph ready to run; OpenVINO's settings add to those that are used here."""

@@ -63,7 +63,7 @@ class FastKind(FastEnhancer):
             )
         return cls({**files, "exposure": head})
 
-    def look(self, image: np.ndarray) -> Suggestion:
+    def judged(self, image: np.ndarray) -> Suggestion:
         """See `FastEnhancer`."""
         thumbnail = area_resized_array(image, _SIDE, _SIDE)
         reflectance, shading, seen = (

@@ -38,7 +38,7 @@ class FastLite(FastEnhancer):
         """See `FastEnhancer`."""
         return cls(find_weights(("lite",), weights))
 
-    def look(self, image: np.ndarray) -> Exposure:
+    def judged(self, image: np.ndarray) -> Exposure:
         """See `FastEnhancer`."""
         return self._look(image)
 

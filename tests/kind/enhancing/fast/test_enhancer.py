@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -50,6 +52,18 @@ def test_alpha_one_gives_the_photograph_and_strength_blends(fast):
     assert fast(image, 0.0, levels=True).relit.max() <= 1
 
 
+def test_threads_may_share_it(fast):
+    images = [dark(32 + 8 * number, 60) for number in range(4)]
+    alone = [fast(image, levels=True) for image in images]
+
+    def enhance(number):
+        return fast(images[number % len(images)], levels=True)
+
+    with ThreadPoolExecutor(4) as threads:
+        for number, made in enumerate(threads.map(enhance, range(80))):
+            np.testing.assert_array_equal(made.relit, alone[number % len(images)].relit)
+
+
 @pytest.mark.slow
 def test_tiles_give_what_the_whole_gives(fast, monkeypatch):
     image = dark(20, 400)
@@ -81,12 +95,13 @@ def test_what_is_not_offered_is_refused(fast, settings):
 
 
 def test_compiled_models_are_bounded(fast, monkeypatch):
-    monkeypatch.setattr(fast, "compiled", lambda model: "compiled")
+    monkeypatch.setattr(fast, "compiled", lambda model: Mock(return_value={"result": None}))
     monkeypatch.setattr(fast, "build", lambda *arguments: None)
     for number in range(20):
-        fast._for((32 * number, 32), True, True, ())
+        fast._run((32 * number, 32, True, True, ()), {})
     assert len(fast._compiled) == enhancer._MOST_COMPILED
     fast._compiled.clear()
+    fast._last = None
 
 
 def test_frames_follow_given_statistics(fast):
