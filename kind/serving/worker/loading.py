@@ -77,17 +77,17 @@ class LoadedModel:
             inputs: by name, with the signature's types and shapes; strings as arrays of bytes objects.
 
         Returns:
-            The outputs in the same form.
+            The outputs in the same form, in the order of their names: so answers are the same to the byte.
 
         Raises:
             tf.errors.OpError: when the graph refuses the inputs.
         """
         definition = self.definitions[signature]
-        outputs = set(definition.outputs)
-        if self._eight_bits and EightBits.answers(set(inputs), outputs):
+        outputs = sorted(definition.outputs)
+        if self._eight_bits and EightBits.answers(set(inputs), set(outputs)):
             answer = self._eight_bits.run(inputs)
             return {name: answer[name] for name in outputs}
-        wanted = {name: info.name for name, info in definition.outputs.items()}
+        wanted = {name: definition.outputs[name].name for name in outputs}
         given = {definition.inputs[name].name: array for name, array in inputs.items()}
         return {name: np.asarray(value) for name, value in self._session.run(wanted, given).items()}
 
