@@ -52,4 +52,13 @@ def _form(config: object) -> tuple[dict[str, object], tuple[int, ...]]:
     if not isinstance(names, list) or not isinstance(channels, int):
         return {}, ()
     form = {key: value for key, value in settings.items() if key not in _OF_ONE_DETECTOR}
+    form["backbone"] = _unnamed(settings.get("backbone"))
     return {"class_name": config.get("class_name"), **form}, (len(names), channels)
+
+
+def _unnamed(backbone: object) -> object:
+    """Without its name, which Keras numbers when a process makes several."""
+    settings = backbone.get("config") if isinstance(backbone, dict) else None
+    if not isinstance(settings, dict):
+        return backbone
+    return {**backbone, "config": {key: value for key, value in settings.items() if key != "name"}}
