@@ -1,4 +1,4 @@
-"""Refuses to compute in a process that was forked after TensorFlow was used, where it would wait for ever."""
+"""Refuses to compute in a process that was forked after networks were used, where it would wait for ever."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _used_in: int | None = None  # the process; a forked child inherits the number, 
 
 
 def refuse_forked() -> None:
-    """Notes that this process uses TensorFlow.
+    """Notes that this process uses TensorFlow, or OpenVINO.
 
-    A forked child has TensorFlow's locks and queues, but none of the threads that work on them.
+    A forked child has their locks and queues, but none of the threads that work on them.
 
     Raises:
         UserError: in a child of a process that had used it.
@@ -23,7 +23,7 @@ def refuse_forked() -> None:
         _used_in = process
     elif _used_in != process:
         raise UserError(
-            "this process was forked from one in which networks were in use, and TensorFlow does not work in "
+            "this process was forked from one in which networks were in use, and they do not work in "
             "such a child: start it anew with multiprocessing.get_context('spawn'), or load networks only "
             "after the fork"
         )

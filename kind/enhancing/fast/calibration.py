@@ -111,6 +111,9 @@ def read_extremes(path: Path, digest: str) -> dict[str, np.ndarray] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["weights"] != digest:
             return None
-        return {name: np.array(ends, np.float32).reshape(2, -1) for name, ends in content["layers"].items()}
+        found = {name: np.array(ends, np.float32).reshape(2, -1) for name, ends in content["layers"].items()}
+        if not found or not all(ends.size and np.isfinite(ends).all() for ends in found.values()):
+            raise ValueError("no ranges")
+        return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not a file of ranges for int8: install the package anew") from error

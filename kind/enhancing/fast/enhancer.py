@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import copy
 import math
 import threading
@@ -27,8 +28,10 @@ from kind.enhancing.precision import INT8
 from kind.enhancing.processors import processors
 from kind.errors import UserError
 from kind.images.pixels import in_unit_range
+from kind.nn.forking import refuse_forked
 
 _MOST_COMPILED = 8
+_LACK_OF_MEMORY = ("Failed to allocate", "bad_alloc")  # in the text of OpenVINO's RuntimeErrors
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
     "INFERENCE_PRECISION_HINT": "f32",  # of what is not in 8 bits
@@ -215,7 +218,7 @@ class FastEnhancer(abc.ABC):
 
     def look(self, image: np.ndarray) -> NamedTuple:
         """What the networks say of a whole image, [H, W, 3]: `seen_as`."""
-        with self._turn:
+        with self._computing():
             return self.judged(image)
 
     @abc.abstractmethod
@@ -253,7 +256,7 @@ class FastEnhancer(abc.ABC):
             part = part if part.dtype == np.uint8 else in_unit_range(part)
             inputs = self.inputs(part, seen, alpha, strength, (row.start, column.start), image.shape)
             types = result.dtype == np.uint8, part.dtype == np.uint8
-            with self._turn:
+            with self._computing():
                 computed = self._run((*part.shape[:2], *types, tuple(inputs)), inputs)
             kept = self.pixels_of(computed)[row.kept, column.kept]
             result[row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
@@ -273,8 +276,21 @@ class FastEnhancer(abc.ABC):
         self._last = graph
         return next(iter(graph(inputs).values()))
 
+    @contextlib.contextmanager
+    def _computing(self) -> Iterator[None]:
+        """One thread at a time; lack of memory is a MemoryError."""
+        refuse_forked()
+        try:
+            with self._turn:
+                yield
+        except RuntimeError as error:
+            if any(words in str(error) for words in _LACK_OF_MEMORY):
+                raise MemoryError("does not fit into memory") from error
+            raise
+
     def compiled(self, model: openvino.Model, **settings: object) -> openvino.CompiledModel:
         """Makes a graph ready to run; OpenVINO's settings add to those that are used here."""
+        refuse_forked()
         return core().compile_model(model, "CPU", {**self._settings, **settings})
 
 

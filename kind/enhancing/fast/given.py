@@ -11,6 +11,7 @@ from PIL import Image
 from kind.errors import UserError
 from kind.images.photo import read_stored_photo
 from kind.images.pil import from_pil
+from kind.images.pixels import in_unit_range
 
 _EXPECTED = "images expects floats in [0, 1] or unsigned integers, RGB, [N, H, W, 3] or [H, W, 3]"
 _TOLERANCE = 1e-6
@@ -33,6 +34,8 @@ def given_images(images: str | Path | Image.Image | np.ndarray | Sequence) -> np
         several = [given_images(image) for image in images]
         if not several or any(isinstance(image, list) or image.ndim != 3 for image in several):
             raise UserError("a list of images expects single images")
+        if len({image.dtype for image in several}) > 1:
+            several = [in_unit_range(image) for image in several]
         return np.stack(several) if len({image.shape for image in several}) == 1 else several
     if isinstance(images, (str, Path)):
         return read_stored_photo(images).colours

@@ -15,6 +15,9 @@ from kind.nn.forms import SHIPPED_WEIGHTS
 from kind.nn.weights_folder import find_weights
 
 _FEWEST_STOPS, _MOST_STOPS, _SMALLEST = -30.0, 8.0, 1e-4
+# Beyond so many stops, and so many above the suggested ones, more light makes nothing brighter, but takes
+# what is rounded to 8 bits out of the ranges that were measured.
+_MOST_WANTED, _MORE_CALIBRATED = 12.0, 2.0
 
 
 class FastLite(FastEnhancer):
@@ -64,6 +67,7 @@ class FastLite(FastEnhancer):
             for kernel, bias in (self._own["coarse_scale"], self._own["coarse_shift"])
         )
         wanted = max(math.log2(alpha), _FEWEST_STOPS) if alpha > 0 else _FEWEST_STOPS
+        wanted = min(wanted, max(_MOST_WANTED, seen.stops + _MORE_CALIBRATED))
         more = max(wanted - seen.stops, 0.0)
         share = min(max(wanted / max(seen.stops, _SMALLEST), 0.0), 1.0)
         inputs = {

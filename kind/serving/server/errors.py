@@ -32,7 +32,9 @@ _TRACES = re.compile(
 )
 # TensorFlow writes the place in the graph in front of the message.
 _WHERE = re.compile(
-    r"^Graph execution error:|Detected at node .*?\n|^\d+ root error\(s\) found\.", re.MULTILINE
+    r"^Graph execution error:|Detected at node .*?\n|^\s*File \".*?\", line \d+.*$"
+    r"|^\d+ root error\(s\) found\.",
+    re.MULTILINE,
 )
 _ASSERTED = re.compile(r"assertion failed: \[(.*?)\](?=\s*(?:assertion failed|$))", re.DOTALL)
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,'\"()]+/)+")
@@ -74,7 +76,8 @@ def serving_error_of(error: BaseException) -> ServingError:
     code, _ = _CODES.get(getattr(error, "error_code", None), ("INTERNAL", 500))
     text = str(getattr(error, "message", None) or error)
     text = " ".join(_TRACES.sub(" ", _WHERE.sub(" ", text)).split()) or type(error).__name__
-    return ServingError(code, without_folders(_ASSERTED.sub(r"\1", text))[:_LONGEST_MESSAGE])
+    text = " ".join(_ASSERTED.findall(text)) or text
+    return ServingError(code, without_folders(text)[:_LONGEST_MESSAGE])
 
 
 def without_folders(text: str) -> str:

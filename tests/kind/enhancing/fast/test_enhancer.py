@@ -17,6 +17,7 @@ from kind.enhancing.fast.frames import FastFrames
 from kind.enhancing.fast.kind import FastKind
 from kind.enhancing.fast.lite import FastLite
 from kind.enhancing.fast.loading import load_fast
+from kind.nn import forking
 from kind.video.making import worked
 
 
@@ -92,6 +93,38 @@ def test_tiles_cover_the_image(fast, height, width):
 def test_what_is_not_offered_is_refused(fast, settings):
     with pytest.raises(UserError, match="relit image alone"):
         fast(dark(), **settings)
+
+
+def test_images_of_a_list_may_differ_in_type(fast):
+    images = [dark(), dark().astype(np.uint16) * 257, np.float32(dark() / 255)]
+    alone = fast(dark())
+    for made in fast(images).relit:
+        np.testing.assert_allclose(made, alone.relit, atol=0.02)
+        assert np.abs(made - alone.relit).mean() < 1e-3
+
+
+def test_lack_of_memory_is_named(fast, monkeypatch):
+    monkeypatch.setattr(
+        fast, "_run", Mock(side_effect=RuntimeError("x.cpp:1: Failed to allocate 9 bytes of memory"))
+    )
+    with pytest.raises(MemoryError, match="does not fit into memory"):
+        fast(dark())
+    monkeypatch.setattr(fast, "_run", Mock(side_effect=RuntimeError("something else")))
+    with pytest.raises(RuntimeError, match="something else"):
+        fast(dark())
+
+
+def test_a_forked_child_is_refused(fast, monkeypatch):
+    monkeypatch.setattr(forking, "_used_in", os.getpid() + 1)
+    for use in (lambda: fast(dark()), lambda: load_fast(variant=fast.variant)):
+        with pytest.raises(UserError, match="forked"):
+            use()
+
+
+def test_no_alpha_leaves_the_ranges():
+    fast = load_fast(variant="lite")
+    np.testing.assert_array_equal(fast(dark(), 1e9).relit, fast(dark(), 4096.0).relit)
+    assert fast(dark(), 1e9).alpha == np.float32(1e9)
 
 
 def test_compiled_models_are_bounded(fast, monkeypatch):

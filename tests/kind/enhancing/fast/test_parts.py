@@ -172,7 +172,16 @@ class TestCalibration:
         assert self.calibration.read_extremes(tmp_path / "none", "abc") is None
 
     @pytest.mark.parametrize(
-        "text", ["{", "[]", '{"weights": "abc", "layers": {"a": ["x"]}}', '{"weights": "abc"}']
+        "text",
+        [
+            "{",
+            "[]",
+            '{"weights": "abc"}',
+            '{"weights": "abc", "layers": {}}',
+            '{"weights": "abc", "layers": {"a": []}}',
+            '{"weights": "abc", "layers": {"a": ["x"]}}',
+            '{"weights": "abc", "layers": {"a": [[0], [NaN]]}}',
+        ],
     )
     def test_damaged_file_is_refused(self, tmp_path, text):
         path = tmp_path / "ranges.json"

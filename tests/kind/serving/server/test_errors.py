@@ -16,11 +16,17 @@ ASSERTED = (
     "<stack traces unavailable>\nassertion failed: [image_bytes[3]: damaged or incomplete]\n"
     "\t [[{{node Assert/Assert}}]] [Op:__inference_signature_wrapper_1]"
 )
+TRACED = ASSERTED.replace(
+    "<stack traces unavailable>",
+    '  File "/srv/kind/a.py", line 12, in run\n\n  File "/srv/b.py", line 3, in <lambda>\n',
+)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (TRACED, "image_bytes[3]: damaged or incomplete"),
+        (TRACED.replace("assertion failed", "failed"), "failed: [image_bytes[3]: damaged or incomplete]"),
         (ASSERTED, "image_bytes[3]: damaged or incomplete"),
         ("assertion failed: [alpha[0]: expects a number from 0 on; received -1]",) * 2,
         ("cannot open /srv/exports/kind/1/variables.index today", "cannot open variables.index today"),
