@@ -13,6 +13,7 @@ def main() -> int:
     """Runs one command; an interruption while its modules are imported leaves no traceback."""
     # NumPy's products are small here, and its threads wait busily for the next one: half of the processors.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported
+    _open_closed_streams()
     try:
         with _WithoutPython():
             from kind.cli.main import main as run
@@ -20,6 +21,20 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("kind: interrupted; nothing was done\n")
         return _INTERRUPTED
+
+
+def _open_closed_streams() -> None:
+    """Gives the null device to standard streams that were closed by whoever started the process.
+
+    Without, files that are opened later would get their numbers, and what libraries log would get into these.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115  stays open
 
 
 class _WithoutPython:  # contextlib's decorator is one import more

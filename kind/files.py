@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def fitted_name(stem: str, ending: str) -> str:
     if len(whole) <= room:
         return f"{stem}{ending}"
     digest = hashlib.sha256(whole).hexdigest()[:_RANDOM]
-    return whole[: room - _RANDOM - 1].decode("utf-8", "ignore") + f"-{digest}{ending}"
+    return whole[: room - _RANDOM - 1].decode(sys.getfilesystemencoding(), "ignore") + f"-{digest}{ending}"
 
 
 def _mode_of(path: Path) -> int:
@@ -79,7 +80,7 @@ def _prefix(path: Path) -> str:
     """How a temporary name begins: it tells `remove_leftovers` whose it is, and fits beside the rest."""
     owner = f".{os.getpid()}-"
     room = _LONGEST_NAME - len(os.fsencode(f".{owner}{path.suffix}")) - _RANDOM
-    stem = os.fsencode(path.stem)[:room].decode("utf-8", "ignore")
+    stem = os.fsencode(path.stem)[:room].decode(sys.getfilesystemencoding(), "ignore")
     return f".{stem or '_'}{owner}"
 
 

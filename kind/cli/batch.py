@@ -16,7 +16,7 @@ from pathlib import Path
 from kind.cli.inputs import STDIN, STDIN_NAME, listed_in
 from kind.cli.jobs import Job
 from kind.cli.planning import DEFAULT_ENDING, folder_of_lists, plan, without_existing
-from kind.cli.terminal import ReaderGone
+from kind.cli.terminal import ReaderGone, drop_rest
 from kind.errors import UserError, one_line
 from kind.images.photo import WRITABLE_SUFFIXES
 from kind.video.formats import MOVING_SUFFIXES
@@ -259,3 +259,6 @@ def _copy_to_stdout(path: Path) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         raise ReaderGone from error
+    except OSError as error:
+        drop_rest(sys.stdout)
+        raise UserError(f"standard output: cannot be written ({error.strerror})") from error

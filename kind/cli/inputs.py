@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -95,14 +97,13 @@ def listed_in(file: Path) -> list[str]:
         UserError: the file cannot be read, or is no text.
     """
     try:
-        text = sys.stdin.read() if str(file) == STDIN else file.read_text(encoding="utf-8")
+        content = sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror}): check the name") from error
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{file}: is no text: --files-from expects a file with a name in each line"
-        ) from error
-    lines = (line.strip() for line in text.splitlines())
+    if b"\0" in content:
+        raise UserError(f"{file}: is no text: --files-from expects a file with a name in each line")
+    content = content.removeprefix(codecs.BOM_UTF8)  # of editors on Windows
+    lines = (os.fsdecode(line).strip() for line in content.split(b"\n"))  # as the system says names
     words = [line for line in lines if line and not line.startswith("#")]
     if STDIN in words:
         raise UserError(f"{file}: holds the line {STDIN}: standard input is named on the command line only")

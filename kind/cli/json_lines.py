@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 _KEYS = {"α": "alpha"}
+_CONTROLS = re.compile("[\x7f-\x9f]")  # those that JSON leaves as they are
 
 
 class JsonLines(io.TextIOBase):
@@ -34,8 +37,19 @@ class JsonLines(io.TextIOBase):
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in record.items()
         }
-        self._stream.write(json.dumps(sound, ensure_ascii=False, default=lambda number: number.item()) + "\n")
+        self._stream.write(_line(sound, getattr(self._stream, "encoding", None) or "utf-8"))
         self._stream.flush()
+
+
+def _line(record: dict[str, Any], encoding: str) -> str:
+    """A record as JSON, with JSON's own escapes for what the encoding lacks or a terminal would obey."""
+    write = functools.partial(json.dumps, record, default=lambda number: number.item())
+    text = write(ensure_ascii=False)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = write()
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def emit(record: dict[str, Any]) -> None:

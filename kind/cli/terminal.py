@@ -69,12 +69,17 @@ class _Stream(io.TextIOBase):
             action()
         except OSError as error:
             self.failure = error
-            with contextlib.suppress(OSError, ValueError):  # what Python still holds of it goes nowhere
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self._stream.fileno())
-                os.close(nowhere)
+            drop_rest(self._stream)
             if isinstance(error, BrokenPipeError):
                 raise ReaderGone from error
+
+
+def drop_rest(stream: TextIO) -> None:
+    """Lets what Python still holds of a stream that takes no more go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def printable(text: str, encoding: str, controls: re.Pattern[str] = _CONTROLS) -> str:

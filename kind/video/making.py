@@ -119,25 +119,26 @@ def make_video(
 
     Raises:
         ImageError: the clip is damaged, or the file cannot be written.
+        UserError: another process is making the same file.
     """
     import av
 
     length = max(1, round(SECONDS * float(clip.rate)))
     count = -(-clip.count // length)
     try:
-        parts = Parts(target, _plan(clip, target, settings, quality, length))
-        done = next((number for number in range(count) if not parts.is_done(number)), count)
-        resumed = min(done * length, clip.count)
-        progress(resumed, clip.count)
-        if done < count:
-            writer = functools.partial(PartWriter, clip=clip, codec=codec_for(target), quality=quality)
-            _make_parts(clip, parts, work, writer, range(done, count), length, progress)
-        records = [record for number in range(count) for record in parts.records(number)]
-        if not records:
-            raise ImageError(f"{clip.path}: no frame of it can be decoded: copy or export it again")
-        videos = [parts.video(number) for number in range(count) if parts.records(number)]
-        notes = join(videos, clip, target, quality, strip=strip)
-        parts.remove()
+        with contextlib.closing(Parts(target, _plan(clip, target, settings, quality, length))) as parts:
+            done = next((number for number in range(count) if not parts.is_done(number)), count)
+            resumed = min(done * length, clip.count)
+            progress(resumed, clip.count)
+            if done < count:
+                writer = functools.partial(PartWriter, clip=clip, codec=codec_for(target), quality=quality)
+                _make_parts(clip, parts, work, writer, range(done, count), length, progress)
+            records = [record for number in range(count) for record in parts.records(number)]
+            if not records:
+                raise ImageError(f"{clip.path}: no frame of it can be decoded: copy or export it again")
+            videos = [parts.video(number) for number in range(count) if parts.records(number)]
+            notes = join(videos, clip, target, quality, strip=strip)
+            parts.remove()
     except ImageError:
         raise
     except (av.FFmpegError, OSError) as error:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kind.errors import UserError
 from kind.files import atomic_write, fitted_name
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody is kept out
+    fcntl = None
 
 SECONDS = 10.0
 """Of a part, about."""
@@ -32,11 +39,17 @@ class Parts:
 
         Raises:
             OSError: the folder cannot be made.
+            UserError: another process is making this video.
         """
         self.folder = target.with_name(fitted_name(f".{target.name}", ".parts"))
+        try:
+            self._lock = _locked(self.folder)
+        except BlockingIOError:
+            raise UserError(f"{target}: another process is making it; let it finish") from None
         text = json.dumps(plan, sort_keys=True)
         if self._read(_PLAN) != text:
-            self.remove()
+            for path in self.folder.iterdir():
+                path.unlink()
             with atomic_write(self.folder / _PLAN) as temporary:
                 temporary.write_text(text, encoding="utf-8")
 
@@ -61,6 +74,12 @@ class Parts:
         """Removes the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def close(self) -> None:
+        """Leaves the folder, if it is still there, to the next run."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def _records(self, number: int) -> Path:
         return self.folder / f"{number:06}.{_RECORDS}"
 
@@ -69,3 +88,24 @@ class Parts:
             return (self.folder / name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return None
+
+
+def _locked(folder: Path) -> int | None:
+    """Makes a folder and opens it for this process alone, where the system can do that.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        if fcntl is None:
+            return None
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if folder.is_dir() and os.path.samestat(os.fstat(lock), folder.stat()):
+                return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)  # whoever had it has finished, and removed it

@@ -98,3 +98,18 @@ def test_a_name_too_long_is_cut_and_stays_apart():
     assert len(names) == 4
     for name in names:
         assert len(os.fsencode(name)) <= 255 and name.endswith("_sheet.png")
+
+
+def test_names_are_those_of_the_systems_encoding(tmp_path):
+    """Where that has few letters, as of a process without a locale that was told so."""
+    name = "größe ☃"
+    code = (
+        "import os, sys; from kind.files import atomic_write, fitted_name; from pathlib import Path\n"
+        "(name,) = os.listdir(); path = Path(name)\n"
+        "with atomic_write(path.with_suffix('.png')) as temporary: temporary.write_text('new')\n"
+        "Path(fitted_name(300 * path.stem, '.txt')).write_text('')\n"
+    )
+    (tmp_path / f"{name}.jpg").touch()
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, **plain}, check=True)
+    assert {f"{name}.jpg", f"{name}.png"} < {path.name for path in tmp_path.iterdir()}

@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from kind.cli.batch import add_batch_arguments, carry_out
-from kind.cli.inputs import find_inputs
+from kind.cli.inputs import find_inputs, listed_in
 from kind.cli.jobs import work_through
 from kind.cli.main import main
 from kind.cli.pipelined import Worked
@@ -142,7 +143,7 @@ def test_a_list_of_files(run, new):
 
 
 @pytest.mark.parametrize(
-    "text, reason", [("", "lists no photograph"), ("-", "line -"), (b"\xff\xfe", "no text")]
+    "text, reason", [("", "lists no photograph"), ("-", "line -"), ("night.jpg".encode("utf-16"), "no text")]
 )
 def test_a_list_that_is_none(text, reason, run):
     Path("list.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -310,3 +311,28 @@ def test_metadata_stay_unless_stripped(run):
     for name, is_kept in (("camera-relit.jpg", True), ("camera-bare.jpg", False)):
         assert (b"Camera" in Path(name).read_bytes()) == is_kept
         assert (os.stat(name).st_mtime == 1_000_000_000) == is_kept
+
+
+@pytest.mark.parametrize("name", ["night\u2028\x85\x0b.jpg", os.fsdecode(b"night\xff\xfe.jpg")])
+def test_a_list_holds_the_names_that_files_have(name, here):
+    Path("list.txt").write_bytes(b"\xef\xbb\xbf" + os.fsencode(name) + b"\r\nnight.jpg")
+    assert listed_in(Path("list.txt")) == [name, "night.jpg"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_full_standard_output_is_one_line(here):
+    command = [sys.executable, "-m", "kind", "darken", "night.jpg", "--out", "-"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["kind: standard output: cannot be written (No space left on device)"]
+
+
+def test_a_folder_that_is_gone_is_one_line(here):
+    gone = Path("gone").resolve()
+    gone.mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); from kind.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "darken", str(Path("night.jpg").resolve()), "--out", "lit"]
+    done = subprocess.run(command, cwd=gone, capture_output=True, text=True)
+    assert done.returncode == 2 and "the current folder is gone: change to another one" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -2,15 +2,19 @@
 
 import errno
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from kind.cli import terminal
+from kind.cli.json_lines import JsonLines
 from kind.cli.terminal import NOT_SHOWN, READER_GONE, run_guarded
+from kind.images.photo import write_photo
 
 
 class Broken(io.StringIO):
@@ -147,3 +151,35 @@ def test_an_interruption_while_modules_are_imported_has_no_traceback(monkeypatch
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == "kind: interrupted; nothing was done\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+@pytest.mark.parametrize(
+    "name", ["größe ☃ \U0001f600.png", "a\x7f\x9b\x1b\n.png", "\udcff.png", "b\u2028c.png"]
+)
+def test_every_record_is_json(monkeypatch, encoding, name):
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", file)
+    assert run_guarded(lambda: JsonLines(sys.stdout).emit({"file": name}) or 0) == 0
+    file.flush()
+    (line,) = file.buffer.getvalue().decode(encoding).split("\n")[:-1]
+    assert json.loads(line) == {"file": name} and "\x7f" not in line and "\x9b" not in line
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes numbers of files")
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_closed_streams_are_silent(closed, tmp_path):
+    write_photo(tmp_path / "a.png", np.zeros((4, 5, 3)))
+    command = [sys.executable, "-m", "kind", "darken", "a.png", "--out", "dark"]
+    shut = "".join(f"{number}>&-".replace("0>", "<") + " " for number in closed)
+    for _ in range(2):  # the second time the output is there, and nobody can be asked
+        done = subprocess.run(["sh", "-c", f'"$@" {shut}', "sh", *command], cwd=tmp_path, capture_output=True)
+        assert (tmp_path / "dark/a.png").is_file()
+    assert done.returncode == 2 and b"Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes numbers of files")
+def test_files_get_no_number_of_a_closed_stream():
+    code = "import os; from kind.__main__ import _open_closed_streams as o; o(); print(os.open('/', 0))"
+    opened = subprocess.check_output(["sh", "-c", f'"{sys.executable}" -c "{code}" <&- 2>&-'])
+    assert int(opened) > 2

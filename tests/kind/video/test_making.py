@@ -1,5 +1,7 @@
 """A video out of a video: what stays, and what an interruption leaves."""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -90,6 +92,22 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(short_parts, tmp_path):
     assert made.resumed == 10 and counted[0] == (10, 23) and counted[-1] == (23, 23) and len(rest.seen) == 13
     assert target.read_bytes() == (tmp_path / "whole.mp4").read_bytes() and len(made.records) == 23
     assert not (tmp_path / ".b.mp4.parts").exists()
+
+
+def test_a_video_is_made_by_one_process_at_a_time(short_parts, tmp_path):
+    source, target = open_clip(write_clip(tmp_path / "a.mp4", 20)), tmp_path / "b.mp4"
+    code = (
+        "import sys; from pathlib import Path; from kind.video.parts import Parts\n"
+        "parts = Parts(Path(sys.argv[1]), {}); print('mine', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(target)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"mine\n"
+        with pytest.raises(UserError, match="b.mp4: another process is making it"):
+            make_video(source, target, Inverted(), {})
+        other.kill()
+    assert not make_video(source, target, Inverted(), {}).resumed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
 def test_other_settings_and_another_source_begin_anew(short_parts, tmp_path):
