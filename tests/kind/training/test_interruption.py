@@ -16,8 +16,6 @@ ERRORS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 @pytest.mark.parametrize("number, error", ERRORS.items())
 def test_a_signal_ends_the_block_at_once_when_all_is_saved(number, error):
-    if number == signal.SIGINT:  # which is ignored in jobs in the background
-        signal.signal(number, signal.default_int_handler)
     before = signal.getsignal(number)
     with pytest.raises(error) as caught, Interruption().caught():
         os.kill(os.getpid(), number)
@@ -43,6 +41,14 @@ def test_a_second_signal_does_not_wait():
         interruption.handle(signal.SIGINT)
     with pytest.raises(Terminated):
         interruption.end_if_asked()
+
+
+@pytest.fixture(autouse=True)
+def in_the_foreground():
+    """Jobs in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def run(tiny, path, interruption=None):
