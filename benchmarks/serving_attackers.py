@@ -256,7 +256,7 @@ def _dripping(served: Served) -> str:
 
 def attacks() -> Iterator[Attack]:
     """All of them, a row of the table each."""
-    yield Attack("none", lambda served: time.sleep(5))
+    yield Attack("none", lambda served: time.sleep(5) or "–")
     claim = body_of(_claim(60_000))
     yield Attack("PNG of 60000×60000", lambda served: served.predict(claim))
     yield Attack("`/v1/enhance`, PNG of 60000×60000", _enhance(_claim(60_000)))
