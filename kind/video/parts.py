@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -103,9 +104,13 @@ def _locked(folder: Path) -> int | None:
         lock = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if folder.is_dir() and os.path.samestat(os.fstat(lock), folder.stat()):
-                return lock
-        except BaseException:
+        except BlockingIOError:
             os.close(lock)
             raise
+        except OSError:  # a file system without locks
+            os.close(lock)
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), folder.stat()):
+                return lock
         os.close(lock)  # whoever had it has finished, and removed it

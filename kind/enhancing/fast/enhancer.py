@@ -9,7 +9,6 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +28,14 @@ from kind.enhancing.processors import processors
 from kind.errors import UserError
 from kind.images.pixels import in_unit_range
 from kind.nn.forking import refuse_forked
+
+CORE = openvino.Core()
+"""The only one of the process.
+
+OpenVINO's plugin for CPUs gives the thread that makes it another stack for signals, and the one before when
+it goes: where two plugins go in the order in which they came, the next signal finds memory that is gone, and
+ends the process.
+"""
 
 _MOST_COMPILED = 8
 _LACK_OF_MEMORY = ("Failed to allocate", "bad_alloc")  # in the text of OpenVINO's RuntimeErrors
@@ -291,18 +298,7 @@ class FastEnhancer(abc.ABC):
     def compiled(self, model: openvino.Model, **settings: object) -> openvino.CompiledModel:
         """Makes a graph ready to run; OpenVINO's settings add to those that are used here."""
         refuse_forked()
-        return core().compile_model(model, "CPU", {**self._settings, **settings})
-
-
-@cache
-def core() -> openvino.Core:
-    """The only one of the process.
-
-    OpenVINO's plugin for CPUs gives the thread that makes it another stack for signals, and the one before
-    when it goes: where two plugins go in the order in which they came, the next signal finds memory that is
-    gone, and ends the process.
-    """
-    return openvino.Core()
+        return CORE.compile_model(model, "CPU", {**self._settings, **settings})
 
 
 def one_number(value: float) -> np.ndarray:

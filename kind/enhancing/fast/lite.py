@@ -25,7 +25,7 @@ class FastLite(FastEnhancer):
 
     variant = "lite"
     own_alpha = "suggested by the network"
-    plan = TilePlan(border=16, halo=128, stride=16, pixels=2_600_000)  # about 400 MiB
+    plan = TilePlan(border=16, halo=128, stride=16, pixels=4_700_000)  # about 600 MiB
     frames_at_once = 4
     ranges_file = SHIPPED_WEIGHTS / "lite.int8.json"
     seen_as = Exposure
