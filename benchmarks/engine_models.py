@@ -175,12 +175,11 @@ def _onnx_runtime(path: Path) -> Run:
 
 
 def _openvino(path: Path, size: tuple[int, int]) -> Run:
-    from kind.enhancing.fast.enhancer import CORE
+    from kind.enhancing.fast.engine import CORE, SETTINGS
 
     model = CORE.read_model(path)
     model.reshape({"image": [1, *size, 3], "alpha": [1]})
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
-    run = CORE.compile_model(model, "CPU", settings)
+    run = CORE.compile_model(model, "CPU", SETTINGS)
     return _in_levels(lambda image: run({"image": image, "alpha": _ALPHA})[0])
 
 

@@ -99,11 +99,10 @@ def place_of(path: Path) -> Path:
     try:
         return path.resolve()
     except (OSError, RuntimeError):
-        pass
-    try:
-        return path.absolute()
-    except OSError as error:
-        raise UserError(f"{path}: the current folder is gone: change to another one") from error
+        try:
+            return path.absolute()
+        except OSError as error:
+            raise UserError(f"{path}: the current folder is gone: change to another one") from error
 
 
 def _target(entry: Input, out: Path | None, format: str | None, suffix: str | None, ending: str) -> Path:

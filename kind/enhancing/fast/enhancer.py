@@ -19,6 +19,7 @@ from openvino import Node
 from kind.enhancing.borders import mirrored_part
 from kind.enhancing.enhanced import Enhanced
 from kind.enhancing.fast import calibration
+from kind.enhancing.fast.engine import CORE, SETTINGS
 from kind.enhancing.fast.given import given_images
 from kind.enhancing.fast.network_files import digest_of, read_network
 from kind.enhancing.fast.operators import Range
@@ -29,21 +30,8 @@ from kind.errors import UserError
 from kind.images.pixels import in_unit_range
 from kind.nn.forking import refuse_forked
 
-CORE = openvino.Core()
-"""The only one of the process.
-
-OpenVINO's plugin for CPUs gives the thread that makes it another stack for signals, and the one before when
-it goes: where two plugins go in the order in which they came, the next signal finds memory that is gone, and
-ends the process.
-"""
-
 _MOST_COMPILED = 8
 _LACK_OF_MEMORY = ("Failed to allocate", "bad_alloc")  # in the text of OpenVINO's RuntimeErrors
-_SETTINGS = {
-    "PERFORMANCE_HINT": "LATENCY",
-    "INFERENCE_PRECISION_HINT": "f32",  # of what is not in 8 bits
-    "ENABLE_CPU_PINNING": False,
-}
 
 
 class FastEnhancer(abc.ABC):
@@ -82,7 +70,7 @@ class FastEnhancer(abc.ABC):
         """
         self.files = files
         self.weights = {network: read_network(path, network) for network, path in files.items()}
-        self._settings = _SETTINGS
+        self._settings = SETTINGS
         self._compiled: OrderedDict[tuple, Callable] = OrderedDict()
         self.ranges: dict[str, Range] = {}
         self._extremes: calibration.Extremes = {}
@@ -210,7 +198,7 @@ class FastEnhancer(abc.ABC):
         for _ in range(count):
             one = copy.copy(self)
             one._compiled, one._last, one._turn = OrderedDict(), None, threading.Lock()
-            one._settings = {**_SETTINGS, "INFERENCE_NUM_THREADS": max(processors() // count, 1)}
+            one._settings = {**SETTINGS, "INFERENCE_NUM_THREADS": max(processors() // count, 1)}
             yield one
 
     @classmethod
