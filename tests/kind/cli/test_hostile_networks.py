@@ -4,7 +4,6 @@ import io
 import json
 import re
 import resource
-import time
 import zipfile
 
 import h5py
@@ -129,11 +128,14 @@ def imported(places):
 
 @pytest.mark.parametrize("stage", ["decom", "lite", "detector"])
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_hostile_network_is_refused_within_a_second(places, imported, stage, attack):
-    path, start = places / attack / f"{stage}.keras", time.process_time()
-    with pytest.raises(UserError, match=re.escape(str(path))):
-        load_detector(path) if stage == "detector" else load_net(path, stage)
-    assert time.process_time() - start < 1
+def test_a_hostile_network_is_refused_within_a_second(places, imported, computing_seconds, stage, attack):
+    path = places / attack / f"{stage}.keras"
+
+    def refuse():
+        with pytest.raises(UserError, match=re.escape(str(path))):
+            load_detector(path) if stage == "detector" else load_net(path, stage)
+
+    assert computing_seconds(refuse) < 1
 
 
 def filled(words, places, attack, out):

@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import resource
-import time
 import zipfile
 
 import h5py
@@ -124,7 +123,7 @@ def test_a_shape_that_is_not_there_stops_the_building(altered, refusal, monkeypa
 @pytest.mark.parametrize("number", [0, -1])
 @pytest.mark.parametrize("is_gone", [True, False])
 def test_a_wrong_array_in_a_shipped_network_is_named_and_nothing_is_built(
-    tmp_path, refusal, monkeypatch, stage, number, is_gone
+    tmp_path, at_once, monkeypatch, stage, number, is_gone
 ):
     names = []
 
@@ -137,7 +136,7 @@ def test_a_wrong_array_in_a_shipped_network_is_named_and_nothing_is_built(
 
     path = with_weights(SHIPPED_WEIGHTS / f"{stage}.keras", tmp_path / "altered.keras", change)
     monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
-    line = at_once(path, refusal)
+    line = at_once(path)
     assert f"array {names[number]}" in line
 
 
@@ -148,7 +147,7 @@ def of_one_class(config):
 
 @pytest.mark.parametrize("change", [lambda values: values[..., :1], lambda values: values[..., :2]])
 def test_a_detector_for_other_classes_is_held_against_the_one_that_ships(
-    tmp_path, refusal, monkeypatch, change
+    tmp_path, at_once, monkeypatch, change
 ):
     monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
     is_right = change(np.zeros(80)).shape == (1,)
@@ -168,12 +167,12 @@ def test_a_detector_for_other_classes_is_held_against_the_one_that_ships(
         with pytest.raises(pytest.fail.Exception, match="it was built"):
             load_net(path)
     else:
-        assert "has the shape (1, 1, 64, 2); the network needs (1, 1, 64, 1)" in at_once(path, refusal)
+        assert "has the shape (1, 1, 64, 2); the network needs (1, 1, 64, 1)" in at_once(path)
 
 
 @pytest.mark.parametrize("size", ["s", "yolox-tiny"])
 @pytest.mark.parametrize("wrong", [None, "last", "gone"])
-def test_a_detector_of_a_published_size_is_held_against_its_form(tmp_path, refusal, monkeypatch, size, wrong):
+def test_a_detector_of_a_published_size_is_held_against_its_form(tmp_path, at_once, monkeypatch, size, wrong):
     monkeypatch.setattr("kind.nn.saving.build_network", lambda *arguments: pytest.fail("it was built"))
     form = json.loads(gzip.decompress(FORMS.read_bytes()))[list(SIZES).index(size)]
     config = form["config"]
@@ -192,7 +191,7 @@ def test_a_detector_of_a_published_size_is_held_against_its_form(tmp_path, refus
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", write_arrays(arrays))
     if wrong:
-        assert f"array {last}" in at_once(path, refusal)
+        assert f"array {last}" in at_once(path)
     else:
         with pytest.raises(pytest.fail.Exception, match="it was built"):
             load_net(path)
@@ -242,17 +241,21 @@ def test_plain_arrays_of_any_floats_are_read(altered, small, dtype, settings):
         np.testing.assert_allclose(after, before, rtol=2**-11, atol=1e-7)
 
 
-def at_once(path, refusal):
-    """The one line, when it takes less than a second of this process's own time and 200 MiB."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    line = refusal(path)
-    assert time.process_time() - start < 1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
-    return line
+@pytest.fixture
+def at_once(refusal, computing_seconds):
+    """The one line that loading a file ends in, when it takes less than a second of computing and 200 MiB."""
+
+    def refuse(path):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert computing_seconds(refusal, path) < 1
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
+        return refusal(path)
+
+    return refuse
 
 
 @pytest.mark.parametrize("name", ["metadata.json", "config.json", "model.weights.h5", "other.json"])
-def test_what_unpacks_to_more_than_a_network_is_refused_unread(small, refusal, tmp_path, name):
+def test_what_unpacks_to_more_than_a_network_is_refused_unread(small, at_once, tmp_path, name):
     path = tmp_path / "bomb.keras"
     with zipfile.ZipFile(small) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for other in {*source.namelist()} - {name}:
@@ -260,31 +263,31 @@ def test_what_unpacks_to_more_than_a_network_is_refused_unread(small, refusal, t
         with target.open(name, "w") as stream:
             for _ in range(64):
                 stream.write(bytes(1 << 20))
-    assert name in at_once(path, refusal)
+    assert name in at_once(path)
 
 
-def test_weights_of_far_more_bytes_than_the_network_has_are_refused_unread(altered, refusal):
+def test_weights_of_far_more_bytes_than_the_network_has_are_refused_unread(altered, at_once):
     def swell(file):
         file.create_dataset("surplus", (40 << 20,), "u1", fillvalue=1)[:] = 1
 
-    assert "expected 33,5" in at_once(altered(weights=swell), refusal)
+    assert "expected 33,5" in at_once(altered(weights=swell))
 
 
-def test_a_zip_that_lies_about_its_sizes_is_refused(altered, refusal):
+def test_a_zip_that_lies_about_its_sizes_is_refused(altered, at_once):
     path = altered(method=zipfile.ZIP_DEFLATED, metadata=b" " * 60_000)
     content = path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         size = archive.getinfo("model.weights.h5").file_size
     path.write_bytes(content.replace(size.to_bytes(4, "little"), (size // 2).to_bytes(4, "little")))
-    at_once(path, refusal)
+    at_once(path)
 
 
-def test_directories_of_many_entries_are_not_read(refusal, tmp_path):
+def test_directories_of_many_entries_are_not_read(at_once, tmp_path):
     path = tmp_path / "many.keras"
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(5000):
             archive.writestr(f"{number}", b"")
-    assert "its directory of 5000 entries" in at_once(path, refusal)
+    assert "its directory of 5000 entries" in at_once(path)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
