@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import pkgutil
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,18 +108,21 @@ class EightBits:
             and outputs <= {"enhanced_bytes", "alpha"}
         )
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, np.ndarray], seconds: float = math.inf) -> dict[str, np.ndarray]:
         """Answers.
 
         Args:
             inputs: `image_bytes`, [N] of bytes objects, and `alpha`, `brightness` or `strength`, float32 [N].
+            seconds: after which no other image is begun.
 
         Returns:
             `enhanced_bytes`, [N] of bytes objects, PNG, and the α of each, float32 [N].
 
         Raises:
             tf.errors.InvalidArgumentError: as the graph does.
+            tf.errors.DeadlineExceededError: when the time is over.
         """
+        end = time.monotonic() + seconds
         images = inputs[IMAGE_BYTES]
         numbers = {
             name: checked_numbers(tf.constant(values), name, len(images), IMAGE_BYTES, _MOST[name]).numpy()
@@ -127,6 +132,8 @@ class EightBits:
         files = np.empty(len(images), object)
         alphas = np.empty(len(images), np.float32)
         for index, data in enumerate(images):
+            if time.monotonic() >= end:
+                raise tf.errors.DeadlineExceededError(None, None, "not answered in time")
             given = {name: float(values[index]) for name, values in numbers.items()}
             files[index], alphas[index] = self._enhanced(data, index, **given)
         return {"enhanced_bytes": files, "alpha": alphas}

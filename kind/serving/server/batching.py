@@ -33,6 +33,7 @@ class _Task(NamedTuple):
     inputs: Arrays
     rows: int
     arrived: float
+    end: float  # when nobody waits for it any more
     future: Future
 
 
@@ -64,13 +65,14 @@ class Scheduler:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, target: Target, inputs: Arrays, rows: int) -> Future:
+    def submit(self, target: Target, inputs: Arrays, rows: int, seconds: float) -> Future:
         """Queues a request.
 
         Args:
             target: where it goes.
             inputs: checked arrays.
             rows: their batch size.
+            seconds: how long somebody waits for the answer; a batch ends when nobody waits for any of its.
 
         Returns:
             A future of the outputs, which raises `ServingError` or what the model raised. Cancelling it
@@ -80,14 +82,14 @@ class Scheduler:
             ServingError: too many rows (INVALID_ARGUMENT), or too much waits already or the server is being
                 stopped (UNAVAILABLE).
         """
-        limits = self.parameters
+        limits, now = self.parameters, time.monotonic()
         if limits.merge and rows > limits.max_batch_size:
             if limits.split_large:
-                return self._submit_split(target, inputs, rows)
+                return self._submit_split(target, inputs, rows, now, now + seconds)
             raise bad_request(
                 f"Task size {rows} is larger than maximum input batch size {limits.max_batch_size}"
             )
-        task = _Task(inputs, rows, time.monotonic(), Future())
+        task = _Task(inputs, rows, now, now + seconds, Future())
         self._enqueue(target, [task])
         return task.future
 
@@ -104,13 +106,14 @@ class Scheduler:
         with self._changed:
             return sum(len(tasks) for _, tasks in self._queues.values())
 
-    def _submit_split(self, target: Target, inputs: Arrays, rows: int) -> Future:
-        size, now = self.parameters.max_batch_size, time.monotonic()
+    def _submit_split(self, target: Target, inputs: Arrays, rows: int, now: float, end: float) -> Future:
+        size = self.parameters.max_batch_size
         parts = [
             _Task(
                 {name: array[start : start + size] for name, array in inputs.items()},
                 min(size, rows - start),
                 now,
+                end,
                 Future(),
             )
             for start in range(0, rows, size)
@@ -230,7 +233,10 @@ class Scheduler:
         padding = self._padding(rows)
         inputs = {name: _stacked([task.inputs[name] for task in tasks], padding) for name in tasks[0].inputs}
         started = time.monotonic()
-        outputs = target.runnable.run(target.signature, inputs)
+        left = max(task.end for task in tasks) - started
+        if left <= 0:
+            raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
+        outputs = target.runnable.run(target.signature, inputs, left)
         self._observer.ran(target.model, rows, padding, time.monotonic() - started)
         if len(tasks) == 1 and not padding:
             return [outputs]

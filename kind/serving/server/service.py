@@ -120,9 +120,9 @@ class Service:
         )
         version = lease.version
         target = Target(version.name, version.model, lease.signature.name)
-        future = self.scheduler.submit(target, inputs, rows)
-        self.metrics.received(version.name, rows)
         limit = self.limits.seconds if seconds is None else min(seconds, self.limits.seconds)
+        future = self.scheduler.submit(target, inputs, rows, limit)
+        self.metrics.received(version.name, rows)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), limit)
         except asyncio.TimeoutError:

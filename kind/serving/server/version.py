@@ -33,8 +33,8 @@ class Model(Protocol):
     def warm_up(self, folder: Path) -> int:
         """Runs the recorded requests of the folder."""
 
-    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs a signature."""
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float) -> dict[str, np.ndarray]:
+        """Runs a signature, and stops when it takes longer."""
 
     def close(self) -> None:
         """Gives back all that it holds."""

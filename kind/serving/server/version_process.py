@@ -84,7 +84,7 @@ class VersionProcess:
         """Runs the recorded requests of the folder, and returns how many; raises ServingError."""
         return self._do({"do": "warm up", "folder": str(folder)})[0]["count"]
 
-    def run(self, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
+    def run(self, signature: str, inputs: Arrays, seconds: float) -> dict[str, np.ndarray]:
         """Runs a signature.
 
         When the process ends meanwhile, another is started. A batch that was alone in it is to blame; others
@@ -93,6 +93,8 @@ class VersionProcess:
         Args:
             signature: its name.
             inputs: by name, checked; strings as arrays of bytes objects.
+            seconds: after which the model stops, see `LoadedModel.run`. One that does not is ended with its
+                process, but only after the seconds of the server: else each hasty client could end it.
 
         Returns:
             The outputs in the same form.
@@ -104,9 +106,8 @@ class VersionProcess:
         for is_retry in (False, True):
             with self._turn(alone=is_retry):
                 try:
-                    return self._loaded_child().call(
-                        {"do": "run", "signature": signature}, inputs, self._seconds
-                    )[1]
+                    header = {"do": "run", "signature": signature, "seconds": seconds}
+                    return self._loaded_child().call(header, inputs, self._seconds)[1]
                 except ChildEnded as error:
                     ended = error
                 finally:

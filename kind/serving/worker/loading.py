@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from kind.serving.server.tensor_protos import array_of
 _TAG = "serve"
 _INITIALIZATION = "__saved_model_init_op"
 _MOST_WARM_UPS = 1000
+_LONGEST_RUN = 3600.0  # seconds
 
 # TensorFlow's passes in its order, but what a request does not ask for is left out again once functions are
 # part of the graph that calls them. Otherwise constants in it are folded, which takes longer than all else.
@@ -69,27 +71,38 @@ class LoadedModel:
         }
         self._eight_bits = _eight_bits(folder)
 
-    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(
+        self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float = _LONGEST_RUN
+    ) -> dict[str, np.ndarray]:
         """Runs a signature on checked inputs.
 
         Args:
             signature: its name.
             inputs: by name, with the signature's types and shapes; strings as arrays of bytes objects.
+            seconds: after which no other operation of the graph, or no other image in 8 bits, is begun.
 
         Returns:
             The outputs in the same form, in the order of their names: so answers are the same to the byte.
 
         Raises:
+            ServingError: when the time is over.
             tf.errors.OpError: when the graph refuses the inputs.
         """
+        try:
+            return self._run(signature, inputs, seconds)
+        except tf.errors.DeadlineExceededError as error:
+            raise ServingError("DEADLINE_EXCEEDED", "not answered in time") from error
+
+    def _run(self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float) -> dict[str, np.ndarray]:
         definition = self.definitions[signature]
         outputs = sorted(definition.outputs)
         if self._eight_bits and EightBits.answers(set(inputs), set(outputs)):
-            answer = self._eight_bits.run(inputs)
+            answer = self._eight_bits.run(inputs, seconds)
             return {name: answer[name] for name in outputs}
         wanted = {name: definition.outputs[name].name for name in outputs}
         given = {definition.inputs[name].name: array for name, array in inputs.items()}
-        return {name: np.asarray(value) for name, value in self._session.run(wanted, given).items()}
+        options = tf.compat.v1.RunOptions(timeout_in_ms=math.ceil(seconds * 1000))
+        return {name: np.asarray(value) for name, value in self._session.run(wanted, given, options).items()}
 
     def close(self) -> None:
         """Ends the session."""

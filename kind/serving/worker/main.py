@@ -17,7 +17,7 @@ class _Worker:
     def answer(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
         """Loads the version, warms it up, or runs a signature."""
         if header["do"] == "run":
-            return {}, self.model.run(header["signature"], arrays)
+            return {}, self.model.run(header["signature"], arrays, header["seconds"])
         if header["do"] == "warm up":
             return {"count": self.model.warm_up(Path(header["folder"]))}, {}
         return self._load(Path(header["folder"]), header["trust"])

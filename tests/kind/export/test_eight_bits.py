@@ -83,6 +83,11 @@ def test_mistakes_are_those_of_the_graph(answering, inputs, message):
         answering.run(inputs)
 
 
+def test_no_image_is_begun_when_the_time_is_over(answering):
+    with pytest.raises(tf.errors.DeadlineExceededError):
+        answering.run({"image_bytes": files(10)}, seconds=0.0)
+
+
 def test_signatures_with_boxes_or_parts_are_left_to_the_graph():
     assert EightBits.answers({"image_bytes", "alpha"}, {"enhanced_bytes"})
     assert not EightBits.answers({"image_bytes"}, {"enhanced_bytes", "alpha", "boxes"})

@@ -287,10 +287,10 @@ def slow(monkeypatch):
     whole = LoadedModel.run
     slow = SimpleNamespace(seconds=0.0, batches=[])
 
-    def run(self, signature, inputs):
+    def run(self, signature, inputs, seconds):
         slow.batches.append(len(next(iter(inputs.values()))))
         time.sleep(slow.seconds)
-        return whole(self, signature, inputs)
+        return whole(self, signature, inputs, seconds)
 
     monkeypatch.setattr(LoadedModel, "run", run)
     return slow

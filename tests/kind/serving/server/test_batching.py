@@ -17,12 +17,13 @@ class Doubler:
     """Doubles x; a row of -1 is an error. Remembers the batches, and waits while it is held."""
 
     def __init__(self):
-        self.batches = []
+        self.batches, self.seconds = [], []
         self.go = threading.Event()
         self.go.set()
         self.entered = threading.Semaphore(0)
 
-    def run(self, signature, inputs):
+    def run(self, signature, inputs, seconds):
+        self.seconds.append(seconds)
         self.entered.release()
         assert self.go.wait(10)
         x = inputs["x"]
@@ -60,9 +61,9 @@ def model():
     model.go.set()
 
 
-def submit(scheduler, model, *rows, width=1, signature="double"):
+def submit(scheduler, model, *rows, width=1, signature="double", seconds=60.0):
     x = np.repeat(np.array(rows, float)[:, None], width, axis=1)
-    return scheduler.submit(Target("kind", model, signature), {"x": x}, len(rows))
+    return scheduler.submit(Target("kind", model, signature), {"x": x}, len(rows), seconds)
 
 
 def results(*futures):
@@ -81,6 +82,21 @@ def test_a_batch_that_is_not_filled_leaves_in_time(scheduler_for, model):
     started = time.monotonic()
     assert results(submit(scheduler, model, 1)) == [[2]]
     assert time.monotonic() - started >= 0.09
+
+
+def test_a_batch_may_take_as_long_as_somebody_waits_for_it(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=3600 * SECOND)
+    futures = [submit(scheduler, model, value, seconds=seconds) for value, seconds in ((1, 5.0), (2, 1000.0))]
+    assert results(*futures) == [[2], [4]]
+    (seconds,) = model.seconds
+    assert 500 < seconds <= 1000
+
+
+def test_what_nobody_waits_for_any_more_does_not_run(scheduler_for, model):
+    future = submit(scheduler_for(merge=False), model, 1, seconds=0.0)
+    with pytest.raises(ServingError, match="not answered in time"):
+        future.result(10)
+    assert not model.batches
 
 
 def test_only_what_fits_together_is_put_together(scheduler_for, model):
@@ -174,7 +190,7 @@ def test_too_many_rows_are_refused_or_split(scheduler_for, model):
 
 def test_outputs_without_a_batch_dimension_are_not_shared(scheduler_for):
     class Counter:
-        def run(self, signature, inputs):
+        def run(self, signature, inputs, seconds):
             return {"rows": np.array(len(inputs["x"]))}
 
     scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=SECOND)

@@ -68,7 +68,7 @@ def version(stand_in, tmp_path):
 
 
 def run(version, x):
-    return version.run("any", {"x": np.array([x])})["pid"].item()
+    return version.run("any", {"x": np.array([x])}, 30.0)["pid"].item()
 
 
 def is_running(pid):
@@ -406,3 +406,23 @@ def test_the_command_ends_in_time_whatever_a_model_does(tmp_path):
             server.kill()
             server.wait()
             server.stdout.close()
+
+
+def test_a_graph_that_never_ends_is_stopped_when_nobody_waits_for_it(tmp_path):
+    import tensorflow as tf
+
+    from kind.serving.worker.loading import LoadedModel
+
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def run(x):
+        return {
+            "y": tf.while_loop(lambda value: tf.reduce_all(value >= 0), lambda value: (value * 0.5,), (x,))[0]
+        }
+
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures={"run": run})
+    model = LoadedModel(tmp_path / "1")
+    with pytest.raises(ServingError, match="not answered in time"):
+        model.run("run", {"x": np.float32([1])}, 0.2)
+    assert model.run("run", {"x": np.float32([-1])}, 60.0)["y"] == [-1]
