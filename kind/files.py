@@ -1,4 +1,4 @@
-"""Files that are either wholly there or not there at all."""
+"""Files that are either wholly there or not there at all, and folders for one process at a time."""
 
 import contextlib
 import hashlib
@@ -12,6 +12,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional, Union
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
 
 #: Names of temporary files; before they told the process they lacked its number.
 _TEMPORARY = re.compile(r"\..+\.(?:(\d+)-)?[a-z0-9_]{8}(?:\.\w+)?")
@@ -48,6 +53,29 @@ def atomic_write(path: Union[str, Path]) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def lock(opened: int) -> bool:
+    """Keeps other processes from locking the same file or folder, until it is closed or the process ends.
+
+    Args:
+        opened: its descriptor.
+
+    Returns:
+        False where the system or the file system has no locks: there nobody is kept out.
+
+    Raises:
+        BlockingIOError: another process has locked it.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def fitted_name(stem: str, ending: str) -> str:

@@ -10,18 +10,13 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from kind.errors import UserError
-from kind.files import atomic_write, remove_leftovers
+from kind.files import atomic_write, lock, remove_leftovers
 from kind.training.manifest import checkpoint_epochs, is_record, renew_run
 from kind.training.run_changes import data_differences, differences, new_lengths
 from kind.training.split_record import split_record
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks: there nothing keeps two processes out of one folder
-    fcntl = None
 
 #: Beside packed weights: what each network was trained with, by the stem of its file.
 TRAINING_FILE = "training.json"
@@ -82,13 +77,17 @@ class RunFolder:
             raise UserError(f"{self.path}: holds files but no config.json; give --run a new or empty folder")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = open(self.path / ".lock", "w")
+            file = open(self.path / ".lock", "w")
         except OSError as error:
             raise self._unwritable(error) from error
-        with lock:
-            self._keep_others_out(lock)
+        with file:
+            try:
+                locked = lock(file.fileno())
+            except BlockingIOError:
+                message = f"{self.path}: another process is training in this folder; let it finish"
+                raise UserError(message) from None
             for folder in (self.path, self.samples, self.backup):
-                remove_leftovers(folder, locked=fcntl is not None)
+                remove_leftovers(folder, locked=locked)
             self.check_places()
             if changed:
                 print(f"{self.path}: redefined, no epoch was finished: {'; '.join(changed)}", file=sys.stderr)
@@ -178,15 +177,6 @@ class RunFolder:
 
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(f"{self.path}: cannot be written to ({error.strerror}); give --run another folder")
-
-    def _keep_others_out(self, lock: IO[str]) -> None:
-        try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{self.path}: another process is training in this folder; let it finish"
-            ) from None
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

@@ -11,12 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kind.errors import UserError
-from kind.files import atomic_write, fitted_name
-
-try:
-    import fcntl
-except ImportError:  # Windows, where nobody is kept out
-    fcntl = None
+from kind.files import atomic_write, fitted_name, lock
 
 SECONDS = 10.0
 """Of a part, about."""
@@ -44,7 +39,7 @@ class Parts:
         """
         self.folder = target.with_name(fitted_name(f".{target.name}", ".parts"))
         try:
-            self._lock = _locked(self.folder)
+            self._opened = _locked(self.folder)
         except BlockingIOError:
             raise UserError(f"{target}: another process is making it; let it finish") from None
         text = json.dumps(plan, sort_keys=True)
@@ -77,9 +72,9 @@ class Parts:
 
     def close(self) -> None:
         """Leaves the folder, if it is still there, to the next run."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._opened is not None:
+            os.close(self._opened)
+            self._opened = None
 
     def _records(self, number: int) -> Path:
         return self.folder / f"{number:06}.{_RECORDS}"
@@ -99,18 +94,18 @@ def _locked(folder: Path) -> int | None:
     """
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        if fcntl is None:
-            return None
-        lock = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise
-        except OSError:  # a file system without locks
-            os.close(lock)
+            opened = os.open(folder, os.O_RDONLY)
+        except PermissionError:  # Windows opens no folders
             return None
+        try:
+            if not lock(opened):
+                os.close(opened)
+                return None
+        except BlockingIOError:
+            os.close(opened)
+            raise
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(lock), folder.stat()):
-                return lock
-        os.close(lock)  # whoever had it has finished, and removed it
+            if os.path.samestat(os.fstat(opened), folder.stat()):
+                return opened
+        os.close(opened)  # whoever had it has finished, and removed it

@@ -1,5 +1,6 @@
 """Files that are wholly there or not at all, and what killed writers leave."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from kind.files import atomic_write, fitted_name, remove_leftovers
+from kind.files import atomic_write, fitted_name, lock, remove_leftovers
 
 
 def test_a_temporary_file_tells_its_process_and_keeps_the_suffix(tmp_path):
@@ -113,3 +114,27 @@ def test_names_are_those_of_the_systems_encoding(tmp_path):
     plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, **plain}, check=True)
     assert {f"{name}.jpg", f"{name}.png"} < {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_folder_is_locked_for_one_opening_of_it_at_a_time(tmp_path):
+    pytest.importorskip("fcntl", reason="file locks are POSIX's")
+    first, second = (os.open(tmp_path, os.O_RDONLY) for _ in range(2))
+    try:
+        assert lock(first)
+        with pytest.raises(BlockingIOError):
+            lock(second)
+    finally:
+        os.close(first)
+    assert lock(second)
+    os.close(second)
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl", reason="file locks are POSIX's")
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with open(tmp_path / "file", "w") as file:
+        assert not lock(file.fileno())
