@@ -1,5 +1,8 @@
 """Every export format of every variant, run by its own runtime on images from one pixel to a full screen."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 from tensorflow import keras
@@ -16,7 +19,6 @@ from kind.guided.model import NAMES, NETWORKS, Design
 from kind.nn.saving import save_net
 
 SIZES = ((1, 1), (37, 181), (400, 600), (1080, 1920))
-by_size = pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
 
 
 def photograph(size):
@@ -26,40 +28,66 @@ def photograph(size):
     return 0.15 * slopes + 0.02 * np.random.default_rng(0).random((*size, 3))
 
 
-@pytest.fixture(scope="module", params=[*shipped_variants(), *NAMES])
-def enhancer(request, tmp_path_factory):
-    if request.param not in NAMES:
-        return Enhancer.load(variant=request.param)
+VARIANTS = (*shipped_variants(), *NAMES)
+
+
+def in_its_own_process(test, *arguments):
+    """Runs a test apart, because TensorFlow, converters and runtimes keep much: 17 GB after all of these."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        process.submit(test, *arguments).result()
+
+
+def enhancer_of(variant, folder):
+    if variant not in NAMES:
+        return Enhancer.load(variant=variant)
     keras.utils.set_random_seed(0)
-    folder = tmp_path_factory.mktemp("weights")
-    path = folder / f"{request.param}.keras"
-    save_net(NETWORKS[request.param](Design()), path, half_precision=True)  # as `kind pack` writes them
-    return Enhancer.load(folder, variant=request.param)
+    # As `kind pack` writes them.
+    save_net(NETWORKS[variant](Design()), folder / f"{variant}.keras", half_precision=True)
+    return Enhancer.load(folder, variant=variant)
 
 
-@pytest.mark.slow
-def test_saved_model(enhancer, tmp_path):
-    version = export_saved_model(tmp_path / "model", enhancer, None, photograph=photograph((48, 64)))
+def check_saved_model(variant, folder):
+    enhancer = enhancer_of(variant, folder)
+    version = export_saved_model(folder / "model", enhancer, None, photograph=photograph((48, 64)))
     for size in SIZES:
         found = deviations(version, enhancer, None, photograph(size))
         assert [one for one in found if not one.is_within] == [], size
 
 
-@pytest.mark.slow
-@by_size
-def test_tflite(enhancer, tmp_path, size):
-    written = write_tflite(tmp_path / "one.tflite", make_portable(enhancer, size), [photograph(size)])
+def check_tflite(variant, folder, size):
+    portable = make_portable(enhancer_of(variant, folder), size)
+    written = write_tflite(folder / "one.tflite", portable, [photograph(size)])
     # Constants have 16 bits there, too, and untrained networks enlarge the difference.
-    assert written.path.is_file() and written.largest < (0.05 if enhancer.variant in NAMES else 0.02)
+    most = 0.05 if variant in NAMES else 0.02
+    assert written.path.is_file() and written.largest < most, written.largest
+
+
+def check_onnx(variant, folder):
+    photographs = [photograph(size) for size in SIZES]
+    written = write_onnx(folder / "any.onnx", make_portable(enhancer_of(variant, folder), None), photographs)
+    # Norms over whole images add up millions of numbers, in another order.
+    most = 1e-3 if variant in NAMES else 1e-4
+    assert written.path.is_file() and written.largest < most, written.largest
 
 
 @pytest.mark.slow
-def test_onnx(enhancer, tmp_path):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_saved_model(variant, tmp_path):
+    in_its_own_process(check_saved_model, variant, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
+def test_tflite(variant, tmp_path, size):
+    in_its_own_process(check_tflite, variant, tmp_path, size)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_onnx(variant, tmp_path):
     pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
-    photographs = [photograph(size) for size in SIZES]
-    written = write_onnx(tmp_path / "any.onnx", make_portable(enhancer, None), photographs)
-    # Norms over whole images add up millions of numbers, in another order.
-    assert written.path.is_file() and written.largest < (1e-3 if enhancer.variant in NAMES else 1e-4)
+    in_its_own_process(check_onnx, variant, tmp_path)
 
 
 def raising(image, alpha):
