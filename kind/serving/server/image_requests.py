@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.parsing import ModelSpec
 from kind.serving.server.service import Lease, Service
 from kind.serving.server.signatures import DEFAULT_SIGNATURE, signature_named
-from kind.serving.server.threads import call_in_thread_if_large
+from kind.serving.server.threads import OneAtATime, call_in_thread_if_large
 
 PATH = "/v1/enhance"
 
@@ -56,7 +55,7 @@ class ImageRequests:
     def __init__(self, service: Service) -> None:
         """Answers for this service; one image after another is encoded, since each takes much memory."""
         self._service = service
-        self._encoding = asyncio.Lock()
+        self._encoding = OneAtATime()
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answers one request.
@@ -95,12 +94,10 @@ class ImageRequests:
             except ServingError as error:
                 raise _of_one_image(error) from error
         relit, alpha = outputs[_RESULT][0], outputs.get(ALPHA, inputs.get(ALPHA))
-        loop = asyncio.get_running_loop()
         try:
-            async with self._encoding:
-                body, media_type = await loop.run_in_executor(
-                    None, reencoded, relit, data, wishes.format, share, wishes.strip
-                )
+            body, media_type = await self._encoding.call(
+                reencoded, relit, data, wishes.format, share, wishes.strip
+            )
         except ImageError as error:
             raise bad_request(str(error)) from error
         headers = {} if alpha is None else {_SHOWN_ALPHA: f"{alpha[0]:.4g}"}

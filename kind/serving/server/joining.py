@@ -21,7 +21,11 @@ def joined(parts: Sequence[Future]) -> Future:
     """
     whole: Future = Future()
 
-    def wait_for_next(_: Future) -> None:
+    def wait_for_next(done: Future) -> None:
+        if done.cancelled() or done.exception():
+            for part in parts:
+                part.cancel()
+            return _finish_joined(whole, parts)
         waited_for = next((part for part in parts if not part.done()), None)
         if waited_for:
             waited_for.add_done_callback(wait_for_next)

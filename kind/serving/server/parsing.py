@@ -22,7 +22,7 @@ from kind.serving.server.json_tensors import inputs_of, parse_body, signature_na
 from kind.serving.server.processes import Child, ChildEnded, resident
 from kind.serving.server.signatures import Signature, Tensor, check_rows, signature_named
 from kind.serving.server.tensor_protos import array_of
-from kind.serving.server.threads import call_in_thread_if_large
+from kind.serving.server.threads import OneAtATime, call_in_thread_if_large
 from kind.serving.wire import Arrays
 
 _LARGE = 1 << 20  # bytes
@@ -128,6 +128,7 @@ class Parser:
         """Limits: `most_rows` of a request, and `seconds` for reading it."""
         self._most_rows, self._seconds = most_rows, seconds
         self._thread = ThreadPoolExecutor(1, "parser")
+        self._large = OneAtATime(self._thread)
         self._child: Child | None = None
 
     async def read(self, body: bytearray, signatures: Mapping[str, Signature]) -> Request:
@@ -152,8 +153,12 @@ class Parser:
             self._child.close()
 
     async def _call(self, body: bytes | bytearray, header: dict[str, Any]) -> tuple[dict, dict]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._call_process, body, header)
+        reading = self._large.call(self._call_process, body, header)
+        try:
+            return await asyncio.wait_for(reading, self._seconds)
+        except asyncio.TimeoutError:
+            message = f"the request was not read within {self._seconds:g} s"
+            raise ServingError("DEADLINE_EXCEEDED", message) from None
 
     def _call_process(self, body: bytes | bytearray, header: dict[str, Any]) -> tuple[dict, dict]:
         if self._child is None or self._child.has_ended:

@@ -102,7 +102,7 @@ class Child:
             if self._has_ended:
                 raise ChildEnded(self._process.returncode, False)
             self._calls[number] = answer
-        timer = threading.Timer(seconds or 0, self._end_late, (number, seconds))
+        timer = threading.Timer(seconds or 0, self._end_late, (number,))
         timer.daemon = True
         if seconds is not None:
             timer.start()
@@ -127,11 +127,11 @@ class Child:
         self.kill()
         self._reader.join(_CLOSING)
 
-    def _end_late(self, number: int, seconds: float) -> None:
+    def _end_late(self, number: int) -> None:
         with self._lock:
             answer = self._calls.pop(number, None)
         if answer:
-            answer.set_exception(ServingError("DEADLINE_EXCEEDED", f"not answered within {seconds:g} s"))
+            answer.set_exception(ServingError("DEADLINE_EXCEEDED", "not answered in time"))
             self.kill()
 
     def _read(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import traceback
@@ -27,7 +26,7 @@ from kind.serving.server.messages import configs_of, signatures_message, status_
 from kind.serving.server.parsing import Message, parsed, spec_of
 from kind.serving.server.service import Service
 from kind.serving.server.tensor_protos import proto_of
-from kind.serving.server.threads import bytes_in, call_in_thread_if_large
+from kind.serving.server.threads import OneAtATime, bytes_in, call_in_thread_if_large
 
 _METADATA_FIELD = "signature_def"
 _LARGEST = 1 << 20  # bytes of a message without inputs
@@ -103,6 +102,7 @@ class ModelService:
     def __init__(self, service: Service, roots: Sequence[Path] | None) -> None:
         """Answers for this service; versions may be chosen from `roots`, see `configs_of`."""
         self._service, self._roots = service, roots
+        self._reloads = OneAtATime()
 
     async def GetModelStatus(self, data: bytes, context):  # noqa: N802
         """Names the versions with their states; see `get_model_status.proto`."""
@@ -117,8 +117,7 @@ class ModelService:
         async with _answering(context):
             request = _small(model_management_pb2.ReloadConfigRequest, data)
             configs = configs_of(request.config, self._roots)
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, self._service.manager.reconfigure, configs)
+            await self._reloads.call(self._service.manager.reconfigure, configs)
             return model_management_pb2.ReloadConfigResponse()
 
 

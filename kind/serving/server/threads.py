@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +28,26 @@ async def call_in_thread_if_large(size: int, function: Callable[..., Result], *a
     if size < _LARGE:
         return function(*arguments)
     return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+
+class OneAtATime:
+    """Calls functions in threads, one after another, also when somebody who waited has given up meanwhile."""
+
+    def __init__(self, executor: Executor | None = None) -> None:
+        """Of the running event loop; None takes its own threads."""
+        self._executor, self._lock = executor, asyncio.Lock()
+
+    async def call(self, function: Callable[..., Result], *arguments) -> Result:
+        """Calls a function when its turn comes; whoever gives up before holds nothing any more."""
+        await self._lock.acquire()
+        work = asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        work.add_done_callback(self._next)
+        return await asyncio.shield(work)
+
+    def _next(self, work: asyncio.Future) -> None:
+        self._lock.release()
+        if not work.cancelled():
+            work.exception()  # has been seen, if nobody waits for it any more
 
 
 def bytes_in(arrays: Mapping[str, np.ndarray]) -> int:

@@ -25,12 +25,14 @@ class Model(Protocol):
     Attributes:
         definitions: the `SignatureDef`s of its file by name.
         signatures: those that can be run.
+        is_usable: whether it can be run now.
     """
 
     definitions: Mapping[str, Any]
     signatures: Mapping[str, Signature]
+    is_usable: bool
 
-    def warm_up(self, folder: Path) -> int:
+    def warm_up(self) -> int:
         """Runs the recorded requests of the folder."""
 
     def run(self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float) -> dict[str, np.ndarray]:
@@ -50,3 +52,8 @@ class Version:
         self.error: ServingError | None = None
         self.model: Model | None = None
         self.users = 0
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether it is served and its model works."""
+        return self.state is State.AVAILABLE and self.model is not None and self.model.is_usable

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from kind.serving.wire import Arrays
 
 _MODULE = "kind.serving.worker.main"
 _LONGEST_LOADING = 3600.0
+_TO_STOP = 2.0  # seconds that a model has to stop by itself
 _MOST_GROWTH = 1 << 30
 """Bytes that a process may have more than when it was loaded, after some 1,000 sizes of image."""
 
@@ -35,6 +37,7 @@ class VersionProcess:
     Attributes:
         definitions: the `SignatureDef`s of the file by name.
         signatures: those that can be run, by name.
+        is_usable: False once its process has ended and it could not be loaded again.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class VersionProcess:
         self.definitions: dict[str, SignatureDef] = {}
         self.signatures: dict[str, Signature] = {}
         self._child = Child(module)
+        self.is_usable = True
         self._closed = False
         self._loading = threading.Lock()
         self._changed = threading.Condition()
@@ -80,9 +84,13 @@ class VersionProcess:
     def _loading_call(self) -> dict:
         return {"do": "load", "folder": str(self._folder), "trust": self._trust}
 
-    def warm_up(self, folder: Path) -> int:
+    @property
+    def _warming_call(self) -> dict:
+        return {"do": "warm up"}
+
+    def warm_up(self) -> int:
         """Runs the recorded requests of the folder, and returns how many; raises ServingError."""
-        return self._do({"do": "warm up", "folder": str(folder)})[0]["count"]
+        return self._do(self._warming_call)[0]["count"]
 
     def run(self, signature: str, inputs: Arrays, seconds: float) -> dict[str, np.ndarray]:
         """Runs a signature.
@@ -102,12 +110,16 @@ class VersionProcess:
         Raises:
             ServingError: the model refuses the inputs, takes too long, or ends the process.
         """
-        ended = None
+        ended, end = None, time.monotonic() + seconds
         for is_retry in (False, True):
             with self._turn(alone=is_retry):
                 try:
-                    header = {"do": "run", "signature": signature, "seconds": seconds}
-                    return self._loaded_child().call(header, inputs, self._seconds)[1]
+                    child = self._loaded_child()
+                    left = end - time.monotonic()
+                    if left <= 0:
+                        raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
+                    header = {"do": "run", "signature": signature, "seconds": left}
+                    return child.call(header, inputs, self._seconds + _TO_STOP)[1]
                 except ChildEnded as error:
                     ended = error
                 finally:
@@ -142,7 +154,9 @@ class VersionProcess:
                     self._child.close()
                 try:
                     self.load()
+                    self.is_usable = True
                 except ServingError as error:
+                    self.is_usable = False
                     self._child.close()  # so that the next request tries again
                     reason = f"the model cannot be loaded again: {without_folders(error.message)}"
                     raise ServingError("UNAVAILABLE", reason) from error
@@ -155,30 +169,35 @@ class VersionProcess:
             with contextlib.suppress(ServingError):
                 self._loaded_child()
 
-        if self._child.has_ended and not self._closed:
+        if self._child.has_ended and self.is_usable and not self._closed:
             threading.Thread(target=start, daemon=True).start()
 
     def _renew_if_grown(self) -> None:
         """Loads the version in another process, which takes over between two batches."""
 
         def renew() -> None:
-            fresh = Child(self._module)
+            fresh = None
             try:
-                fresh.call(self._loading_call, seconds=_LONGEST_LOADING)
+                fresh = Child(self._module)
+                for call in (self._loading_call, self._warming_call):
+                    fresh.call(call, seconds=_LONGEST_LOADING)
                 with self._turn(alone=True), self._loading:
                     fresh, self._child = self._child, fresh
                     self._loaded_size = resident(self.pid)
                 if self._closed:  # meanwhile
                     self._child.close()
-            except (ServingError, ChildEnded) as error:
+            except (ServingError, ChildEnded, OSError) as error:
                 print(f"kind: {self._folder} cannot be loaded once more: {error}", file=sys.stderr)
                 self._loaded_size = resident(self.pid)  # it is not tried with every request
             finally:
-                fresh.close()
+                if fresh:
+                    fresh.close()
                 self._is_renewing = False
 
         growth = resident(self.pid) - self._loaded_size
         with self._changed:
+            if self._running > 1:  # what another batch needs will come back
+                return
             if growth <= _MOST_GROWTH or self._is_renewing or self._closed or self._child.has_ended:
                 return
             self._is_renewing = True

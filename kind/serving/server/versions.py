@@ -132,10 +132,10 @@ class ModelManager:
             return list(self._configs)
 
     def is_ready(self) -> bool:
-        """Whether every configured model has an available version."""
+        """Whether every configured model has a version that can be asked."""
         with self._lock:
             return bool(self._configs) and all(
-                any(version.state is State.AVAILABLE for version in self._versions[name].values())
+                any(version.can_be_asked for version in self._versions[name].values())
                 for name in self._configs
             )
 
@@ -255,7 +255,7 @@ class ModelManager:
         try:
             model = self._load(folder)
             loaded = time.monotonic()
-            model.warm_up(folder)
+            model.warm_up()
         except Exception as error:
             if model:
                 model.close()

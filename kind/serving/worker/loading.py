@@ -43,7 +43,10 @@ class LoadedModel:
     Attributes:
         definitions: the `SignatureDef`s of the file by name.
         signatures: the callable signatures by name.
+        is_usable: always.
     """
+
+    is_usable = True
 
     def __init__(self, folder: Path, trust: bool = False) -> None:
         """Loads a version folder.
@@ -58,6 +61,7 @@ class LoadedModel:
             Exception: TensorFlow's own, for a folder that is missing, damaged or incomplete.
         """
         _check(folder, trust)
+        self._folder = folder
         graph, config = tf.Graph(), tf.compat.v1.ConfigProto()
         config.graph_options.rewrite_options.optimizers.extend(_OPTIMIZERS)
         with graph.as_default():
@@ -108,11 +112,10 @@ class LoadedModel:
         """Ends the session."""
         self._session.close()
 
-    def warm_up(self, folder: Path) -> int:
-        """Runs the recorded requests of a version folder, so that the first real request is not slow.
+    def warm_up(self) -> int:
+        """Runs the recorded requests of the version folder, so that the first real request is not slow.
 
-        Args:
-            folder: may hold `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog`.
+        They are in `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog`.
 
         Returns:
             How many were run.
@@ -120,7 +123,7 @@ class LoadedModel:
         Raises:
             Exception: when the file is damaged or holds too many, or a request fails.
         """
-        path = folder / WARMUP_FILE
+        path = self._folder / WARMUP_FILE
         if not path.is_file():
             return 0
         count = 0

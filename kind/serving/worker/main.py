@@ -19,7 +19,7 @@ class _Worker:
         if header["do"] == "run":
             return {}, self.model.run(header["signature"], arrays, header["seconds"])
         if header["do"] == "warm up":
-            return {"count": self.model.warm_up(Path(header["folder"]))}, {}
+            return {"count": self.model.warm_up()}, {}
         return self._load(Path(header["folder"]), header["trust"])
 
     def _load(self, folder: Path, trust: bool) -> tuple[dict[str, Any], Arrays]:

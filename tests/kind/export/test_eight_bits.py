@@ -153,7 +153,7 @@ class TestFolder:
             from kind.serving.worker.loading import LoadedModel
 
             model = LoadedModel(version)
-            model.warm_up(version)
+            model.warm_up()
             made = model.run("serving_default", inputs)
             answers.append(255 * pixels_of(made["enhanced_bytes"][0]))
             model.close()

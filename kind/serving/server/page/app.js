@@ -147,7 +147,7 @@ async function open(index) {
     photo = Object.assign(files[index], { index, bitmap, preview, draft });
     reset();
     await look(photo, mine.signal);
-    await takeApart(photo);
+    if (!mine.signal.aborted) await takeApart(photo, mine.signal);
   } catch (error) {
     fail(error);
   }
@@ -262,9 +262,9 @@ function showAlpha(chosen) {
   at("alpha-value").value = chosen.toFixed(1);
 }
 
-async function takeApart(opened) {
+async function takeApart(opened, signal) {
   if (!has("decompose") || opened !== photo) return;
-  const parts = await predict(server.model, "decompose", { image_bytes: opened.preview });
+  const parts = await predict(server.model, "decompose", { image_bytes: opened.preview }, signal);
   if (opened !== photo) return;
   show(imageOf(parts, "reflectance_bytes"), "part-reflectance");
   show(imageOf(parts, "illumination_bytes"), "part-illumination");

@@ -287,7 +287,7 @@ def slow(monkeypatch):
     whole = LoadedModel.run
     slow = SimpleNamespace(seconds=0.0, batches=[])
 
-    def run(self, signature, inputs, seconds):
+    def run(self, signature, inputs, seconds=60.0):
         slow.batches.append(len(next(iter(inputs.values()))))
         time.sleep(slow.seconds)
         return whole(self, signature, inputs, seconds)

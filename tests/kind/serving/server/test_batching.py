@@ -188,6 +188,16 @@ def test_too_many_rows_are_refused_or_split(scheduler_for, model):
         failing.result(10)
 
 
+def test_a_split_request_ends_with_its_first_part_that_fails(scheduler_for, model):
+    splitting = scheduler_for(max_batch_size=1, split_large=True)
+    model.go.clear()
+    failing, other = submit(splitting, model, -1, 1, 2, 3), submit(splitting, model, 4)
+    model.go.set()
+    with pytest.raises(ServingError, match="row 0 is bad"):
+        failing.result(10)
+    assert results(other) == [[8]] and len(model.batches) < 5
+
+
 def test_outputs_without_a_batch_dimension_are_not_shared(scheduler_for):
     class Counter:
         def run(self, signature, inputs, seconds):

@@ -12,13 +12,15 @@ from kind.serving.server.versions import ModelManager
 
 
 class Loaded:
+    is_usable = True
+
     def __init__(self, folder):
         self.content = (folder / "saved_model.pb").read_text()
         self.warmed = False
         if self.content == "broken":
             raise ValueError("cannot be parsed")
 
-    def warm_up(self, folder):
+    def warm_up(self):
         if self.content == "cold":
             raise ValueError("a warm-up request failed")
         self.warmed = True
@@ -67,6 +69,14 @@ def test_the_highest_version_is_served(manager, add):
             manager.acquire("kind", number)
     with pytest.raises(ServingError, match="Could not find version 0 of model kind; available: 10$"):
         manager.status("kind", 0)
+
+
+def test_a_server_is_not_ready_while_a_model_cannot_be_asked(manager, add):
+    add(1)
+    manager.poll()
+    model = manager.acquire("kind").model
+    for model.is_usable in (False, True):
+        assert manager.is_ready() is model.is_usable
 
 
 def test_other_folders_are_no_versions(manager, add, base):
