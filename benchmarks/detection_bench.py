@@ -143,7 +143,7 @@ class Bench:
         if detector == self.detectors[0]:
             rows += [Row(entry.name, RAW, entry) for entry in self.adapted]
             rows += [
-                Row(entry.name, Input(f"{entry.name} reflectance", "reflectance", entry.name), entry)
+                Row(entry.name, Input(f"{entry.name} reflectance", "reflectance", entry.name), _alone(entry))
                 for entry in self.joint
             ]
         return rows
@@ -171,6 +171,8 @@ class Bench:
 
         data = known_to(photographs.data, self.finder(detector).class_names, detector.name)
         images, rows = self.tested(photographs, data), []
+        for entry in (detector, *self.adapted, *self.joint):
+            _warn_of_known(entry, images)
         for row in self.rows(detector):
             if unknown := match_classes(
                 self.finder(row.finder).class_names, data.class_names, row.name
@@ -235,6 +237,27 @@ class Bench:
             if made.kind == "reflectance"
         ]
         return [*restored, *(entry.name for entry in (*self.adapted, *self.joint))]
+
+
+def _alone(joint: Named) -> Named:
+    """The detector of a joint run, which lies beside the network that sees by itself."""
+    return joint._replace(path=joint.path / "detector.keras") if joint.path.is_dir() else joint
+
+
+def _warn_of_known(entry: Named, tested: Sequence[AnnotatedImage]) -> None:
+    """Says how many test photographs a run was trained on or chosen by."""
+    from kind.training.run_folder import RunFolder, read_json
+
+    file = RunFolder(entry.path).data_file if entry.path else None
+    if file is None or not file.is_file():
+        return
+    known = {Path(word).name for part in read_json(file).values() for name in part for word in name.split()}
+    if seen := sum(image.path.name in known for image in tested):
+        print(
+            f"{entry.name}: its run knew {seen} of {len(tested)} test photographs: these are no figures "
+            "on unseen photographs",
+            file=sys.stderr,
+        )
 
 
 @functools.cache

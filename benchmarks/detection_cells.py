@@ -151,8 +151,12 @@ def kept(folder: Path, name: str, identity: str, make: Callable[[], Cell]) -> Ce
 
 
 def is_kept(folder: Path, name: str, identity: str) -> bool:
-    """Whether a cell has a file."""
-    return cell_file(folder, name, identity).is_file()
+    """Whether a cell has a file that can be read."""
+    try:
+        _parsed(cell_file(folder, name, identity).read_bytes())
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
+    return True
 
 
 def cell_file(folder: Path, name: str, identity: str) -> Path:

@@ -8,6 +8,7 @@ network is scored, not the best one, and no test photograph is looked at before.
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import json
 import sys
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from kind.training.loop import Prepared
 
 _MOST_VALIDATED = 8  # their figures choose nothing
+# Relative to the detector: the decoder starts anew and has some hundred steps. At the published tenth, which
+# goes with SGD and a hundred times as many, it would stay as random as it began.
+_DECODER_RATE = 10.0
 _TRAINING_LIGHTS = {"dusk": "dim-little", "moderate": "dark-moderate", "published": "dark-strong"}
 
 
@@ -41,6 +45,7 @@ class Training(NamedTuple):
         input: what the detector is given when it is tested.
         reference: of the stage adapt.
         joint: of the stage detection.
+        new_twins: of the stage detection: as those that see by themselves, but nothing else is learned.
     """
 
     name: str
@@ -48,14 +53,21 @@ class Training(NamedTuple):
     input: Input
     reference: str = ""
     joint: bool = False
+    new_twins: bool = False
 
     @property
-    def sees_by_itself(self) -> bool:
-        """Whether photographs are made dark in every step, instead of once for all time."""
+    def needs_networks(self) -> bool:
+        """Whether it learns from, or with, the three networks."""
         return self.joint or self.stage == "adapt"
+
+    @property
+    def darkens(self) -> bool:
+        """Whether photographs are made dark in every step, instead of once for all time."""
+        return self.needs_networks or self.new_twins
 
 
 SEE_BY_THEMSELVES = (
+    Training("raw, new twins", "detection", RAW, new_twins=True),
     Training("adapted, retinex", "adapt", RAW, reference="retinex"),
     Training("adapted, ciconv", "adapt", RAW, reference="ciconv"),
     Training("joint", "detection", Input("joint reflectance", "reflectance", "joint"), joint=True),
@@ -110,7 +122,9 @@ class FineTuning:
         self.config = config_of(bench.flags, row, seed)
         name = row.name.replace(", ", "-").replace(" ", "-")
         self.title = f"{photographs.name} fine-tuned {bench.detectors[0].name} {name} seed {seed}"
-        self.run = bench.flags.out / "runs" / self.title.replace(" ", "-")
+        settings = f"{self.config} {bench.flags.darken} {bench.flags.twins}"
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        self.run = bench.flags.out / "runs" / f"{self.title.replace(' ', '-')}-{digest}"
 
     def cells(self, lights: Sequence[Light]) -> dict[str, Cell]:
         """The figures by the light's name; trains only where one is missing."""
@@ -138,7 +152,7 @@ class FineTuning:
         for image in self.division.training:
             learned.update(image.path.read_bytes() + image.boxes.tobytes() + image.classes.tobytes())
         own = "" if self.row.joint else pictures.identity(self.row.input)
-        networks = self._start().digests() if self.row.sees_by_itself else {}
+        networks = self._start().digests() if self.row.needs_networks else {}
         parts = [
             self.row,
             json.dumps(asdict(self.config)),
@@ -180,6 +194,8 @@ class FineTuning:
             done = [record["epoch"] for record in folder.read_metrics()][-1:]
             if done != [self.config.epochs] or not folder.last_file.is_file():
                 train(prepared.make_stage, prepared.datasets, folder)
+        del prepared
+        gc.collect()  # datasets and graphs refer to each other, and the next training needs their memory
         return _joint_parts(self.run) / "detector.keras" if self.row.joint else folder.last_file
 
     def _prepared(self) -> Prepared:
@@ -204,9 +220,10 @@ class FineTuning:
         """What is trained on and validated: photographs, or pictures of their twins."""
         training = self.division.training
         # A data set of a dozen photographs holds none out.
-        validation = (self.division.validation or training[:1])[:_MOST_VALIDATED]
+        validation = [image for image in self.division.validation if len(image.boxes)] or training[:1]
+        validation = validation[:_MOST_VALIDATED]
         training = [image for image in training if image not in validation]
-        if not self.row.sees_by_itself:
+        if not self.row.darkens:
             flags = self.bench.flags
             light = LIGHTS[_TRAINING_LIGHTS[flags.darken]]
             training = [
@@ -234,16 +251,16 @@ def config_of(flags, row: Training, seed: int) -> DetectionConfig:
 
     Args:
         flags: of the command.
-        row: what is trained; what sees by itself makes new twins in every epoch, and takes more of them.
+        row: what is trained; what makes new twins in every epoch takes more epochs.
         seed: random seed.
     """
     from kind.detection.adaptation.config import AdaptationConfig
     from kind.detection.config import DetectionConfig
 
-    times = flags.twins if row.sees_by_itself else 1
+    times = flags.twins if row.darkens else 1
     settings = dict(
         input=row.input.kind if row.joint else "raw",
-        darken=flags.darken if row.sees_by_itself else "none",
+        darken=flags.darken if row.darkens else "none",
         seed=seed,
         epochs=flags.epochs * times,
         validate_epochs=flags.epochs * times,
@@ -258,9 +275,8 @@ def config_of(flags, row: Training, seed: int) -> DetectionConfig:
         scale=0.25,
     )
     if row.stage == "adapt":
-        return AdaptationConfig(
-            reference=row.reference, **{**AdaptationConfig.defaults({"reference": row.reference}), **settings}
-        )
+        given = {"reference": row.reference, "decoder_rate": _DECODER_RATE}
+        return AdaptationConfig(**{**AdaptationConfig.defaults(given), **settings, **given})
     return DetectionConfig(joint=row.joint, **settings)
 
 

@@ -29,7 +29,7 @@ PREVIEWS = 4
 """Validation images that are shown while training."""
 _QUICK_SCENES, _QUICK_SIDE = 64, 160
 
-QUICK_DETECTOR = "tiny"
+QUICK_DETECTOR, SHIPPED = "tiny", "shipped"
 """Size of the detector that `--quick` trains."""
 
 
@@ -260,7 +260,10 @@ def detector_to_train(detector: str | Path | None) -> Detector | Proportions:
 
     sizes = {QUICK_DETECTOR: Proportions((16, 32, 64, 128), (1, 1, 1, 1), 1), **SIZES}
     if detector is None:
-        raise UserError(f"give --detector: a .keras file, a run folder, or one of {', '.join(sizes)}")
+        sources = f"{SHIPPED} for the one that ships, or one of {', '.join(sizes)}"
+        raise UserError(f"give --detector: a .keras file, a run folder, {sources}")
+    if detector == SHIPPED:
+        return _trainable(load_detector(None), detector)
     return sizes[detector] if detector in sizes else _trainable(load_detector(detector), detector)
 
 

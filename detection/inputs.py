@@ -37,8 +37,8 @@ def detector_input(
         enhancer: the pipeline; None will do where `needs_enhancer` says so.
         images: float32 [N, H, W, 3], RGB in [0, 1], any size.
         kind: one of `INPUTS`.
-        alpha: how much brighter "relit" is, a number or float32 [N], None for the enhancer's own choice;
-            nothing else depends on it.
+        alpha: how much brighter "relit" is, a number or float32 [N], None for the enhancer's own choice,
+            which all else is always made under.
 
     Returns:
         float32 [N, H, W, 3] in [0, 1].
@@ -58,7 +58,7 @@ def detector_inputs(
     kinds: Sequence[str],
     alpha: float | tf.Tensor | None = None,
 ) -> dict[str, tf.Tensor]:
-    """As `detector_input`, for several kinds; the networks run once at most."""
+    """As `detector_input`, for several kinds; the networks run once, with an α for "relit" twice at most."""
     # Late: --help wants the names above, not TensorFlow.
     from kind.ops.colour_invariants import as_detector_input, invariant_edges
     from kind.ops.stretch import min_max_stretch
@@ -66,12 +66,17 @@ def detector_inputs(
     if unknown := set(kinds) - set(INPUTS):
         raise ValueError(f"kind expects one of {', '.join(INPUTS)}; received {min(unknown)!r}")
     needing = [kind for kind in kinds if needs_enhancer(kind)]
-    parts = enhanced_parts(kinds)
     if needing and enhancer is None:
         raise ValueError(f"kind {needing[0]!r} expects an enhancer; received None")
-    enhanced = enhancer(images, alpha, "plain", parts) if needing else None
+    given = [kind for kind in needing if kind == "relit" and alpha is not None]
+    own = [kind for kind in needing if kind not in given]
+    made = {}
+    for alike, its_alpha in ((given, alpha), (own, None)):
+        if alike:
+            enhanced = enhancer(images, its_alpha, "plain", enhanced_parts(alike))
+            made.update({kind: getattr(enhanced, _PARTS[kind]) for kind in alike})
     makers = {
-        **{kind: partial(getattr, enhanced, part) for kind, part in _PARTS.items()},
+        **{kind: partial(made.get, kind) for kind in _PARTS},
         "stretched": lambda: min_max_stretch(images),
         "raw": lambda: images,
         # The border is repeated: a frame would lie elsewhere on a training's canvas than around a photograph.

@@ -207,7 +207,8 @@ def _folder_name(kind: str, making: Making) -> str:
     if making.darken != NOT_DARKENED:
         parts.append(str(PRESETS[making.darken]))
     if needs_enhancer(kind):
-        parts += [f"alpha {making.alpha}", *making.enhancer.digests().values()]
+        parts += [f"alpha {making.alpha}"] if kind == "relit" else ["own alpha"]
+        parts += making.enhancer.digests().values()
     if MAKING_VERSION > 1:
         parts.append(f"version {MAKING_VERSION}")
     return versioned(f"{kind}-{_digest(' '.join(parts).encode())}", DECODING_VERSION)

@@ -73,8 +73,11 @@ class DetectionStage(Stage):
         if not (training and self._first_step):
             return self._upper(self._lower(images, training=training), training=training)
 
+        # The networks before a joint detector's backbone learn meanwhile; the backbone's own rate is 0 then.
+        stop = tf.identity if self.config.joint else tf.stop_gradient
+
         def still():
-            return [tf.stop_gradient(part) for part in self._lower(images, training=False)]
+            return [stop(part) for part in self._lower(images, training=False)]
 
         def moving():
             return list(self._lower(images, training=True))

@@ -13,6 +13,7 @@ from kind.detection.adaptation.config import WEIGHTS, AdaptationConfig
 from kind.detection.adaptation.model import decoder_of, early_feature
 from kind.detection.adaptation.terms import Twins
 from kind.detection.canvas import filled, on_grey
+from kind.detection.joint import detector_of
 from kind.detection.optimizer import DetectionOptimizer
 from kind.detection.stage import DetectionStage, preprocessing
 from kind.ops.colour_invariants import as_detector_input, invariant_edges
@@ -139,7 +140,7 @@ class AdaptationStage(DetectionStage):
 
     def parts(self, net):
         """Both networks as files of their own: `kind detect` takes `detector.keras`."""
-        return {"detector": self.detector, "decoder": decoder_of(net)}
+        return {"detector": detector_of(net), "decoder": decoder_of(net)}
 
     def _outputs(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         """Raw outputs and early features; statistics stand still while the decoder learns alone."""

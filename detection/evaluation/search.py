@@ -154,9 +154,8 @@ class Inputs:
         return {kind: made[made_of][0] for kind, made_of in plain.items()}
 
     def _networks(self, kind: str) -> str:
-        """The weights and settings that make a kind of input; the adjustment has no part in reflectance."""
-        used = {stage: digest for stage, digest in self.digests.items() if stage != "illumination"}
-        return {"relit": f"{self.digests} {self._alpha}", "reflectance": str(used)}.get(kind, "")
+        """The weights and settings that make a kind of input."""
+        return {"relit": f"{self.digests} {self._alpha}", "reflectance": str(self.digests)}.get(kind, "")
 
 
 def search(samples: Sequence[Sample], methods: Sequence[Method], inputs: Inputs, results: Results) -> Search:

@@ -29,8 +29,8 @@ def add_start_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         metavar="FILE-OR-SIZE",
-        help="detector to start from: a .keras file or run folder, or for a new one its size: tiny, n, s, m, "
-        "l, x, yolox-nano … yolox-x",
+        help="detector to start from: a .keras file or run folder, shipped for the one that ships, or for a "
+        "new one its size: tiny, n, s, m, l, x, yolox-nano … yolox-x",
     )
 
 

@@ -43,7 +43,7 @@ CHANGE = {
 }
 DIGESTS = {
     ("decoding", 3): "0fc506c872deec9e047e5f20",
-    ("making", 1): "9f717fb4677c411a0aef377a",
+    ("making", 1): "7637207730a04e6c2b9407c1",
     ("change", 1): "ed74fd3dcdf10f54d85c13fd",
 }
 

@@ -8,6 +8,7 @@ import pytest
 from tensorflow import keras
 
 from kind.cli import train_detection
+from kind.detection.command import detector_to_train
 from kind.detection.config import DetectionConfig
 from kind.detection.joint import parts_of
 from kind.detection.model import build_detector
@@ -87,7 +88,10 @@ def test_a_teacher_makes_it_a_student(folder):
 @pytest.mark.parametrize(
     "words,message",
     [
-        ([], "give --detector: a .keras file, a run folder, or one of tiny, n, s, m, l, x"),
+        (
+            [],
+            "give --detector: a .keras file, a run folder, shipped for the one that ships, or one of tiny",
+        ),
         (["--detector", "missing.keras"], "missing.keras"),
         (["--detector", DECOM], "decom.keras: holds the network 'decomposition'; expected a detector"),
         (["--detector", "tiny", "--classes", "a"], "unknown class"),
@@ -144,3 +148,8 @@ def test_class_names_given_twice_are_refused_before_a_detector_is_made(folder):
         with_classes(None, ["face", "face"])
     with pytest.raises(UserError, match="'cat' is given twice"):
         prepare(folder, "--detector", "tiny", "--classes", "cat", "dog", "cat")
+
+
+def test_a_training_may_start_from_the_detector_that_ships():
+    shipped = load_net(SHIPPED_WEIGHTS / "detector.keras")
+    assert weights_digest(detector_to_train("shipped")) == weights_digest(shipped)

@@ -84,3 +84,12 @@ def test_the_names_cost_no_tensorflow():
     script = "import sys, detection.inputs; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
     assert DEFAULT_INPUT == "reflectance"
+
+
+def test_alpha_is_for_relit_alone():
+    lite = Enhancer.load(variant="lite")
+    images = tf.constant(IMAGES / 8)
+    seen = detector_inputs(lite, images, ["relit", "reflectance"], 2.0)
+    np.testing.assert_array_equal(seen["relit"], lite(images, 2.0).relit)
+    np.testing.assert_array_equal(seen["reflectance"], lite(images).restored)
+    assert np.abs(lite(images, 2.0).restored - seen["reflectance"]).max() > 0.01

@@ -32,10 +32,9 @@ def test_identities_change_with_what_the_input_depends_on(sample, bright_network
     assert changed(alpha=4.0) == {"relit"}
     assert changed(darkening=Darkening("dusk", 0)) == set(KINDS)
     assert changed(sample._replace(index=4)) == set()  # only dark twins depend on it
-    other = KindEnhancer(base.decom, base.restoration, base.decom)
-    assert changed(enhancer=other) == {"relit"}
-    other = KindEnhancer(base.illumination, base.restoration, base.illumination)
-    assert changed(enhancer=other) == {"relit", "reflectance"}
+    for first_net, last_net in ((base.decom, base.decom), (base.illumination, base.illumination)):
+        other = KindEnhancer(first_net, base.restoration, last_net)
+        assert changed(enhancer=other) == {"relit", "reflectance"}
     write_photo(sample.image.path, read_photo(sample.image.path).pixels / 2)
     assert changed() == set(KINDS)
 
