@@ -41,7 +41,7 @@ def add_precision_argument(
     parser: argparse.ArgumentParser, default: str = DEFAULT_PRECISION, *, int8: bool = False
 ) -> None:
     """Declares --precision; int8 is for commands that can do with the relit image alone."""
-    more = "; int8 is faster still, for the relit image alone, and needs kind[fast]" if int8 else ""
+    more = "; int8 is the fastest, for the relit image alone, and needs the extra fast" if int8 else ""
     refused = () if int8 else (INT8,)
     parser.add_argument(
         "--precision",
@@ -52,7 +52,7 @@ def add_precision_argument(
         expected=f"float32, bfloat16 or auto here, as int8 {ONLY_RELIT}",
         default=default,
         help="number format that the networks compute in; bfloat16 is faster on processors that support it "
-        f"and slower on others{more}; auto takes the fastest (default: {default})",
+        f"and slower on others{more}; auto takes the fastest that is there (default: {default})",
     )
 
 

@@ -9,7 +9,7 @@ from kind.errors import UserError
 INT8 = "int8"
 """Where the relit image alone is wanted, see `kind.enhancing.fast`: no TensorFlow network computes in it."""
 
-ONLY_RELIT = "computes the relit image of lite alone, for kind enhance and from Python"
+ONLY_RELIT = "computes the relit image alone, for kind enhance, export and profile, and from Python"
 
 PRECISIONS = ("auto", "float32", "bfloat16", INT8)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 
-from kind.enhancing.precision import cpu_flags, cpu_has_bfloat16
+from kind.enhancing.precision import cpu_flags
 from kind.errors import UserError
 
 _PYTHON = (3, 10)
@@ -24,10 +24,10 @@ def engine_is_there() -> bool:
     """Whether the engine is installed, and the processor has the instructions that make it the fastest.
 
     These multiply 8-bit numbers: AVX-512 VNNI or AVX-VNNI. Arm has others, with which nothing was measured.
-    Processors that have bfloat16 too compute in that, which is closer to float32. Only Linux tells.
+    Only Linux tells.
     """
     try:
         check_engine()
     except UserError:
         return False
-    return not (_CPU_FLAGS.isdisjoint(cpu_flags()) or cpu_has_bfloat16())
+    return not _CPU_FLAGS.isdisjoint(cpu_flags())

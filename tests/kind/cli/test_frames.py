@@ -36,6 +36,6 @@ def test_few_calls_lead_to_the_first_network(variant, tmp_path, monkeypatch, cap
 
     monkeypatch.setattr(keras.Model, "__call__", noted)
     command = ["kind", "enhance", str(tmp_path / "night.png"), "--out", str(tmp_path / "lit.png")]
-    monkeypatch.setattr(sys, "argv", [*command, "--variant", variant])
+    monkeypatch.setattr(sys, "argv", [*command, "--variant", variant, "--precision", "float32"])
     assert kind.__main__.main() == 0
     assert found[0][0] == "main" and len(found[0]) <= MOST, found[0]
