@@ -1,5 +1,5 @@
 # Serves the exported networks on a CPU:  docker build -t kind . && docker run --rm -p 8501:8501 -p 8500:8500 kind
-# It was not built where it was written, which has no Docker; tests/test_docker.py checks what can be checked without.
+# CI does not build it; tests/test_docker.py checks what can be checked without Docker.
 FROM python:3.11.13-slim-bookworm
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1

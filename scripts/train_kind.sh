@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Trains the three networks and the exposure head for photographs as the weights that ship were trained: hours on two
-# cores; run it again to resume.
+# Trains the three networks and the exposure head for photographs by the recipe of the weights that ship
+# (docs/training.md says how these came about): hours on two cores; run it again to resume.
 # usage: scripts/train_kind.sh DATA START RUNS [FLAG ...]
 #   DATA   folder with lol_train, lol_rest, stacks, sice, coco128 and vehicles (docs/mixture.md says what they hold)
 #   START  folder with decom, restoration and illumination trained on LOL (docs/training.md), which these runs begin with

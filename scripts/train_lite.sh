@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Trains the light variant as the weights that ship were trained: hours on two cores; run it again to resume.
+# Trains the light variant by the recipe of the weights that ship (docs/lite.md says how these came about): hours on
+# two cores; run it again to resume.
 # usage: scripts/train_lite.sh DATA RUNS [FLAG ...]
 #   DATA   folder with lol_train, lol_rest, stacks, sice, coco128 and vehicles (docs/mixture.md says what they hold)
 #   RUNS   folder for the run folders; the result is RUNS/lite

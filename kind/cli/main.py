@@ -46,7 +46,7 @@ COMMANDS = {
     "detect": (detect, "find objects in dark photographs"),
     "changes": (changes, "find what has changed between two photographs of one place"),
     "edges": (edges, "draw edges that do not depend on the illumination"),
-    "evaluate": (evaluate, "score enhancement and detectors"),
+    "evaluate": (evaluate, "score enhancement, detectors and change detection"),
     "compare": (compare, "compare enhancers by quality, speed and memory"),
     "doctor": (
         doctor,
@@ -61,7 +61,7 @@ COMMANDS = {
     "tiles": (tiles, "cut a data set of change detection into tiles"),
     "export": (export, "export the networks as a SavedModel, for TensorFlow Lite or as ONNX"),
     "serve": (serve, "serve an exported model over REST and gRPC, with a web page to try it"),
-    "remote": (remote, "relight photographs, or find objects in them, on a server"),
+    "remote": (remote, "relight photographs, find objects in them or compare them, on a server"),
     "import": (import_command, "convert published weights into .keras files"),
     "profile": (profile, "measure parameters, operations, memory and speed of the networks"),
     "pack": (pack, "pack trained networks into one small folder of weights"),
