@@ -186,7 +186,8 @@ def _outcome(grid: Grid, path: Path) -> tuple[str, float, float | None]:
     folder = RunFolder(path)
     config = read_json(folder.config_file)
     score = grid.score or config["monitor"]
-    higher = grid.higher_is_better if grid.score else config["higher_is_better"]
+    is_monitor = grid.score in (None, config["monitor"])
+    higher = config["higher_is_better"] if is_monitor else grid.higher_is_better
     best = folder.best(score, higher)
     if best is None:
         raise UserError(f"{folder.metrics_file}: has no {score!r}; give another score in the grid")

@@ -32,7 +32,7 @@ class _Out(argparse.Action):
         """Stores `values` as a path."""
         out = Path(values)
         known = (*WRITABLE_SUFFIXES, *(MOVING_SUFFIXES if namespace.videos else ()))
-        is_meant_as_folder = values.endswith(("/", os.sep)) or out.is_dir()
+        is_meant_as_folder = values.endswith(("/", os.sep)) or os.path.isdir(out)
         if _FILE_SUFFIX.fullmatch(out.suffix) and out.suffix.lower() not in known and not is_meant_as_folder:
             raise UserError(
                 f"{values}: {out.suffix} images cannot be written: expects {' '.join(known)}, or "
@@ -176,10 +176,10 @@ def planned(
     Args:
         arguments: of `add_batch_arguments`.
         also: see `plan`.
-        lists: names of files that the block writes about all photographs, see `folder_of_lists`.
+        lists: names of files that the block writes about photographs, if there are any, in `folder_of_lists`.
         format: see `plan`.
-        change: what becomes of the planned jobs before outputs are looked for.
-        of_videos: suffix of a file that is written beside each video.
+        change: see `plan`.
+        of_videos: see `plan`.
 
     Yields:
         What is to be done, which may be nothing. What goes to stdout is sent there at the end.
@@ -205,13 +205,15 @@ def planned(
         ending=arguments.ending,
         recursive=arguments.recursive,
         videos=arguments.videos,
+        change=change,
+        of_videos=of_videos,
     )
-    jobs = change(jobs)
     if arguments.dry_run:
         _show(jobs)
         jobs = []
     elif not arguments.overwrite:
-        more = [folder_of_lists(out, jobs) / name for name in lists]
+        listed = lists if any(not job.moves for job in jobs) else ()
+        more = [folder_of_lists(out, jobs) / name for name in listed]
         more += [job.target.with_suffix(of_videos) for job in jobs if job.moves and of_videos]
         jobs = without_existing(jobs, also, more, skip=getattr(arguments, "skip_existing", None))
     yield _stripping(jobs, arguments.strip)
@@ -238,7 +240,7 @@ def _for_stdout(
         raise UserError("--out -: stdout takes the image; leave --json out")
     if sys.stdout.isatty() and not arguments.dry_run:
         raise UserError("--out -: would write an image to the terminal; redirect it, as in > relit.jpg")
-    with tempfile.TemporaryDirectory() as folder:
+    with _temporary_folder() as folder:
         jobs = plan(inputs, Path(folder), format, recursive=arguments.recursive)
         if len(jobs) > 1:
             raise UserError(f"--out -: {len(jobs)} photographs do not fit in stdout; give --out a folder")
@@ -250,6 +252,13 @@ def _for_stdout(
             yield _stripping(jobs, arguments.strip)
         if jobs[0].target.is_file():
             _copy_to_stdout(jobs[0].target)
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory:
+    try:
+        return tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise UserError(f"--out -: no place for temporary files ({error.strerror}): set TMPDIR") from error
 
 
 def _copy_to_stdout(path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kind.cli.options import add_smallest_argument, add_threshold_argument
+from kind.cli.planning import place_of
 from kind.constants import BT601
 from kind.errors import UserError
 from kind.images.photo import write_photo
@@ -35,6 +36,18 @@ def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="register the second photograph to the first",
     )
+
+
+def check_places(arguments: argparse.Namespace) -> None:
+    """Refuses a folder in which a result would overwrite one of the two photographs.
+
+    Raises:
+        UserError: naming it.
+    """
+    given = {place_of(path) for path in (arguments.before, arguments.after)}
+    for name in (BEFORE_FILE, AFTER_FILE, MASK_FILE):
+        if place_of(arguments.out / name) in given:
+            raise UserError(f"{arguments.out / name}: would overwrite an input; give --out another place")
 
 
 def alignment_of(arguments: argparse.Namespace, seen: Sequence[np.ndarray]) -> Alignment:

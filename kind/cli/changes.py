@@ -10,7 +10,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from kind.cli.change_files import add_comparison_arguments, alignment_of, compare
+from kind.cli.change_files import add_comparison_arguments, alignment_of, check_places, compare
 from kind.cli.enhancer_options import add_enhancer_arguments, load_enhancer
 from kind.cli.options import add_old_name
 from kind.detection.inputs import INPUTS, needs_enhancer
@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from kind.detection.change.predictor import ChangePredictor, input_of, load_change_net
 
+    check_places(arguments)
     dates = [read_photo(path).pixels for path in (arguments.before, arguments.after)]
     kind = arguments.input or input_of(arguments.detector)
     net = load_change_net(arguments.detector)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 SHEET_TITLES = ("photograph", "what was found")
 FOUND = Path("found")
-LIST = "detections.json"
+LISTS = ("detections.json", "images.json", "detections.csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: when nothing can be done, before anything is.
     """
     also = ("sheet",) if arguments.sheets else ()
-    settings = {"lists": (LIST,), "format": arguments.format, "of_videos": LINES}
+    lists = (*LISTS, "coco.json") if "coco" in arguments.labels else LISTS
+    settings = {"lists": lists, "format": arguments.format, "of_videos": LINES}
     return carry_out(arguments, partial(_search, arguments), also, **settings)
 
 

@@ -118,8 +118,10 @@ def _split_notes(arguments: argparse.Namespace, enhancers: Mapping[str, Enhancer
     from kind.evaluation.held_out import held_out_images
     from kind.nn.weights_folder import find_weights
 
-    if arguments.split != "validation":
+    if arguments.split == "test":
         return []
+    if arguments.split != "validation":
+        return [f"split {arguments.split}: training may have seen most of these images; see --split test"]
     found = named_networks(arguments.weights, arguments.variant)
     held_out = held_out_images(
         {

@@ -129,7 +129,7 @@ def _is_pattern(word: str) -> bool:
 def _matching(pattern: str, recursive: bool, but: Path | None, also: Sequence[str]) -> list[Input]:
     inputs, passed_over = [], []
     for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
-        if path.is_dir():
+        if os.path.isdir(path):
             if "**" not in pattern:  # which gives the files of its folders itself
                 inputs += _inside(path, recursive, but, also)
         elif path.suffix.lower() in (*PHOTO_SUFFIXES, *also):
@@ -163,7 +163,7 @@ def _report(where: str, passed_over: Iterable[Path]) -> None:
     """Says on stderr, in one line, what is not worked on: how many of each kind, and the first names."""
     kinds: dict[str, list[str]] = {}
     for path in passed_over:
-        kind = "folder" if path.is_dir() else path.suffix.lower() or "without a suffix"
+        kind = "folder" if os.path.isdir(path) else path.suffix.lower() or "without a suffix"
         kinds.setdefault(kind, []).append(path.name)
     if kinds:
         texts = [f"{len(names)} {kind} ({listed(names, most=2)})" for kind, names in kinds.items()]

@@ -100,6 +100,7 @@ def open_mixture(
     from kind.data.mixture import chosen_part, mixture_batches, validation_samples
     from kind.data.mixture_parts import fitting, open_part
     from kind.data.photographs import parse_part
+    from kind.ops.ssim import WINDOW
     from kind.training.added_losses import smallest_added_side
     from kind.training.loop import Datasets
 
@@ -109,10 +110,15 @@ def open_mixture(
             f"{VALIDATION_EVERY}; received {config.validation_every}"
         )
     parts = [parse_part(text) for text in texts]
+    names = [part.name for part in parts]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(
+            f"--data: two parts are called {twice[0]!r}; give each a name of its own: NAME=DIR:WEIGHT"
+        )
     opened = [open_part(part, cache, progress, config.decode_side) for part in parts]
     for part in opened:
         if part.validation:
-            check_patch(part.validation, 1, smallest_added_side(config))
+            check_patch(part.validation, 1, max(smallest_added_side(config), WINDOW))  # scores have SSIM
     trained = [fitting(part, config.patch) for part in opened]
     for whole_part, rest in zip(opened, trained):
         count, small = len(whole_part.training), len(whole_part.training) - len(rest.training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kind.cli.inputs import Input, find_inputs
@@ -16,6 +16,7 @@ from kind.images.raw import RAW_SUFFIXES
 from kind.video.formats import MOVING_SUFFIXES, check_target, is_moving
 
 DEFAULT_ENDING = "-relit"
+TargetsOf = Callable[[Job], Sequence[Path]]
 _FORMAT_OF_RAW = ".jpg"
 _FORMAT_OF_THE_REST = ".png"  # of other inputs that can be read but not written, such as GIF
 
@@ -30,6 +31,8 @@ def plan(
     ending: str = DEFAULT_ENDING,
     recursive: bool = False,
     videos: bool = False,
+    change: Callable[[list[Job]], list[Job]] = list,
+    of_videos: str = "",
 ) -> list[Job]:
     """Plans which file each photograph is written to, and refuses collisions before any work is done.
 
@@ -51,6 +54,8 @@ def plan(
         ending: see `suffix`.
         recursive: folders stand for what their folders hold, too, and outputs keep these folders.
         videos: videos and animations are taken, too, as `Job.moves`. They keep their format.
+        change: what becomes of the jobs before places are compared; may leave some out.
+        of_videos: suffix of a file that is written beside each video.
 
     Returns:
         At least one job, each name of a photograph once.
@@ -62,7 +67,7 @@ def plan(
     found = find_inputs(inputs, recursive=recursive, but=out, videos=videos)
     chosen = list({entry.label or (place_of(entry.path), entry.path.name): entry for entry in found}.values())
     file_suffixes = (*WRITABLE_SUFFIXES, *(MOVING_SUFFIXES if videos else ()))
-    is_file = out is not None and out.suffix.lower() in file_suffixes and not out.is_dir()
+    is_file = out is not None and out.suffix.lower() in file_suffixes and not os.path.isdir(out)
     if is_file and len(chosen) > 1:
         raise UserError(f"{out}: {len(chosen)} photographs do not fit in one file; give --out a folder")
     if is_file and format and out.suffix.lower() != f".{format}":
@@ -81,9 +86,16 @@ def plan(
         jobs.append(Job(entry.path, target, label=entry.label, fetch=entry.fetch, moves=moves))
     if not is_file:
         jobs = _raw_beside_others(jobs)
+    found_ones = {job.source for job, entry in zip(jobs, chosen) if entry.is_found}
+    jobs = change(jobs)
+
+    def targets_of(job: Job) -> list[Path]:
+        more = [job.target.with_suffix(of_videos)] if job.moves and of_videos else []
+        return [job.target, *map(job.beside, also), *more]
+
     if out is None:
-        chosen, jobs = _without_earlier_results(chosen, jobs)
-    jobs = _without_collisions(jobs, also, {job.source for job, entry in zip(jobs, chosen) if entry.is_found})
+        jobs = _without_earlier_results(jobs, targets_of, found_ones)
+    jobs = _without_collisions(jobs, targets_of, found_ones)
     for folder in {job.target.parent for job in jobs}:
         _check_writable(folder)
     return jobs
@@ -139,24 +151,19 @@ def _raw_beside_others(jobs: Sequence[Job]) -> list[Job]:
     return list(map(apart, jobs))
 
 
-def _without_earlier_results(chosen: Sequence[Input], jobs: Sequence[Job]) -> tuple[list[Input], list[Job]]:
+def _without_earlier_results(jobs: Sequence[Job], targets_of: TargetsOf, found: set[Path]) -> list[Job]:
     """Leaves out what a pattern found and an earlier run has written, such as `night-relit.jpg`."""
-    targets = {place_of(job.target) for job in jobs}
-    kept = [
-        (entry, job)
-        for entry, job in zip(chosen, jobs)
-        if not (entry.is_found and place_of(job.source) in targets)
-    ]
-    return [entry for entry, _ in kept], [job for _, job in kept]
+    written = {place_of(target) for job in jobs for target in targets_of(job)}
+    return [job for job in jobs if job.source not in found or place_of(job.source) not in written]
 
 
-def _without_collisions(jobs: Sequence[Job], also: Sequence[str], found: set[Path]) -> list[Job]:
+def _without_collisions(jobs: Sequence[Job], targets_of: TargetsOf, found: set[Path]) -> list[Job]:
     """The jobs, with a refusal for each that would write a file again and was found and not named."""
     sources = {place_of(job.source) for job in jobs if not job.fetch}
     written: dict[Path, Path] = {}
     checked = []
     for job in jobs:
-        targets = [job.target, *map(job.beside, also)]
+        targets = targets_of(job)
         places = [place_of(target) for target in targets]
         if taken := next((target for target, place in zip(targets, places) if place in sources), None):
             raise UserError(f"{taken}: would overwrite an input; give --out another place")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kind.cli.batch import add_batch_arguments, carry_out
 from kind.cli.change_files import add_comparison_arguments
-from kind.cli.detect import FOUND, LIST
+from kind.cli.detect import FOUND, LISTS
 from kind.cli.detector_options import add_confidence_argument
 from kind.cli.jobs import Job, work_through
 from kind.cli.options import (
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--timeout expects a number over 0, received {arguments.timeout}")
     if arguments.task == "changes":
         return _ask(arguments, partial(compare_remotely, arguments))
-    lists = (LIST,) if arguments.task == "detect" else ()
+    lists = LISTS if arguments.task == "detect" else ()
 
     def work(jobs: list[Job]) -> int:
         return _ask(arguments, partial(arguments.run_task, arguments, jobs))

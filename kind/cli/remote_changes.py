@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.change_files import alignment_of, compare
+from kind.cli.change_files import alignment_of, check_places, compare
 from kind.images.photo import encode_photo, read_photo
 from kind.serving.answers import pixels_of
 
@@ -24,6 +24,7 @@ def compare_remotely(arguments: argparse.Namespace, client: Client) -> int:
     Raises:
         UserError: when a photograph cannot be read, the two cannot be registered, or the server refuses.
     """
+    check_places(arguments)
     dates = [read_photo(path).pixels for path in (arguments.before, arguments.after)]
     alignment = alignment_of(arguments, dates)
     first = encode_photo(dates[0], "png")

@@ -49,6 +49,7 @@ class FrameSearch:
         self._find, self._names, self._input = Predictor(net, thresholds), net.class_names, input
         parts = enhanced_parts([input])
         self._enhance = FrameEnhancer(enhancer, alpha, part=parts[0]) if parts else None
+        self.own_statistics = self._enhance.own_statistics if self._enhance else ()
 
     def statistics(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
         """See `FrameWork`: those of the enhancement, where there is one."""

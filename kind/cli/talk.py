@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from kind.cli.json_lines import JsonLines
 from kind.errors import UserError
@@ -69,7 +69,7 @@ def apply_common_arguments(arguments: argparse.Namespace) -> None:
         sys.stdout = JsonLines(sys.stdout)
     if arguments.quiet:  # `guarded` puts the streams back
         sys.stderr = ErrorsOnly(sys.stderr)
-        sys.stdout = sys.stdout if json_lines else _Silent()
+        sys.stdout = sys.stdout if json_lines else Silent(sys.stdout)
 
 
 def choose_device(text: str) -> None:
@@ -127,11 +127,22 @@ class ErrorsOnly(io.TextIOBase):
         self._stream.flush()
 
 
-class _Silent(io.TextIOBase):
-    """Takes everything and writes nothing."""
+class Silent(io.TextIOBase):
+    """Takes all text and writes none; bytes, such as those of an image, go through."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Takes the stream below."""
+        self._stream = stream
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """Where bytes go."""
+        return self._stream.buffer
 
     def writable(self) -> bool:
+        """Yes."""
         return True
 
     def write(self, text: str) -> int:
+        """Drops it."""
         return len(text)

@@ -232,8 +232,12 @@ def _as_long_as_begun(config: StageConfig, path: Path) -> StageConfig:
         return config
     longer = with_recorded_cycle(config, read_json(folder.config_file))
     cycle = longer.schedule_epochs
-    if longer is not config and cycle and longer.epochs % cycle:
-        text = f"the cosine schedule begins anew every {cycle} epochs; a multiple of them ends at rate 0"
+    if longer is not config and cycle:
+        length, first = max(1, cycle - config.warmup_epochs), config.warmup_epochs
+        ends = first + length * round((longer.epochs - first) / length)
+        if ends == longer.epochs:
+            return longer
+        text = f"the cosine schedule begins anew every {length} epochs; --epochs {ends} ends at rate 0"
         print(f"{path}: {text}", file=sys.stderr)
     return longer
 

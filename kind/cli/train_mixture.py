@@ -58,7 +58,12 @@ def prepare(
     # The weights of the parts decide what is drawn, so a resumed run must have the same.
     make_stage = partial(_make_stage, config, groups, features)
     make_stage = built(make_stage) if built else make_stage
-    return Prepared(SPEC.stage, make_stage, datasets, digests, {"mixture": texts})
+    given = {"mixture": texts}
+    if features:
+        from kind.nn.saving import weights_digest
+
+        given["features"] = weights_digest(features)
+    return Prepared(SPEC.stage, make_stage, datasets, digests, given)
 
 
 def _features(config: LiteConfig) -> keras.Model | None:

@@ -1,4 +1,20 @@
-"""α as people read it."""
+"""α as people write and read it."""
+
+import math
+from collections.abc import Sequence
+from typing import Union
+
+
+def check_alpha(alpha: Union[float, Sequence[float]]) -> None:
+    """Checks α: one number or several, NaN for the variant's own.
+
+    Raises:
+        ValueError: one is negative or infinite.
+    """
+    import numpy as np  # late: --help wants no more than the text
+
+    if any(each < 0 or each == math.inf for each in np.ravel(alpha)):
+        raise ValueError(f"alpha expects 0 or more; received {alpha!r}")
 
 
 def alpha_text(alpha: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +53,8 @@ class Computation(abc.ABC):
 
     #: Width in pixels of the mirrored border that images get, a multiple of the networks' stride.
     border = 0
+    #: Places of global statistics that one frame of a video does not share with its neighbours.
+    own_statistics: Collection[int] = ()
 
     def __init__(self, originals: dict[str, keras.Model], precision: str) -> None:
         """Takes the networks; `Enhancer.load` reads them from files.

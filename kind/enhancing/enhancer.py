@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kind.constants import FUSIONS
+from kind.enhancing.alpha_text import check_alpha
 from kind.enhancing.borders import mirrored
 from kind.enhancing.brightness import luma, solved_alpha, thinned
 from kind.enhancing.composition import composed, shares_of
@@ -152,7 +153,7 @@ class Enhancer(Computation):
 
         Raises:
             UserError: on another shape, type or range of the images, or an image without pixels.
-            ValueError: on another fusion, part or strength.
+            ValueError: on another fusion, part or strength, or an α below 0.
             ImageError: when a file cannot be read.
         """
         refuse_forked()
@@ -285,6 +286,8 @@ class Enhancer(Computation):
 
 
 def _alphas(alpha: float | tf.Tensor | None, count) -> tf.Tensor:
-    """One α for each image, NaN where it is left to the variant."""
+    """One α for each image, NaN where it is left to the variant; ValueError for one that is no light."""
     alpha = math.nan if alpha is None else alpha
+    if not tf.is_tensor(alpha):
+        check_alpha(alpha)
     return tf.broadcast_to(tf.convert_to_tensor(alpha, tf.float32), count)

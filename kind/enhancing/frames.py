@@ -18,7 +18,7 @@ class FrameEnhancer:
     """An enhancer of frames, in two steps between which the statistics can be changed.
 
     Statistics of several frames of one size may be averaged, which is a mean of α in stops where the variant
-    suggests log α.
+    suggests log α; but for those in the places `own_statistics`.
 
     Example:
         >>> enhance = FrameEnhancer(Enhancer.load())
@@ -48,6 +48,7 @@ class FrameEnhancer:
             part: one of `kind.enhancing.enhanced.PARTS`.
         """
         self._enhancer, self._brightness, self._part = enhancer, brightness, part
+        self.own_statistics = enhancer.own_statistics
         self._blend = {"fusion": fusion, "strength": strength}
         self._alpha = math.nan if alpha is None else alpha
         self._wanted = Wanted(fusion, (part,), strength, levels=True)

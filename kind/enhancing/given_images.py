@@ -56,7 +56,8 @@ def as_floats(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:
 
     Args:
         images: a path (read upright, see `kind.images.read_photo`); a Pillow image; an array or tensor,
-            floats in [0, 1] or uint8, [H, W, 3] or [N, H, W, 3]; or a list of single images of one size.
+            floats in [0, 1] or unsigned integers of 8 or 16 bits, [H, W, 3] or [N, H, W, 3]; or a list of
+            single images of one size.
 
     Returns:
         float32 [H, W, 3] or [N, H, W, 3], RGB in [0, 1].
@@ -76,15 +77,19 @@ def as_floats(images: Picture | Sequence[Picture]) -> np.ndarray | tf.Tensor:
         images = tf.convert_to_tensor(images)
     dtype = tf.as_dtype(images.dtype)
     rank = len(images.shape) if isinstance(images, np.ndarray) else images.shape.rank
-    if not (dtype.is_floating or dtype == tf.uint8) or rank not in (3, 4) or images.shape[-1] != 3:
+    if (
+        not (dtype.is_floating or dtype in (tf.uint8, tf.uint16))
+        or rank not in (3, 4)
+        or images.shape[-1] != 3
+    ):
         raise UserError(f"{_EXPECTED}; received {dtype.name} {list(images.shape)}")
     floats = images
     if dtype != tf.float32:
         is_array = isinstance(images, np.ndarray)
         floats = images.astype(np.float32) if is_array else tf.cast(images, tf.float32)
     _with_pixels(images)
-    if dtype == tf.uint8:
-        return floats / np.float32(255)
+    if not dtype.is_floating:
+        return floats / np.float32(dtype.max)
     _check_range(floats)
     return floats
 

@@ -89,6 +89,7 @@ class GuidedEnhancer(Enhancer):
     """
 
     variant = "guided"
+    own_statistics = (0, 2, 4)  # the image, its luma plane and how many times it is smaller
 
     def __init__(self, precision: str = "float32", **nets: keras.Model) -> None:
         """Takes the network.

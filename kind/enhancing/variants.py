@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,7 +103,7 @@ def variants_in(weights: str | Path) -> tuple[str, ...]:
         name
         for name, variant in VARIANTS.items()
         if any(
-            (Path(weights) / file).is_file()
+            os.path.isfile(Path(weights) / file)
             for stage in variant.stages
             for file in (f"{stage}.keras", f"{stage}/best.keras")
         )

@@ -38,6 +38,7 @@ class Animation:
         lengths: how long each frame is shown, in milliseconds.
         loop: how often all is shown, 0 without end; None, once, says nothing of it.
         notes: what the user should be told.
+        icc_profile: of a WebP, if it has one.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Animation:
     lengths: tuple[int, ...]
     loop: int | None
     notes: tuple[str, ...] = ()
+    icc_profile: bytes | None = None
 
     @property
     def count(self) -> int:
@@ -88,7 +90,8 @@ def open_animation(path: Path) -> Animation:
             lengths.append(max(0, round(image.info.get("duration") or 0)))
             if math.prod(image.size) * len(lengths) > _MOST_PIXELS:
                 raise UserError(f"its frames have more than {_MOST_PIXELS // 10**6} megapixels: cut it first")
-        return Animation(path, image.size[::-1], tuple(lengths), image.info.get("loop"))
+        loop, profile = image.info.get("loop"), image.info.get("icc_profile")
+        return Animation(path, image.size[::-1], tuple(lengths), loop, icc_profile=profile)
 
 
 def animation_frames(animation: Animation, start: int = 0) -> Iterator[tuple[int, np.ndarray]]:
@@ -141,6 +144,8 @@ def write_animation(
         quality = _DEFAULT_QUALITY if quality is None else quality
         # Every frame is a key frame: libwebp 1.6 loses the opacity of lossy frames that refer to others.
         options = {"format": "WEBP", "quality": quality, "method": 4, "kmin": 0, "kmax": 1}
+        if animation.icc_profile:
+            options["icc_profile"] = animation.icc_profile
     if animation.loop is not None:
         options["loop"] = animation.loop
     elif not is_gif:

@@ -96,7 +96,9 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
     if file_format in (AVIF, HEIC):
         exif, xmp = (image.info.get(name) or b"" for name in ("exif", "xmp"))
         stored.orientation = valid_orientation(image.getexif().get(ORIENTATION))
-    size = image.size[::-1] if stored.orientation > 4 else image.size
+    size = image.size
+    if stored.orientation > 4 and file_format != "TIFF":  # Pillow turns the size of TIFF files itself
+        size = size[::-1]
     stored.metadata = metadata_of(image, whole, exif, xmp, size)
     if _misread_by_pillow(image):
         return _by_tifffile(file, pixel_limit, stored)

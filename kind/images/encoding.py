@@ -135,6 +135,8 @@ def _alpha_of(pixels: np.ndarray, like: Photo | StoredPhoto | None) -> np.ndarra
     alpha = None if like is None else like.alpha
     if alpha is not None and alpha.shape != pixels.shape[:2]:
         raise ValueError(f"expects pixels of the alpha's size {alpha.shape}, received {pixels.shape}")
+    if pixels.dtype.kind not in "uf":
+        raise ValueError(f"expects floats in [0, 1] or unsigned levels, received {pixels.dtype}")
     if pixels.dtype != np.uint8 and not np.isfinite(pixels).all():
         raise ValueError("expects finite pixels, received NaN or infinity")
     return alpha

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,7 +96,7 @@ def _walk(folder: Path, recursive: bool, but: Path | None, suffixes: Sequence[st
     for entry in sorted(entries_of(folder), key=lambda path: natural_order(path.name)):
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        if os.path.isdir(entry):
             if recursive and not entry.is_symlink():
                 below.append(entry)
             elif not recursive:

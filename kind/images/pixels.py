@@ -110,8 +110,10 @@ def in_unit_range(samples: np.ndarray) -> np.ndarray:
 
 
 def in_levels(pixels: np.ndarray) -> np.ndarray:
-    """Floats, clipped to [0, 1] → uint8, rounded; uint8 as it is."""
-    return pixels if pixels.dtype == np.uint8 else np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    """Floats, clipped to [0, 1], or levels → uint8, rounded; uint8 as it is."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return np.rint(np.clip(in_unit_range(pixels), 0, 1) * 255).astype(np.uint8)
 
 
 def in_sixteen_bits(pixels: np.ndarray) -> np.ndarray:

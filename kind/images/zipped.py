@@ -6,6 +6,7 @@ and none is unpacked past the size that the directory gave.
 
 from __future__ import annotations
 
+import re
 import stat
 import struct
 import zipfile
@@ -26,6 +27,10 @@ ZIP_SUFFIX = ".zip"
 _LARGEST_DIRECTORY, _MOST_ENTRIES = 16 << 20, 10_000
 _MOST_TOGETHER = 64 << 30  # bytes, unpacked: a photograph after the other
 _LONGEST_NAME = 1024
+_DRIVE = re.compile("[A-Za-z]:")
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)  # those of the direction, too
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _NOT_SHOWN = "__MACOSX"  # attributes of files that macOS adds
@@ -87,8 +92,10 @@ def photos_in_zip(path: Path) -> tuple[list[Zipped], list[PurePosixPath]]:
     _check_sizes(path, entries)
     photos, others = [], []
     for entry in entries:
-        place = _place(path, entry.filename)
-        if place.parts[0] == _NOT_SHOWN or any(part.startswith(".") for part in place.parts):
+        place = PurePosixPath(entry.filename.replace("\\", "/"))
+        if place.suffix.lower() in PHOTO_SUFFIXES:  # nothing is done with the names of others
+            place = _place(path, entry.filename)
+        if _NOT_SHOWN in place.parts[:1] or any(part.startswith(".") for part in place.parts):
             continue
         if place.suffix.lower() in PHOTO_SUFFIXES and not stat.S_ISLNK(entry.external_attr >> 16):
             photos.append(Zipped(place, partial(_unpacked, path, entry.filename, place)))
@@ -113,8 +120,8 @@ def _check_sizes(path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
 def _place(path: Path, name: str) -> PurePosixPath:
     """An entry's path; ImageError for one that leads out of the archive, or that no folder can have."""
     place = PurePosixPath(name.replace("\\", "/"))
-    wrong = not place.parts or place.is_absolute() or ".." in place.parts or ":" in place.parts[0]
-    if wrong or len(name) > _LONGEST_NAME or not name.isprintable():
+    wrong = not place.parts or place.is_absolute() or ".." in place.parts or _DRIVE.match(name)
+    if wrong or len(name) > _LONGEST_NAME or _CONTROLS.search(name):
         shown = ascii(name)[:80]
         raise ImageError(f"{path}: holds a file named {shown}, which leads elsewhere: unpack it yourself")
     return place

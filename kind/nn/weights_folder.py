@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def find_weights(stages: Sequence[str], folder: str | Path | None = None) -> dic
     if folder is None:
         return shipped
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"{folder}: no such folder of weights")
     found = {stage: path for stage in stages if (path := _weights_in(folder, stage))}
     if not found:

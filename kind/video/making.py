@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -31,12 +31,14 @@ class FrameWork(Protocol):
 
     Attributes:
         at_once: how many frames may be worked on at the same time, each in a thread of its own.
+        own_statistics: places of statistics that are each frame's own.
     """
 
     at_once: int
+    own_statistics: Collection[int]
 
     def statistics(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What is averaged over time: float32 arrays, of uint8 [H, W, 3]."""
+        """What is averaged over time but for each frame's own: float32 arrays, of uint8 [H, W, 3]."""
 
     def __call__(self, frame: np.ndarray, statistics: tuple[np.ndarray, ...]) -> tuple[np.ndarray, Any]:
         """A frame, with averaged statistics → uint8 [H, W, 3], and a JSON value to be kept of it."""
@@ -64,7 +66,7 @@ def steady_frames(
     """Yields number, pixels and steadied statistics of frames, `half` of which are read ahead."""
     looked = (Looked(entry, work.statistics(entry[1]), glance(entry[1])) for entry in numbered)
     with contextlib.closing(looked):
-        for (number, pixels), statistics in steadied(looked, half):
+        for (number, pixels), statistics in steadied(looked, half, work.own_statistics):
             yield number, pixels, statistics
 
 

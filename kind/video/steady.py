@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -80,7 +80,9 @@ def frames_on_each_side(rate: float, size: tuple[int, int]) -> int:
     return max(1, min(round(HALF_SECONDS * rate), _MOST_FRAMES, fitting))
 
 
-def steadied(looked: Iterable[Looked], half: int) -> Iterator[tuple[object, tuple[np.ndarray, ...]]]:
+def steadied(
+    looked: Iterable[Looked], half: int, own: Collection[int] = ()
+) -> Iterator[tuple[object, tuple[np.ndarray, ...]]]:
     """Averages the statistics of each frame over the frames before and after it, in its scene.
 
     The weights are a triangle: 1 for the frame itself, falling to 0 beyond `half` frames. Because they end, a
@@ -89,6 +91,7 @@ def steadied(looked: Iterable[Looked], half: int) -> Iterator[tuple[object, tupl
     Args:
         looked: one frame after another.
         half: frames on each side.
+        own: places of statistics that are each frame's own, and are not averaged.
 
     Yields:
         Each frame with its average. `half` frames are read ahead.
@@ -116,17 +119,21 @@ def steadied(looked: Iterable[Looked], half: int) -> Iterator[tuple[object, tupl
             if begins_scene:
                 break
             future.append(later)
-        yield entry.frame, _averaged(entry, list(past)[::-1], future, half)
+        yield entry.frame, _averaged(entry, list(past)[::-1], future, half, own)
         past.append(entry._replace(frame=None))
 
 
-def _averaged(entry: Looked, past: list[Looked], future: list[Looked], half: int) -> tuple[np.ndarray, ...]:
+def _averaged(
+    entry: Looked, past: list[Looked], future: list[Looked], half: int, own: Collection[int]
+) -> tuple[np.ndarray, ...]:
     neighbours = [(entry, half + 1)]
     for side in (past, future):
         neighbours += [(other, half - distance) for distance, other in enumerate(side)]
     total = sum(weight for _, weight in neighbours)
     return tuple(
-        sum(other.statistics[place] * np.float32(weight / total) for other, weight in neighbours)
+        entry.statistics[place]
+        if place in own
+        else sum(other.statistics[place] * np.float32(weight / total) for other, weight in neighbours)
         for place in range(len(entry.statistics))
     )
 

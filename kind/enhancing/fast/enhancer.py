@@ -16,6 +16,7 @@ import numpy as np
 import openvino
 from openvino import Node
 
+from kind.enhancing.alpha_text import check_alpha
 from kind.enhancing.borders import mirrored_part
 from kind.enhancing.enhanced import Enhanced
 from kind.enhancing.fast import calibration
@@ -130,7 +131,7 @@ class FastEnhancer(abc.ABC):
 
         Raises:
             UserError: as there, and on another fusion or part.
-            ValueError: on another strength.
+            ValueError: on another strength, or an α below 0.
         """
         if fusion != "plain" or set(parts) != {"relit"}:
             raise UserError(
@@ -138,6 +139,8 @@ class FastEnhancer(abc.ABC):
             )
         if not 0 <= strength <= 1:
             raise ValueError(f"strength expects a number from 0 to 1; received {strength!r}")
+        if alpha is not None:
+            check_alpha(alpha)
         images = given_images(images)
         if isinstance(images, list):
             alphas = np.broadcast_to(np.float32(math.nan if alpha is None else alpha), len(images))

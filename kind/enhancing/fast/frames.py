@@ -22,6 +22,8 @@ class FastFrames:
             share a frame spend a fifth of their time on waiting for each other.
     """
 
+    own_statistics = ()
+
     def __init__(
         self,
         enhancer: FastEnhancer,

@@ -20,6 +20,7 @@ from kind.cli.main import main
 from kind.cli.pipelined import Worked
 from kind.cli.planning import plan
 from kind.cli.relighting import relight
+from kind.cli.talk import Silent
 from kind.errors import UserError
 from kind.images.photo import decode_photo, encode_photo, read_photo, read_stored_photo, write_photo
 
@@ -235,6 +236,43 @@ def test_stdin_to_stdout_keeps_the_format(format, run, new, monkeypatch, capsysb
     out = capsysbinary.readouterr().out
     assert out[:4] == data[:4] and new() == []
     assert decode_photo(out, "stdout").pixels.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_quiet_is_quiet_beside_the_image(run, monkeypatch, capsysbinary):
+    data = encode_photo(np.full((4, 5, 3), 0.25), "png")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data), isatty=lambda: False))
+    monkeypatch.setattr(sys, "stdout", Silent(sys.stdout))
+    assert run("-") == 0
+    assert decode_photo(capsysbinary.readouterr().out, "stdout").pixels.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_no_place_for_temporary_files_is_one_line(run, monkeypatch):
+    def refuse(*_, **__):
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    with pytest.raises(UserError, match="no place for temporary files .* set TMPDIR"):
+        run("night.jpg", "--out", "-")
+
+
+def test_parts_of_an_earlier_run_are_no_input(run, new):
+    assert run("night*") == 0
+    write_photo("night-relit_part.png", np.full((4, 5, 3), 0.25))
+    assert run("night*", "--skip-existing", also=["part"]) == 0
+    assert new() == ["night-relit.jpg", "night-relit_part.png"]
+
+
+def test_what_becomes_of_targets_is_looked_at_for_collisions(here):
+    def change(jobs):
+        return [job._replace(target=job.target.with_name("one.png")) for job in jobs]
+
+    first, second = plan(["holiday"], Path("out"), None, change=change)
+    assert not first.refusal and "would both be written to out/one.png" in second.refusal
+
+
+def test_a_folder_that_may_not_be_looked_into_is_none(here, monkeypatch):
+    monkeypatch.setattr(Path, "is_dir", lambda path: (_ for _ in ()).throw(PermissionError(13, "denied")))
+    assert len(find_inputs(["holiday/*.png"])) == 2
 
 
 def test_stdin_is_named(run, monkeypatch, capsys):

@@ -22,6 +22,7 @@ class Brighter:
     """Stands for `kind.enhancing.frames.FrameEnhancer`."""
 
     at_once = 1
+    own_statistics = ()
 
     def __init__(self, enhancer, alpha=None, **settings):
         self.alpha = alpha or 4.0

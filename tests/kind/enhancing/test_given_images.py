@@ -33,8 +33,9 @@ def sideways(tmp_path_factory):
         tf.constant(FLOATS),
         Image.fromarray(LEVELS),
         Image.fromarray(LEVELS).convert("RGBA"),
+        LEVELS.astype(np.uint16) * 257,
     ],
-    ids=["uint8", "float32", "float64", "tensor of uint8", "tensor", "pillow", "pillow with alpha"],
+    ids=["uint8", "float32", "float64", "tensor of uint8", "tensor", "pillow", "pillow with alpha", "uint16"],
 )
 def test_every_form_of_an_image_is_the_same_image(given):
     found = np.asarray(as_floats(given))
@@ -61,6 +62,12 @@ def test_gray_images_get_three_channels():
 def test_values_outside_the_range_are_refused(wrong, form):
     with pytest.raises(ValueError, match=r"floats in \[0, 1\]; received values from .*divide levels by 255"):
         as_floats(form(wrong))
+
+
+@pytest.mark.parametrize("alpha", [-1, np.inf, [2.0, -0.5]])
+def test_alpha_is_how_many_times_the_light(alpha, bright_networks):
+    with pytest.raises(ValueError, match="alpha expects 0 or more"):
+        Enhancer.load(bright_networks)(np.stack([LEVELS, LEVELS]), alpha)
 
 
 def test_images_of_different_sizes_are_no_batch():

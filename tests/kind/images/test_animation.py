@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from kind.images.animation import (
     animation_frames,
@@ -51,6 +51,14 @@ def test_times_repetitions_and_opacity_stay(suffix, loop, opacity, tmp_path):
         visible = made[..., 3] > 0
         assert np.abs(seen[visible].astype(float) - made[visible]).mean() < 9
     assert [number for number, _ in animation_frames(result, 2)] == [2, 3]
+
+
+def test_the_colour_profile_of_a_webp_stays(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    source = open_animation(write(tmp_path / "a.webp", frames(255), icc_profile=profile))
+    write_animation(tmp_path / "b.webp", [pixels for _, pixels in animation_frames(source)], source)
+    with Image.open(tmp_path / "b.webp") as image:
+        assert image.info["icc_profile"] == profile
 
 
 def test_a_gif_that_is_shown_once_stays_so(tmp_path):

@@ -14,6 +14,7 @@ from kind.images import encoding
 from kind.images import photo as kind_image
 from kind.images.finding import find_photos
 from kind.images.header import read_header
+from kind.images.metadata import Metadata
 from kind.images.photo import (
     ImageError,
     Photo,
@@ -252,3 +253,23 @@ def test_a_size_is_told_without_decoding(tmp_path, monkeypatch, format):
     monkeypatch.setattr(kind_image, "PIXEL_LIMIT", 53)
     with pytest.raises(ImageError, match="x.png: 9x6 is 0 megapixels, the limit is"):
         photo_size(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_levels_are_levels_in_every_format(tmp_path, suffix):
+    deep = np.full((4, 5, 3), 0x8080, np.uint16)
+    write_photo(tmp_path / f"deep{suffix}", deep)
+    assert read_photo(tmp_path / f"deep{suffix}").pixels.mean() == pytest.approx(0x80 / 255, abs=0.005)
+    with pytest.raises(ValueError, match="unsigned levels, received int64"):
+        write_photo(tmp_path / f"no{suffix}", deep.astype(np.int64))
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png"])
+def test_metadata_are_those_of_the_upright_photograph(tmp_path, monkeypatch, suffix):
+    exif, sizes = Image.Exif(), []
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((4, 8, 3), np.uint8)).save(tmp_path / f"a{suffix}", exif=exif)
+    monkeypatch.setattr(
+        "kind.images.decoding.metadata_of", lambda *given: sizes.append(given[-1]) or Metadata()
+    )
+    assert read_photo(tmp_path / f"a{suffix}").pixels.shape == (8, 4, 3) and sizes == [(4, 8)]

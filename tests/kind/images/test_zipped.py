@@ -36,12 +36,19 @@ def test_an_archive_stands_for_the_photographs_in_it(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["../a.png", "b/../../a.png", "/etc/a.png", "C:/a.png", "..\\a.png", "a\x1b.png", "x" * 2000]
+    "name",
+    ["../a.png", "b/../../a.png", "/etc/a.png", "C:/a.png", "..\\a.png", "a\x1b.png", "x" * 2000 + ".png"],
 )
 def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
     with pytest.raises(ImageError, match="evil.zip: holds a file named .* unpack it yourself") as caught:
         find_inputs([str(packed(tmp_path / "evil.zip", ("a.png", PNG), (name, PNG)))])
     assert str(caught.value).isprintable()
+
+
+def test_names_of_other_languages_and_systems_are_names(tmp_path):
+    names = ["Shot 3.04.05\u202fPM.png", "12:30.png", "\u591c\u3000\u7a7a.png"]
+    path = packed(tmp_path / "mine.zip", ("Icon\r", b""), *((name, PNG) for name in names))
+    assert {entry.path.name for entry in find_inputs([str(path)])} == set(names)
 
 
 def test_archives_that_are_none_or_too_much_are_refused(tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ class Inverted:
     """Frames upside down in brightness; raises before a frame."""
 
     at_once = 1
+    own_statistics = ()
 
     def __init__(self, stop=None):
         self.stop, self.seen = stop, []

@@ -34,6 +34,10 @@ def test_the_average_is_a_triangle_over_neighbours():
     assert averages(values, 2) == pytest.approx(expected, rel=1e-6)
 
 
+def test_what_is_a_frames_own_is_not_averaged():
+    assert [float(own[0][0]) for _, own in steadied(looked([1, 2, 3]), 2, own=[0])] == [1, 2, 3]
+
+
 def test_nothing_is_averaged_over_a_cut():
     assert averages([1, 1, 1, 5, 5, 5], 4, cuts=[3]) == [1, 1, 1, 5, 5, 5]
     assert averages([1, 1, 5, 9, 9], 4, cuts=[2, 3]) == pytest.approx([1, 1, 5, 9, 9])
