@@ -135,22 +135,22 @@ def validation_samples(
 
     Returns:
         Batches of one sample, by default `{low, high, group}`, float32 [1, H, W, 3] and int32 [1], and the
-        groups' names.
+        groups' names, those without samples too.
     """
     groups: list[str] = []
     data = None
     for part in parts:
         source = part.training if training else part.validation
+        kinds = [None] if part.thumbnails else list(MEASURED.items())
+        first = len(groups)  # of all parts, so that held-out and training samples have the same numbers
+        groups += [part.name if kind is None else f"{part.name} {kind[0]}" for kind in kinds]
         if source is None:
             continue
         read, count = source.reader(memory=0), len(source)
-        kinds = [None] if part.thumbnails else list(MEASURED.items())
         most = training or (_MOST_PAIRS if part.thumbnails else _MOST_TWINS)
         chosen = np.linspace(0, count - 1, min(count, most))
         numbers = np.round(chosen).astype(np.int64)
-        for kind in kinds:
-            group = len(groups)
-            groups.append(part.name if kind is None else f"{part.name} {kind[0]}")
+        for group, kind in enumerate(kinds, start=first):
 
             def sample(index, read=read, kind=kind, group=group):
                 arrays = {name: to_float(values) for name, values in read(index).items()}
@@ -163,7 +163,10 @@ def validation_samples(
             made = tf.data.Dataset.from_tensor_slices(numbers).map(sample, num_parallel_calls=2)
             data = made if data is None else data.concatenate(made)
     if data is None:
-        raise UserError("no part of --data holds out anything to validate on; leave out one of the ':all'")
+        raise UserError(
+            "no part of --data holds out anything to validate on: leave out one of the ':all', or give more "
+            "images"
+        )
     return data.batch(1).prefetch(1), groups
 
 

@@ -66,7 +66,8 @@ def open_part(
     """
     if not is_pairs(part.folder):
         split = split_photographs(find_bright_photographs(part.folder))
-        training = _source({"high": split.training}, cache, progress, side)
+        learned = split.training if part.held_out else [*split.training, *split.validation]
+        training = _source({"high": learned}, cache, progress, side)
         validation = split.validation if part.held_out else []
         held_out = _source({"high": validation}, cache, progress) if validation else None
         return MixturePart(part.name, part.weight, training, held_out, None)

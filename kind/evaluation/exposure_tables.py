@@ -70,7 +70,8 @@ def facts(
         ("Baselines", f"auto-exposure is one gain in linear light to a mean of {AUTO_MEAN:g}"),
         (
             "Figures",
-            "raw protocol, outputs in 8 bits. PSNR of identical images counts as 60 dB. Blown: pixels "
+            "raw protocol, outputs in 8 bits. PSNR of identical images counts as 60 dB. "
+            "GT-mean by the mean of R, G and B. Blown: pixels "
             "clipped in the output and not in the truth. Chroma: CIELAB, output over truth, median. Hue: "
             "mean shift. Border: error of the outer 8 pixels over that of the rest",
         ),

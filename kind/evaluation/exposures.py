@@ -20,6 +20,7 @@ AUTO_MEAN = 0.42
 
 _SEARCH_STEPS = 24
 _MOST_STOPS = 10.0
+_BEST_PSNR = 60.0  # dB, of identical images
 
 Enhance = Callable[[np.ndarray], np.ndarray]
 
@@ -129,9 +130,10 @@ def score(
 
 
 def _means(rows: list[ExposureFigures]) -> ExposureFigures:
-    columns = np.array([[min(value, 60.0) for value in row] for row in rows], np.float64).T
     found = {}
-    for name, column in zip(ExposureFigures._fields, columns):
+    for name, column in zip(ExposureFigures._fields, np.array(rows, np.float64).T):
+        if name.startswith("psnr"):
+            column = np.minimum(column, _BEST_PSNR)
         defined = column[~np.isnan(column)]
         # The ratio of a nearly grey photograph may be anything: one must not decide the mean.
         middle = np.median if name == "chroma" else np.mean

@@ -12,6 +12,7 @@ from kind.errors import UserError
 from kind.training.split_record import split_record
 
 _RUN_FILES = ("best.keras", "last.keras")
+_OF_JOINT = ("decom", "restoration", "illumination")  # beside the whole of a joint run
 
 
 class HeldOut(NamedTuple):
@@ -127,8 +128,8 @@ def recorded_split(file: Path) -> RecordedSplit | None:
     """Reads what a network's training held out.
 
     Args:
-        file: `best.keras` or `last.keras` in a run folder, whose `config.json` records it; or `STAGE.keras`
-            in a folder of packed weights, whose `training.json` does, by stage.
+        file: in a run folder, whose `config.json` records it; or `STAGE.keras` in a folder of packed weights,
+            whose `training.json` does, by stage.
 
     Returns:
         The split; None when nothing is recorded.
@@ -137,8 +138,10 @@ def recorded_split(file: Path) -> RecordedSplit | None:
         UserError: when a record cannot be read.
     """
     config, training = file.with_name("config.json"), file.with_name("training.json")
-    if file.name in _RUN_FILES and config.is_file():
-        return _split(config, split_record(_read(config)))
+    if config.is_file():
+        record = _read(config)
+        if file.name in _RUN_FILES or (record.get("stage") == "joint" and file.stem in _OF_JOINT):
+            return _split(config, split_record(record))
     if training.is_file():
         return _split(training, _read(training).get(file.stem, {}))
     return None

@@ -94,7 +94,7 @@ def summarise(rows: Sequence[Row], columns: Sequence[str]) -> list[SummaryRow]:
 def _undefined(summary: Sequence[SummaryRow], columns: Sequence[str]) -> list[str]:
     """Where a figure is over fewer images than its row, in one line when that is so in every row."""
     notes = []
-    for column in (name for name in ("niqe", "lpips") if name in columns):
+    for column in columns:
         counts = [(row.figures[column].images, row.images) for row in summary]
         everywhere = len(set(counts)) == 1
         for row, (images, total) in list(zip(summary, counts))[: 1 if everywhere else None]:

@@ -207,7 +207,9 @@ class Stage(keras.Model):
         with tf.GradientTape(persistent=len(parts) > 1) as tape:
             terms = self.losses(sample, training=True)
             shares = [loss / replica.num_replicas_in_sync for loss in self.objectives(terms)]
-        gradients = [one for part in zip(shares, parts) for one in tape.gradient(*part)]
+        # Zero where a term of weight 0 leaves nothing to learn.
+        zero = tf.UnconnectedGradients.ZERO
+        gradients = [one for part in zip(shares, parts) for one in tape.gradient(*part, None, zero)]
         # Reduced first and looked at afterwards: so all replicas see the same and stop at the same step.
         gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         terms = replica.all_reduce(tf.distribute.ReduceOp.MEAN, terms)

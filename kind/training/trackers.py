@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from tensorflow import keras
 
 from kind.errors import UserError
+
+_NOT_IN_NAMES = re.compile(r"[^\w/.\- ]")  # of MLflow
 
 
 class Tracker(keras.callbacks.Callback):
@@ -86,9 +89,8 @@ class MlflowTracker(Tracker):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Sends the epoch's figures."""
-        self._library.log_metrics(
-            {name: float(value) for name, value in (logs or {}).items()}, step=epoch + 1
-        )
+        figures = {_NOT_IN_NAMES.sub("_", name): float(value) for name, value in (logs or {}).items()}
+        self._library.log_metrics(figures, step=epoch + 1)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Ends the run."""

@@ -126,3 +126,11 @@ def test_a_damaged_file_of_the_cache_is_made_anew(tmp_path, capsys):
     open_part(part, tmp_path / "cache")
     assert file.read_bytes() == content
     assert file.name in capsys.readouterr().err
+
+
+def test_groups_have_the_same_numbers_whatever_is_held_out(parts):
+    whole = [parts[0]._replace(validation=None), parts[1]]
+    held_out, groups = validation_samples(whole)
+    trained, same = validation_samples(whole, training=1)
+    assert groups == same and {groups[int(one["group"][0])] for one in held_out} == set(groups) - {"pairs"}
+    assert {groups[int(one["group"][0])] for one in trained} == set(groups)

@@ -112,4 +112,7 @@ def test_networks_that_held_out_other_images_are_told(tmp_path):
     (note,) = notes({"held_out": "sample"})
     assert "training held out one pair in 10" in note and note.endswith("some may have been trained on")
     flags.split = "all"
+    (note,) = notes({"held_out": "sample"})
+    assert "may have seen most of these images" in note
+    flags.split = "test"
     assert notes({"held_out": "sample"}) == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from kind.evaluation.exposures import auto_exposure, exposure_figures, score
+from kind.evaluation.exposures import _means, auto_exposure, exposure_figures, score
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +61,9 @@ def test_scores_are_means_by_group_and_method(photograph):
     assert found["b"]["input"].psnr == 60
     half = exposure_figures(np.rint(0.5 * photograph * 255).astype(np.float32) / 255, photograph)
     assert found["a"]["input"].psnr == pytest.approx((60 + half.psnr) / 2)
+
+
+def test_only_psnr_is_limited_to_60(photograph):
+    far = exposure_figures(photograph, photograph)._replace(hue=120.0, delta_e=80.0)
+    means = _means([far, far])
+    assert means.psnr == means.psnr_mean == 60 and means.hue == 120 and means.delta_e == 80

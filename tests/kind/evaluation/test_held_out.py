@@ -102,3 +102,8 @@ def test_an_earlier_packed_record_is_told(tmp_path):
     (note,) = held_out_images(networks, 10).notes
     assert note.startswith("an earlier version recorded the split of lite, ")
     assert not held_out_images(networks, 10, unit="image").notes  # no mixtures there
+
+
+def test_the_networks_of_a_joint_run_have_its_split(run, tmp_path):
+    run("joint", 4).with_name("config.json").write_text(json.dumps({"stage": "joint", "validation_every": 4}))
+    assert recorded_split(tmp_path / "joint/restoration.keras") == RecordedSplit(4)

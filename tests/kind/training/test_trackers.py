@@ -37,6 +37,14 @@ def test_every_epoch_is_sent(monkeypatch, name, begin, send, end):
     assert "decom" in str(library.calls) and "epochs" in str(library.calls)
 
 
+def test_names_are_those_that_mlflow_takes(monkeypatch):
+    library = Recorder()
+    monkeypatch.setitem(sys.modules, "mlflow", library)
+    (tracker,) = make_trackers(["mlflow"], "lite", {})
+    tracker.on_epoch_end(0, {"val_psnr_photographs_-4_stops,_noise": 20.0})
+    assert ("log_metrics", {"val_psnr_photographs_-4_stops__noise": 20.0}, {"step": 1}) in library.calls
+
+
 @pytest.mark.parametrize("name", TRACKERS)
 def test_a_package_that_is_not_installed_is_named(monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
