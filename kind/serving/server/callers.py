@@ -8,12 +8,15 @@ called when the header of a call is there, and not when its message is.
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc
 
 from kind.serving.limits import Limits
+from kind.serving.server.errors import NUMBERS, ServingError, bad_request
 
 Answer = Callable[[bytes, grpc.aio.ServicerContext], Awaitable]
 
@@ -30,7 +33,8 @@ class Callers:
         """A method that takes one message and gives one.
 
         Args:
-            answer: from the bytes of the message and the context to the answer.
+            answer: from the bytes of the message and the context to the answer. Its exceptions become a
+                status; a bug becomes INTERNAL and is traced on stderr.
         """
 
         async def answered(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext):
@@ -42,24 +46,38 @@ class Callers:
                 )
             self._open[address] += 1
             try:
-                return await answer(await self._first(messages, context), context)
+                return await answer(await self._first(messages), context)
+            except ServingError as error:
+                code, message = error.code, error.message
+            except Exception:
+                traceback.print_exc(file=sys.stderr)
+                code, message = "INTERNAL", "internal error; the server's log says more"
             finally:
                 self._open[address] -= 1
                 self._open += Counter()  # forgets who has none
+            # Without the message: an abort stays in memory, with all that it interrupts, until a garbage
+            # collection.
+            del messages
+            await context.abort(_STATUS[code], message)
 
         return grpc.stream_unary_rpc_method_handler(
             answered, response_serializer=lambda message: message.SerializeToString()
         )
 
-    async def _first(self, messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
+    async def _first(self, messages: AsyncIterator[bytes]) -> bytes:
         try:
             return await asyncio.wait_for(messages.__anext__(), self._seconds)
         except StopAsyncIteration:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "expected a message, received none")
+            raise bad_request("expected a message, received none") from None
         except asyncio.TimeoutError:
-            await context.abort(
-                grpc.StatusCode.DEADLINE_EXCEEDED, f"the message did not arrive within {self._seconds:g} s"
-            )
+            late = f"the message did not arrive within {self._seconds:g} s"
+            raise ServingError("DEADLINE_EXCEEDED", late) from None
+
+
+_STATUS = {
+    name: next(code for code in grpc.StatusCode if code.value[0] == number)
+    for name, number in NUMBERS.items()
+}
 
 
 def address_of(peer: str) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +18,7 @@ from kind.serving.protos import (
     regression_pb2,
 )
 from kind.serving.server.callers import Callers
-from kind.serving.server.errors import NUMBERS, ServingError, bad_request, wrong_method
+from kind.serving.server.errors import ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.parsing import Message, parsed, spec_of
 from kind.serving.server.service import Service
@@ -41,12 +38,11 @@ class PredictionService:
 
     async def Predict(self, data: bytes, context):  # noqa: N802
         """Runs a signature; see `predict.proto`."""
-        async with _answering(context):
-            with self._service.counted("", "Predict", "GRPC") as call:
-                request = await self._service.parser.read_message(data)
-                del data
-                call.name = request.spec.name
-                return await self._predict(request, context.time_remaining())
+        with self._service.counted("", "Predict", "GRPC") as call:
+            request = await self._service.parser.read_message(data)
+            del data
+            call.name = request.spec.name
+            return await self._predict(request, context.time_remaining())
 
     async def _predict(self, request: Message, seconds: float | None):
         async with self._service.lease(request.spec) as lease:
@@ -64,18 +60,17 @@ class PredictionService:
 
     async def GetModelMetadata(self, data: bytes, context):  # noqa: N802
         """Names the signatures; see `get_model_metadata.proto`."""
-        async with _answering(context):
-            request = _small(get_model_metadata_pb2.GetModelMetadataRequest, data)
-            fields = list(request.metadata_field)
-            if not fields or set(fields) != {_METADATA_FIELD}:
-                raise bad_request(
-                    f"metadata_field expects {_METADATA_FIELD!r}, received {echoed(', '.join(fields))}"
-                )
-            async with self._service.acquired(spec_of(request.model_spec)) as version:
-                response = get_model_metadata_pb2.GetModelMetadataResponse()
-                _answer_spec(response.model_spec, version, "")
-                response.metadata[_METADATA_FIELD].Pack(signatures_message(version.model.definitions))
-                return response
+        request = _small(get_model_metadata_pb2.GetModelMetadataRequest, data)
+        fields = list(request.metadata_field)
+        if not fields or set(fields) != {_METADATA_FIELD}:
+            raise bad_request(
+                f"metadata_field expects {_METADATA_FIELD!r}, received {echoed(', '.join(fields))}"
+            )
+        async with self._service.acquired(spec_of(request.model_spec)) as version:
+            response = get_model_metadata_pb2.GetModelMetadataResponse()
+            _answer_spec(response.model_spec, version, "")
+            response.metadata[_METADATA_FIELD].Pack(signatures_message(version.model.definitions))
+            return response
 
     async def Classify(self, data: bytes, context):  # noqa: N802
         """Always an error: no signature of an image model classifies `tf.Example`s."""
@@ -87,13 +82,11 @@ class PredictionService:
 
     async def MultiInference(self, data: bytes, context):  # noqa: N802
         """Always an error: it stands for several of the two above."""
-        async with _answering(context):
-            raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
+        raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
 
     async def _refuse(self, kind, data: bytes, context, method: str) -> None:
-        async with _answering(context):
-            async with self._service.lease(spec_of(_small(kind, data).model_spec)) as lease:
-                raise wrong_method(lease.signature.method_name, method)
+        async with self._service.lease(spec_of(_small(kind, data).model_spec)) as lease:
+            raise wrong_method(lease.signature.method_name, method)
 
 
 class ModelService:
@@ -106,19 +99,17 @@ class ModelService:
 
     async def GetModelStatus(self, data: bytes, context):  # noqa: N802
         """Names the versions with their states; see `get_model_status.proto`."""
-        async with _answering(context):
-            spec = spec_of(_small(get_model_status_pb2.GetModelStatusRequest, data).model_spec)
-            if not spec.name:
-                raise bad_request("Missing model name in request.")
-            return status_message(self._service.manager.status(spec.name, spec.version, spec.label))
+        spec = spec_of(_small(get_model_status_pb2.GetModelStatusRequest, data).model_spec)
+        if not spec.name:
+            raise bad_request("Missing model name in request.")
+        return status_message(self._service.manager.status(spec.name, spec.version, spec.label))
 
     async def HandleReloadConfigRequest(self, data: bytes, context):  # noqa: N802
         """Serves other models, versions or labels; answers when they are loaded."""
-        async with _answering(context):
-            request = _small(model_management_pb2.ReloadConfigRequest, data)
-            configs = configs_of(request.config, self._roots)
-            await self._reloads.call(self._service.manager.reconfigure, configs)
-            return model_management_pb2.ReloadConfigResponse()
+        request = _small(model_management_pb2.ReloadConfigRequest, data)
+        configs = configs_of(request.config, self._roots)
+        await self._reloads.call(self._service.manager.reconfigure, configs)
+        return model_management_pb2.ReloadConfigResponse()
 
 
 def add_services(server: grpc.aio.Server, service: Service, roots: Sequence[Path] | None) -> None:
@@ -143,26 +134,6 @@ def _small(kind: type, data: bytes):
     if len(data) > _LARGEST:
         raise ServingError("RESOURCE_EXHAUSTED", f"such a request has at most {_LARGEST} bytes")
     return parsed(kind, data)
-
-
-@contextlib.asynccontextmanager
-async def _answering(context):
-    """Turns exceptions in the block into a gRPC status; a bug becomes INTERNAL and is traced on stderr."""
-    try:
-        yield
-        return
-    except ServingError as error:
-        code, message = error.code, error.message
-    except Exception:
-        traceback.print_exc(file=sys.stderr)
-        code, message = "INTERNAL", "internal error; the server's log says more"
-    await context.abort(_STATUS[code], message)
-
-
-_STATUS = {
-    name: next(code for code in grpc.StatusCode if code.value[0] == number)
-    for name, number in NUMBERS.items()
-}
 
 
 def _fill(response: predict_pb2.PredictResponse, outputs: Mapping[str, np.ndarray]) -> None:

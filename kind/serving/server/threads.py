@@ -42,7 +42,10 @@ class OneAtATime:
         await self._lock.acquire()
         work = asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
         work.add_done_callback(self._next)
-        return await asyncio.shield(work)
+        try:
+            return await asyncio.shield(work)
+        finally:
+            del work  # an error in it leads to this frame, and the two would keep each other
 
     def _next(self, work: asyncio.Future) -> None:
         self._lock.release()

@@ -55,3 +55,23 @@ def test_attacks_cost_honest_clients_nothing(model_folder):
         served.process.kill()
         served.process.wait()
         served.process.stdout.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="reads memory in /proc")
+def test_refused_messages_leave_nothing(model_folder):
+    served, body = start(model_folder), body_of(picture(60, 40))
+    try:
+        (attack,) = (one for one in attacks() if one.name.startswith("gRPC, 33 million"))
+        memory = []
+        for _ in range(5):
+            assert attack.send(served) == "INVALID_ARGUMENT"
+            for _ in range(60):
+                assert served.predict(body) == 200
+            time.sleep(1)
+            memory.append(served.memory())
+        assert memory[-1] - memory[0] < MOST_KEPT  # of four messages of 63 MiB
+    finally:
+        served.process.kill()
+        served.process.wait()
+        served.process.stdout.close()
