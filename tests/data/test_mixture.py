@@ -1,5 +1,6 @@
 """A mixture of pairs and photographs: drawn by weight, without state, each sample what it says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,7 @@ def test_a_damaged_file_of_the_cache_is_made_anew(tmp_path, capsys):
 
 
 def test_groups_have_the_same_numbers_whatever_is_held_out(parts):
-    whole = [parts[0]._replace(validation=None), parts[1]]
+    whole = [replace(parts[0], validation=None), parts[1]]
     held_out, groups = validation_samples(whole)
     trained, same = validation_samples(whole, training=1)
     assert groups == same and {groups[int(one["group"][0])] for one in held_out} == set(groups) - {"pairs"}
