@@ -141,10 +141,9 @@ def kept(folder: Path, name: str, identity: str, make: Callable[[], Cell]) -> Ce
     from kind.reports.writing import write_json
 
     path = cell_file(folder, name, identity)
-    try:
-        return _parsed(path.read_bytes())
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # none, or not one of ours
-        cell = make()
+    if there := _read(path):
+        return there
+    cell = make()
     drawn = {key: None if values is None else _rounded(values) for key, values in cell.drawn.items()}
     write_json(path, {"name": name, "figures": cell.figures, "drawn": drawn}, indent=None)
     return _parsed(path.read_bytes())
@@ -152,17 +151,21 @@ def kept(folder: Path, name: str, identity: str, make: Callable[[], Cell]) -> Ce
 
 def is_kept(folder: Path, name: str, identity: str) -> bool:
     """Whether a cell has a file that can be read."""
-    try:
-        _parsed(cell_file(folder, name, identity).read_bytes())
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return False
-    return True
+    return _read(cell_file(folder, name, identity)) is not None
 
 
 def cell_file(folder: Path, name: str, identity: str) -> Path:
     """Where a cell is kept; see `kept`."""
     key = hashlib.sha256(f"{_VERSION} {identity}".encode()).hexdigest()[:16]
     return folder / f"{name.replace(' ', '-').replace('/', '-')}-{key}.json"
+
+
+def _read(path: Path) -> Cell | None:
+    """A kept cell; None where there is none, or not one of ours."""
+    try:
+        return _parsed(path.read_bytes())
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _parsed(content: bytes) -> Cell:

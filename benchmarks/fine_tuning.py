@@ -66,7 +66,7 @@ class Training(NamedTuple):
         return self.needs_networks or self.new_twins
 
 
-SEE_BY_THEMSELVES = (
+WITH_NEW_TWINS = (
     Training("raw, new twins", "detection", RAW, new_twins=True),
     Training("adapted, retinex", "adapt", RAW, reference="retinex"),
     Training("adapted, ciconv", "adapt", RAW, reference="ciconv"),
@@ -80,7 +80,7 @@ def trainings(enhancers: Sequence[str], chosen: Sequence[str] | None = None) -> 
     Raises:
         UserError: when a chosen row is none.
     """
-    rows = [*(Training(made.name, "detection", made) for made in inputs_of(enhancers)), *SEE_BY_THEMSELVES]
+    rows = [*(Training(made.name, "detection", made) for made in inputs_of(enhancers)), *WITH_NEW_TWINS]
     names = [row.name for row in rows]
     if unknown := [name for name in chosen or () if name not in names]:
         raise UserError(f"--fine-tuned expects some of {'; '.join(names)}; received {unknown[0]!r}")

@@ -29,8 +29,10 @@ PREVIEWS = 4
 """Validation images that are shown while training."""
 _QUICK_SCENES, _QUICK_SIDE = 64, 160
 
-QUICK_DETECTOR, SHIPPED = "tiny", "shipped"
+QUICK_DETECTOR = "tiny"
 """Size of the detector that `--quick` trains."""
+SHIPPED = "shipped"
+"""What `--detector` calls the detector that ships, in training."""
 
 
 class Parts(NamedTuple):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kind.cli.inputs import STDIN, STDIN_NAME, listed_in
 from kind.cli.jobs import Job
-from kind.cli.planning import DEFAULT_ENDING, folder_of_lists, plan, without_existing
+from kind.cli.planning import DEFAULT_ENDING, beside_videos, folder_of_lists, plan, without_existing
 from kind.cli.terminal import ReaderGone, drop_rest
 from kind.errors import UserError, one_line
 from kind.images.photo import WRITABLE_SUFFIXES
@@ -214,7 +214,7 @@ def planned(
     elif not arguments.overwrite:
         listed = lists if any(not job.moves for job in jobs) else ()
         more = [folder_of_lists(out, jobs) / name for name in listed]
-        more += [job.target.with_suffix(of_videos) for job in jobs if job.moves and of_videos]
+        more += beside_videos(jobs, of_videos)
         jobs = without_existing(jobs, also, more, skip=getattr(arguments, "skip_existing", None))
     yield _stripping(jobs, arguments.strip)
 

@@ -90,8 +90,7 @@ def plan(
     jobs = change(jobs)
 
     def targets_of(job: Job) -> list[Path]:
-        more = [job.target.with_suffix(of_videos)] if job.moves and of_videos else []
-        return [job.target, *map(job.beside, also), *more]
+        return [job.target, *map(job.beside, also), *beside_videos([job], of_videos)]
 
     if out is None:
         jobs = _without_earlier_results(jobs, targets_of, found_ones)
@@ -99,6 +98,11 @@ def plan(
     for folder in {job.target.parent for job in jobs}:
         _check_writable(folder)
     return jobs
+
+
+def beside_videos(jobs: Sequence[Job], suffix: str) -> list[Path]:
+    """The files with a suffix that are written beside the videos among the jobs; none without a suffix."""
+    return [job.target.with_suffix(suffix) for job in jobs if job.moves and suffix]
 
 
 def folder_of_lists(out: Path, jobs: Sequence[Job]) -> Path:

@@ -28,9 +28,8 @@ _LARGEST_DIRECTORY, _MOST_ENTRIES = 16 << 20, 10_000
 _MOST_TOGETHER = 64 << 30  # bytes, unpacked: a photograph after the other
 _LONGEST_NAME = 1024
 _DRIVE = re.compile("[A-Za-z]:")
-_CONTROLS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)  # those of the direction, too
+# Those that turn the direction of writing, too.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _NOT_SHOWN = "__MACOSX"  # attributes of files that macOS adds

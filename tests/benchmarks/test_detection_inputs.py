@@ -34,7 +34,7 @@ from benchmarks.detection_tables import (
     tuned_table,
     tuned_targets_table,
 )
-from benchmarks.fine_tuning import SEE_BY_THEMSELVES, config_of, trainings
+from benchmarks.fine_tuning import WITH_NEW_TWINS, config_of, trainings
 from kind.data.annotations.annotated import AnnotatedImage, Annotations
 from kind.data.darkening import PRESETS
 from kind.data.drawn_objects import CLASSES
@@ -305,7 +305,7 @@ def test_fine_tuned_detectors_are_compared_with_the_one_fine_tuned_on_dark():
 def test_every_fine_tuning_takes_as_many_steps():
     flags = SimpleNamespace(epochs=2, twins=3, darken="published", batch=4, image_size=64, learning_rate=1e-4)
     rows = trainings(["half"])
-    assert [row.name for row in rows[-4:]] == [row.name for row in SEE_BY_THEMSELVES] and len(rows) == 9
+    assert [row.name for row in rows[-4:]] == [row.name for row in WITH_NEW_TWINS] and len(rows) == 9
     for row in rows:
         config = config_of(flags, row, 7)
         copies = 1 if row.darkens else flags.twins  # of each photograph, in each epoch

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import grpc
 
 from kind.serving.limits import Limits
-from kind.serving.server.errors import NUMBERS, ServingError, bad_request
+from kind.serving.server.errors import ServingError, bad_request
 
 Answer = Callable[[bytes, grpc.aio.ServicerContext], Awaitable]
 
@@ -58,7 +58,7 @@ class Callers:
             # Without the message: an abort stays in memory, with all that it interrupts, until a garbage
             # collection.
             del messages
-            await context.abort(_STATUS[code], message)
+            await context.abort(grpc.StatusCode[code], message)
 
         return grpc.stream_unary_rpc_method_handler(
             answered, response_serializer=lambda message: message.SerializeToString()
@@ -72,12 +72,6 @@ class Callers:
         except asyncio.TimeoutError:
             late = f"the message did not arrive within {self._seconds:g} s"
             raise ServingError("DEADLINE_EXCEEDED", late) from None
-
-
-_STATUS = {
-    name: next(code for code in grpc.StatusCode if code.value[0] == number)
-    for name, number in NUMBERS.items()
-}
 
 
 def address_of(peer: str) -> str:

@@ -74,17 +74,17 @@ class PredictionService:
 
     async def Classify(self, data: bytes, context):  # noqa: N802
         """Always an error: no signature of an image model classifies `tf.Example`s."""
-        await self._refuse(classification_pb2.ClassificationRequest, data, context, "classify")
+        await self._refuse(classification_pb2.ClassificationRequest, data, "classify")
 
     async def Regress(self, data: bytes, context):  # noqa: N802
         """Always an error, like `Classify`."""
-        await self._refuse(regression_pb2.RegressionRequest, data, context, "regress")
+        await self._refuse(regression_pb2.RegressionRequest, data, "regress")
 
     async def MultiInference(self, data: bytes, context):  # noqa: N802
         """Always an error: it stands for several of the two above."""
         raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
 
-    async def _refuse(self, kind, data: bytes, context, method: str) -> None:
+    async def _refuse(self, kind, data: bytes, method: str) -> None:
         async with self._service.lease(spec_of(_small(kind, data).model_spec)) as lease:
             raise wrong_method(lease.signature.method_name, method)
 

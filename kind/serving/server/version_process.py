@@ -25,6 +25,7 @@ from kind.serving.server.signatures import Signature
 from kind.serving.wire import Arrays
 
 _MODULE = "kind.serving.worker.main"
+_WARM_UP = {"do": "warm up"}
 _LONGEST_LOADING = 3600.0
 _TO_STOP = 2.0  # seconds that a model has to stop by itself
 _MOST_GROWTH = 1 << 30
@@ -84,13 +85,9 @@ class VersionProcess:
     def _loading_call(self) -> dict:
         return {"do": "load", "folder": str(self._folder), "trust": self._trust}
 
-    @property
-    def _warming_call(self) -> dict:
-        return {"do": "warm up"}
-
     def warm_up(self) -> int:
         """Runs the recorded requests of the folder, and returns how many; raises ServingError."""
-        return self._do(self._warming_call)[0]["count"]
+        return self._do(_WARM_UP)[0]["count"]
 
     def run(self, signature: str, inputs: Arrays, seconds: float) -> dict[str, np.ndarray]:
         """Runs a signature.
@@ -179,7 +176,7 @@ class VersionProcess:
             fresh = None
             try:
                 fresh = Child(self._module)
-                for call in (self._loading_call, self._warming_call):
+                for call in (self._loading_call, _WARM_UP):
                     fresh.call(call, seconds=_LONGEST_LOADING)
                 with self._turn(alone=True), self._loading:
                     fresh, self._child = self._child, fresh
