@@ -36,10 +36,11 @@ def report(bench: Bench, blocks: Sequence[Block], tuned: Sequence[Tuned]) -> str
     twins = [block for block in blocks if AS_TAKEN not in block.lights]
     tables = [targets_table(twins, bench.judged)]
     if tuned:
-        from benchmarks.fine_tuning import SEE_BY_THEMSELVES
+        from benchmarks.fine_tuning import WITH_NEW_TWINS
 
         parts += ["**Fine-tuned for each input:**", markdown_table(tuned_table(tuned))]
-        tables.append(tuned_targets_table(tuned, [row.name for row in SEE_BY_THEMSELVES]))
+        judged = [row.name for row in WITH_NEW_TWINS if row.needs_networks]
+        tables.append(tuned_targets_table(tuned, judged))
     parts += [f"**Targets**, by the figure itself, whatever its interval: {counted_words(tables)}."]
     parts += [markdown_table(table) for table in tables]
     if not tuned:
