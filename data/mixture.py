@@ -14,7 +14,7 @@ import tensorflow as tf
 from kind.data.arrays import to_float
 from kind.data.augmentation import turned, uniform_integer
 from kind.data.batches import Prepare, check_shared
-from kind.data.dark_twins import MEASURED, any_twin, twin
+from kind.data.dark_twins import MEASURED, PRESETS, any_twin, twin
 from kind.data.mixture_parts import THUMBNAIL, MixturePart
 from kind.data.order import sample_seed
 from kind.errors import UserError
@@ -128,6 +128,8 @@ def validation_samples(
 ) -> tuple[tf.data.Dataset, list[str]]:
     """Held-out scenes, whole, up to 24 of a part; exact degradations (`MEASURED`) of up to 8 photographs.
 
+    Of a part that has twins of one preset, these twins are the degradation.
+
     Args:
         parts: of the mixture.
         prepare: last step for each sample, as of `mixture_batches`.
@@ -141,7 +143,8 @@ def validation_samples(
     data = None
     for part in parts:
         source = part.training if training else part.validation
-        kinds = [None] if part.thumbnails else list(MEASURED.items())
+        made_of = {part.twins: PRESETS[part.twins]} if part.twins else MEASURED
+        kinds = [None] if part.thumbnails else list(made_of.items())
         first = len(groups)  # of all parts, so that held-out and training samples have the same numbers
         groups += [part.name if kind is None else f"{part.name} {kind[0]}" for kind in kinds]
         if source is None:
@@ -175,7 +178,7 @@ def _twin_maker(part: MixturePart, patch: int):
     read, count = part.training.reader(memory=0), len(part.training)
 
     def make(draw: tf.Tensor, seed: tf.Tensor) -> Sample:
-        return _twin_sample(read(_index(draw, count))["high"], patch, seed)
+        return _twin_sample(read(_index(draw, count))["high"], patch, seed, part.twins)
 
     return make
 
@@ -202,13 +205,14 @@ def _pair_maker(part: MixturePart, patch: int, native: float):
     return make
 
 
-def _twin_sample(high: tf.Tensor, patch: int, seed: tf.Tensor) -> Sample:
+def _twin_sample(high: tf.Tensor, patch: int, seed: tf.Tensor, preset: str = "") -> Sample:
     """A frame of a bright photograph and its dark twin; sometimes one colour, which has no twin."""
     seeds = tf.random.split(seed, 3, alg="philox")
     frame = _framed({"high": high}, patch, seeds[0])["high"]
     is_flat = tf.random.stateless_uniform([], seeds[2], alg="philox") < _FLAT
     frame = tf.where(is_flat, frame[:1, :1] + tf.zeros_like(frame), frame)
-    low = tf.where(is_flat, frame, any_twin(frame, seeds[1]))
+    dark = twin(frame, seeds[1], PRESETS[preset]) if preset else any_twin(frame, seeds[1])
+    low = tf.where(is_flat, frame, dark)
     return _whole_sample(low, frame)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kind.data.arrays import find_unusable, write_array
+from kind.data.dark_twins import PRESETS
 from kind.data.photographs import (
     Part,
     Photograph,
@@ -40,6 +41,7 @@ class MixturePart:
         training: samples `{low, high}`, or `{high}` of bright photographs.
         validation: the same of held-out scenes; None when there are none.
         thumbnails: of the training pairs' dark images, `{low}`, 128×128; None for bright photographs.
+        twins: see `data.photographs.Part`.
     """
 
     name: str
@@ -47,6 +49,7 @@ class MixturePart:
     training: Source
     validation: Source | None
     thumbnails: Source | None
+    twins: str = ""
 
 
 def open_part(
@@ -62,15 +65,19 @@ def open_part(
             more. Validation photographs never are.
 
     Raises:
-        UserError: when files are missing or unreadable.
+        UserError: when files are missing or unreadable, or the preset of the twins is none.
     """
-    if not is_pairs(part.folder):
+    is_bright = not is_pairs(part.folder)
+    if part.twins and not (is_bright and part.twins in PRESETS):
+        wanted = f"of {', '.join(PRESETS)}" if is_bright else "for bright photographs only, not for pairs"
+        raise UserError(f"--data {part.name}: expects a preset {wanted}; received {part.twins!r}")
+    if is_bright:
         split = split_photographs(find_bright_photographs(part.folder))
         learned = split.training if part.held_out else [*split.training, *split.validation]
         training = _source({"high": learned}, cache, progress, side)
         validation = split.validation if part.held_out else []
         held_out = _source({"high": validation}, cache, progress) if validation else None
-        return MixturePart(part.name, part.weight, training, held_out, None)
+        return MixturePart(part.name, part.weight, training, held_out, None, part.twins)
     sources = []
     for pairs in training_pairs(part):
         sides = {

@@ -26,12 +26,14 @@ class Part(NamedTuple):
         folder: holds pairs, see `data.pairs.find_pairs`, or photographs, perhaps in `images/`.
         weight: how often samples are drawn from it, relative to the other parts.
         held_out: validation scenes are held out; otherwise all of it is trained on.
+        twins: preset of the dark twins, a key of `data.dark_twins.PRESETS`; "" takes all in their shares.
     """
 
     name: str
     folder: Path
     weight: float
     held_out: bool = True
+    twins: str = ""
 
 
 class Photograph(NamedTuple):
@@ -42,21 +44,21 @@ class Photograph(NamedTuple):
 
 
 def parse_part(text: str) -> Part:
-    """Reads "NAME=DIR:WEIGHT", "NAME=DIR:WEIGHT:all" where nothing is to be held out, or a folder.
+    """Reads "NAME=DIR:WEIGHT", then ":all" where nothing is to be held out and ":PRESET"; or a folder.
 
     Raises:
         UserError: when it has another form, with the form that is expected.
     """
     if "=" not in text and (Path(text).is_dir() or is_pair_list(text)):
         return Part(Path(text).name, Path(text), 1.0)
-    match = re.fullmatch(r"([\w.-]+)=(.+?):([0-9.eE+-]+)(:all)?", text)
+    match = re.fullmatch(r"([\w.-]+)=(.+?):([0-9.eE+-]+)(:all)?(?::([a-z][a-z-]*))?", text)
     try:
         weight = float(match[3])
     except (TypeError, ValueError):
         weight = 0.0
     if not weight > 0:
         raise UserError(f"--data expects DIR, or NAME=DIR:WEIGHT with a weight above 0; received {text!r}")
-    return Part(match[1], Path(match[2]), weight, held_out=match[4] is None)
+    return Part(match[1], Path(match[2]), weight, held_out=match[4] is None, twins=match[5] or "")
 
 
 def is_pairs(folder: Path) -> bool:

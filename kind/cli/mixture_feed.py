@@ -47,8 +47,9 @@ def add_mixture_argument(parser: argparse.ArgumentParser, alone: str) -> None:
         action="append",
         metavar="NAME=DIR:WEIGHT",
         help="one part of the training mixture, given once for each part: image pairs (low/ and high/), or "
-        "bright photographs that are darkened; :all after the weight holds nothing out for validation; a DIR "
-        f"alone is {alone}",
+        "bright photographs that are darkened; :all after the weight holds nothing out for validation; "
+        "a preset of dark twins, such as :isp-published, makes only these of photographs; a DIR alone is "
+        f"{alone}",
     )
 
 

@@ -117,6 +117,20 @@ def test_validation_has_pairs_as_they_are_and_exact_twins(parts):
         assert sample["low"].shape == sample["high"].shape
 
 
+def test_a_part_may_have_twins_of_one_preset(parts):
+    folder = Path(parts[1].training.images[0]).parent
+    part = open_part(Part("dark", folder, 1.0, twins="deep"), folder / "cache")
+    data, groups = validation_samples([part])
+    assert groups == ["dark deep"] and all(np.mean(one["low"]) < 0.2 for one in data)
+    for batch in take(mixture_batches([part], batch=8, patch=96, seed=0, steps=1), 2):
+        low, high = (batch[side].mean((1, 2, 3)) for side in ("low", "high"))
+        assert (low < 0.6 * high).sum() >= 7  # one in 50 is of one colour, and has no twin
+    with pytest.raises(UserError, match="a preset of none, slight"):
+        open_part(Part("dark", folder, 1.0, twins="pitch-black"), folder / "cache")
+    with pytest.raises(UserError, match="not for pairs"):
+        open_part(Part("dark", folder.parent / "pairs", 1.0, twins="deep"), folder / "cache")
+
+
 def test_a_damaged_file_of_the_cache_is_made_anew(tmp_path, capsys):
     for number in range(16):
         write_photo(tmp_path / "bright" / f"{number:02d}.png", np.full((9, 12, 3), number / 32, np.float32))

@@ -20,8 +20,10 @@ from kind.images.photo import write_photo
 
 
 def test_parts_are_read():
-    assert parse_part("lol=/data/lol:0.4") == ("lol", Path("/data/lol"), 0.4, True)
-    assert parse_part("rest=/data/a:b:2:all") == ("rest", Path("/data/a:b"), 2.0, False)
+    assert parse_part("lol=/data/lol:0.4") == ("lol", Path("/data/lol"), 0.4, True, "")
+    assert parse_part("rest=/data/a:b:2:all") == ("rest", Path("/data/a:b"), 2.0, False, "")
+    assert parse_part("noisy=/data:1:isp-published") == ("noisy", Path("/data"), 1.0, True, "isp-published")
+    assert parse_part("noisy=/data:1:all:deep") == ("noisy", Path("/data"), 1.0, False, "deep")
 
 
 @pytest.mark.parametrize("text", ["lol", "lol=/data", "lol=/data:-1", "lol=/data:0", "lol=/data:x", "=:1"])
@@ -31,7 +33,7 @@ def test_other_forms_are_refused(text):
 
 
 def test_a_folder_alone_is_the_whole_mixture(tmp_path):
-    assert parse_part(str(tmp_path)) == (tmp_path.name, tmp_path, 1.0, True)
+    assert parse_part(str(tmp_path)) == (tmp_path.name, tmp_path, 1.0, True, "")
 
 
 def test_all_exposures_of_a_scene_are_on_one_side():
