@@ -1,4 +1,4 @@
-"""What a server takes from one request, and how long both sides wait; needs no TensorFlow."""
+"""What a server takes from its clients, and how long both sides wait; needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask for.
+    """What requests may ask for.
 
     Attributes:
         request_bytes: of a message or body.
         pixels: of all images of a request together.
         seconds: from its arrival to its answer.
-        in_flight: requests that may be on their way at the same time, because each takes memory.
+        in_flight: requests that may be on their way at the same time; half as many from one address.
+        bodies: requests of the most bytes that may be in memory at the same time; half from one address.
         rows: largest batch size of a request, whatever its rows hold.
-        connections: of each of the two ports; half as many from one address, of gRPC half as many open calls.
+        connections: of each of the two ports; on the HTTP port half as many from one address.
         silence: seconds for a whole header, between two parts of a body, and for a part of the answer to be
             taken.
     """
@@ -34,6 +35,7 @@ class Limits:
     pixels: int = MAX_PIXELS
     seconds: float = SECONDS
     in_flight: int = 256
+    bodies: int = 16
     rows: int = 4096
     connections: int = 512
     silence: float = 15.0

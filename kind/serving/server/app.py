@@ -50,7 +50,7 @@ class Settings:
         grpc_port: likewise.
         batching: see `Batching`.
         metrics_path: on the REST port; None for no metrics.
-        limits: of one request.
+        limits: of a request, and of all together.
         poll_seconds: interval at which the version folders are checked.
         trust: whether models may hold operations that no export holds, see
             `kind.serving.worker.loading.LoadedModel`.
@@ -169,7 +169,7 @@ class Server:
 
     async def _until_answered(self, end: float) -> None:
         loop = asyncio.get_running_loop()
-        while self.service.in_flight and loop.time() < end:
+        while self.service.calls.number() and loop.time() < end:
             await asyncio.sleep(0.02)
 
 

@@ -65,14 +65,14 @@ class Scheduler:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, target: Target, inputs: Arrays, rows: int, seconds: float) -> Future:
+    def submit(self, target: Target, inputs: Arrays, rows: int, end: float) -> Future:
         """Queues a request.
 
         Args:
             target: where it goes.
             inputs: checked arrays.
             rows: their batch size.
-            seconds: how long somebody waits for the answer; a batch ends when nobody waits for any of its.
+            end: when nobody waits for the answer any more, in monotonic seconds; a batch ends with its last.
 
         Returns:
             A future of the outputs, which raises `ServingError` or what the model raised. Cancelling it
@@ -85,11 +85,11 @@ class Scheduler:
         limits, now = self.parameters, time.monotonic()
         if limits.merge and rows > limits.max_batch_size:
             if limits.split_large:
-                return self._submit_split(target, inputs, rows, now, now + seconds)
+                return self._submit_split(target, inputs, rows, now, end)
             raise bad_request(
                 f"Task size {rows} is larger than maximum input batch size {limits.max_batch_size}"
             )
-        task = _Task(inputs, rows, now, now + seconds, Future())
+        task = _Task(inputs, rows, now, end, Future())
         self._enqueue(target, [task])
         return task.future
 
@@ -222,7 +222,8 @@ class Scheduler:
                 task.future.set_result(outputs)
         except Exception as error:
             if len(tasks) == 1:
-                tasks[0].future.set_exception(serving_error_of(error))
+                # Without its traceback, which leads to this frame: the two would keep each other.
+                tasks[0].future.set_exception(serving_error_of(error).with_traceback(None))
                 return
             # One request's bad image must not fail the others'.
             for task in tasks:

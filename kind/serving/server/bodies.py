@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from typing import NamedTuple
 
 import aiohttp
@@ -12,6 +10,7 @@ from aiohttp import web
 
 from kind.serving.errors import echoed
 from kind.serving.limits import Limits
+from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request
 
 _MOST_PARTS = 32
@@ -33,11 +32,16 @@ class Form(NamedTuple):
     fields: dict[str, str]
 
 
-async def read_body(request: web.BaseRequest, limits: Limits) -> bytearray:
+async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> bytearray:
     """Receives the body of a request.
 
+    Args:
+        request: whose header is read.
+        limits: of bytes, and of silence between two parts.
+        call: that the request is, which holds the bytes from now on.
+
     Raises:
-        ServingError: it is too large, too slow or damaged.
+        ServingError: it is too large, too slow or damaged, or all bodies together are too large.
     """
     # Not `request.read()`, which keeps the body for as long as the request lives.
     body = bytearray()
@@ -46,16 +50,14 @@ async def read_body(request: web.BaseRequest, limits: Limits) -> bytearray:
     if request.headers.get("Expect"):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # nothing of the answer is sent yet
-    end = time.monotonic() + limits.seconds
     try:
         while not request.content.at_eof():
-            left = end - time.monotonic()
-            body += await asyncio.wait_for(request.content.readany(), max(min(left, limits.silence), 0))
-            if len(body) > limits.request_bytes:
+            part = request.content.readany()
+            part = await call.in_time(part, "the request did not arrive", limits.silence)
+            if len(body) + len(part) > limits.request_bytes:
                 raise _too_large(limits.request_bytes)
-    except asyncio.TimeoutError:
-        late = min(limits.seconds, limits.silence)
-        raise ServingError("DEADLINE_EXCEEDED", f"the request did not arrive within {late:g} s") from None
+            call.hold(len(part))
+            body += part
     except (aiohttp.ClientPayloadError, web.RequestPayloadError, ValueError) as error:
         raise bad_request(f"the body cannot be read: {echoed(str(error))}") from error
     return body

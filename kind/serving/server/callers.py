@@ -1,4 +1,4 @@
-"""The calls of the gRPC port: how many one address may have open, and how long its message may take.
+"""The calls of the gRPC port, which are counted and timed from their headers on.
 
 gRPC itself limits connections, but not those of one address, and waits for the rest of a message without end.
 So methods are registered as if they took a stream of messages, of which they read the first: then they are
@@ -7,54 +7,45 @@ called when the header of a call is there, and not when its message is.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import traceback
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import unquote
 
 import grpc
 
-from kind.serving.limits import Limits
+from kind.serving.server.calls import Call, Calls, sender_of
 from kind.serving.server.errors import ServingError, bad_request
 
-Answer = Callable[[bytes, grpc.aio.ServicerContext], Awaitable]
+Answer = Callable[[bytes, Call], Awaitable]
 
 
 class Callers:
-    """Counts the open calls of each address."""
+    """Receives the messages of calls."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Allows an address half of the connections, and a message the time of a request."""
-        self._most, self._seconds = max(limits.connections // 2, 1), limits.seconds
-        self._open: Counter[str] = Counter()
+    def __init__(self, calls: Calls) -> None:
+        """Counts them among these calls."""
+        self._calls = calls
 
-    def handler(self, answer: Answer) -> grpc.RpcMethodHandler:
+    def handler(self, answer: Answer, counted_as: str = "") -> grpc.RpcMethodHandler:
         """A method that takes one message and gives one.
 
         Args:
-            answer: from the bytes of the message and the context to the answer. Its exceptions become a
-                status; a bug becomes INTERNAL and is traced on stderr.
+            answer: from the bytes of the message and the call to the answer. Its exceptions become a status;
+                a bug becomes INTERNAL and is traced on stderr.
+            counted_as: see `Calls.open`.
         """
 
         async def answered(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext):
-            address = address_of(context.peer())
-            if self._open[address] >= self._most:
-                await context.abort(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    f"an address may have {self._most} calls open at a time",
-                )
-            self._open[address] += 1
+            sender, seconds = sender_of(address_of(context.peer())), context.time_remaining()
             try:
-                return await answer(await self._first(messages), context)
+                with self._calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
+                    return await answer(await _received(messages, call), call)
             except ServingError as error:
                 code, message = error.code, error.message
             except Exception:
                 traceback.print_exc(file=sys.stderr)
                 code, message = "INTERNAL", "internal error; the server's log says more"
-            finally:
-                self._open[address] -= 1
-                self._open += Counter()  # forgets who has none
             # Without the message: an abort stays in memory, with all that it interrupts, until a garbage
             # collection.
             del messages
@@ -64,16 +55,17 @@ class Callers:
             answered, response_serializer=lambda message: message.SerializeToString()
         )
 
-    async def _first(self, messages: AsyncIterator[bytes]) -> bytes:
-        try:
-            return await asyncio.wait_for(messages.__anext__(), self._seconds)
-        except StopAsyncIteration:
-            raise bad_request("expected a message, received none") from None
-        except asyncio.TimeoutError:
-            late = f"the message did not arrive within {self._seconds:g} s"
-            raise ServingError("DEADLINE_EXCEEDED", late) from None
+
+async def _received(messages: AsyncIterator[bytes], call: Call) -> bytes:
+    try:
+        message = await call.in_time(messages.__anext__(), "the message did not arrive")
+    except StopAsyncIteration:
+        raise bad_request("expected a message, received none") from None
+    call.hold(len(message))
+    return message
 
 
 def address_of(peer: str) -> str:
-    """Without the port: "ipv4:127.0.0.1" of "ipv4:127.0.0.1:4242"; a socket's file as it is."""
-    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer
+    """The sender's address as the HTTP port has it: "::1" of "ipv6:%5B::1%5D:4242"; a socket's file."""
+    kind, _, rest = peer.partition(":")
+    return unquote(rest.rpartition(":")[0]).strip("[]") if kind in ("ipv4", "ipv6") else peer

@@ -17,6 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from kind.serving.limits import Limits
+from kind.serving.server.calls import sender_of
 
 try:
     import resource
@@ -79,7 +80,7 @@ class Connections(web.Server):
     def admit(self, newest: Connection) -> None:
         """Makes room for a connection where there are too many; it may be the one that has to go."""
         self._open.add(newest)
-        neighbours = [each for each in self._open if each.address == newest.address]
+        neighbours = [each for each in self._open if each.sender == newest.sender]
         crowd = neighbours if len(neighbours) > max(self._most // 2, _FEWEST) else self._open
         if crowd is self._open and len(self._open) <= self._most:
             return
@@ -103,7 +104,7 @@ class Connection(web.RequestHandler):
     """One connection.
 
     Attributes:
-        address: its client's, without the port.
+        sender: its client, see `sender_of`.
         waiting_since: when it began to wait for a whole header, in monotonic seconds; None during a request.
         is_kept: whether it waits for the first byte of another request, which may take longer.
     """
@@ -112,14 +113,14 @@ class Connection(web.RequestHandler):
         """A connection of `connections`."""
         super().__init__(connections, **more)
         self._connections = connections
-        self.address = ""
+        self.sender = ""
         self.waiting_since: float | None = None
         self.is_kept = False
         self._unsent = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait for a request, or ends at once where there are too many."""
-        self.address = str((transport.get_extra_info("peername") or ("",))[0])
+        self.sender = sender_of(str((transport.get_extra_info("peername") or ("",))[0]))
         self.waiting_since = time.monotonic()
         self._wire = transport
         super().connection_made(transport)

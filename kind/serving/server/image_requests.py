@@ -13,11 +13,12 @@ from kind.images.pixels import ImageError
 from kind.images.reencoding import FORMATS, reencoded
 from kind.serving.errors import echoed
 from kind.serving.server.bodies import parse_form, read_body
+from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.parsing import ModelSpec
 from kind.serving.server.service import Lease, Service
 from kind.serving.server.signatures import DEFAULT_SIGNATURE, signature_named
-from kind.serving.server.threads import OneAtATime, call_in_thread_if_large
+from kind.serving.server.threads import OneAtATime
 
 PATH = "/v1/enhance"
 
@@ -57,47 +58,43 @@ class ImageRequests:
         self._service = service
         self._encoding = OneAtATime()
 
-    async def answer(self, request: web.BaseRequest) -> web.Response:
+    async def answer(self, request: web.BaseRequest, call: Call) -> web.Response:
         """Answers one request.
 
         Raises:
             ServingError: the answer is an error.
         """
         names = self._service.manager.names()
-        with self._service.counted("", "Enhance", "REST") as call:
-            wishes, given = read_wishes(request.query), dict(request.query)
-            body = await read_body(request, self._service.limits)
-            if request.content_type.startswith("multipart/"):
-                content_type = request.headers["Content-Type"]
-                form = await call_in_thread_if_large(len(body), parse_form, body, content_type)
-                if len(form.files) != 1:
-                    raise bad_request(f"the form expects one file; received {len(form.files)}")
-                (data,), wishes = form.files, read_wishes({**given, **form.fields})
-            else:
-                data = bytes(body)
-            del body
-            if not data:
-                raise bad_request("the body expects an image file: curl --data-binary @night.jpg")
-            call.name = wishes.model or names[0]
-            if call.name not in names:
-                raise bad_request(f"model expects {' or '.join(names)}; received {echoed(call.name)}")
-            return await self._enhanced(data, wishes, call.name)
+        wishes, given = read_wishes(request.query), dict(request.query)
+        body = await read_body(request, self._service.limits, call)
+        if request.content_type.startswith("multipart/"):
+            form = await call.compute(len(body), parse_form, body, request.headers["Content-Type"])
+            if len(form.files) != 1:
+                raise bad_request(f"the form expects one file; received {len(form.files)}")
+            (data,), wishes = form.files, read_wishes({**given, **form.fields})
+        else:
+            data = bytes(body)
+        del body
+        if not data:
+            raise bad_request("the body expects an image file: curl --data-binary @night.jpg")
+        call.name = wishes.model or names[0]
+        if call.name not in names:
+            raise bad_request(f"model expects {' or '.join(names)}; received {echoed(call.name)}")
+        return await self._enhanced(data, wishes, call)
 
-    async def _enhanced(self, data: bytes, wishes: Wishes, model: str) -> web.Response:
-        async with self._service.acquired(ModelSpec(model)) as version:
+    async def _enhanced(self, data: bytes, wishes: Wishes, call: Call) -> web.Response:
+        async with self._service.acquired(ModelSpec(call.name), call) as version:
             signatures = version.model.signatures
             name, inputs, share = signature_for(data, wishes, signatures)
+            lease = Lease(version, signature_named(signatures, name))
             try:
-                outputs = await self._service.predict(
-                    Lease(version, signature_named(signatures, name)), inputs
-                )
+                outputs = await self._service.predict(lease, inputs, call)
             except ServingError as error:
                 raise _of_one_image(error) from error
         relit, alpha = outputs[_RESULT][0], outputs.get(ALPHA, inputs.get(ALPHA))
+        encoding = self._encoding.call(reencoded, relit, data, wishes.format, share, wishes.strip)
         try:
-            body, media_type = await self._encoding.call(
-                reencoded, relit, data, wishes.format, share, wishes.strip
-            )
+            body, media_type = await call.in_time(encoding)
         except ImageError as error:
             raise bad_request(str(error)) from error
         headers = {} if alpha is None else {_SHOWN_ALPHA: f"{alpha[0]:.4g}"}

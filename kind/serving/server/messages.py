@@ -13,6 +13,8 @@ from kind.serving.server.errors import NUMBERS, ServingError, bad_request, witho
 from kind.serving.server.version import Version
 from kind.serving.server.version_folders import ModelConfig
 
+_MOST_MODELS = 64  # each version of one is a process
+
 
 def status_message(versions: Iterable[Version]) -> get_model_status_pb2.GetModelStatusResponse:
     """The answer to GetModelStatus."""
@@ -49,6 +51,8 @@ def configs_of(message: ModelServerConfig, roots: Sequence[Path] | None) -> list
         raise bad_request("expects a model_config_list")
     if not message.model_config_list.config:
         raise bad_request("expects at least one model: an empty list would unload all")
+    if len(message.model_config_list.config) > _MOST_MODELS:
+        raise bad_request(f"expects at most {_MOST_MODELS} models")
     configs = [_config(entry, roots) for entry in message.model_config_list.config]
     if len({config.name for config in configs}) != len(configs):
         raise bad_request("expects every model name once")

@@ -6,7 +6,6 @@ would be answered, and stand for gigabytes of objects, which Python would keep.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +16,17 @@ from google.protobuf.message import DecodeError
 
 from kind.serving.child import answer_calls
 from kind.serving.protos import predict_pb2
+from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
 from kind.serving.server.processes import Child, ChildEnded, resident
 from kind.serving.server.signatures import Signature, Tensor, check_rows, signature_named
 from kind.serving.server.tensor_protos import array_of
-from kind.serving.server.threads import OneAtATime, call_in_thread_if_large
+from kind.serving.server.threads import OneAtATime
 from kind.serving.wire import Arrays
 
 _LARGE = 1 << 20  # bytes
+_LATE = "the request was not read"
 _MOST_KEPT = 200 << 20  # bytes of memory with which the process stays
 
 
@@ -125,25 +126,25 @@ class Parser:
     """Reads requests; the large ones, one after another, in a process."""
 
     def __init__(self, most_rows: int, seconds: float) -> None:
-        """Limits: `most_rows` of a request, and `seconds` for reading it."""
+        """Limits: rows of a request, and seconds for reading it, whatever its sender's deadline is."""
         self._most_rows, self._seconds = most_rows, seconds
         self._thread = ThreadPoolExecutor(1, "parser")
         self._large = OneAtATime(self._thread)
         self._child: Child | None = None
 
-    async def read(self, body: bytearray, signatures: Mapping[str, Signature]) -> Request:
-        """See `read_request`."""
+    async def read(self, body: bytearray, signatures: Mapping[str, Signature], call: Call) -> Request:
+        """See `read_request`; ServingError also when `call` is late."""
         if len(body) < _LARGE:
-            return await call_in_thread_if_large(len(body), read_request, body, signatures, self._most_rows)
+            return await call.compute(len(body), read_request, body, signatures, self._most_rows, late=_LATE)
         expected = {name: list(signature.inputs.items()) for name, signature in signatures.items()}
-        header, inputs = await self._call(body, {"signatures": expected})
+        header, inputs = await self._read_large(call, body, {"signatures": expected})
         return Request(header["signature"], header["form"], inputs)
 
-    async def read_message(self, data: bytes) -> Message:
-        """See the function of that name."""
+    async def read_message(self, data: bytes, call: Call) -> Message:
+        """See the function of that name; ServingError also when `call` is late."""
         if len(data) < _LARGE:
-            return await call_in_thread_if_large(len(data), read_message, data, self._most_rows)
-        header, inputs = await self._call(data, {})
+            return await call.compute(len(data), read_message, data, self._most_rows, late=_LATE)
+        header, inputs = await self._read_large(call, data, {})
         return Message(ModelSpec(*header["spec"]), header["wanted"], inputs)
 
     def stop(self) -> None:
@@ -152,18 +153,14 @@ class Parser:
         if self._child:
             self._child.close()
 
-    async def _call(self, body: bytes | bytearray, header: dict[str, Any]) -> tuple[dict, dict]:
-        reading = self._large.call(self._call_process, body, header)
-        try:
-            return await asyncio.wait_for(reading, self._seconds)
-        except asyncio.TimeoutError:
-            message = f"the request was not read within {self._seconds:g} s"
-            raise ServingError("DEADLINE_EXCEEDED", message) from None
+    async def _read_large(self, call: Call, data: bytes | bytearray, header: dict[str, Any]) -> tuple:
+        reading = self._large.call(self._ask, data, {**header, "rows": self._most_rows})
+        return await call.in_time(reading, _LATE)
 
-    def _call_process(self, body: bytes | bytearray, header: dict[str, Any]) -> tuple[dict, dict]:
+    def _ask(self, data: bytes | bytearray, header: dict[str, Any]) -> tuple[dict, dict]:
         if self._child is None or self._child.has_ended:
             self._child = Child(__name__)
-        header, arrays = {**header, "rows": self._most_rows}, {"body": np.frombuffer(body, np.uint8)}
+        arrays = {"body": np.frombuffer(data, np.uint8)}
         try:
             header, inputs = self._child.call(header, arrays, self._seconds)
         except ServingError:

@@ -66,7 +66,7 @@ class Child:
         self._numbers = itertools.count()
         self._calls: dict[int, Future] = {}
         self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._is_killed = self._has_ended = False
+        self._is_killed = self._is_retired = self._has_ended = False
         self._reader = threading.Thread(target=self._read, name=f"answers of {module}", daemon=True)
         self._reader.start()
 
@@ -113,6 +113,7 @@ class Child:
             header, arrays = answer.result()
         finally:
             timer.cancel()
+            del answer  # an error in it leads to this frame
         if "code" in header:
             raise ServingError(header["code"], header["error"], header["http"])
         return header, arrays
@@ -121,6 +122,14 @@ class Child:
         """Ends the process at once; calls raise `ChildEnded`."""
         self._is_killed = True
         self._process.kill()
+
+    def retire(self) -> None:
+        """Ends the process as soon as its calls are answered."""
+        with self._lock:
+            self._is_retired = True
+            is_free = not self._calls
+        if is_free:
+            self.kill()
 
     def close(self) -> None:
         """Kills the process and waits until it is gone."""
@@ -140,8 +149,11 @@ class Child:
                 header, arrays = message
                 with self._lock:
                     answer = self._calls.pop(header.pop("call"), None)
+                    is_last = self._is_retired and not self._calls
                 if answer:
                     answer.set_result((header, arrays))
+                if is_last:
+                    self.kill()
                 del message, header, arrays, answer
         self._process.kill()
         code = self._process.wait()

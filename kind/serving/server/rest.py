@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToJson
 
 from kind.serving.errors import echoed
 from kind.serving.server.bodies import read_body
+from kind.serving.server.calls import Call
 from kind.serving.server.errors import bad_request, wrong_method
 from kind.serving.server.front import Handler
 from kind.serving.server.image_requests import PATH, ImageRequests
@@ -18,7 +19,7 @@ from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
 from kind.serving.server.parsing import ModelSpec
 from kind.serving.server.service import Lease, Service
-from kind.serving.server.threads import bytes_in, call_in_thread_if_large
+from kind.serving.server.threads import bytes_in
 
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _RUN = re.compile(rf"/v1/models/(?P<name>[^/:]+){_WHICH}:(?P<method>classify|regress|predict)", re.IGNORECASE)
@@ -45,30 +46,34 @@ class RestApi:
         Raises:
             ServingError: the answer is an error.
         """
+        calls, sender = self._service.calls, request.protocol.sender
+        run, ask = _RUN.fullmatch(request.path), _ASK.fullmatch(request.path)
         if request.method == "POST" and request.path == PATH:
-            return await self._images.answer(request)
-        run = _RUN.fullmatch(request.path)
+            with calls.open(sender, "REST", "Enhance") as call:
+                return await self._images.answer(request, call)
         if request.method == "POST" and run:
             method = run["method"].lower()
-            with self._service.counted(run["name"], method.capitalize(), "REST"):
+            with calls.open(sender, "REST", method.capitalize(), run["name"]) as call:
                 if method == "predict":
-                    return await self._predict(_spec(run), request)
-                async with self._service.lease(_spec(run)) as lease:
+                    return await self._predict(_spec(run), request, call)
+                async with self._service.lease(_spec(run), call) as lease:
                     raise wrong_method(lease.signature.method_name, method)
-        ask = _ASK.fullmatch(request.path)
+        if request.method == "GET" and ask and not ask["metadata"]:
+            return self._status(_spec(ask))
         if request.method == "GET" and ask:
-            return await self._metadata(_spec(ask)) if ask["metadata"] else self._status(_spec(ask))
+            with calls.open(sender, "REST") as call:
+                return await self._metadata(_spec(ask), call)
         raise bad_request(f"Malformed request: {request.method} {echoed(request.path)}")
 
-    async def _predict(self, spec: ModelSpec, request: web.BaseRequest) -> web.Response:
+    async def _predict(self, spec: ModelSpec, request: web.BaseRequest, call: Call) -> web.Response:
         # The text goes as soon as its bytes are decoded: requests may wait for long, and many at a time.
-        body = await read_body(request, self._service.limits)
-        async with self._service.acquired(spec) as version:
+        body = await read_body(request, self._service.limits, call)
+        async with self._service.acquired(spec, call) as version:
             signatures = version.model.signatures
-            name, form, inputs = await self._service.parser.read(body, signatures)
+            name, form, inputs = await self._service.parser.read(body, signatures, call)
             del body
-            outputs = await self._service.predict(Lease(version, signatures[name]), inputs)
-        answer = await call_in_thread_if_large(bytes_in(outputs), json_answer, outputs, form)
+            outputs = await self._service.predict(Lease(version, signatures[name]), inputs, call)
+        answer = await call.compute(bytes_in(outputs), json_answer, outputs, form)
         return web.Response(body=answer, content_type="application/json", charset="utf-8")
 
     def _status(self, spec: ModelSpec) -> web.Response:
@@ -77,10 +82,10 @@ class RestApi:
         message = status_message(self._service.manager.status(spec.name, spec.version, spec.label))
         return _json(_proto_json(message))
 
-    async def _metadata(self, spec: ModelSpec) -> web.Response:
+    async def _metadata(self, spec: ModelSpec, call: Call) -> web.Response:
         if not spec.name:
             raise bad_request("Missing model name in request.")
-        async with self._service.acquired(spec) as version:
+        async with self._service.acquired(spec, call) as version:
             signatures = json.loads(_proto_json(signatures_message(version.model.definitions)))
         model_spec = {"name": spec.name, "signature_name": "", "version": str(version.number)}
         return _json(json.dumps({"model_spec": model_spec, "metadata": {"signature_def": signatures}}))

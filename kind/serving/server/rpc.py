@@ -18,12 +18,13 @@ from kind.serving.protos import (
     regression_pb2,
 )
 from kind.serving.server.callers import Callers
+from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.parsing import Message, parsed, spec_of
 from kind.serving.server.service import Service
 from kind.serving.server.tensor_protos import proto_of
-from kind.serving.server.threads import OneAtATime, bytes_in, call_in_thread_if_large
+from kind.serving.server.threads import OneAtATime, bytes_in
 
 _METADATA_FIELD = "signature_def"
 _LARGEST = 1 << 20  # bytes of a message without inputs
@@ -36,29 +37,28 @@ class PredictionService:
         """Answers for this service."""
         self._service = service
 
-    async def Predict(self, data: bytes, context):  # noqa: N802
+    async def Predict(self, data: bytes, call: Call):  # noqa: N802
         """Runs a signature; see `predict.proto`."""
-        with self._service.counted("", "Predict", "GRPC") as call:
-            request = await self._service.parser.read_message(data)
-            del data
-            call.name = request.spec.name
-            return await self._predict(request, context.time_remaining())
+        request = await self._service.parser.read_message(data, call)
+        del data
+        call.name = request.spec.name
+        return await self._predict(request, call)
 
-    async def _predict(self, request: Message, seconds: float | None):
-        async with self._service.lease(request.spec) as lease:
+    async def _predict(self, request: Message, call: Call):
+        async with self._service.lease(request.spec, call) as lease:
             names = request.wanted or list(lease.signature.outputs)
             unknown = sorted(set(names) - set(lease.signature.outputs))
             if unknown or len(set(names)) != len(names):
                 shown = echoed(", ".join(unknown or names))
                 raise bad_request(f"output_filter expects outputs of the signature, each once: {shown}")
-            outputs = await self._service.predict(lease, request.inputs, seconds)
+            outputs = await self._service.predict(lease, request.inputs, call)
             response = predict_pb2.PredictResponse()
             _answer_spec(response.model_spec, lease.version, lease.signature.name)
             wanted = {name: outputs[name] for name in names}
-            await call_in_thread_if_large(bytes_in(wanted), _fill, response, wanted)
+            await call.compute(bytes_in(wanted), _fill, response, wanted)
             return response
 
-    async def GetModelMetadata(self, data: bytes, context):  # noqa: N802
+    async def GetModelMetadata(self, data: bytes, call: Call):  # noqa: N802
         """Names the signatures; see `get_model_metadata.proto`."""
         request = _small(get_model_metadata_pb2.GetModelMetadataRequest, data)
         fields = list(request.metadata_field)
@@ -66,26 +66,26 @@ class PredictionService:
             raise bad_request(
                 f"metadata_field expects {_METADATA_FIELD!r}, received {echoed(', '.join(fields))}"
             )
-        async with self._service.acquired(spec_of(request.model_spec)) as version:
+        async with self._service.acquired(spec_of(request.model_spec), call) as version:
             response = get_model_metadata_pb2.GetModelMetadataResponse()
             _answer_spec(response.model_spec, version, "")
             response.metadata[_METADATA_FIELD].Pack(signatures_message(version.model.definitions))
             return response
 
-    async def Classify(self, data: bytes, context):  # noqa: N802
+    async def Classify(self, data: bytes, call: Call):  # noqa: N802
         """Always an error: no signature of an image model classifies `tf.Example`s."""
-        await self._refuse(classification_pb2.ClassificationRequest, data, "classify")
+        await self._refuse(classification_pb2.ClassificationRequest, data, "classify", call)
 
-    async def Regress(self, data: bytes, context):  # noqa: N802
+    async def Regress(self, data: bytes, call: Call):  # noqa: N802
         """Always an error, like `Classify`."""
-        await self._refuse(regression_pb2.RegressionRequest, data, "regress")
+        await self._refuse(regression_pb2.RegressionRequest, data, "regress", call)
 
-    async def MultiInference(self, data: bytes, context):  # noqa: N802
+    async def MultiInference(self, data: bytes, call: Call):  # noqa: N802
         """Always an error: it stands for several of the two above."""
         raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
 
-    async def _refuse(self, kind, data: bytes, method: str) -> None:
-        async with self._service.lease(spec_of(_small(kind, data).model_spec)) as lease:
+    async def _refuse(self, kind, data: bytes, method: str, call: Call) -> None:
+        async with self._service.lease(spec_of(_small(kind, data).model_spec), call) as lease:
             raise wrong_method(lease.signature.method_name, method)
 
 
@@ -97,14 +97,14 @@ class ModelService:
         self._service, self._roots = service, roots
         self._reloads = OneAtATime()
 
-    async def GetModelStatus(self, data: bytes, context):  # noqa: N802
+    async def GetModelStatus(self, data: bytes, call: Call):  # noqa: N802
         """Names the versions with their states; see `get_model_status.proto`."""
         spec = spec_of(_small(get_model_status_pb2.GetModelStatusRequest, data).model_spec)
         if not spec.name:
             raise bad_request("Missing model name in request.")
         return status_message(self._service.manager.status(spec.name, spec.version, spec.label))
 
-    async def HandleReloadConfigRequest(self, data: bytes, context):  # noqa: N802
+    async def HandleReloadConfigRequest(self, data: bytes, call: Call):  # noqa: N802
         """Serves other models, versions or labels; answers when they are loaded."""
         request = _small(model_management_pb2.ReloadConfigRequest, data)
         configs = configs_of(request.config, self._roots)
@@ -118,10 +118,10 @@ def add_services(server: grpc.aio.Server, service: Service, roots: Sequence[Path
     Their methods take the bytes of a message: some megabytes can stand for a gigabyte of fields, and would be
     read where everybody waits.
     """
-    callers = Callers(service.limits)
+    callers = Callers(service.calls)
     for answering in (PredictionService(service), ModelService(service, roots)):
         methods = {
-            name: callers.handler(getattr(answering, name))
+            name: callers.handler(getattr(answering, name), name if name == "Predict" else "")
             for name in dir(answering)
             if not name.startswith("_")
         }

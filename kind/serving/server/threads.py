@@ -9,25 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-_LARGE = 1 << 18  # bytes of a request or an answer
-
 Result = TypeVar("Result")
-
-
-async def call_in_thread_if_large(size: int, function: Callable[..., Result], *arguments) -> Result:
-    """Calls a function, in a thread when it has many bytes to work through.
-
-    Args:
-        size: the number of bytes.
-        function: what is called.
-        *arguments: of the function.
-
-    Returns:
-        What the function returns; what it raises is raised.
-    """
-    if size < _LARGE:
-        return function(*arguments)
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
 
 
 class OneAtATime:

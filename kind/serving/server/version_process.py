@@ -38,7 +38,7 @@ class VersionProcess:
     Attributes:
         definitions: the `SignatureDef`s of the file by name.
         signatures: those that can be run, by name.
-        is_usable: False once its process has ended and it could not be loaded again.
+        is_usable: False while its process has ended and could not be loaded again.
     """
 
     def __init__(
@@ -55,14 +55,20 @@ class VersionProcess:
         self._folder, self._trust, self._seconds, self._module = folder, trust, seconds, module
         self.definitions: dict[str, SignatureDef] = {}
         self.signatures: dict[str, Signature] = {}
-        self._child = Child(module)
-        self.is_usable = True
+        self._children: weakref.WeakSet[Child] = weakref.WeakSet()  # also those that retire
+        self._child = self._started()
+        self._broken = ""  # why it could not be loaded again
         self._closed = False
         self._loading = threading.Lock()
         self._changed = threading.Condition()
         self._running = self._wait_alone = 0
         self._alone = self._is_renewing = False
         self._loaded_size = 0
+
+    @property
+    def is_usable(self) -> bool:
+        """See the class."""
+        return not self._broken
 
     @property
     def pid(self) -> int:
@@ -107,6 +113,9 @@ class VersionProcess:
         Raises:
             ServingError: the model refuses the inputs, takes too long, or ends the process.
         """
+        if broken := self._broken:  # nobody waits for another attempt, least of all requests for other models
+            self._start_again()
+            raise ServingError("UNAVAILABLE", broken)
         ended, end = None, time.monotonic() + seconds
         for is_retry in (False, True):
             with self._turn(alone=is_retry):
@@ -120,7 +129,8 @@ class VersionProcess:
                 except ChildEnded as error:
                     ended = error
                 finally:
-                    self._start_again_if_ended()
+                    if self._child.has_ended and self.is_usable:  # so that the next need not wait for it
+                        self._start_again()
                     self._renew_if_grown()
             if ended.guilty:
                 break
@@ -129,9 +139,15 @@ class VersionProcess:
     def close(self, wait: bool = False) -> None:
         """Ends the process, whatever it does, and may wait until it is gone."""
         self._closed = True
-        self._child.kill()
+        for child in list(self._children):
+            child.kill()
         if wait:
             self._child.close()
+
+    def _started(self) -> Child:
+        child = Child(self._module)
+        self._children.add(child)
+        return child
 
     def _do(self, header: dict) -> tuple[dict, dict]:
         try:
@@ -141,46 +157,58 @@ class VersionProcess:
 
     def _loaded_child(self) -> Child:
         with self._loading:
-            if self._closed:
-                raise ServingError("UNAVAILABLE", "the server is being stopped")
-            if self._child.has_ended:
-                self._child.close()
-                print(f"kind: the process of {self._folder} has ended; starting another", file=sys.stderr)
-                self._child = Child(self._module)
-                if self._closed:  # meanwhile
-                    self._child.close()
-                try:
-                    self.load()
-                    self.is_usable = True
-                except ServingError as error:
-                    self.is_usable = False
-                    self._child.close()  # so that the next request tries again
-                    reason = f"the model cannot be loaded again: {without_folders(error.message)}"
-                    raise ServingError("UNAVAILABLE", reason) from error
+            if self._broken:  # meanwhile
+                raise ServingError("UNAVAILABLE", self._broken)
+            self._load_if_ended()
             return self._child
 
-    def _start_again_if_ended(self) -> None:
-        """So that the next request need not wait for it."""
+    def _load_if_ended(self) -> None:
+        """For whoever holds `_loading`; raises ServingError."""
+        if self._closed:
+            raise ServingError("UNAVAILABLE", "the server is being stopped")
+        if not self._child.has_ended:
+            return
+        self._child.close()
+        print(f"kind: the process of {self._folder} has ended; starting another", file=sys.stderr)
+        self._child = self._started()
+        if self._closed:  # meanwhile
+            self._child.close()
+        try:
+            self.load()
+            self._broken = ""
+        except ServingError as error:
+            self._child.close()
+            self._broken = f"the model cannot be loaded again: {without_folders(error.message)}"
+            raise ServingError("UNAVAILABLE", self._broken) from error
+
+    def _start_again(self) -> None:
+        """Loads the version in a thread, unless somebody does."""
 
         def start() -> None:
-            with contextlib.suppress(ServingError):
-                self._loaded_child()
+            if self._loading.acquire(blocking=False):
+                try:
+                    self._load_if_ended()
+                except ServingError:
+                    pass  # the next request tries again
+                finally:
+                    self._loading.release()
 
-        if self._child.has_ended and self.is_usable and not self._closed:
-            threading.Thread(target=start, daemon=True).start()
+        threading.Thread(target=start, daemon=True).start()
 
     def _renew_if_grown(self) -> None:
-        """Loads the version in another process, which takes over between two batches."""
+        """Loads the version in another process, which takes over; this one answers what it has begun."""
 
         def renew() -> None:
             fresh = None
             try:
-                fresh = Child(self._module)
+                fresh = self._started()
                 for call in (self._loading_call, _WARM_UP):
                     fresh.call(call, seconds=_LONGEST_LOADING)
-                with self._turn(alone=True), self._loading:
-                    fresh, self._child = self._child, fresh
+                with self._loading:
+                    old, self._child, fresh = self._child, fresh, None
+                    self._broken = ""
                     self._loaded_size = resident(self.pid)
+                old.retire()
                 if self._closed:  # meanwhile
                     self._child.close()
             except (ServingError, ChildEnded, OSError) as error:
@@ -191,10 +219,10 @@ class VersionProcess:
                     fresh.close()
                 self._is_renewing = False
 
-        growth = resident(self.pid) - self._loaded_size
         with self._changed:
             if self._running > 1:  # what another batch needs will come back
                 return
+            growth = resident(self.pid) - self._loaded_size
             if growth <= _MOST_GROWTH or self._is_renewing or self._closed or self._child.has_ended:
                 return
             self._is_renewing = True

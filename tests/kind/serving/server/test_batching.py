@@ -1,7 +1,9 @@
 """Requests are put together, kept apart, refused and failed one by one; without TensorFlow."""
 
+import gc
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -63,7 +65,8 @@ def model():
 
 def submit(scheduler, model, *rows, width=1, signature="double", seconds=60.0):
     x = np.repeat(np.array(rows, float)[:, None], width, axis=1)
-    return scheduler.submit(Target("kind", model, signature), {"x": x}, len(rows), seconds)
+    end = time.monotonic() + seconds
+    return scheduler.submit(Target("kind", model, signature), {"x": x}, len(rows), end)
 
 
 def results(*futures):
@@ -133,6 +136,27 @@ def test_a_bad_request_fails_alone(scheduler_for, model):
         bad.result(10)
     assert caught.value.code == "INTERNAL"
     assert model.batches == [3, 1, 1, 1]
+
+
+def test_what_the_model_refuses_is_not_kept(scheduler_for):
+    class Refusing:
+        def run(self, signature, inputs, seconds):
+            raise ServingError("NOT_FOUND", "no such image")
+
+    scheduler, x = scheduler_for(max_batch_size=1), np.zeros((1, 1))
+    kept = weakref.ref(x)
+    gc.collect()
+    gc.disable()
+    try:
+        future = scheduler.submit(Target("kind", Refusing(), "any"), {"x": x}, 1, time.monotonic() + 60)
+        assert isinstance(future.exception(10), ServingError)
+        del x, future
+        end = time.monotonic() + 10
+        while kept() is not None:  # until the thread has gone on
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 def test_a_full_queue_refuses_and_recovers(scheduler_for, model):

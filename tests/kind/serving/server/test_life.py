@@ -189,7 +189,7 @@ def test_an_unfinished_upload_delays_stopping_by_the_grace_period_only(running, 
             b"POST /v1/models/kind:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{"
         )
         end = time.monotonic() + 30
-        while not server.service.in_flight:
+        while not server.service.calls.number():
             assert time.monotonic() < end
             time.sleep(0.01)
     with upload, contextlib.suppress(ConnectionError):

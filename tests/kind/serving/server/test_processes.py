@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from kind.serving.protos import DT_STRING, TensorProto, predict_pb2
+from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError
 from kind.serving.server.json_tensors import COLUMN
 from kind.serving.server.parsing import ModelSpec, Parser
@@ -159,17 +160,52 @@ def test_a_process_that_cannot_be_loaded_once_more_goes_on(version, tmp_path, mo
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
-def test_what_cannot_be_loaded_again_is_tried_with_every_request(version, tmp_path):
+def test_what_cannot_be_loaded_again_is_tried_with_every_request_but_nobody_waits(version, tmp_path):
     damaged = tmp_path / "damaged"
     damaged.touch()
     with pytest.raises(ServingError, match="SIGSEGV"):
         run(version, CRASH)
+    wait_until(lambda: not version.is_usable)
     for _ in range(2):
         with pytest.raises(ServingError, match="loaded again: saved_model.pb: damaged") as caught:
             run(version, 0)
         assert caught.value.code == "UNAVAILABLE"
     damaged.unlink()
-    assert run(version, 0) == version.pid
+
+    def works():
+        with contextlib.suppress(ServingError):
+            return run(version, 0) == version.pid
+
+    wait_until(works)
+    assert version.is_usable
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
+def test_a_process_that_retires_answers_what_it_has_begun(stand_in):
+    busy, idle = Child(stand_in), Child(stand_in)
+    with ThreadPoolExecutor(2) as threads:
+        answers = [
+            threads.submit(busy.call, {"do": "run"}, {"x": np.array([seconds])}) for seconds in (0.2, 0.5)
+        ]
+        wait_until(lambda: len(busy._calls) == 2)
+        busy.retire()
+        assert [answer.result()[1]["pid"].item() for answer in answers] == [busy.pid] * 2
+    idle.retire()
+    wait_until(lambda: has_ended(busy.pid) and has_ended(idle.pid))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
+def test_closing_ends_a_process_that_retires(version, monkeypatch):
+    monkeypatch.setattr("kind.serving.server.version_process._MOST_GROWTH", -1 << 40)
+    before = run(version, 0)
+    with ThreadPoolExecutor(1) as threads:
+        never = threads.submit(run, version, NEVER)
+        wait_until(lambda: version.pid != before and not version._is_renewing)
+        assert is_running(before) and not never.done()
+        version.close(wait=True)
+        with pytest.raises(ServingError):
+            never.result(10)
+    wait_until(lambda: has_ended(before))
 
 
 def test_a_model_that_does_not_end_is_ended_at_its_deadline(stand_in, tmp_path, monkeypatch):
@@ -262,12 +298,16 @@ def parser():
     parser.stop()
 
 
+def call():
+    return Call(30.0)
+
+
 def test_a_large_body_is_read_in_a_process(parser, monkeypatch):
     signatures = {"serving_default": Expected()}
     body = b'{"inputs": [' + b"0.5," * 300_000 + b"1]}"
 
     def read(body, signatures):
-        return asyncio.run(parser.read(bytearray(body), signatures))
+        return asyncio.run(parser.read(bytearray(body), signatures, call()))
 
     request = read(body, signatures)
     assert request.form == COLUMN and request.signature == "serving_default"
@@ -304,7 +344,7 @@ def test_a_large_message_is_read_in_a_process(parser, monkeypatch):
 
     monkeypatch.setattr("kind.serving.server.parsing.read_message", read_nothing)
     good = message_of(b"a" * (2 << 20), b"b")
-    message = asyncio.run(parser.read_message(good))
+    message = asyncio.run(parser.read_message(good, call()))
     assert message.spec == ModelSpec("kind", 3) and message.wanted == ["enhanced_bytes"]
     assert [len(each) for each in message.inputs["image_bytes"]] == [2 << 20, 1]
     for data, error in (
@@ -313,7 +353,20 @@ def test_a_large_message_is_read_in_a_process(parser, monkeypatch):
         (good[:-9], "not a PredictRequest"),
     ):
         with pytest.raises(ServingError, match=error):
-            asyncio.run(parser.read_message(data))
+            asyncio.run(parser.read_message(data, call()))
+
+
+def test_who_is_in_a_hurry_does_not_end_the_process_that_reads_for_all(parser):
+    async def read_all():
+        good = message_of(b"a" * (2 << 20))
+        await parser.read_message(good, call())
+        child = parser._child
+        with pytest.raises(ServingError, match="the request was not read within 0.001 s"):
+            await parser.read_message(good, Call(0.001))
+        assert (await parser.read_message(good, call())).spec.name == "kind"
+        assert parser._child is child and not child.has_ended
+
+    asyncio.run(read_all())
 
 
 @pytest.mark.parametrize("dtype", "float32 float64 float16 int32 int64 uint8 bool uint64".split())
