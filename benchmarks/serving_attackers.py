@@ -14,7 +14,9 @@ import subprocess
 import sys
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -237,21 +239,46 @@ def _form(files: int, content: bytes) -> bytes:
     return part * files + b"--x--\r\n"
 
 
-def _dripping(served: Served) -> str:
+def _upload_head(size: int) -> bytes:
+    """The header of an upload to `/v1/enhance`."""
+    return b"POST /v1/enhance HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % size
+
+
+def _dripping(count: int) -> Callable[[Served], str]:
     """Uploads to `/v1/enhance` of which one byte arrives every second."""
-    head = b"POST /v1/enhance HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\n"
-    held = [socket.create_connection(("127.0.0.1", served.port), timeout=5) for _ in range(20)]
-    for each in held:
-        each.sendall(head)
-    for _ in range(20):
-        time.sleep(1)
+
+    def send(served: Served) -> str:
+        held = [socket.create_connection(("127.0.0.1", served.port), timeout=5) for _ in range(count)]
+        for byte in (_upload_head(900_000), *[b"\x89"] * 20):
+            for each in held:
+                with contextlib.suppress(OSError):
+                    each.sendall(byte)
+            time.sleep(1)
+        still = sum(_is_open(each) for each in held)
         for each in held:
-            with contextlib.suppress(OSError):
-                each.sendall(b"\x89")
-    still = sum(_is_open(each) for each in held)
-    for each in held:
-        each.close()
-    return f"{still} of {len(held)} open after 20 s"
+            each.close()
+        return f"{still} of {count} open after 20 s"
+
+    return send
+
+
+def _without_end(count: int, size: int) -> Callable[[Served], str]:
+    """Uploads to `/v1/enhance` of which all but the last byte arrives."""
+    content = _upload_head(size) + bytes(size - 1)
+
+    def send(served: Served) -> str:
+        def upload(_: int) -> str:
+            with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+                with contextlib.suppress(OSError):
+                    connection.sendall(content)
+                    return connection.recv(12)[9:].decode()
+                return "cut"
+
+        with ThreadPoolExecutor(count) as threads:
+            got = Counter(threads.map(upload, range(count)))
+        return ", ".join(f"{number} × {what or 'closed'}" for what, number in sorted(got.items()))
+
+    return send
 
 
 def attacks() -> Iterator[Attack]:
@@ -264,7 +291,9 @@ def attacks() -> Iterator[Attack]:
     yield Attack("`/v1/enhance`, a form of 200,000 empty files", _enhance(_form(200_000, b""), _FORM))
     yield Attack("`/v1/enhance`, a form without an end", _enhance(_form(1, bytes(60 << 20))[:-9], _FORM))
     yield Attack("`/v1/enhance`, 3,000 parameters", _enhance(b"a", query="?" + "a&" * 3000))
-    yield Attack("`/v1/enhance`, 20 uploads of a byte a second", _dripping)
+    yield Attack("`/v1/enhance`, 20 uploads of a byte a second", _dripping(20))
+    yield Attack("`/v1/enhance`, 200 uploads of a byte a second", _dripping(200))
+    yield Attack("`/v1/enhance`, 40 uploads of 60 MiB without an end", _without_end(40, 60 << 20))
     yield Attack("gRPC, 16 million rows declared, one sent", _declared(16_000_000, b"a"))
     yield Attack("gRPC, one PNG of 20000×20000 declared 30 times", _declared(30, _claim(20_000)))
     yield Attack("`[],[],…`, 28 MiB", _flood(b"[],", (28 << 20) // 3))

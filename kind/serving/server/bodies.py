@@ -60,6 +60,7 @@ async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> byt
             body += part
     except (aiohttp.ClientPayloadError, web.RequestPayloadError, ValueError) as error:
         raise bad_request(f"the body cannot be read: {echoed(str(error))}") from error
+    call.is_arriving = False
     return body
 
 

@@ -62,6 +62,7 @@ async def _received(messages: AsyncIterator[bytes], call: Call) -> bytes:
     except StopAsyncIteration:
         raise bad_request("expected a message, received none") from None
     call.hold(len(message))
+    call.is_arriving = False
     return message
 
 

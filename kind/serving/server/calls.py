@@ -7,7 +7,6 @@ import contextlib
 import ipaddress
 import math
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,21 +27,33 @@ class Call:
 
     Attributes:
         name: of its model, once it is known.
-        started: when it arrived, in monotonic seconds.
+        sender: see `sender_of`.
+        size: bytes of it in memory.
+        is_arriving: whether its content is not whole yet.
+        started: when its header was, in monotonic seconds.
         end: when its answer is late, likewise.
     """
 
-    def __init__(self, seconds: float, hold: Callable[[int], None] = lambda size: None) -> None:
-        """One that has just arrived.
-
-        Args:
-            seconds: until its answer is late.
-            hold: counts bytes of it that stay in memory until it ends; raises ServingError when there are
-                too many of all requests.
-        """
-        self.name, self.started, self._seconds = "", time.monotonic(), seconds
+    def __init__(self, seconds: float, sender: str = "", calls: Calls | None = None) -> None:
+        """One whose header has just arrived, and whose answer is late after some seconds."""
+        self.name, self.sender, self.size, self.is_arriving = "", sender, 0, True
+        self.started = time.monotonic()
         self.end = self.started + seconds
-        self.hold = hold
+        self._seconds, self._calls = seconds, calls
+        self._step: asyncio.Future | None = None
+        self._gives_way = False
+
+    def hold(self, size: int) -> None:
+        """Counts bytes that stay in memory until it ends; ServingError when there are too many of all."""
+        self.size += size
+        if self._calls:
+            self._calls.make_room(self)
+
+    def give_way(self) -> None:
+        """Ends it with an error, in favour of others."""
+        self._gives_way = True
+        if self._step:
+            self._step.cancel()
 
     async def in_time(
         self, work: Awaitable[Result], late: str = "not answered", most: float = math.inf
@@ -55,17 +66,21 @@ class Call:
             most: seconds for this step.
 
         Raises:
-            ServingError: DEADLINE_EXCEEDED when the time is over.
+            ServingError: DEADLINE_EXCEEDED when the time is over, UNAVAILABLE when it had to give way.
         """
-        work = asyncio.ensure_future(work)
+        work = self._step = asyncio.ensure_future(work)
         left = self.end - time.monotonic()
         try:
-            await asyncio.wait({work}, timeout=max(min(left, most), 0))
+            if not self._gives_way:
+                await asyncio.wait({work}, timeout=max(min(left, most), 0))
+            if self._gives_way:
+                raise ServingError("UNAVAILABLE", "too many requests at the same time, and this one is slow")
             if work.done():
                 return work.result()
         finally:
             work.cancel()
             del work  # an error in it leads to this frame, and the two would keep each other
+            self._step = None
         raise ServingError("DEADLINE_EXCEEDED", f"{late} within {most if most < left else self._seconds:g} s")
 
     async def compute(
@@ -89,9 +104,10 @@ class Call:
 
 
 class Calls:
-    """Counts all requests; for one event loop.
+    """All requests; for one event loop.
 
-    One sender may have half of what all may have, so that nobody alone shuts everybody else out.
+    Where there are too many, or too many bytes of them, one whose content is still arriving makes room for
+    the newest: uploads that take long lock nobody out. One sender may have half of what all may have.
     """
 
     def __init__(self, limits: Limits, metrics: Metrics, names: Callable[[], Collection[str]]) -> None:
@@ -103,12 +119,11 @@ class Calls:
             names: gives those of the models: others are not counted by name, which would fill the memory.
         """
         self._limits, self._metrics, self._names = limits, metrics, names
-        self._open: Counter[str] = Counter()
-        self._held: Counter[str] = Counter()
+        self._open: dict[Call, None] = {}  # from the oldest on
 
     def number(self) -> int:
         """How many there are now."""
-        return sum(self._open.values())
+        return len(self._open)
 
     @contextlib.contextmanager
     def open(
@@ -126,19 +141,12 @@ class Calls:
         Raises:
             ServingError: UNAVAILABLE, when there are too many.
         """
-        limits, status, size = self._limits, "OK", 0
-
-        def hold(more: int) -> None:
-            nonlocal size
-            size += more
-            self._held[sender] += more
-            _check(self._held, sender, limits.bodies * limits.request_bytes, "bytes of requests")
-
-        call = Call(limits.seconds if seconds is None else min(seconds, limits.seconds), hold)
+        limit, status = self._limits.seconds, "OK"
+        call = Call(limit if seconds is None else min(seconds, limit), sender, self)
         call.name = name
-        self._open[sender] += 1
+        self._open[call] = None
         try:
-            _check(self._open, sender, limits.in_flight, "requests")
+            self.make_room(call)
             yield call
         except ServingError as error:
             status = error.code
@@ -150,13 +158,37 @@ class Calls:
             status = "INTERNAL"
             raise
         finally:
-            self._open[sender] -= 1
-            self._held[sender] -= size
-            self._open, self._held = +self._open, +self._held  # forgets who has none
+            self._open.pop(call, None)
             if method:
                 known = call.name if call.name in self._names() else ""
                 taken = time.monotonic() - call.started
                 self._metrics.answered(known, method, entrypoint, status, taken)
+
+    def make_room(self, newest: Call) -> None:
+        """Ends the longest of those that arrive while there are too many, and the largest for their bytes.
+
+        Raises:
+            ServingError: it is the newest one itself, or none arrives.
+        """
+        limits = self._limits
+        self._make_room(newest, limits.in_flight, "requests", lambda call: 1, lambda call: -call.started)
+        most = limits.bodies * limits.request_bytes
+        self._make_room(newest, most, "bytes of requests", lambda call: call.size, lambda call: call.size)
+
+    def _make_room(
+        self, newest: Call, most: int, what: str, size: Callable[[Call], int], rank: Callable[[Call], float]
+    ) -> None:
+        for limit, whose in ((max(most // 2, 1), " from one address"), (most, "")):
+            crowd = [call for call in self._open if not whose or call.sender == newest.sender]
+            arriving = sorted((call for call in crowd if call.is_arriving), key=rank)
+            too_many = sum(map(size, crowd)) - limit
+            while too_many > 0:
+                other = arriving.pop() if arriving else newest
+                if other is newest:
+                    raise ServingError("UNAVAILABLE", f"more than {limit} {what}{whose} at the same time")
+                too_many -= size(other)
+                del self._open[other]
+                other.give_way()
 
 
 def sender_of(address: str) -> str:
@@ -168,11 +200,3 @@ def sender_of(address: str) -> str:
     if found.version == 4:
         return str(found)
     return str(found.ipv4_mapped or ipaddress.ip_network((found, _OF_ONE_SITE), strict=False))
-
-
-def _check(held: Counter[str], sender: str, most: int, what: str) -> None:
-    share = max(most // 2, 1)
-    if sum(held.values()) > most:
-        raise ServingError("UNAVAILABLE", f"more than {most} {what} at the same time")
-    if held[sender] > share:
-        raise ServingError("UNAVAILABLE", f"more than {share} {what} from one address at the same time")

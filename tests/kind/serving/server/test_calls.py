@@ -24,14 +24,22 @@ def counted(metrics):
     return [line for line in lines if line.startswith(":tensorflow:serving:request_count{")]
 
 
+@contextlib.contextmanager
+def arrived(calls, sender, size=0):
+    with calls.open(sender, "REST") as call:
+        call.hold(size)
+        call.is_arriving = False
+        yield call
+
+
 def test_one_address_has_half_of_the_places():
     calls, _ = calls_with(in_flight=4)
-    with calls.open("a", "REST"), calls.open("a", "REST"):
+    with arrived(calls, "a"), arrived(calls, "a"):
         with pytest.raises(ServingError, match="more than 2 requests from one address") as caught:
             with calls.open("a", "REST"):
                 pass
         assert caught.value.code == "UNAVAILABLE"
-        with calls.open("b", "REST"), calls.open("b", "REST"):
+        with arrived(calls, "b"), arrived(calls, "b"):
             assert calls.number() == 4
             with pytest.raises(ServingError, match="more than 4 requests at the same time"):
                 with calls.open("c", "REST"):
@@ -41,20 +49,46 @@ def test_one_address_has_half_of_the_places():
 
 def test_bodies_have_a_limit_together_and_half_of_it_from_one_address():
     calls, _ = calls_with(request_bytes=100, bodies=4)
-    with calls.open("a", "REST") as first, calls.open("b", "REST") as second:
-        first.hold(150)
-        with (
-            calls.open("a", "REST") as another,
-            pytest.raises(ServingError, match="more than 200 bytes") as caught,
-        ):
+    with arrived(calls, "a", 150), arrived(calls, "b") as second:
+        with calls.open("a", "REST") as another, pytest.raises(ServingError) as caught:
             another.hold(51)
-        assert caught.value.message.endswith("of requests from one address at the same time")
-        first.hold(50)  # those of the other have gone with it
-        second.hold(200)
-        with calls.open("c", "REST") as third, pytest.raises(ServingError, match="more than 400 bytes"):
-            third.hold(1)
-    with calls.open("a", "REST") as first:
-        first.hold(200)
+        assert caught.value.message == "more than 200 bytes of requests from one address at the same time"
+        with arrived(calls, "a", 50):  # those of the other have gone with it
+            second.hold(200)
+            with calls.open("c", "REST") as third, pytest.raises(ServingError, match="more than 400 bytes"):
+                third.hold(1)
+    with arrived(calls, "a", 200):
+        pass
+
+
+def test_uploads_that_take_long_make_room():
+    async def run():
+        async def upload(sender, size=0):
+            with calls.open(sender, "REST") as call:
+                call.hold(size)
+                await call.in_time(asyncio.sleep(60))
+
+        async def ended(task):
+            with pytest.raises(ServingError, match="and this one is slow") as caught:
+                await asyncio.wait_for(asyncio.shield(task), 10)
+            assert caught.value.code == "UNAVAILABLE"
+
+        calls, _ = calls_with(in_flight=4, request_bytes=100, bodies=4)
+        slow = [asyncio.ensure_future(upload("a", size)) for size in (30, 150)]
+        await asyncio.sleep(0.01)
+        with calls.open("a", "REST") as third:  # the third of two from one address
+            await ended(slow[0])
+            third.hold(45)
+            assert calls.number() == 2 and not slow[1].done()
+            third.hold(10)  # bytes: the largest one that arrives
+            await ended(slow[1])
+            with pytest.raises(ServingError, match="more than 200 bytes"):
+                third.hold(200)
+        with calls.open("a", "REST") as call, arrived(calls, "a"), arrived(calls, "a"):
+            with pytest.raises(ServingError, match="and this one is slow"):  # it was told between two steps
+                await call.in_time(asyncio.sleep(60))
+
+    asyncio.run(run())
 
 
 def test_all_steps_have_one_time_limit():
