@@ -25,6 +25,7 @@ _FLAT = 0.02  # share of twins that are one constant colour, which is to stay as
 _NATIVE = 0.6  # share of crops at full resolution among samples of pairs …
 _TWIN_OF_HIGH = 0.15  # … and of twins of their bright images
 _NARROWEST = 0.55  # part of each side that a frame shows at least
+_CROPPED = 0.5  # share of crops at full resolution among frames whose twins are of a chosen preset
 _DARKER_STOPS = (0.8, -0.1)  # a pair's dark image is up to this many stops darker, or a little brighter
 _MOST_PAIRS, _MOST_TWINS = 24, 8  # validation samples of a group, evenly spaced
 
@@ -208,7 +209,7 @@ def _pair_maker(part: MixturePart, patch: int, native: float):
 def _twin_sample(high: tf.Tensor, patch: int, seed: tf.Tensor, preset: str = "") -> Sample:
     """A frame of a bright photograph and its dark twin; sometimes one colour, which has no twin."""
     seeds = tf.random.split(seed, 3, alg="philox")
-    frame = _framed({"high": high}, patch, seeds[0])["high"]
+    frame = _framed({"high": high}, patch, seeds[0], _CROPPED if preset else 0.0)["high"]
     is_flat = tf.random.stateless_uniform([], seeds[2], alg="philox") < _FLAT
     frame = tf.where(is_flat, frame[:1, :1] + tf.zeros_like(frame), frame)
     dark = twin(frame, seeds[1], PRESETS[preset]) if preset else any_twin(frame, seeds[1])
@@ -269,14 +270,16 @@ def _turned_place(top, left, height, width, patch: int, turn) -> tf.Tensor:
     return tf.where(turn >= 4, mirrored, place)
 
 
-def _framed(arrays: Sample, patch: int, seed: tf.Tensor) -> Sample:
-    """The same random frame of all arrays, averaged down to a square, and turned."""
+def _framed(arrays: Sample, patch: int, seed: tf.Tensor, cropped: float = 0.0) -> Sample:
+    """The same random frame of all arrays, averaged down to a square unless it is a crop, and turned."""
     draws = tf.unstack(tf.random.stateless_uniform([5], seed, alg="philox"))
+    is_crop = tf.random.stateless_uniform([], tf.random.fold_in(seed, 1), alg="philox") < cropped
     shape = tf.shape(next(iter(arrays.values())))
     sides = []
     for side, share, place in zip(tf.unstack(shape[:2]), draws[:2], draws[2:4]):
         part = _NARROWEST + (1.0 - _NARROWEST) * share
         length = tf.clip_by_value(tf.cast(part * tf.cast(side, tf.float32), tf.int32), patch, side)
+        length = tf.where(is_crop, patch, length)
         start = uniform_integer(place, side - length + 1)
         sides.append((start, start + length))
     (top, bottom), (left, right) = sides

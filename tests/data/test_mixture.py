@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kind.data.augmentation import turned
 from kind.data.mixture import (
+    _framed,
     _turned_place,
     chosen_part,
     mixture_batches,
@@ -129,6 +130,14 @@ def test_a_part_may_have_twins_of_one_preset(parts):
         open_part(Part("dark", folder, 1.0, twins="pitch-black"), folder / "cache")
     with pytest.raises(UserError, match="not for pairs"):
         open_part(Part("dark", folder.parent / "pairs", 1.0, twins="deep"), folder / "cache")
+
+
+def test_frames_may_be_crops_at_full_resolution():
+    image = np.random.default_rng(0).integers(0, 1 << 16, (40, 50, 3), np.uint16)
+    for cropped, is_crop in ((1.0, True), (0.0, False)):
+        frame = _framed({"high": image}, 16, tf.constant([0, 1]), cropped)["high"]
+        levels = np.rint(frame.numpy() * 65535)
+        assert frame.shape == (16, 16, 3) and np.isin(levels, image).all() == is_crop
 
 
 def test_a_damaged_file_of_the_cache_is_made_anew(tmp_path, capsys):
