@@ -40,7 +40,8 @@ def test_the_training_part_of_a_mixture_is_spaced_evenly():
             }
 
     class Part:
-        name, training, validation, thumbnails = "a", Source(21), Source(3), Source(21)
+        name, twins = "a", ""
+        training, validation, thumbnails = Source(21), Source(3), Source(21)
 
     chosen = [
         round(float(sample["low"][0, 0, 0, 0]) * 65535)
