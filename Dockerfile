@@ -1,4 +1,4 @@
-# Serves the exported networks on a CPU:  docker build -t kind . && docker run --rm -p 8501:8501 -p 8500:8500 kind
+# Serves the exported networks on a CPU:  docker build -t kind . && docker run --rm -p 127.0.0.1:8501:8501 -p 127.0.0.1:8500:8500 kind
 # CI does not build it; tests/test_docker.py checks what can be checked without Docker.
 FROM python:3.11.13-slim-bookworm
 

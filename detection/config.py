@@ -26,7 +26,10 @@ class DetectionConfig(StageConfig):
     input: Literal["reflectance", "relit", "stretched", "raw", "ciconv"] = option(
         DEFAULT_INPUT, "image that the detector receives"
     )
-    alpha: float = option(DEFAULT_ALPHA, "--input relit: brightness factor α")
+    alpha: float = option(
+        DEFAULT_ALPHA,
+        "--input relit: exposure gain α in training; kind detect and exports take the network's own",
+    )
     joint: bool = option(
         False, "train decomposition and restoration together with the detector (--input reflectance)"
     )

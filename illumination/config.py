@@ -31,7 +31,7 @@ class ExposureConfig(TrainingConfig):
         0.98, "decay of the exponential moving average of the weights that is validated and saved"
     )
     validate_epochs: int = option(5, "validate every N epochs, and after the last one")
-    decode_side: int = option(192, "decode photographs with a shorter side of at most N pixels")
+    decode_side: int = option(192, "downscale photographs to a shorter side of at most N pixels")
 
 
 #: Settings for `--quick`: about a minute on two cores, to see that everything works, not to be good.

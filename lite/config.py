@@ -39,7 +39,7 @@ class LiteConfig(AdversarialConfig):
         "", "run folder or .keras file of the detector of --feature-weight (default: the one that ships)"
     )
     only_exposure: bool = option(False, "train the exposure branch alone, in a tenth of the time")
-    decode_side: int = option(400, "decode photographs with a shorter side of at most N pixels")
+    decode_side: int = option(400, "downscale photographs to a shorter side of at most N pixels")
     loader_threads: int = option(2, "training samples that are made in parallel")
 
     def __post_init__(self) -> None:

@@ -66,7 +66,7 @@ class ChangeConfig(StageConfig):
     learning_rate: float = option(1e-3, "learning rate at the start, after any warm-up")
     schedule: Schedule = option("plateau", "learning-rate schedule")
     plateau: int = option(
-        4, "plateau schedule: decay the learning rate after N validations in a row without a better one"
+        4, "plateau schedule: patience; decay the learning rate after N validations without improvement"
     )
     warmup_epochs: int = option(1, "epochs of linear learning-rate warm-up from 0")
     optimizer: Literal["adam", "adamw", "radam"] = option("adamw", "optimizer; radam is rectified Adam")

@@ -63,7 +63,7 @@ class StageConfig:
         0.5, "step and plateau schedule: multiply the learning rate by this at each decay"
     )
     plateau: int = later_option(
-        5, "plateau schedule: decay the learning rate after N validations in a row without a better one"
+        5, "plateau schedule: patience; decay the learning rate after N validations without improvement"
     )
     schedule_epochs: int = later_option(
         0, "cosine schedule: epochs of a cycle, after which the learning rate starts again; 0: --epochs"
@@ -99,7 +99,7 @@ class StageConfig:
     )
     validate_epochs: int = option(20, "validate every N epochs, and after the last one")
     early_stop: int = later_option(
-        0, "stop after N validations in a row without a better one; 0 trains all epochs"
+        0, "patience: stop after N validations in a row without improvement; 0 trains all epochs"
     )
 
     #: Whether `freeze_epochs` is about the layers of `freeze`.
@@ -171,7 +171,7 @@ class TrainingConfig(StageConfig):
     patch: int = option(48, "side length of the random crops, in pixels")
     steps: int = later_option(200, "with a mixture: batches per epoch")
     decode_side: int = later_option(
-        400, "with a mixture: decode photographs with a shorter side of at most N pixels"
+        400, "with a mixture: downscale photographs to a shorter side of at most N pixels"
     )
     loader_threads: int = later_option(2, "with a mixture: training samples that are made in parallel")
     training_scores: int = later_option(
