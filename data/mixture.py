@@ -93,8 +93,10 @@ def sample_maker(
 ) -> Callable[[tf.Tensor, tf.Tensor], Sample]:
     """A function from (epoch, position), int64 scalars, to one training sample, no batch dimension."""
     native = 0.0 if whole else _NATIVE
+    cropped = 0.0 if whole else _CROPPED
     makers = [
-        _pair_maker(part, patch, native) if part.thumbnails else _twin_maker(part, patch) for part in parts
+        _pair_maker(part, patch, native) if part.thumbnails else _twin_maker(part, patch, cropped)
+        for part in parts
     ]
 
     def make(epoch: tf.Tensor, position: tf.Tensor) -> Sample:
@@ -174,12 +176,13 @@ def validation_samples(
     return data.batch(1).prefetch(1), groups
 
 
-def _twin_maker(part: MixturePart, patch: int):
-    """Samples of bright photographs and their dark twins."""
+def _twin_maker(part: MixturePart, patch: int, cropped: float):
+    """Samples of bright photographs and their dark twins; crops only where the preset is chosen."""
+    cropped = cropped if part.twins else 0.0
     read, count = part.training.reader(memory=0), len(part.training)
 
     def make(draw: tf.Tensor, seed: tf.Tensor) -> Sample:
-        return _twin_sample(read(_index(draw, count))["high"], patch, seed, part.twins)
+        return _twin_sample(read(_index(draw, count))["high"], patch, seed, part.twins, cropped)
 
     return make
 
@@ -206,10 +209,12 @@ def _pair_maker(part: MixturePart, patch: int, native: float):
     return make
 
 
-def _twin_sample(high: tf.Tensor, patch: int, seed: tf.Tensor, preset: str = "") -> Sample:
+def _twin_sample(
+    high: tf.Tensor, patch: int, seed: tf.Tensor, preset: str = "", cropped: float = 0.0
+) -> Sample:
     """A frame of a bright photograph and its dark twin; sometimes one colour, which has no twin."""
     seeds = tf.random.split(seed, 3, alg="philox")
-    frame = _framed({"high": high}, patch, seeds[0], _CROPPED if preset else 0.0)["high"]
+    frame = _framed({"high": high}, patch, seeds[0], cropped)["high"]
     is_flat = tf.random.stateless_uniform([], seeds[2], alg="philox") < _FLAT
     frame = tf.where(is_flat, frame[:1, :1] + tf.zeros_like(frame), frame)
     dark = twin(frame, seeds[1], PRESETS[preset]) if preset else any_twin(frame, seeds[1])

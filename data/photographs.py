@@ -26,7 +26,8 @@ class Part(NamedTuple):
         folder: holds pairs, see `data.pairs.find_pairs`, or photographs, perhaps in `images/`.
         weight: how often samples are drawn from it, relative to the other parts.
         held_out: validation scenes are held out; otherwise all of it is trained on.
-        twins: preset of the dark twins, a key of `data.dark_twins.PRESETS`; "" takes all in their shares.
+        twins: preset of the dark twins, a key of `data.dark_twins.PRESETS`; half of their frames are crops.
+            "" takes all in their shares, and no crops.
     """
 
     name: str
@@ -57,7 +58,8 @@ def parse_part(text: str) -> Part:
     except (TypeError, ValueError):
         weight = 0.0
     if not weight > 0:
-        raise UserError(f"--data expects DIR, or NAME=DIR:WEIGHT with a weight above 0; received {text!r}")
+        form = "NAME=DIR:WEIGHT[:all][:PRESET] with a weight above 0"
+        raise UserError(f"--data expects DIR, or {form}; received {text!r}")
     return Part(match[1], Path(match[2]), weight, held_out=match[4] is None, twins=match[5] or "")
 
 

@@ -22,9 +22,9 @@ class Limits:
     Attributes:
         request_bytes: of a message or body.
         pixels: of all images of a request together.
-        seconds: from its arrival to its answer.
+        seconds: from the header of a request to its answer.
         in_flight: requests that may be on their way at the same time; half as many from one address.
-        bodies: requests of the most bytes that may be in memory at the same time; half from one address.
+        bodies: so many times `request_bytes` may be in memory of all requests; half as much from one address.
         rows: largest batch size of a request, whatever its rows hold.
         connections: of each of the two ports; on the HTTP port half as many from one address.
         silence: seconds for a whole header, between two parts of a body, and for a part of the answer to be

@@ -72,7 +72,8 @@ class Scheduler:
             target: where it goes.
             inputs: checked arrays.
             rows: their batch size.
-            end: when nobody waits for the answer any more, in monotonic seconds; a batch ends with its last.
+            end: when nobody waits for the answer any more, in monotonic seconds; a batch ends at the latest
+                of its requests.
 
         Returns:
             A future of the outputs, which raises `ServingError` or what the model raised. Cancelling it
@@ -220,14 +221,16 @@ class Scheduler:
         try:
             for task, outputs in zip(tasks, self._run_together(target, tasks)):
                 task.future.set_result(outputs)
+            return
         except Exception as error:
-            if len(tasks) == 1:
-                # Without its traceback, which leads to this frame: the two would keep each other.
-                tasks[0].future.set_exception(serving_error_of(error).with_traceback(None))
-                return
-            # One request's bad image must not fail the others'.
-            for task in tasks:
-                self._answer(target, [task])
+            # Without its traceback, which leads to this frame: the two would keep each other.
+            failed = serving_error_of(error).with_traceback(None)
+        if len(tasks) == 1:
+            tasks[0].future.set_exception(failed)
+            return
+        # One request's bad image must not fail the others'.
+        for task in tasks:
+            self._answer(target, [task])
 
     def _run_together(self, target: Target, tasks: Sequence[_Task]) -> list[dict[str, np.ndarray]]:
         rows = sum(task.rows for task in tasks)

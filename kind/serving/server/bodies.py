@@ -38,7 +38,7 @@ async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> byt
     Args:
         request: whose header is read.
         limits: of bytes, and of silence between two parts.
-        call: that the request is, which holds the bytes from now on.
+        call: of the request; it counts the bytes.
 
     Raises:
         ServingError: it is too large, too slow or damaged, or all bodies together are too large.
@@ -50,6 +50,7 @@ async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> byt
     if request.headers.get("Expect"):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # nothing of the answer is sent yet
+    call.is_arriving = True
     try:
         while not request.content.at_eof():
             part = request.content.readany()
@@ -59,7 +60,9 @@ async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> byt
             call.hold(len(part))
             body += part
     except (aiohttp.ClientPayloadError, web.RequestPayloadError, ValueError) as error:
-        raise bad_request(f"the body cannot be read: {echoed(str(error))}") from error
+        # aiohttp keeps the error, which leads to this frame and so to the body.
+        body.clear()
+        raise bad_request(f"the body cannot be read: {echoed(str(error))}") from error.with_traceback(None)
     call.is_arriving = False
     return body
 

@@ -57,6 +57,7 @@ class Callers:
 
 
 async def _received(messages: AsyncIterator[bytes], call: Call) -> bytes:
+    call.is_arriving = True
     try:
         message = await call.in_time(messages.__anext__(), "the message did not arrive")
     except StopAsyncIteration:

@@ -1,4 +1,4 @@
-"""The requests on their way: how many, of how many bytes, whose, and how long each may take."""
+"""Requests in flight: their number, their bytes, their senders, and the time limit of each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import math
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,37 +18,46 @@ if TYPE_CHECKING:  # the process that reads requests has no use for it
     from kind.serving.server.metrics import Metrics
 
 _LARGE = 1 << 18  # bytes of a request or an answer
+_SMALL = 1 << 20  # bytes of a request that are taken whatever the others hold
+_SLOW = 16 << 10  # bytes a second
+_FIRST, _LONGEST_STOP = 1.0, 5.0  # seconds before that is judged, and without a byte
 _OF_ONE_SITE = 64  # bits of an IPv6 address; whoever has one address has all that begin so
 
 Result = TypeVar("Result")
 
 
 class Call:
-    """A request on its way.
+    """A request in flight.
 
     Attributes:
         name: of its model, once it is known.
         sender: see `sender_of`.
         size: bytes of it in memory.
-        is_arriving: whether its content is not whole yet.
-        started: when its header was, in monotonic seconds.
-        end: when its answer is late, likewise.
+        is_arriving: whether more of its content is awaited.
+        started: when its header was whole, in monotonic seconds.
+        end: from when on its answer is late, likewise.
     """
 
     def __init__(self, seconds: float, sender: str = "", calls: Calls | None = None) -> None:
         """One whose header has just arrived, and whose answer is late after some seconds."""
-        self.name, self.sender, self.size, self.is_arriving = "", sender, 0, True
-        self.started = time.monotonic()
+        self.name, self.sender, self.size, self.is_arriving = "", sender, 0, False
+        self.started = self._moved = time.monotonic()
         self.end = self.started + seconds
         self._seconds, self._calls = seconds, calls
         self._step: asyncio.Future | None = None
         self._gives_way = False
 
     def hold(self, size: int) -> None:
-        """Counts bytes that stay in memory until it ends; ServingError when there are too many of all."""
-        self.size += size
+        """Counts bytes that stay in memory until it ends; ServingError when all requests have too many."""
+        self._moved = time.monotonic()
         if self._calls:
-            self._calls.make_room(self)
+            self._calls.hold(self, size)
+
+    def is_slow(self, now: float) -> bool:
+        """Whether its content takes long to arrive."""
+        taken = now - self.started
+        has_stopped = now - self._moved > _LONGEST_STOP
+        return self.is_arriving and (has_stopped or taken > _FIRST and self.size < _SLOW * taken)
 
     def give_way(self) -> None:
         """Ends it with an error, in favour of others."""
@@ -69,12 +79,13 @@ class Call:
             ServingError: DEADLINE_EXCEEDED when the time is over, UNAVAILABLE when it had to give way.
         """
         work = self._step = asyncio.ensure_future(work)
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())  # has been seen
         left = self.end - time.monotonic()
         try:
             if not self._gives_way:
                 await asyncio.wait({work}, timeout=max(min(left, most), 0))
             if self._gives_way:
-                raise ServingError("UNAVAILABLE", "too many requests at the same time, and this one is slow")
+                raise ServingError("UNAVAILABLE", "too many requests at a time, and this one arrives slowly")
             if work.done():
                 return work.result()
         finally:
@@ -86,7 +97,7 @@ class Call:
     async def compute(
         self, size: int, function: Callable[..., Result], *arguments, late: str = "not answered"
     ) -> Result:
-        """Calls a function, in a thread when it has many bytes to work through: others wait for what is not.
+        """Calls a function, in a thread when it has many bytes to work through: others must not wait for it.
 
         Args:
             size: the number of bytes.
@@ -103,11 +114,35 @@ class Call:
         return await self.in_time(loop.run_in_executor(None, function, *arguments), late)
 
 
-class Calls:
-    """All requests; for one event loop.
+class _Amounts:
+    """How much of something all senders have, and each of them."""
 
-    Where there are too many, or too many bytes of them, one whose content is still arriving makes room for
-    the newest: uploads that take long lock nobody out. One sender may have half of what all may have.
+    def __init__(self, most: int, what: str) -> None:
+        self._most, self._what = most, what
+        self._total, self.of = 0, Counter()
+
+    def add(self, sender: str, more: int) -> None:
+        self._total += more
+        self.of[sender] += more
+        if not self.of[sender]:
+            del self.of[sender]
+
+    def exceeded(self, sender: str) -> tuple[str, bool]:
+        """What is too much, "" for nothing; and whether it is so for the sender alone."""
+        share = max(self._most // 2, 1)
+        if self.of[sender] > share:
+            return f"more than {share} {self._what} from one address at the same time", True
+        return (
+            f"more than {self._most} {self._what} at the same time" if self._total > self._most else "",
+            False,
+        )
+
+
+class Calls:
+    """All requests in flight; for one event loop.
+
+    One sender may have half of what all may have. Where there are too many requests, or bytes of them, one
+    whose content arrives slowly makes room for the newest, and where there is none, the newest is refused.
     """
 
     def __init__(self, limits: Limits, metrics: Metrics, names: Callable[[], Collection[str]]) -> None:
@@ -120,6 +155,8 @@ class Calls:
         """
         self._limits, self._metrics, self._names = limits, metrics, names
         self._open: dict[Call, None] = {}  # from the oldest on
+        self._requests = _Amounts(limits.in_flight, "requests")
+        self._bytes = _Amounts(limits.bodies * limits.request_bytes, "bytes of requests")
 
     def number(self) -> int:
         """How many there are now."""
@@ -145,8 +182,9 @@ class Calls:
         call = Call(limit if seconds is None else min(seconds, limit), sender, self)
         call.name = name
         self._open[call] = None
+        self._requests.add(sender, 1)
         try:
-            self.make_room(call)
+            self._make_room(call, self._requests)
             yield call
         except ServingError as error:
             status = error.code
@@ -158,37 +196,45 @@ class Calls:
             status = "INTERNAL"
             raise
         finally:
-            self._open.pop(call, None)
+            self._forget(call)
             if method:
                 known = call.name if call.name in self._names() else ""
                 taken = time.monotonic() - call.started
                 self._metrics.answered(known, method, entrypoint, status, taken)
 
-    def make_room(self, newest: Call) -> None:
-        """Ends the longest of those that arrive while there are too many, and the largest for their bytes.
+    def hold(self, call: Call, size: int) -> None:
+        """See `Call.hold`."""
+        call.size += size
+        self._bytes.add(call.sender, size)
+        if call.size > _SMALL:
+            self._make_room(call, self._bytes)
 
-        Raises:
-            ServingError: it is the newest one itself, or none arrives.
-        """
-        limits = self._limits
-        self._make_room(newest, limits.in_flight, "requests", lambda call: 1, lambda call: -call.started)
-        most = limits.bodies * limits.request_bytes
-        self._make_room(newest, most, "bytes of requests", lambda call: call.size, lambda call: call.size)
+    def _make_room(self, newest: Call, amounts: _Amounts) -> None:
+        while True:
+            problem, is_own = amounts.exceeded(newest.sender)
+            if not problem:
+                return
+            now, least = time.monotonic(), _SMALL if amounts is self._bytes else -1
+            slow = [
+                call
+                for call in self._open
+                if call is not newest
+                and call.size > least
+                and call.is_slow(now)
+                and (call.sender == newest.sender or not is_own)
+            ]
+            if not slow:
+                raise ServingError("UNAVAILABLE", problem)
+            # Of whoever has most, so that two senders cannot end what others send.
+            slowest = max(slow, key=lambda call: (amounts.of[call.sender], -call.started))
+            self._forget(slowest)
+            slowest.give_way()
 
-    def _make_room(
-        self, newest: Call, most: int, what: str, size: Callable[[Call], int], rank: Callable[[Call], float]
-    ) -> None:
-        for limit, whose in ((max(most // 2, 1), " from one address"), (most, "")):
-            crowd = [call for call in self._open if not whose or call.sender == newest.sender]
-            arriving = sorted((call for call in crowd if call.is_arriving), key=rank)
-            too_many = sum(map(size, crowd)) - limit
-            while too_many > 0:
-                other = arriving.pop() if arriving else newest
-                if other is newest:
-                    raise ServingError("UNAVAILABLE", f"more than {limit} {what}{whose} at the same time")
-                too_many -= size(other)
-                del self._open[other]
-                other.give_way()
+    def _forget(self, call: Call) -> None:
+        if call in self._open:
+            del self._open[call]
+            self._requests.add(call.sender, -1)
+            self._bytes.add(call.sender, -call.size)
 
 
 def sender_of(address: str) -> str:

@@ -53,7 +53,9 @@ class Service:
         if not self.loaded.is_set():
             try:
                 await call.in_time(self.loaded.wait())
-            except ServingError:
+            except ServingError as error:
+                if error.code != "DEADLINE_EXCEEDED":
+                    raise
                 raise ServingError("UNAVAILABLE", "the models are being loaded") from None
         version = self.manager.acquire(spec.name, spec.version, spec.label)
         try:

@@ -27,6 +27,7 @@ from kind.serving.wire import Arrays
 _MODULE = "kind.serving.worker.main"
 _WARM_UP = {"do": "warm up"}
 _LONGEST_LOADING = 3600.0
+_BETWEEN_ATTEMPTS = 5.0  # seconds, to load a version again that could not be
 _TO_STOP = 2.0  # seconds that a model has to stop by itself
 _MOST_GROWTH = 1 << 30
 """Bytes that a process may have more than when it was loaded, after some 1,000 sizes of image."""
@@ -55,12 +56,13 @@ class VersionProcess:
         self._folder, self._trust, self._seconds, self._module = folder, trust, seconds, module
         self.definitions: dict[str, SignatureDef] = {}
         self.signatures: dict[str, Signature] = {}
-        self._children: weakref.WeakSet[Child] = weakref.WeakSet()  # also those that retire
-        self._child = self._started()
-        self._broken = ""  # why it could not be loaded again
         self._closed = False
         self._loading = threading.Lock()
         self._changed = threading.Condition()
+        self._children: weakref.WeakSet[Child] = weakref.WeakSet()  # also those that retire
+        self._child = self._started()
+        self._broken = ""  # why it could not be loaded again …
+        self._broken_since = 0.0  # … and when
         self._running = self._wait_alone = 0
         self._alone = self._is_renewing = False
         self._loaded_size = 0
@@ -116,7 +118,7 @@ class VersionProcess:
         if broken := self._broken:  # nobody waits for another attempt, least of all requests for other models
             self._start_again()
             raise ServingError("UNAVAILABLE", broken)
-        ended, end = None, time.monotonic() + seconds
+        reason, is_guilty, end = "", False, time.monotonic() + seconds
         for is_retry in (False, True):
             with self._turn(alone=is_retry):
                 try:
@@ -126,27 +128,31 @@ class VersionProcess:
                         raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
                     header = {"do": "run", "signature": signature, "seconds": left}
                     return child.call(header, inputs, self._seconds + _TO_STOP)[1]
-                except ChildEnded as error:
-                    ended = error
+                except ChildEnded as ended:
+                    reason, is_guilty = str(ended), ended.guilty
                 finally:
                     if self._child.has_ended and self.is_usable:  # so that the next need not wait for it
                         self._start_again()
                     self._renew_if_grown()
-            if ended.guilty:
+            if is_guilty:
                 break
-        raise ServingError("INTERNAL", f"the model's process was ended ({ended}) while it ran this request")
+        raise ServingError("INTERNAL", f"the model's process was ended ({reason}) while it ran this request")
 
     def close(self, wait: bool = False) -> None:
         """Ends the process, whatever it does, and may wait until it is gone."""
-        self._closed = True
-        for child in list(self._children):
-            child.kill()
+        with self._changed:
+            self._closed = True
+            for child in self._children:
+                child.kill()
         if wait:
             self._child.close()
 
     def _started(self) -> Child:
         child = Child(self._module)
-        self._children.add(child)
+        with self._changed:
+            self._children.add(child)
+            if self._closed:  # meanwhile
+                child.kill()
         return child
 
     def _do(self, header: dict) -> tuple[dict, dict]:
@@ -170,19 +176,19 @@ class VersionProcess:
             return
         self._child.close()
         print(f"kind: the process of {self._folder} has ended; starting another", file=sys.stderr)
-        self._child = self._started()
-        if self._closed:  # meanwhile
-            self._child.close()
         try:
+            self._child = self._started()
             self.load()
             self._broken = ""
-        except ServingError as error:
+        except (ServingError, OSError) as error:
             self._child.close()
-            self._broken = f"the model cannot be loaded again: {without_folders(error.message)}"
+            reason = without_folders(getattr(error, "message", None) or str(error))
+            self._broken = f"the model cannot be loaded again: {reason}"
+            self._broken_since = time.monotonic()
             raise ServingError("UNAVAILABLE", self._broken) from error
 
     def _start_again(self) -> None:
-        """Loads the version in a thread, unless somebody does."""
+        """Loads the version in a thread, unless somebody does, or has just tried."""
 
         def start() -> None:
             if self._loading.acquire(blocking=False):
@@ -193,7 +199,8 @@ class VersionProcess:
                 finally:
                     self._loading.release()
 
-        threading.Thread(target=start, daemon=True).start()
+        if not self._broken or time.monotonic() - self._broken_since > _BETWEEN_ATTEMPTS:
+            threading.Thread(target=start, daemon=True).start()
 
     def _renew_if_grown(self) -> None:
         """Loads the version in another process, which takes over; this one answers what it has begun."""
@@ -209,10 +216,9 @@ class VersionProcess:
                     self._broken = ""
                     self._loaded_size = resident(self.pid)
                 old.retire()
-                if self._closed:  # meanwhile
-                    self._child.close()
             except (ServingError, ChildEnded, OSError) as error:
-                print(f"kind: {self._folder} cannot be loaded once more: {error}", file=sys.stderr)
+                if not self._closed:
+                    print(f"kind: {self._folder} cannot be loaded once more: {error}", file=sys.stderr)
                 self._loaded_size = resident(self.pid)  # it is not tried with every request
             finally:
                 if fresh:

@@ -138,22 +138,24 @@ def test_a_bad_request_fails_alone(scheduler_for, model):
     assert model.batches == [3, 1, 1, 1]
 
 
-def test_what_the_model_refuses_is_not_kept(scheduler_for):
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_the_model_refuses_is_not_kept(scheduler_for, rows):
     class Refusing:
         def run(self, signature, inputs, seconds):
             raise ServingError("NOT_FOUND", "no such image")
 
-    scheduler, x = scheduler_for(max_batch_size=1), np.zeros((1, 1))
-    kept = weakref.ref(x)
+    scheduler = scheduler_for(max_batch_size=rows, batch_timeout_micros=60 * SECOND)
+    model, arrays = Refusing(), [np.zeros((1, 1)) for _ in range(rows)]
+    kept = [weakref.ref(x) for x in arrays]
     gc.collect()
     gc.disable()
     try:
-        future = scheduler.submit(Target("kind", Refusing(), "any"), {"x": x}, 1, time.monotonic() + 60)
-        assert isinstance(future.exception(10), ServingError)
-        del x, future
-        end = time.monotonic() + 10
-        while kept() is not None:  # until the thread has gone on
-            assert time.monotonic() < end
+        target, end = Target("kind", model, "any"), time.monotonic() + 60
+        futures = [scheduler.submit(target, {"x": x}, 1, end) for x in arrays]
+        assert all(isinstance(future.exception(10), ServingError) for future in futures)
+        del arrays, futures
+        while any(each() is not None for each in kept):  # until the thread has gone on
+            assert time.monotonic() < end - 50
             time.sleep(0.01)
     finally:
         gc.enable()

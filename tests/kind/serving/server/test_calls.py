@@ -13,6 +13,8 @@ from kind.serving.server.calls import Call, Calls, sender_of
 from kind.serving.server.errors import ServingError
 from kind.serving.server.metrics import Metrics
 
+MIB = 1 << 20
+
 
 def calls_with(**limits):
     metrics = Metrics()
@@ -28,7 +30,6 @@ def counted(metrics):
 def arrived(calls, sender, size=0):
     with calls.open(sender, "REST") as call:
         call.hold(size)
-        call.is_arriving = False
         yield call
 
 
@@ -48,47 +49,99 @@ def test_one_address_has_half_of_the_places():
 
 
 def test_bodies_have_a_limit_together_and_half_of_it_from_one_address():
-    calls, _ = calls_with(request_bytes=100, bodies=4)
-    with arrived(calls, "a", 150), arrived(calls, "b") as second:
-        with calls.open("a", "REST") as another, pytest.raises(ServingError) as caught:
-            another.hold(51)
-        assert caught.value.message == "more than 200 bytes of requests from one address at the same time"
-        with arrived(calls, "a", 50):  # those of the other have gone with it
-            second.hold(200)
-            with calls.open("c", "REST") as third, pytest.raises(ServingError, match="more than 400 bytes"):
-                third.hold(1)
-    with arrived(calls, "a", 200):
+    calls, _ = calls_with(request_bytes=2 * MIB, bodies=4)
+    with arrived(calls, "a", 3 * MIB), arrived(calls, "b") as second:
+        with arrived(calls, "a", MIB), calls.open("a", "REST") as another:
+            with pytest.raises(ServingError) as caught:
+                another.hold(MIB + 1)
+            assert caught.value.message.endswith("bytes of requests from one address at the same time")
+        second.hold(4 * MIB)  # those of the others have gone with them
+        with calls.open("c", "REST") as third:
+            third.hold(MIB)  # as little as this is always taken
+            with pytest.raises(ServingError, match="more than 8388608 bytes of requests at the same time"):
+                third.hold(MIB)
+    with arrived(calls, "a", 4 * MIB):
         pass
 
 
-def test_uploads_that_take_long_make_room():
-    async def run():
-        async def upload(sender, size=0):
-            with calls.open(sender, "REST") as call:
-                call.hold(size)
-                await call.in_time(asyncio.sleep(60))
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("kind.serving.server.calls._FIRST", 0.01)
+    monkeypatch.setattr("kind.serving.server.calls._LONGEST_STOP", 0.05)
 
-        async def ended(task):
-            with pytest.raises(ServingError, match="and this one is slow") as caught:
-                await asyncio.wait_for(asyncio.shield(task), 10)
-            assert caught.value.code == "UNAVAILABLE"
 
-        calls, _ = calls_with(in_flight=4, request_bytes=100, bodies=4)
-        slow = [asyncio.ensure_future(upload("a", size)) for size in (30, 150)]
+@contextlib.asynccontextmanager
+async def uploading(calls, sender, size=0):
+    """An upload that has stopped: its call, and the task that answers it."""
+    begun = asyncio.get_running_loop().create_future()
+
+    async def upload():
+        with calls.open(sender, "REST") as call:
+            call.is_arriving = True
+            call.hold(size)
+            begun.set_result(call)
+            await call.in_time(asyncio.sleep(60))
+
+    task = asyncio.ensure_future(upload())
+    call = await begun
+    while not call.is_slow(time.monotonic()):
         await asyncio.sleep(0.01)
-        with calls.open("a", "REST") as third:  # the third of two from one address
-            await ended(slow[0])
-            third.hold(45)
-            assert calls.number() == 2 and not slow[1].done()
-            third.hold(10)  # bytes: the largest one that arrives
-            await ended(slow[1])
-            with pytest.raises(ServingError, match="more than 200 bytes"):
-                third.hold(200)
-        with calls.open("a", "REST") as call, arrived(calls, "a"), arrived(calls, "a"):
-            with pytest.raises(ServingError, match="and this one is slow"):  # it was told between two steps
-                await call.in_time(asyncio.sleep(60))
+    yield task
+    task.cancel()
+
+
+async def has_given_way(task):
+    with pytest.raises(ServingError, match="and this one arrives slowly") as caught:
+        await asyncio.wait_for(asyncio.shield(task), 10)
+    return caught.value.code == "UNAVAILABLE"
+
+
+def test_slow_uploads_make_room(impatient):
+    async def run():
+        calls, _ = calls_with(in_flight=4)
+        async with uploading(calls, "a") as first, uploading(calls, "a") as second:
+            with calls.open("a", "REST"):  # the third of two from one address
+                assert await has_given_way(first) and not second.done() and calls.number() == 2
+                with calls.open("b", "REST"), calls.open("b", "REST"), calls.open("c", "REST"):
+                    assert await has_given_way(second)  # the fifth of four in all; of who has most
+                    with pytest.raises(ServingError, match="more than 4 requests at the same time"):
+                        with calls.open("d", "REST"):
+                            pass
 
     asyncio.run(run())
+
+
+def test_large_slow_uploads_make_room_for_bytes(impatient):
+    async def run():
+        calls, _ = calls_with(request_bytes=2 * MIB, bodies=4)
+        async with uploading(calls, "a", 3 * MIB) as large, uploading(calls, "a", 1000) as small:
+            with calls.open("a", "REST") as call:
+                call.hold(2 * MIB)
+                assert await has_given_way(large) and not small.done()
+                with pytest.raises(ServingError, match="from one address"):
+                    call.hold(2 * MIB)
+
+    asyncio.run(run())
+
+
+def test_uploads_that_are_not_slow_stay(impatient):
+    calls, _ = calls_with(in_flight=2)
+    with calls.open("a", "REST") as call:
+        call.is_arriving = True
+        call.hold(1 << 20)
+        assert not call.is_slow(call.started + 0.02) and call.is_slow(time.monotonic() + 0.1)
+        with pytest.raises(ServingError, match="more than 1 requests from one address"):
+            with calls.open("a", "REST"):
+                pass
+        call.is_arriving = False
+        assert not call.is_slow(time.monotonic() + 60)
+
+
+def test_who_is_told_between_two_steps_gives_way_at_the_next():
+    call = Call(30.0)
+    call.give_way()
+    with pytest.raises(ServingError, match="and this one arrives slowly"):
+        asyncio.run(call.in_time(asyncio.sleep(60)))
 
 
 def test_all_steps_have_one_time_limit():
