@@ -47,17 +47,22 @@ def write_labels(
         ValueError: on another form.
     """
     if form == "coco":
-        _write(folder / "coco.json", json.dumps(_data_set(searched, class_names)) + "\n")
-        return [folder / "coco.json"]
+        _write(folder / place_of(form), json.dumps(_data_set(searched, class_names)) + "\n")
+        return [folder / place_of(form)]
     if form not in _WRITERS:
         raise ValueError(f"a form of labels expects one of {', '.join(FORMATS)}; received {form!r}")
     suffix, lines = _WRITERS[form]
     for name, entry in zip(_file_names(searched), searched):
         text = "".join(f"{line}\n" for line in lines(entry, class_names))
-        _write(folder / form / fitted_name(name, suffix), text)
+        _write(folder / place_of(form) / fitted_name(name, suffix), text)
     if form == "yolo":
-        _write(folder / form / "classes.txt", "".join(f"{name}\n" for name in class_names))
-    return [folder / form]
+        _write(folder / place_of(form) / "classes.txt", "".join(f"{name}\n" for name in class_names))
+    return [folder / place_of(form)]
+
+
+def place_of(form: str) -> str:
+    """The name of the file, or of the folder, of one of `FORMATS`."""
+    return "coco.json" if form == "coco" else form
 
 
 def _file_names(searched: Sequence[Searched]) -> list[str]:

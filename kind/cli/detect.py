@@ -27,7 +27,7 @@ from kind.cli.planning import folder_of_lists
 from kind.cli.searched_videos import LINES, search_videos
 from kind.cli.videos import joint_code, split_moving
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS, needs_enhancer
-from kind.detection.label_files import FORMATS
+from kind.detection.label_files import FORMATS, place_of
 from kind.errors import UserError
 from kind.images.photo import Photo, write_photo
 
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: when nothing can be done, before anything is.
     """
     also = ("sheet",) if arguments.sheets else ()
-    lists = (*LISTS, "coco.json") if "coco" in arguments.labels else LISTS
+    lists = (*LISTS, *map(place_of, arguments.labels))
     settings = {"lists": lists, "format": arguments.format, "of_videos": LINES}
     return carry_out(arguments, partial(_search, arguments), also, **settings)
 

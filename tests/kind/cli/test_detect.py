@@ -109,6 +109,15 @@ def test_boxes_are_written_for_other_programs_too(run, photographs, tmp_path, ca
     assert str(out / "text") in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form, place", [("coco", "coco.json"), ("yolo", "yolo/1.txt"), ("voc", "voc/1.xml")])
+def test_labels_that_are_there_stay(run, photographs, tmp_path, capsys, form, place):
+    mine = tmp_path / "out" / place
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    assert run(photographs, "--labels", form) == 2
+    assert mine.read_text() == "mine" and "there already" in capsys.readouterr().err
+
+
 def test_one_photograph_goes_into_one_file(run, photographs, tmp_path):
     assert run(photographs / "1.png", out="drawn.webp") == 0
     assert read_photo(tmp_path / "drawn.webp").pixels.shape == (64, 64, 3)
