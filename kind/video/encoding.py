@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import io
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -161,19 +162,11 @@ def join(
 def _join(parts, clip: Clip, source, output, codec: str, quality: int | None, strip: bool):
     video = add_stream(output, clip, codec, quality)
     video.codec_context.open(strict=False)
-    sound, known = {}, [stream for stream in source.streams.audio if stream.codec_context]
-    for stream in known:
-        try:
-            sound[stream.index] = output.add_stream_from_template(stream)
-        except ValueError as error:
-            name = stream.codec_context.codec.canonical_name
-            raise UserError(
-                f"{output.format.name} cannot hold {name} sound: keep {clip.path.suffix}"
-            ) from error
+    sound = _add_sound(source, output, clip)
     if not strip:
         output.metadata.update(source.metadata)
-        for stream in known:
-            sound[stream.index].metadata.update(stream.metadata)
+        for index, stream in sound.items():
+            stream.metadata.update(source.streams[index].metadata)
     chains = [_part_packets(parts, clip, video)]
     if sound:
         chains.append(_copied(source, sound))
@@ -181,6 +174,37 @@ def _join(parts, clip: Clip, source, output, codec: str, quality: int | None, st
         output.mux(packet)
     others = len(source.streams) - len(sound) - 1
     return (f"{others} streams beside picture and sound are left out",) if others else ()
+
+
+def check_sound(clip: Clip, target: Path) -> None:
+    """Refuses a file that cannot hold the sound of a clip, before any work is done for it.
+
+    Raises:
+        ImageError: one line that says which sound.
+    """
+    import av
+
+    try:
+        with container_of(clip.path) as source:
+            with av.open(io.BytesIO(), "w", format=_CONTAINERS[target.suffix.lower()]) as output:
+                _add_sound(source, output, clip)
+    except UserError as error:
+        raise ImageError(f"{target}: {error}") from error
+
+
+def _add_sound(source, output, clip: Clip) -> dict:
+    """Adds streams for the sound, by the numbers that they have in the source."""
+    sound = {}
+    for stream in source.streams.audio:
+        if stream.codec_context:
+            try:
+                sound[stream.index] = output.add_stream_from_template(stream)
+            except ValueError as error:
+                name = stream.codec_context.codec.canonical_name
+                raise UserError(
+                    f"{output.format.name} cannot hold {name} sound: keep {clip.path.suffix}"
+                ) from error
+    return sound
 
 
 def _part_packets(parts: Sequence[Path], clip: Clip, stream) -> Iterator:

@@ -15,7 +15,7 @@ import numpy as np
 from kind.images.pixels import ImageError
 from kind.video.ahead import ahead
 from kind.video.clip import Clip, frames_of
-from kind.video.encoding import PartWriter, codec_for, join
+from kind.video.encoding import PartWriter, check_sound, codec_for, join
 from kind.video.parts import SECONDS, Parts
 from kind.video.steady import Looked, frames_on_each_side, glance, steadied
 
@@ -127,6 +127,7 @@ def make_video(
 
     length = max(1, round(SECONDS * float(clip.rate)))
     count = -(-clip.count // length)
+    check_sound(clip, target)
     try:
         with contextlib.closing(Parts(target, _plan(clip, target, settings, quality, length))) as parts:
             done = next((number for number in range(count) if not parts.is_done(number)), count)

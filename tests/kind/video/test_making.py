@@ -124,10 +124,10 @@ def test_other_settings_and_another_source_begin_anew(short_parts, tmp_path):
 
 
 def test_a_format_that_cannot_hold_the_sound_is_refused(tmp_path):
-    source = open_clip(write_clip(tmp_path / "a.mp4", 2, audio=True))
+    source, work = open_clip(write_clip(tmp_path / "a.mp4", 2, audio=True)), Inverted()
     with pytest.raises(UserError, match=r"b.webm: .*(cannot hold aac sound: keep .mp4|cannot be written)"):
-        make_video(source, tmp_path / "b.webm", Inverted(), {})
-    assert not (tmp_path / "b.webm").exists()
+        make_video(source, tmp_path / "b.webm", work, {})
+    assert work.seen == [] and [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
