@@ -132,10 +132,9 @@ class _Amounts:
         share = max(self._most // 2, 1)
         if self.of[sender] > share:
             return f"more than {share} {self._what} from one address at the same time", True
-        return (
-            f"more than {self._most} {self._what} at the same time" if self._total > self._most else "",
-            False,
-        )
+        if self._total > self._most:
+            return f"more than {self._most} {self._what} at the same time", False
+        return "", False
 
 
 class Calls:
@@ -204,6 +203,8 @@ class Calls:
 
     def hold(self, call: Call, size: int) -> None:
         """See `Call.hold`."""
+        if call not in self._open:  # it has given way
+            return
         call.size += size
         self._bytes.add(call.sender, size)
         if call.size > _SMALL:
