@@ -124,12 +124,11 @@ def _train(flags: argparse.Namespace, config: LiteConfig, path: Path) -> None:
 
 
 def _start() -> str:
-    """The weights that every network starts from, by name and digest."""
-    from kind.nn.saving import SHIPPED_WEIGHTS
-    from kind.training.manifest import file_digest
+    """The weights that every network starts from, by name and digest as in other tables."""
+    from kind import Enhancer
 
-    file = SHIPPED_WEIGHTS / "lite.keras"
-    return f"{file.name} {file_digest(file)[:_DIGITS]}"
+    ((name, digest),) = Enhancer.load(variant="lite").digests().items()
+    return f"{name} {digest[:_DIGITS]}"
 
 
 def _scored(path: Path, pairs: Path) -> dict[str, dict[str, float]]:

@@ -32,8 +32,8 @@ def test_spread_of_the_seeds_and_what_lies_outside_it():
         first.name: [figures(22.9)],
         second.name: [figures(18.9)],
     }
-    lines = document(found, SCHEDULE, 24, "lite.keras 0123").splitlines()
-    assert lines[0] == MEASURED and "(lite.keras 0123) for 20 steps of" in lines[2]
+    lines = document(found, SCHEDULE, 24, "lite 0123").splitlines()
+    assert lines[0] == MEASURED and "(lite 0123) for 20 steps of" in lines[2]
     table = [line for line in lines if line.startswith("| ")]
     assert table[0] == "| objective | raw: PSNR | raw: SSIM | raw: ΔE2000 |"
     assert table[2] == "| as it is | 21.00 ± 1.00 | 0.5000 ± 0.0000 | 9.00 ± 0.00 |"
