@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,7 +30,7 @@ _BRIGHTEST = 30.0
 _PROMISED = 0.002
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=("flicker", "speed"))
@@ -39,7 +40,7 @@ def main() -> int:
     )
     parser.add_argument("--variant", default=None, help="as of kind enhance")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
-    flags = parser.parse_args()
+    flags = parser.parse_args(arguments)
 
     from kind.enhancing.enhancer import Enhancer
 
@@ -139,6 +140,7 @@ class _Nothing:
     """Frames as they are."""
 
     at_once = 1
+    own_statistics = ()
 
     def statistics(self, frame: np.ndarray) -> tuple:
         return ()
