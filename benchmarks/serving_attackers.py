@@ -208,11 +208,15 @@ def _gone(served: Served) -> str:
     return "nothing"
 
 
+def _upload_head(size: int, path: str = "/v1/enhance") -> bytes:
+    """The header of an upload."""
+    return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size}\r\n\r\n".encode()
+
+
 def unfinished(served: Served) -> socket.socket:
     """An upload of which the first byte has been sent."""
     connection = socket.create_connection(("127.0.0.1", served.port))
-    head = f"POST /v1/models/{served.model}:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n"
-    connection.sendall(head.encode() + b"{")
+    connection.sendall(_upload_head(99, f"/v1/models/{served.model}:predict") + b"{")
     return connection
 
 
@@ -237,11 +241,6 @@ def _form(files: int, content: bytes) -> bytes:
     """A form with files of one content."""
     part = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n%b\r\n' % content
     return part * files + b"--x--\r\n"
-
-
-def _upload_head(size: int) -> bytes:
-    """The header of an upload to `/v1/enhance`."""
-    return b"POST /v1/enhance HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % size
 
 
 def _dripping(count: int) -> Callable[[Served], str]:

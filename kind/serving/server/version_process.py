@@ -193,9 +193,8 @@ class VersionProcess:
         def start() -> None:
             if self._loading.acquire(blocking=False):
                 try:
-                    self._load_if_ended()
-                except ServingError:
-                    pass  # the next request tries again
+                    with contextlib.suppress(ServingError):  # a later request tries again
+                        self._load_if_ended()
                 finally:
                     self._loading.release()
 

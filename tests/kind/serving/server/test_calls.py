@@ -1,4 +1,4 @@
-"""The requests on their way: their numbers, their bytes, and the one time limit of each."""
+"""Requests in flight: their numbers, their bytes, and the one time limit of each."""
 
 import asyncio
 import contextlib

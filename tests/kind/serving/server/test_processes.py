@@ -160,7 +160,7 @@ def test_a_process_that_cannot_be_loaded_once_more_goes_on(version, tmp_path, mo
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
-def test_what_cannot_be_loaded_again_is_tried_with_every_request_but_nobody_waits(version, tmp_path):
+def test_what_cannot_be_loaded_again_is_tried_again_and_nobody_waits(version, tmp_path):
     damaged = tmp_path / "damaged"
     damaged.touch()
     with pytest.raises(ServingError, match="SIGSEGV"):
