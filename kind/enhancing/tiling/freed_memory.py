@@ -19,3 +19,11 @@ def give_back_large_pieces() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
     except (AttributeError, OSError, TypeError):  # no such function, or no such library
         return
+
+
+def give_back_small_pieces() -> None:
+    """Makes glibc return what it has kept of freed memory, once; other C libraries are left as they are."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return

@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 
 from kind.constants import GRPC_PORT, REST_PORT
+from kind.enhancing.tiling.freed_memory import give_back_small_pieces
 from kind.errors import UserError
 from kind.serving.limits import GRACE, Limits
 from kind.serving.server.batching import Scheduler
@@ -25,6 +26,7 @@ from kind.serving.server.metrics import Metrics
 from kind.serving.server.origins import Sites, is_loopback
 from kind.serving.server.page_files import page_handlers
 from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
+from kind.serving.server.processes import resident
 from kind.serving.server.rest import RestApi
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Service
@@ -34,6 +36,7 @@ from kind.serving.server.version_process import Workers
 from kind.serving.server.versions import ModelManager
 
 _LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
+_GROWN, _BETWEEN_LOOKS = 16 << 20, 1.0  # bytes, seconds
 _IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call
 
 
@@ -196,6 +199,7 @@ async def _serve(settings: Settings) -> None:
         # What is there now stays. Looking through it for garbage would stop everybody for some 30 ms.
         gc.collect()
         gc.freeze()
+        lean = asyncio.create_task(_stay_lean())
         loading = loop.create_task(server.load())
         stopping = asyncio.create_task(told.wait())
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -204,10 +208,24 @@ async def _serve(settings: Settings) -> None:
             said("ready")
         await stopping
         said("stopping: answering what has arrived")
+        lean.cancel()
         loading.cancel()
         _end_after(settings.grace + _LONGEST_CLOSING)
     finally:
         await server.stop()
+
+
+async def _stay_lean() -> None:
+    """Gives freed memory back where the process has grown: many half uploads leave holes in the heap."""
+    loop = asyncio.get_running_loop()
+    least = after = resident(os.getpid())
+    while True:
+        await asyncio.sleep(_BETWEEN_LOOKS)
+        now = resident(os.getpid())
+        least = min(least, now)
+        if now > least + _GROWN and now != after:
+            await loop.run_in_executor(None, give_back_small_pieces)
+            after = resident(os.getpid())
 
 
 def _say_where(server: Server) -> None:

@@ -6,7 +6,7 @@ import pytest
 import kind
 from kind.cli.main import main
 from kind.enhancing.enhancer import Enhancer
-from kind.enhancing.tiling.freed_memory import give_back_large_pieces
+from kind.enhancing.tiling.freed_memory import give_back_large_pieces, give_back_small_pieces
 from kind.enhancing.tiling.plan import Windows
 
 
@@ -14,15 +14,16 @@ class Library:
     """A C library without the function."""
 
 
+@pytest.mark.parametrize("give_back", [give_back_large_pieces, give_back_small_pieces])
 @pytest.mark.parametrize("problem", [OSError, TypeError, None])
-def test_other_systems_are_left_as_they_are(monkeypatch, problem):
+def test_other_systems_are_left_as_they_are(monkeypatch, problem, give_back):
     def load(name):
         if problem:
             raise problem("no such library")
         return Library()
 
     monkeypatch.setattr(ctypes, "CDLL", load)
-    give_back_large_pieces()
+    give_back()
 
 
 def test_glibc_is_told(monkeypatch):
