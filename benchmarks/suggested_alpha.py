@@ -42,7 +42,7 @@ def main() -> int:
     differences = defaultdict(dict)
     paths = find_photos([flags.photographs])
     for path in paths:
-        photograph = _at_most(Image.fromarray(in_levels(read_photo(path).pixels)), _LONGEST)
+        photograph = at_most(Image.fromarray(in_levels(read_photo(path).pixels)), _LONGEST)
         suggested = suggested_alpha(enhancer, _pixels(photograph, "PNG"))
         for kind, pixels in files_of(photograph):
             alpha = suggested_alpha(enhancer, pixels)
@@ -79,7 +79,8 @@ def _pixels(image: Image.Image, file_format: str, **options) -> np.ndarray:
     return in_levels(decode_photo(file.getvalue(), file_format).pixels)
 
 
-def _at_most(image: Image.Image, longest: int) -> Image.Image:
+def at_most(image: Image.Image, longest: int) -> Image.Image:
+    """A photograph whose longer side has at most so many pixels."""
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return image
 

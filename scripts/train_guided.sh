@@ -5,7 +5,7 @@
 #
 # DATA holds lol_train/, lol_rest/, stacks/ and sice/, each with low/ and high/. Stopped, the same command goes on.
 # First 10,000 steps of 4 small crops, then for each network 16,000 steps of 2 crops of 384 pixels from there, in two
-# cycles of a cosine: about four hours on two shared cores of an AMD EPYC. A network that has seen
+# cycles of a cosine: about four hours on one to two cores of an AMD EPYC. A network that has seen
 # small crops only is 4 dB worse on whole photographs. Published are 100,000 steps or more of 8 crops of 384, the defaults of
 # kind train guided.
 # Scenes of lol_rest are for training only. OPTIONS are given to every training, after its own, such as --epochs 1 to

@@ -13,7 +13,7 @@ from kind.cli.enhancer_options import add_enhancer_arguments, load_enhancer
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.named_path import NamedPath
-from kind.cli.options import add_alpha_argument, add_seed_argument
+from kind.cli.options import add_alpha_argument, add_seed_argument, add_validation_every_argument
 from kind.cli.scored_detectors import scored_detectors
 from kind.constants import CONFIDENCE, DARKENING_PRESETS, MAX_DETECTIONS, SCORED_CONFIDENCE
 from kind.detection.inputs import INPUTS, needs_enhancer
@@ -52,13 +52,7 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
         help="part of the images: validation are those that training on the folder holds out, training the "
         "others (default: all)",
     )
-    parser.add_argument(
-        "--validation-every",
-        type=int,
-        metavar="N",
-        help="validation is one image in N, by sorted name (default: what the detectors' runs record, "
-        "otherwise 4)",
-    )
+    add_validation_every_argument(parser, "image", "what the detectors' runs record, otherwise 4")
     parser.add_argument(
         "--darken", choices=DARKENING_PRESETS, help="darken the photographs first, as `kind darken` does"
     )
@@ -192,8 +186,6 @@ def run(flags: argparse.Namespace) -> int:
 
 def _checked(flags: argparse.Namespace) -> Thresholds:
     """The thresholds, when all numbers are in range."""
-    if flags.validation_every is not None and flags.validation_every < 2:
-        raise UserError(f"--validation-every expects at least 2, received {flags.validation_every}")
     thresholds = thresholds_of(flags)
     if not thresholds.confidence <= flags.drawn_confidence <= 1:
         raise UserError(

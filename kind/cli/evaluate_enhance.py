@@ -16,7 +16,7 @@ from kind.cli.enhancer_options import add_precision_argument
 from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
-from kind.cli.options import add_alpha_argument, add_fusion_argument
+from kind.cli.options import add_alpha_argument, add_fusion_argument, add_validation_every_argument
 from kind.cli.scored_networks import add_networks_arguments, add_results_argument, named_networks
 from kind.errors import UserError
 
@@ -80,12 +80,7 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
         help="part of --data: validation are the pairs that training on the folder holds out, training the "
         "others, test is eval15/ (default: test where there is eval15/, otherwise all)",
     )
-    parser.add_argument(
-        "--validation-every",
-        type=int,
-        metavar="N",
-        help="validation is one pair in N, by sorted name (default: what the weights record, otherwise 10)",
-    )
+    add_validation_every_argument(parser, "pair", "what the weights record, otherwise 10")
 
 
 def _add_methods(parser: argparse.ArgumentParser) -> None:
@@ -154,8 +149,6 @@ def _check(arguments: argparse.Namespace) -> None:
                 raise UserError(f"{flag} is a part of --data; photographs without targets have no splits")
         if arguments.metrics:
             raise UserError("--metrics compare with a target; photographs without targets have none")
-    if arguments.validation_every is not None and arguments.validation_every < 2:
-        raise UserError(f"--validation-every expects at least 2, received {arguments.validation_every}")
 
 
 def _print(evaluation: Evaluation, files: Sequence[Path]) -> None:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from kind.cli.detector_options import add_detector_argument, add_threshold_arguments, thresholds_of
 from kind.cli.enhancer_options import add_enhancer_arguments
 from kind.cli.native_output import native_output_kept
-from kind.cli.options import add_smallest_argument, add_threshold_argument
+from kind.cli.options import add_max_pixels_argument, add_smallest_argument, add_threshold_argument
 from kind.cli.served_networks import load_served_changes, load_served_detector
-from kind.constants import MAX_PIXELS
 from kind.detection.inputs import DEFAULT_INPUT, INPUTS
 from kind.enhancing.precision import INT8
 from kind.errors import UserError
@@ -73,13 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_threshold_argument(changes)
     add_smallest_argument(changes)
-    parser.add_argument(
-        "--max-pixels",
-        type=int,
-        default=MAX_PIXELS,
-        metavar="N",
-        help=f"SavedModel: images with more pixels are refused (default: {MAX_PIXELS:,})",
-    )
+    add_max_pixels_argument(parser, "SavedModel: images with more pixels are refused")
     parser.add_argument(
         "--image-size",
         type=_size,
@@ -116,8 +109,6 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: when nothing can be written, before anything is; or when a SavedModel differs too much from
             the pipeline, which leaves no version behind.
     """
-    if arguments.max_pixels < 1:
-        raise UserError(f"--max-pixels expects 1 or more, received {arguments.max_pixels}")
     if arguments.calibrate and arguments.format != "tflite":
         raise UserError("--calibrate is for --format tflite only; leave it out")
     if arguments.change and arguments.format != "saved_model":

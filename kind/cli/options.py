@@ -6,11 +6,20 @@ Imports no TensorFlow: `--help` must be quick.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from kind.constants import CHANGE_THRESHOLD, DEFAULT_ALPHA, FUSIONS, LARGEST_ALPHA, MAX_SEED, SMALLEST_CHANGE
+from kind.constants import (
+    CHANGE_THRESHOLD,
+    DEFAULT_ALPHA,
+    FUSIONS,
+    LARGEST_ALPHA,
+    MAX_PIXELS,
+    MAX_SEED,
+    SMALLEST_CHANGE,
+)
 from kind.errors import UserError
 from kind.images.photo import DEFAULT_QUALITY, WRITABLE_SUFFIXES
 
@@ -179,6 +188,47 @@ def add_seed_argument(parser: argparse.ArgumentParser, text: str) -> None:
         expected=f"a number from 0 to {MAX_SEED}",
         default=0,
         help=f"random seed; {text} (default: %(default)s)",
+    )
+
+
+def add_validation_every_argument(parser: argparse.ArgumentParser, unit: str, default: str) -> None:
+    """Declares --validation-every of evaluations; `unit` is held out, and None is `default`, in words."""
+    parser.add_argument(
+        "--validation-every",
+        action=Checked,
+        type=int,
+        accepts=lambda number: number >= 2,
+        expected="at least 2",
+        metavar="N",
+        help=f"validation is one {unit} in N, by sorted name (default: {default})",
+    )
+
+
+def add_max_pixels_argument(parser: argparse.ArgumentParser, text: str) -> None:
+    """Declares --max-pixels; `text` says of what."""
+    parser.add_argument(
+        "--max-pixels",
+        action=Checked,
+        type=int,
+        accepts=lambda number: number >= 1,
+        expected="1 or more",
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"{text} (default: {MAX_PIXELS:,})",
+    )
+
+
+def add_seconds_argument(parser: argparse.ArgumentParser, option: str, text: str, default: float) -> None:
+    """Declares a time limit; `text` says for what."""
+    parser.add_argument(
+        option,
+        action=Checked,
+        type=float,
+        accepts=lambda value: 0 < value < math.inf,
+        expected="a number over 0",
+        default=default,
+        metavar="SECONDS",
+        help=f"{text} (default: {default:g})",
     )
 
 

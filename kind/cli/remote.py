@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -19,6 +18,7 @@ from kind.cli.jobs import Job, work_through
 from kind.cli.options import (
     add_alpha_argument,
     add_brightness_argument,
+    add_seconds_argument,
     add_strength_argument,
     add_writing_arguments,
     check_brightness,
@@ -79,13 +79,7 @@ def _add_server_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="kind", metavar="NAME", help="the model's name on the server (default: kind)"
     )
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=SECONDS,
-        metavar="SECONDS",
-        help=f"time limit for one request, retries included (default: {SECONDS:g})",
-    )
+    add_seconds_argument(parser, "--timeout", "time limit for one request, retries included", SECONDS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -99,8 +93,6 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.task == "enhance":
         _check_wishes(arguments)
-    if not (math.isfinite(arguments.timeout) and arguments.timeout > 0):
-        raise UserError(f"--timeout expects a number over 0, received {arguments.timeout}")
     if arguments.task == "changes":
         return _ask(arguments, partial(compare_remotely, arguments))
     lists = LISTS if arguments.task == "detect" else ()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
-from kind.cli.options import Checked
-from kind.constants import GRPC_PORT, MAX_PIXELS, REST_PORT
+from kind.cli.options import Checked, add_max_pixels_argument, add_seconds_argument
+from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
 from kind.serving.installed import SERVER, check_installed
 from kind.serving.limits import GRACE, REQUEST_BYTES, SECONDS, Limits
@@ -16,11 +15,6 @@ BATCHING_FILE, MONITORING_FILE = "batching_params.pbtxt", "monitoring.config"
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 1.0
-_OVER_0 = {
-    "action": Checked,
-    "accepts": lambda value: 0 < value < math.inf,
-    "expected": "a number over 0",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,14 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_file_arguments(parser)
     _add_limit_arguments(parser)
-    parser.add_argument(
-        "--poll-seconds",
-        type=float,
-        **_OVER_0,
-        default=_POLL_SECONDS,
-        metavar="SECONDS",
-        help=f"interval at which the folder is checked for new versions (default: {_POLL_SECONDS:g})",
-    )
+    text = "interval at which the folder is checked for new versions"
+    add_seconds_argument(parser, "--poll-seconds", text, _POLL_SECONDS)
 
 
 def _add_port_argument(parser: argparse.ArgumentParser, name: str, default: int, text: str) -> None:
@@ -109,37 +97,19 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-request-bytes",
+        action=Checked,
         type=int,
-        **_OVER_0,
+        accepts=lambda number: number >= 1,
+        expected="1 or more",
         default=REQUEST_BYTES,
         metavar="N",
         help=f"largest size of a request (default: {REQUEST_BYTES >> 20} MiB)",
     )
-    parser.add_argument(
-        "--max-pixels",
-        type=int,
-        **_OVER_0,
-        default=MAX_PIXELS,
-        metavar="N",
-        help=f"largest number of pixels in all images of a request together (default: {MAX_PIXELS:,})",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        **_OVER_0,
-        default=SECONDS,
-        metavar="SECONDS",
-        help="time limit for a request, from its arrival to the answer; a model that takes longer is ended "
-        f"(default: {SECONDS:g})",
-    )
-    parser.add_argument(
-        "--grace",
-        type=float,
-        **_OVER_0,
-        default=GRACE,
-        metavar="SECONDS",
-        help=f"time limit after SIGTERM for requests that have arrived (default: {GRACE:g})",
-    )
+    add_max_pixels_argument(parser, "largest number of pixels in all images of a request together")
+    text = "time limit for a request, from its arrival to the answer; a model that takes longer is ended"
+    add_seconds_argument(parser, "--timeout", text, SECONDS)
+    text = "time limit after SIGTERM for requests that have arrived"
+    add_seconds_argument(parser, "--grace", text, GRACE)
 
 
 def run(arguments: argparse.Namespace) -> int:

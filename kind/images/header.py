@@ -20,6 +20,7 @@ _EXIF, _XMP_IN_JPEG = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _EXIF_AS_TEXT, _XMP_IN_PNG = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 _MOST_PARTS = 1 << 16  # chunks, segments or blocks; a file that has more is taken for damaged
 _MOST_METADATA = 1 << 20  # bytes of EXIF or XMP, unpacked
+_MOST_BETWEEN = 1 << 18  # bytes of a JPEG that belong to no segment
 
 
 class Header(NamedTuple):
@@ -114,16 +115,16 @@ def _png(file: BinaryIO) -> _Read:
     if kind != b"IHDR" or length < 13:
         raise ValueError("it does not begin with IHDR")
     file.seek(8 + 12 + length)
-    exif, xmp = b"", b""
+    exif, xmp = None, None  # of each the first counts, even a damaged one: thousands would take minutes
     for kind, length in _chunks(file, ">L4s", kind_first=False, check=4):
         if kind == b"eXIf":
             exif = file.read(min(length, _MOST_METADATA))
-        elif kind in (b"tEXt", b"zTXt") and not exif and file.read(len(_EXIF_AS_TEXT)) == _EXIF_AS_TEXT:
+        elif kind in (b"tEXt", b"zTXt") and exif is None and file.read(len(_EXIF_AS_TEXT)) == _EXIF_AS_TEXT:
             content = file.read(min(length - len(_EXIF_AS_TEXT), _MOST_METADATA))
             exif = _exif_of_text(content, is_packed=kind == b"zTXt")
-        elif kind == b"iTXt" and file.read(len(_XMP_IN_PNG)) == _XMP_IN_PNG:
+        elif kind == b"iTXt" and xmp is None and file.read(len(_XMP_IN_PNG)) == _XMP_IN_PNG:
             xmp = _unpacked_itxt(file.read(min(length - len(_XMP_IN_PNG), _MOST_METADATA)))
-    return (width, height), exif, xmp
+    return (width, height), exif or b"", xmp or b""
 
 
 def _exif_of_text(content: bytes, is_packed: bool) -> bytes:
@@ -151,10 +152,15 @@ def _inflated(data: bytes) -> bytes:
 def _jpeg(file: BinaryIO) -> _Read:
     file.seek(2)
     size, exif, xmp = (0, 0), b"", b""
+    end, between = file.tell(), 0
     for _ in range(_MOST_PARTS):
         marker = _next_marker(file)
+        between += file.tell() - end
+        if between > _MOST_BETWEEN:
+            raise ValueError("too much between its segments")
         if marker in (0xDA, 0xD9):  # the pixels begin, or there are none
             break
+        end = file.tell()
         if marker == 0x01 or 0xD0 <= marker <= 0xD8:
             continue
         (length,) = struct.unpack(">H", file.read(2))
@@ -225,7 +231,8 @@ def _gif(file: BinaryIO) -> _Read:
     file.seek(6)
     width, height, flags = struct.unpack("<HHBxx", file.read(7))
     file.seek(_colour_table(flags), io.SEEK_CUR)
-    for _ in range(_MOST_PARTS):
+    parts = iter(range(_MOST_PARTS))
+    for _ in parts:
         kind = file.read(1)
         if kind == b",":  # the first frame, which may reach beyond the screen
             left, top, columns, rows = struct.unpack("<HHHH", file.read(8))
@@ -233,7 +240,7 @@ def _gif(file: BinaryIO) -> _Read:
         if kind != b"!":
             return Header(width, height, 1), b"", b""
         file.seek(1, io.SEEK_CUR)
-        for _ in range(_MOST_PARTS):
+        for _ in parts:
             length = file.read(1)
             if length in (b"\0", b""):
                 break

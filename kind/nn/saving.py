@@ -98,7 +98,8 @@ def load_net(path: str | Path, expected: str | None = None, *, partly: bool = Fa
     try:
         return _read(path, expected, partly)
     except Refused as refused:
-        reason = f"refused, because it asks for {refused}; only known layers are loaded"
+        listed = "the layers that kind/nn/known_layers.py lists"
+        reason = f"refused, because it asks for {refused}; only {listed} are loaded"
     except (UnreadableArchive, UnreadableWeights, WrongNetwork) as error:
         reason = str(error)
     except Exception as error:  # Keras raises anything from TypeError to InvalidArgumentError on odd settings

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: validation, records, networks, pictures, backup."""
+"""What happens at the end of an epoch: validation, records, networks, pictures, checkpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kind.training.interruption import Interruption
 from kind.training.precision import Float32Copy
 from kind.training.run_folder import RunFolder
 
-_SECONDS_BETWEEN_BACKUPS = 30.0
+_SECONDS_BETWEEN_CHECKPOINTS = 30.0
 _IDLE_TO_DRAWING = 19
 _FLAT = 1 / 255  # what is less cannot be seen
 
@@ -73,12 +73,12 @@ class Validate(keras.callbacks.Callback):
 
 
 class Record(keras.callbacks.Callback):
-    """Keeps the run folder up to date; a backup is written last, when all else of the epoch is there."""
+    """Keeps the run folder up to date; a checkpoint is written last, when all else of the epoch is there."""
 
     def __init__(
         self,
         folder: RunFolder,
-        backup: TrainingCheckpoint,
+        checkpoint: TrainingCheckpoint,
         previews: Sequence[dict[str, tf.Tensor]],
         agreed: Callable[[float], float] = float,
         interruption: Interruption | None = None,
@@ -87,14 +87,14 @@ class Record(keras.callbacks.Callback):
 
         Args:
             folder: of the run.
-            backup: of the stage that is trained.
+            checkpoint: of the stage that is trained.
             previews: batches of one whole image, shown in `samples/` at each validation.
             agreed: makes a number the same in all processes, which have to save together.
             interruption: is told what is unsaved, and ends the training after an epoch.
         """
         super().__init__()
         self._folder = folder
-        self._backup = backup
+        self._checkpoint = checkpoint
         self._previews = previews
         self._agreed = agreed
         self._interruption = interruption or Interruption()
@@ -120,9 +120,9 @@ class Record(keras.callbacks.Callback):
                 self._show(number)
         if stage.monitor in logs or time.monotonic() > self._draw_after:
             self._draw()
-        late = time.monotonic() - self._saved > _SECONDS_BETWEEN_BACKUPS
+        late = time.monotonic() - self._saved > _SECONDS_BETWEEN_CHECKPOINTS
         if self._agreed(float(late or self._interruption.asked or stage.monitor in logs)):
-            self._backup.save(number)
+            self._checkpoint.save(number)
             self._saved = time.monotonic()
             self._interruption.unsaved = False
         self._interruption.end_if_asked()

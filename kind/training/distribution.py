@@ -65,14 +65,14 @@ def rejoining(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """Starts this process over when another one of the cluster has gone: it then waits for that one.
 
     A process cannot connect to a cluster twice, so it becomes a new one, with the same command line and
-    the same process number, and goes on from the last backup.
+    the same process number, and goes on from the last checkpoint.
     """
     try:
         yield
     except _GONE:
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             raise
-        print("lost a worker: waiting for it, to go on from the last backup", file=sys.stderr, flush=True)
+        print("lost a worker: waiting for it, to go on from the last checkpoint", file=sys.stderr, flush=True)
         os.execv(sys.executable, [sys.executable, *_command()])
 
 

@@ -106,7 +106,7 @@ class GroupedOptimizer:
         self.schedules += [EpochSchedule(config, steps_per_epoch, factor, first_step) for factor in late]
         self.optimizers = [_make(config, schedule) for schedule in self.schedules]
         for optimizer, variables in zip(self.optimizers, self.variable_groups):
-            # All state is made now, so that a backup restores into it. Addons has Keras's older interface.
+            # All state is made now: a checkpoint restores into it. Addons has Keras's older interface.
             build = getattr(optimizer, "build", None) or optimizer._create_all_weights
             build(list(variables))
 

@@ -152,7 +152,8 @@ class FastEnhancer(abc.ABC):
         alphas = np.broadcast_to(np.float32(math.nan if alpha is None else alpha), len(batch)).copy()
         relit = np.empty(batch.shape, np.uint8 if levels else np.float32)
         for number, image in enumerate(batch):
-            seen = self.look(image)
+            with self.computing():
+                seen = self.judged(image)
             if math.isnan(alphas[number]):
                 alphas[number] = 2.0**seen.stops
             self.fill(relit[number], image, seen, float(alphas[number]), strength, progress)
@@ -186,7 +187,8 @@ class FastEnhancer(abc.ABC):
         wanted = {port.any_name for port in run.inputs}
 
         def values_of(image: np.ndarray, factor: float) -> dict[str, np.ndarray]:
-            seen = self.look(image)
+            with self.computing():
+                seen = self.judged(image)
             inputs = self.inputs(image, seen, factor * 2.0**seen.stops, 1.0, (0, 0), image.shape)
             values = run({name: value for name, value in inputs.items() if name in wanted})
             return {name: values[number] for number, name in enumerate(nodes)}
@@ -214,14 +216,9 @@ class FastEnhancer(abc.ABC):
         """How what has these extremes is rounded."""
         return calibration.ranges(extremes)
 
-    def look(self, image: np.ndarray) -> NamedTuple:
-        """What the networks say of a whole image, [H, W, 3]: `seen_as`."""
-        with self._computing():
-            return self.judged(image)
-
     @abc.abstractmethod
     def judged(self, image: np.ndarray) -> NamedTuple:
-        """As `look`, by one thread at a time."""
+        """What the networks say of a whole image, [H, W, 3]: `seen_as`; within `computing`."""
 
     @abc.abstractmethod
     def inputs(
@@ -254,7 +251,7 @@ class FastEnhancer(abc.ABC):
             part = part if part.dtype == np.uint8 else in_unit_range(part)
             inputs = self.inputs(part, seen, alpha, strength, (row.start, column.start), image.shape)
             types = result.dtype == np.uint8, part.dtype == np.uint8
-            with self._computing():
+            with self.computing():
                 computed = self._run((*part.shape[:2], *types, tuple(inputs)), inputs)
             kept = self.pixels_of(computed)[row.kept, column.kept]
             result[row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
@@ -275,7 +272,7 @@ class FastEnhancer(abc.ABC):
         return next(iter(graph(inputs).values()))
 
     @contextlib.contextmanager
-    def _computing(self) -> Iterator[None]:
+    def computing(self) -> Iterator[None]:
         """One thread at a time; lack of memory is a MemoryError."""
         refuse_forked()
         try:

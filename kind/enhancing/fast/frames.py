@@ -49,7 +49,8 @@ class FastFrames:
 
     def statistics(self, frame: np.ndarray) -> Statistics:
         """Looks at a whole frame, uint8 [H, W, 3]; the last statistic is the given log₂ α, or NaN."""
-        *arrays, stops = self._enhancer.look(frame)
+        with self._enhancer.computing():
+            *arrays, stops = self._enhancer.judged(frame)
         alpha = self._alpha
         if self._brightness is not None:
             alpha = self._enhancer.alpha_for_brightness(frame, self._brightness, strength=self._strength)

@@ -34,7 +34,7 @@ class FastLite(FastEnhancer):
         """See `FastEnhancer`."""
         super().__init__(files)
         self._own = self.weights["lite"]
-        self._look = ExposureBranch(self._own, self.compiled)
+        self._branch = ExposureBranch(self._own, self.compiled)
 
     @classmethod
     def from_files(cls, weights=None):
@@ -43,7 +43,7 @@ class FastLite(FastEnhancer):
 
     def judged(self, image: np.ndarray) -> Exposure:
         """See `FastEnhancer`."""
-        return self._look(image)
+        return self._branch(image)
 
     def build(self, height, width, levels, in_levels, names):
         """See `FastEnhancer`."""

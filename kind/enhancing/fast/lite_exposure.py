@@ -52,14 +52,14 @@ class Exposure(NamedTuple):
 
 
 class ExposureBranch:
-    """Looks at photographs."""
+    """Suggests the exposure of photographs."""
 
     def __init__(self, weights: Weights, prepare: Callable) -> None:
         """Takes the weights, and what makes an `openvino.Model` ready to run."""
         self._run = prepare(_graph(weights))
 
     def __call__(self, image: np.ndarray) -> Exposure:
-        """Looks at one, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
+        """Of one, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
         thumbnail = area_resized_array(image, SIDE, SIDE)
         light = to_linear(thumbnail)
         views = [thumbnail, *(to_srgb(np.minimum(light * gain, 1.0)) for gain in _VIEWS)]

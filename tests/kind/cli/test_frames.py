@@ -39,3 +39,19 @@ def test_few_calls_lead_to_the_first_network(variant, tmp_path, monkeypatch, cap
     monkeypatch.setattr(sys, "argv", [*command, "--variant", variant, "--precision", "float32"])
     assert kind.__main__.main() == 0
     assert found[0][0] == "main" and len(found[0]) <= MOST, found[0]
+
+
+def test_few_calls_lead_to_the_first_network_in_8_bits(tmp_path, monkeypatch, capsys):
+    openvino = pytest.importorskip("openvino", reason="the extra fast is not installed")
+    write_photo(tmp_path / "night.png", np.full((9, 7, 3), 0.1, np.float32))
+    call, found = openvino.CompiledModel.__call__, []
+
+    def noted(net, *arguments, **named):
+        found.append(own_frames())
+        return call(net, *arguments, **named)
+
+    monkeypatch.setattr(openvino.CompiledModel, "__call__", noted)
+    command = ["kind", "enhance", str(tmp_path / "night.png"), "--out", str(tmp_path / "lit.png")]
+    monkeypatch.setattr(sys, "argv", [*command, "--precision", "int8"])
+    assert kind.__main__.main() == 0
+    assert found[0][0] == "main" and len(found[0]) <= MOST, found[0]

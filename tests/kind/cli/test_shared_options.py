@@ -26,16 +26,17 @@ def test_sub_commands_of_sub_commands_take_none_either(capsys):
         below.parse_args(["--alp", "3"])
 
 
-@pytest.mark.parametrize(
-    "option", ["--variant", "--precision", "--weights", "--alpha", "--fusion", "--seed", "--cache"]
-)
+SHARED = "variant precision weights alpha fusion seed cache validation-every max-pixels timeout".split()
+
+
+@pytest.mark.parametrize("option", [f"--{name}" for name in SHARED])
 def test_an_option_is_the_same_wherever_it_is(option):
     found = {}
     for name, parser in parsers():
         # `compare`, `evaluate enhance` and `exposures` compare folders of weights, [NAME=]DIR; `train` has
         # settings of a stage.
         if (option == "--weights" and name in ("compare", "evaluate enhance", "evaluate exposures")) or (
-            name.startswith("train ") and option in ("--alpha", "--seed")
+            name.startswith("train ") and option in ("--alpha", "--seed", "--validation-every")
         ):
             continue
         for action in parser._actions:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from kind.errors import UserError
+from kind.images import header
 from kind.images.header import read_header
 
 ORIENTATION = 0x0112
@@ -162,6 +163,25 @@ def test_packed_metadata_that_swells_is_read_to_a_limit():
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["zTXt", "iTXt"])
+def test_of_much_packed_metadata_the_first_is_unpacked(name, monkeypatch):
+    unpacked = []
+    monkeypatch.setattr(header, "_inflated", lambda data: unpacked.append(data) or b"")
+    keyword = {"zTXt": b"Raw profile type exif\0\0", "iTXt": b"XML:com.adobe.xmp\0\1\0\0\0"}[name]
+    assert read_header(png(chunk(name.encode(), keyword + b"x") * 5)) == (7, 5, 1)
+    assert unpacked == [b"x"]
+
+
+def test_what_lies_between_segments_and_in_blocks_has_an_end():
+    whole = FILES["jpeg"]
+    first = 4 + struct.unpack(">H", whole[4:6])[0]  # with what stands before it
+    with pytest.raises(UserError, match="too much between"):
+        read_header(whole[:first] + (bytes(60_000) + b"\xff\x01") * 9 + whole[first:])
+    screen = FILES["gif"][:13] + bytes(3 * 2 ** ((FILES["gif"][10] & 7) + 1))
+    with pytest.raises(UserError, match="too many blocks"):
+        read_header(screen + (b"!\xfe" + b"\1x" * 9 + b"\0") * 9000)
 
 
 @pytest.mark.parametrize(

@@ -317,7 +317,7 @@ def test_mistakes_are_one_line_and_exit_code_2(served, photographs, tmp_path, ca
         ([".", "--rest-port", "70000"], "--rest-port expects"),
         ([".", "--rest-port", "8000", "--grpc-port", "8000"], "two different ports"),
         ([".", "--timeout", "nan"], "--timeout expects a number over 0, received nan"),
-        ([".", "--max-pixels", "0"], "--max-pixels expects a number over 0, received 0"),
+        ([".", "--max-pixels", "0"], "--max-pixels expects 1 or more, received 0"),
         ([".", "--model-name", "a/b"], "--model-name expects"),
         ([".", "--no-batching", "--batching-parameters-file", "x"], "disagree"),
         ([".", "--batching-parameters-file", "none.pbtxt"], "none.pbtxt: cannot be read"),
