@@ -47,8 +47,9 @@ DARKENING_PRESETS = ("dusk", "moderate", "published")
 
 DEFAULT_DARKENING = "moderate"
 
-TWIN_PRESETS = ("none", "slight", "under", "deep", "backlit", "lamps")
-"""Names of `kind.data.dark_twins.PRESETS`, besides those of the dark ISP."""
+_IN_LINEAR_LIGHT = ("none", "slight", "under", "deep", "backlit", "lamps")
+TWIN_PRESETS = (*_IN_LINEAR_LIGHT, *(f"isp-{name}" for name in DARKENING_PRESETS))
+"""Names of `kind.data.dark_twins.PRESETS`."""
 
 BRIGHTNESS = 0.458971
 """Mean luma of ImageNet's photographs: the brightness that is asked for where none is known."""

@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(*DARKENING_PRESETS, *TWIN_PRESETS),
         default=DEFAULT_DARKENING,
         help="distribution of darkening and noise: the dark ISP that detectors are trained with "
-        f"({', '.join(DARKENING_PRESETS)}), or underexposure in linear light ({', '.join(TWIN_PRESETS)}) "
-        "(default: %(default)s)",
+        f"({', '.join(DARKENING_PRESETS)}), or the dark twins that enhancers are trained with "
+        f"({', '.join(TWIN_PRESETS)}) (default: %(default)s)",
     )
     add_seed_argument(parser, "photograph number i is darkened with (SEED, i)")
     add_format_argument(parser)
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
-    darken = _underexpose if arguments.preset in TWIN_PRESETS else _darken_by_isp
+    darken = _make_twins if arguments.preset in TWIN_PRESETS else _darken_by_isp
     work = partial(darken, preset=arguments.preset, seed=arguments.seed)
     return carry_out(arguments, work, format=arguments.format)
 
@@ -66,7 +66,7 @@ def _darken_by_isp(jobs: Sequence[Job], preset: str, seed: int) -> int:
     return work_one_by_one(jobs, work)
 
 
-def _underexpose(jobs: Sequence[Job], preset: str, seed: int) -> int:
+def _make_twins(jobs: Sequence[Job], preset: str, seed: int) -> int:
     import tensorflow as tf
 
     from kind.data.dark_twins import PRESETS, twin

@@ -22,8 +22,9 @@ DEFAULT_PRECISION = "auto"
 """Of the commands that enhance; from Python it is float32."""
 
 _SAID = {
-    "bfloat16": "bfloat16, which this processor is fast at",
-    INT8: "int8 by OpenVINO, the fastest here",
+    "float32": "float32",
+    "bfloat16": "bfloat16, which this processor is fast at (--precision float32 to avoid it)",
+    INT8: "int8 by OpenVINO, the fastest here (--precision float32 to avoid it)",
 }
 
 
@@ -97,7 +98,6 @@ def load_enhancer(arguments: argparse.Namespace, *, relit_alone: bool = False) -
         from kind.enhancing.enhancer import Enhancer
 
         enhancer = Enhancer.load(folder, wanted, variant)
-    if wanted == "auto" and enhancer.precision in _SAID and not getattr(arguments, "quiet", False):
-        text = f"kind: computing in {_SAID[enhancer.precision]} (--precision float32 to avoid it)"
-        print(text, file=sys.stderr, flush=True)
+    if wanted == "auto" and not getattr(arguments, "quiet", False):
+        print(f"kind: computing in {_SAID[enhancer.precision]}", file=sys.stderr, flush=True)
     return enhancer

@@ -13,7 +13,7 @@ import math
 import pkgutil
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,12 +108,18 @@ class EightBits:
             and outputs <= {"enhanced_bytes", "alpha"}
         )
 
-    def run(self, inputs: Mapping[str, np.ndarray], seconds: float = math.inf) -> dict[str, np.ndarray]:
+    def run(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        seconds: float = math.inf,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> dict[str, np.ndarray]:
         """Answers.
 
         Args:
             inputs: `image_bytes`, [N] of bytes objects, and `alpha`, `brightness` or `strength`, float32 [N].
             seconds: after which no other image is begun.
+            is_stopped: once it says so, likewise.
 
         Returns:
             `enhanced_bytes`, [N] of bytes objects, PNG, and the α of each, float32 [N].
@@ -121,6 +127,7 @@ class EightBits:
         Raises:
             tf.errors.InvalidArgumentError: as the graph does.
             tf.errors.DeadlineExceededError: when the time is over.
+            tf.errors.CancelledError: when it was stopped.
         """
         end = time.monotonic() + seconds
         images = inputs[IMAGE_BYTES]
@@ -132,6 +139,8 @@ class EightBits:
         files = np.empty(len(images), object)
         alphas = np.empty(len(images), np.float32)
         for index, data in enumerate(images):
+            if is_stopped():
+                raise tf.errors.CancelledError(None, None, "stopped")
             if time.monotonic() >= end:
                 raise tf.errors.DeadlineExceededError(None, None, "not answered in time")
             given = {name: float(values[index]) for name, values in numbers.items()}

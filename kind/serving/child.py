@@ -21,7 +21,8 @@ def answer_calls(answer: Answer) -> None:
     """Answers calls, several at a time, until the caller is gone; then the process ends, whatever it does.
 
     Args:
-        answer: (header, arrays) → (header, arrays); what it raises is the answer, too. Called in threads.
+        answer: (header, arrays) → (header, arrays); what it raises is the answer, too. Called in threads. The
+            first header has the number of the call, "call".
     """
     # The caller tells its processes when to end, also where a terminal or a supervisor tells all of them.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -43,7 +44,7 @@ def answer_calls(answer: Answer) -> None:
     try:
         while message := read_message(calls):
             header, arrays = message
-            threads.submit(answer_one, header.pop("call"), header, arrays)
+            threads.submit(answer_one, header["call"], header, arrays)
             del message, header, arrays
     except (EOFError, OSError):
         pass

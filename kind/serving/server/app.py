@@ -30,9 +30,9 @@ from kind.serving.server.processes import resident
 from kind.serving.server.rest import RestApi
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Service
-from kind.serving.server.version import Model, State
+from kind.serving.server.version import State
 from kind.serving.server.version_folders import ModelConfig, version_folders
-from kind.serving.server.version_process import Workers
+from kind.serving.server.version_process import VersionProcess, Workers
 from kind.serving.server.versions import ModelManager
 
 _LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
@@ -73,7 +73,7 @@ class Settings:
     poll_seconds: float = 1.0
     trust: bool = False
     grace: float = GRACE
-    load: Callable[[Path], Model] | None = None
+    load: Callable[[Path], VersionProcess] | None = None
 
 
 class Server:
@@ -103,8 +103,6 @@ class Server:
             UserError: a port is taken, or a model has no version.
         """
         settings = self.settings
-        for port in (settings.rest_port, settings.grpc_port):
-            _check_free(settings.host, port)
         for config in settings.models:
             if not version_folders(config.base_path):
                 raise UserError(
@@ -255,19 +253,6 @@ def _end_after(seconds: float) -> None:
 def _reloadable(settings: Settings) -> list[Path] | None:
     """The folders of which clients may choose versions; None where they may not."""
     return [config.base_path.resolve() for config in settings.models] if settings.allow_reload else None
-
-
-def _check_free(host: str, port: int) -> None:
-    """Checks that a port is free before seconds are spent on loading models."""
-    if not port:
-        return
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except (OSError, OverflowError) as error:
-        raise _taken(host, port, error) from error
 
 
 def _taken(host: str, port: int, error: Exception) -> UserError:

@@ -16,7 +16,7 @@ from kind.serving.server.errors import ServingError, bad_request, serving_error_
 from kind.serving.server.joining import joined
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.parameters import Batching
-from kind.serving.server.version import Model
+from kind.serving.server.version_process import VersionProcess
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -25,8 +25,19 @@ class Target(NamedTuple):
     """The destination of a request: a version of a model, and one of its signatures."""
 
     model: str
-    runnable: Model
+    runnable: VersionProcess
     signature: str
+
+
+class _Answer(Future):
+    """A future that knows whether it is waited for, also while it is computed."""
+
+    is_wanted = True
+
+    def cancel(self) -> bool:
+        """Says that nobody waits; True when it had not begun."""
+        self.is_wanted = False
+        return super().cancel()
 
 
 class _Task(NamedTuple):
@@ -34,7 +45,7 @@ class _Task(NamedTuple):
     rows: int
     arrived: float
     end: float  # when nobody waits for it any more
-    future: Future
+    future: _Answer
 
 
 class Scheduler:
@@ -77,7 +88,7 @@ class Scheduler:
 
         Returns:
             A future of the outputs, which raises `ServingError` or what the model raised. Cancelling it
-            before it runs takes it from the queue.
+            takes it from the queue; a batch of which all are cancelled is stopped.
 
         Raises:
             ServingError: too many rows (INVALID_ARGUMENT), or too much waits already or the server is being
@@ -90,7 +101,7 @@ class Scheduler:
             raise bad_request(
                 f"Task size {rows} is larger than maximum input batch size {limits.max_batch_size}"
             )
-        task = _Task(inputs, rows, now, end, Future())
+        task = _Task(inputs, rows, now, end, _Answer())
         self._enqueue(target, [task])
         return task.future
 
@@ -115,7 +126,7 @@ class Scheduler:
                 min(size, rows - start),
                 now,
                 end,
-                Future(),
+                _Answer(),
             )
             for start in range(0, rows, size)
         ]
@@ -236,11 +247,17 @@ class Scheduler:
         rows = sum(task.rows for task in tasks)
         padding = self._padding(rows)
         inputs = {name: _stacked([task.inputs[name] for task in tasks], padding) for name in tasks[0].inputs}
+
+        def is_wanted() -> bool:
+            return any(task.future.is_wanted for task in tasks)
+
         started = time.monotonic()
         left = max(task.end for task in tasks) - started
         if left <= 0:
             raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
-        outputs = target.runnable.run(target.signature, inputs, left)
+        if not is_wanted():
+            raise ServingError("CANCELLED", "nobody waits for the answer")
+        outputs = target.runnable.run(target.signature, inputs, left, is_wanted)
         self._observer.ran(target.model, rows, padding, time.monotonic() - started)
         if len(tasks) == 1 and not padding:
             return [outputs]

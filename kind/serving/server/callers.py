@@ -31,8 +31,8 @@ class Callers:
         """A method that takes one message and gives one.
 
         Args:
-            answer: from the bytes of the message and the call to the answer. Its exceptions become a status;
-                a bug becomes INTERNAL and is traced on stderr.
+            answer: from the bytes of the message and the call to the answer, a message or its bytes. Its
+                exceptions become a status; a bug becomes INTERNAL and is traced on stderr.
             counted_as: see `Calls.open`.
         """
 
@@ -40,7 +40,8 @@ class Callers:
             sender, seconds = sender_of(address_of(context.peer())), context.time_remaining()
             try:
                 with self._calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
-                    return await answer(await _received(messages, call), call)
+                    message = await answer(await _received(messages, call), call)
+                    return message if isinstance(message, bytes) else message.SerializeToString()
             except ServingError as error:
                 code, message = error.code, error.message
             except Exception:
@@ -51,9 +52,7 @@ class Callers:
             del messages
             await context.abort(grpc.StatusCode[code], message)
 
-        return grpc.stream_unary_rpc_method_handler(
-            answered, response_serializer=lambda message: message.SerializeToString()
-        )
+        return grpc.stream_unary_rpc_method_handler(answered)
 
 
 async def _received(messages: AsyncIterator[bytes], call: Call) -> bytes:

@@ -16,7 +16,7 @@ from kind.serving.server.bodies import parse_form, read_body
 from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.parsing import ModelSpec
-from kind.serving.server.service import Lease, Service
+from kind.serving.server.service import Service
 from kind.serving.server.signatures import DEFAULT_SIGNATURE, signature_named
 from kind.serving.server.threads import OneAtATime
 
@@ -86,9 +86,9 @@ class ImageRequests:
         async with self._service.acquired(ModelSpec(call.name), call) as version:
             signatures = version.model.signatures
             name, inputs, share = signature_for(data, wishes, signatures)
-            lease = Lease(version, signature_named(signatures, name))
+            signature = signature_named(signatures, name)
             try:
-                outputs = await self._service.predict(lease, inputs, call)
+                outputs = await self._service.predict(version, signature, inputs, call)
             except ServingError as error:
                 raise _of_one_image(error) from error
         relit, alpha = outputs[_RESULT][0], outputs.get(ALPHA, inputs.get(ALPHA))

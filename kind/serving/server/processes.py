@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ except ImportError:  # Windows
 _SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which Python 3.9 does not name
 _PIPE = 1 << 20  # bytes; in the usual 64 KiB an array of 400×600 takes 2 ms longer
 _CLOSING = 1.0
+_BETWEEN_LOOKS = 0.25  # seconds
 
 
 class ChildEnded(Exception):
@@ -81,7 +82,11 @@ class Child:
         return self._has_ended or self._is_killed
 
     def call(
-        self, header: Mapping[str, Any], arrays: Arrays | None = None, seconds: float | None = None
+        self,
+        header: Mapping[str, Any],
+        arrays: Arrays | None = None,
+        seconds: float | None = None,
+        is_wanted: Callable[[], bool] | None = None,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Calls the process and waits for the answer; several threads may call at the same time.
 
@@ -89,6 +94,7 @@ class Child:
             header: what JSON can hold.
             arrays: by name.
             seconds: after which the process is killed; None for no limit.
+            is_wanted: whether anybody waits for the answer; if not, the process is told to stop.
 
         Returns:
             The answer's header and arrays.
@@ -106,10 +112,12 @@ class Child:
         timer.daemon = True
         if seconds is not None:
             timer.start()
-        # The reader sees the end of the process, or that its input is closed.
-        with contextlib.suppress(OSError, ValueError), self._writing:
-            write_message(self._process.stdin, {"call": number, **header}, arrays or {})
+        self._tell({"call": number, **header}, arrays or {})
         try:
+            while is_wanted and not wait((answer,), _BETWEEN_LOOKS).done:
+                if not is_wanted():
+                    self._tell({"call": next(self._numbers), "do": "stop", "run": number}, {})
+                    is_wanted = None
             header, arrays = answer.result()
         finally:
             timer.cancel()
@@ -117,6 +125,11 @@ class Child:
         if "code" in header:
             raise ServingError(header["code"], header["error"], header["http"])
         return header, arrays
+
+    def _tell(self, header: Mapping[str, Any], arrays: Arrays) -> None:
+        # The reader sees the end of the process, or that its input is closed.
+        with contextlib.suppress(OSError, ValueError), self._writing:
+            write_message(self._process.stdin, header, arrays)
 
     def kill(self) -> None:
         """Ends the process at once; calls raise `ChildEnded`."""

@@ -18,7 +18,8 @@ from kind.serving.server.json_answers import json_answer
 from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
 from kind.serving.server.parsing import ModelSpec
-from kind.serving.server.service import Lease, Service
+from kind.serving.server.service import Service
+from kind.serving.server.signatures import signature_named
 from kind.serving.server.threads import bytes_in
 
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -56,8 +57,8 @@ class RestApi:
             with calls.open(sender, "REST", method.capitalize(), run["name"]) as call:
                 if method == "predict":
                     return await self._predict(_spec(run), request, call)
-                async with self._service.lease(_spec(run), call) as lease:
-                    raise wrong_method(lease.signature.method_name, method)
+                async with self._service.acquired(_spec(run), call) as version:
+                    raise wrong_method(signature_named(version.model.signatures, ""), method)
         if request.method == "GET" and ask and not ask["metadata"]:
             return self._status(_spec(ask))
         if request.method == "GET" and ask:
@@ -72,7 +73,7 @@ class RestApi:
             signatures = version.model.signatures
             name, form, inputs = await self._service.parser.read(body, signatures, call)
             del body
-            outputs = await self._service.predict(Lease(version, signatures[name]), inputs, call)
+            outputs = await self._service.predict(version, signatures[name], inputs, call)
         answer = await call.compute(bytes_in(outputs), json_answer, outputs, form)
         return web.Response(body=answer, content_type="application/json", charset="utf-8")
 

@@ -23,6 +23,7 @@ from kind.serving.server.errors import ServingError, bad_request, wrong_method
 from kind.serving.server.messages import configs_of, signatures_message, status_message
 from kind.serving.server.parsing import Message, parsed, spec_of
 from kind.serving.server.service import Service
+from kind.serving.server.signatures import signature_named
 from kind.serving.server.tensor_protos import proto_of
 from kind.serving.server.threads import OneAtATime, bytes_in
 
@@ -45,18 +46,18 @@ class PredictionService:
         return await self._predict(request, call)
 
     async def _predict(self, request: Message, call: Call):
-        async with self._service.lease(request.spec, call) as lease:
-            names = request.wanted or list(lease.signature.outputs)
-            unknown = sorted(set(names) - set(lease.signature.outputs))
+        async with self._service.acquired(request.spec, call) as version:
+            signature = signature_named(version.model.signatures, request.spec.signature)
+            names = request.wanted or list(signature.outputs)
+            unknown = sorted(set(names) - set(signature.outputs))
             if unknown or len(set(names)) != len(names):
                 shown = echoed(", ".join(unknown or names))
                 raise bad_request(f"output_filter expects outputs of the signature, each once: {shown}")
-            outputs = await self._service.predict(lease, request.inputs, call)
+            outputs = await self._service.predict(version, signature, request.inputs, call)
             response = predict_pb2.PredictResponse()
-            _answer_spec(response.model_spec, lease.version, lease.signature.name)
+            _answer_spec(response.model_spec, version, signature.name)
             wanted = {name: outputs[name] for name in names}
-            await call.compute(bytes_in(wanted), _fill, response, wanted)
-            return response
+            return await call.compute(bytes_in(wanted), _filled, response, wanted)
 
     async def GetModelMetadata(self, data: bytes, call: Call):  # noqa: N802
         """Names the signatures; see `get_model_metadata.proto`."""
@@ -85,8 +86,9 @@ class PredictionService:
         raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
 
     async def _refuse(self, kind, data: bytes, method: str, call: Call) -> None:
-        async with self._service.lease(spec_of(_small(kind, data).model_spec), call) as lease:
-            raise wrong_method(lease.signature.method_name, method)
+        spec = spec_of(_small(kind, data).model_spec)
+        async with self._service.acquired(spec, call) as version:
+            raise wrong_method(signature_named(version.model.signatures, spec.signature), method)
 
 
 class ModelService:
@@ -108,7 +110,7 @@ class ModelService:
         """Serves other models, versions or labels; answers when they are loaded."""
         request = _small(model_management_pb2.ReloadConfigRequest, data)
         configs = configs_of(request.config, self._roots)
-        await self._reloads.call(self._service.manager.reconfigure, configs)
+        await call.in_time(self._reloads.call(self._service.manager.reconfigure, configs), "not loaded")
         return model_management_pb2.ReloadConfigResponse()
 
 
@@ -136,9 +138,10 @@ def _small(kind: type, data: bytes):
     return parsed(kind, data)
 
 
-def _fill(response: predict_pb2.PredictResponse, outputs: Mapping[str, np.ndarray]) -> None:
+def _filled(response: predict_pb2.PredictResponse, outputs: Mapping[str, np.ndarray]) -> bytes:
     for name, array in outputs.items():
         response.outputs[name].CopyFrom(proto_of(array))
+    return response.SerializeToString()
 
 
 def _answer_spec(message, version, signature: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,17 +14,10 @@ from kind.serving.server.calls import Call, Calls
 from kind.serving.server.errors import ServingError
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.parsing import ModelSpec, Parser
-from kind.serving.server.signatures import Signature, check_rows, signature_named
+from kind.serving.server.signatures import Signature, check_rows
 from kind.serving.server.threads import bytes_in
 from kind.serving.server.version import Version
 from kind.serving.server.versions import ModelManager
-
-
-class Lease(NamedTuple):
-    """A version that stays in memory while a request uses it, and the signature to run."""
-
-    version: Version
-    signature: Signature
 
 
 class Service:
@@ -63,19 +55,14 @@ class Service:
         finally:
             self.manager.release(version)
 
-    @contextlib.asynccontextmanager
-    async def lease(self, spec: ModelSpec, call: Call) -> AsyncIterator[Lease]:
-        """`acquired`, with the signature; ServingError when there is none of that name."""
-        async with self.acquired(spec, call) as version:
-            yield Lease(version, signature_named(version.model.signatures, spec.signature))
-
     async def predict(
-        self, lease: Lease, inputs: Mapping[str, np.ndarray], call: Call
+        self, version: Version, signature: Signature, inputs: Mapping[str, np.ndarray], call: Call
     ) -> dict[str, np.ndarray]:
         """Runs a request, possibly batched with others.
 
         Args:
-            lease: what `lease` yielded.
+            version: what `acquired` yielded.
+            signature: of it, the one to run.
             inputs: unchecked arrays by name.
             call: of the request.
 
@@ -87,9 +74,8 @@ class Service:
                 the model raised an error.
         """
         check_rows(max((len(array) for array in inputs.values() if array.ndim), default=0), self.limits.rows)
-        size, version = bytes_in(inputs), lease.version
-        rows = await call.compute(size, lease.signature.check, inputs, self.limits.pixels)
-        target = Target(version.name, version.model, lease.signature.name)
+        rows = await call.compute(bytes_in(inputs), signature.check, inputs, self.limits.pixels)
+        target = Target(version.name, version.model, signature.name)
         return await call.in_time(self._submitted(target, inputs, rows, call.end))
 
     def _submitted(

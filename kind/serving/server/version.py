@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from kind.serving.server.errors import ServingError
-from kind.serving.server.signatures import Signature
+
+if TYPE_CHECKING:
+    from kind.serving.server.version_process import VersionProcess
 
 
 class State(Enum):
     """The state of a version, numbered as `ModelVersionStatus.State`."""
 
     START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
-
-
-class Model(Protocol):
-    """A loaded version.
-
-    Attributes:
-        definitions: the `SignatureDef`s of its file by name.
-        signatures: those that can be run.
-        is_usable: whether it can be run now.
-    """
-
-    definitions: Mapping[str, Any]
-    signatures: Mapping[str, Signature]
-    is_usable: bool
-
-    def warm_up(self) -> int:
-        """Runs the recorded requests of the folder."""
-
-    def run(self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float) -> dict[str, np.ndarray]:
-        """Runs a signature, and stops when it takes longer."""
-
-    def close(self) -> None:
-        """Gives back all that it holds."""
 
 
 class Version:
@@ -50,7 +26,7 @@ class Version:
         self.name, self.number, self.folder = name, number, folder
         self.state = State.START
         self.error: ServingError | None = None
-        self.model: Model | None = None
+        self.model: VersionProcess | None = None
         self.users = 0
 
     @property

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +97,9 @@ class VersionProcess:
         """Runs the recorded requests of the folder, and returns how many; raises ServingError."""
         return self._do(_WARM_UP)[0]["count"]
 
-    def run(self, signature: str, inputs: Arrays, seconds: float) -> dict[str, np.ndarray]:
+    def run(
+        self, signature: str, inputs: Arrays, seconds: float, is_wanted: Callable[[], bool] | None = None
+    ) -> dict[str, np.ndarray]:
         """Runs a signature.
 
         When the process ends meanwhile, another is started. A batch that was alone in it is to blame; others
@@ -108,12 +110,13 @@ class VersionProcess:
             inputs: by name, checked; strings as arrays of bytes objects.
             seconds: after which the model stops, see `LoadedModel.run`. One that does not is ended with its
                 process, but only after the seconds of the server: else each hasty client could end it.
+            is_wanted: whether anybody waits for the outputs; the model stops when nobody does.
 
         Returns:
             The outputs in the same form.
 
         Raises:
-            ServingError: the model refuses the inputs, takes too long, or ends the process.
+            ServingError: the model refuses the inputs, takes too long, was stopped, or ends the process.
         """
         if broken := self._broken:  # nobody waits for another attempt, least of all requests for other models
             self._start_again()
@@ -127,7 +130,7 @@ class VersionProcess:
                     if left <= 0:
                         raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
                     header = {"do": "run", "signature": signature, "seconds": left}
-                    return child.call(header, inputs, self._seconds + _TO_STOP)[1]
+                    return child.call(header, inputs, self._seconds + _TO_STOP, is_wanted)[1]
                 except ChildEnded as ended:
                     reason, is_guilty = str(ended), ended.guilty
                 finally:

@@ -12,8 +12,9 @@ from typing import Callable
 
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, bad_request, serving_error_of, without_folders
-from kind.serving.server.version import Model, State, Version
+from kind.serving.server.version import State, Version
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
+from kind.serving.server.version_process import VersionProcess
 
 _ENDED_KEPT = 20
 _MOST_NAMED = 10
@@ -31,7 +32,7 @@ class ModelManager:
     def __init__(
         self,
         configs: Iterable[ModelConfig],
-        load: Callable[[Path], Model],
+        load: Callable[[Path], VersionProcess],
         on_load: Callable[[str, float, float], None] = lambda name, loading, warming: None,
     ) -> None:
         """Keeps the configurations; `poll` loads the models.
@@ -186,11 +187,12 @@ class ModelManager:
         if not available:
             errors = [version.error.message for version in loaded if version.error]
             reason = errors[-1] if errors else f"no version folder in {config.base_path}"
-            raise bad_request(f"model {config.name} cannot be served: {without_folders(reason)}")
+            raise bad_request(f"model {echoed(config.name)} cannot be served: {without_folders(reason)}")
         for label, number in config.labels.items():
             if number not in available:
                 raise ServingError(
-                    "FAILED_PRECONDITION", f"label {label!r} names version {number}, which is not available"
+                    "FAILED_PRECONDITION",
+                    f"label {echoed(label)} names version {number}, which is not available",
                 )
 
     def _offered(self, name: str) -> str:

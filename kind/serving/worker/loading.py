@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import os
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from kind.export.operations import ForeignOperations, UnreadableGraph, check_ope
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.signatures import Signature, signature_named
 from kind.serving.server.tensor_protos import array_of
+from kind.serving.worker.runs import Runs
 
 _TAG = "serve"
 _INITIALIZATION = "__saved_model_init_op"
@@ -64,6 +65,9 @@ class LoadedModel:
         self._folder = folder
         graph, config = tf.Graph(), tf.compat.v1.ConfigProto()
         config.graph_options.rewrite_options.optimizers.extend(_OPTIMIZERS)
+        # As many threads again as TensorFlow takes, for what stops runs that keep all of the former.
+        config.use_per_session_threads = True
+        config.inter_op_parallelism_threads = 2 * (os.cpu_count() or 1)
         with graph.as_default():
             self._session = tf.compat.v1.Session(graph=graph, config=config)
             loaded = tf.compat.v1.saved_model.load(self._session, [_TAG], str(folder))
@@ -73,10 +77,15 @@ class LoadedModel:
             for name, definition in self.definitions.items()
             if name != _INITIALIZATION
         }
+        self._runs = Runs(self._session, {name: self.definitions[name] for name in self.signatures})
         self._eight_bits = _eight_bits(folder)
 
     def run(
-        self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float = _LONGEST_RUN
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        seconds: float = _LONGEST_RUN,
+        name: Hashable = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature on checked inputs.
 
@@ -84,29 +93,34 @@ class LoadedModel:
             signature: its name.
             inputs: by name, with the signature's types and shapes; strings as arrays of bytes objects.
             seconds: after which no other operation of the graph, or no other image in 8 bits, is begun.
+            name: of the run, for `stop`: what no other run has at the same time. None for one that will not
+                be stopped.
 
         Returns:
             The outputs in the same form, in the order of their names: so answers are the same to the byte.
 
         Raises:
-            ServingError: when the time is over.
+            ServingError: when the time is over, or the run was stopped.
             tf.errors.OpError: when the graph refuses the inputs.
         """
         try:
-            return self._run(signature, inputs, seconds)
+            with self._runs.stoppable(object() if name is None else name) as switch:
+                return self._run(signature, inputs, seconds, switch)
         except tf.errors.DeadlineExceededError as error:
             raise ServingError("DEADLINE_EXCEEDED", "not answered in time") from error
 
-    def _run(self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float) -> dict[str, np.ndarray]:
-        definition = self.definitions[signature]
-        outputs = sorted(definition.outputs)
-        if self._eight_bits and EightBits.answers(set(inputs), set(outputs)):
-            answer = self._eight_bits.run(inputs, seconds)
-            return {name: answer[name] for name in outputs}
-        wanted = {name: definition.outputs[name].name for name in outputs}
-        given = {definition.inputs[name].name: array for name, array in inputs.items()}
-        options = tf.compat.v1.RunOptions(timeout_in_ms=math.ceil(seconds * 1000))
-        return {name: np.asarray(value) for name, value in self._session.run(wanted, given, options).items()}
+    def stop(self, name: Hashable) -> None:
+        """Ends a run, if it has begun and not ended: as when the time is over."""
+        self._runs.stop(name)
+
+    def _run(
+        self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float, switch: int
+    ) -> dict[str, np.ndarray]:
+        outputs = sorted(self.definitions[signature].outputs)
+        if not self._eight_bits or not EightBits.answers(set(inputs), set(outputs)):
+            return self._runs.run(signature, inputs, seconds, switch)
+        answer = self._eight_bits.run(inputs, seconds, lambda: self._runs.is_stopped(switch))
+        return {name: answer[name] for name in outputs}
 
     def close(self) -> None:
         """Ends the session."""

@@ -15,9 +15,12 @@ class _Worker:
     """Holds the version, once it is loaded."""
 
     def answer(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
-        """Loads the version, warms it up, or runs a signature."""
+        """Loads the version, warms it up, runs a signature, or stops a run."""
         if header["do"] == "run":
-            return {}, self.model.run(header["signature"], arrays, header["seconds"])
+            return {}, self.model.run(header["signature"], arrays, header["seconds"], header["call"])
+        if header["do"] == "stop":
+            self.model.stop(header["run"])
+            return {}, {}
         if header["do"] == "warm up":
             return {"count": self.model.warm_up()}, {}
         return self._load(Path(header["folder"]), header["trust"])

@@ -90,8 +90,7 @@ def test_the_presets_are_those_of_the_data():
     parser = argparse.ArgumentParser()
     darken.add_arguments(parser)
     action = next(action for action in parser._actions if action.dest == "preset")
-    twins = {name for name in TWIN_PRESETS if not name.startswith("isp-")}
-    assert set(action.choices) == set(PRESETS) | twins and action.default == DEFAULT_PRESET
+    assert set(action.choices) == {*PRESETS, *TWIN_PRESETS} and action.default == DEFAULT_PRESET
 
 
 def test_underexposed_twins(run, bright, tmp_path, capsys):

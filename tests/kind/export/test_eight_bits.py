@@ -59,6 +59,13 @@ def test_answers_are_those_of_the_networks(answering, numbers, factors):
     assert made["alpha"].dtype == np.float32
 
 
+def test_no_image_is_begun_once_it_is_stopped(answering):
+    looks = iter([False, True])
+    with pytest.raises(tf.errors.CancelledError):
+        answering.run({"image_bytes": files(10, 20, 30)}, is_stopped=lambda: next(looks))
+    assert next(looks, None) is None
+
+
 def test_gray_files_stay_gray(answering):
     gray = tf.io.encode_png(np.full((4, 4, 1), 20, np.uint8)).numpy()
     (made,) = answering.run({"image_bytes": np.array([gray], object)})["enhanced_bytes"]

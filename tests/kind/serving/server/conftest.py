@@ -287,10 +287,10 @@ def slow(monkeypatch):
     whole = LoadedModel.run
     slow = SimpleNamespace(seconds=0.0, batches=[])
 
-    def run(self, signature, inputs, seconds=60.0):
+    def run(self, signature, inputs, seconds=60.0, name=None):
         slow.batches.append(len(next(iter(inputs.values()))))
         time.sleep(slow.seconds)
-        return whole(self, signature, inputs, seconds)
+        return whole(self, signature, inputs, seconds, name)
 
     monkeypatch.setattr(LoadedModel, "run", run)
     return slow

@@ -24,8 +24,9 @@ class Doubler:
         self.go.set()
         self.entered = threading.Semaphore(0)
 
-    def run(self, signature, inputs, seconds):
+    def run(self, signature, inputs, seconds, is_wanted):
         self.seconds.append(seconds)
+        self.is_wanted = is_wanted
         self.entered.release()
         assert self.go.wait(10)
         x = inputs["x"]
@@ -95,6 +96,37 @@ def test_a_batch_may_take_as_long_as_somebody_waits_for_it(scheduler_for, model)
     assert 500 < seconds <= 1000
 
 
+def test_a_batch_is_wanted_while_anybody_waits(scheduler_for, model):
+    model.go.clear()
+    scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=3600 * SECOND)
+    one, other = submit(scheduler, model, 1), submit(scheduler, model, 2)
+    assert model.entered.acquire(timeout=10) and model.is_wanted()
+    assert not one.cancel() and model.is_wanted()  # it runs already
+    assert not other.cancel() and not model.is_wanted()
+    model.go.set()
+
+
+def test_of_a_batch_that_failed_what_is_not_wanted_is_not_run_again(scheduler_for, model):
+    model.go.clear()
+    scheduler = scheduler_for(max_batch_size=3, batch_timeout_micros=3600 * SECOND)
+    good, bad, gone = (submit(scheduler, model, value) for value in (1, -1, 3))
+    assert model.entered.acquire(timeout=10)
+    gone.cancel()
+    model.go.set()
+    assert results(good) == [[2]]
+    with pytest.raises(ServingError, match="nobody waits"):
+        gone.result(10)
+    assert model.batches == [3, 1, 1]
+
+
+def test_a_split_request_that_is_given_up_is_not_wanted(scheduler_for, model):
+    model.go.clear()
+    scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=0, split_large=True, num_batch_threads=1)
+    whole = submit(scheduler, model, 1, 2, 3, 4)
+    assert model.entered.acquire(timeout=10) and whole.cancel() and not model.is_wanted()
+    model.go.set()
+
+
 def test_what_nobody_waits_for_any_more_does_not_run(scheduler_for, model):
     future = submit(scheduler_for(merge=False), model, 1, seconds=0.0)
     with pytest.raises(ServingError, match="not answered in time"):
@@ -141,7 +173,7 @@ def test_a_bad_request_fails_alone(scheduler_for, model):
 @pytest.mark.parametrize("rows", [1, 3])
 def test_what_the_model_refuses_is_not_kept(scheduler_for, rows):
     class Refusing:
-        def run(self, signature, inputs, seconds):
+        def run(self, signature, inputs, seconds, is_wanted):
             raise ServingError("NOT_FOUND", "no such image")
 
     scheduler = scheduler_for(max_batch_size=rows, batch_timeout_micros=60 * SECOND)
@@ -226,7 +258,7 @@ def test_a_split_request_ends_with_its_first_part_that_fails(scheduler_for, mode
 
 def test_outputs_without_a_batch_dimension_are_not_shared(scheduler_for):
     class Counter:
-        def run(self, signature, inputs, seconds):
+        def run(self, signature, inputs, seconds, is_wanted):
             return {"rows": np.array(len(inputs["x"]))}
 
     scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=SECOND)

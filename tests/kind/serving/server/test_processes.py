@@ -28,9 +28,11 @@ from kind.serving.server.version_process import VersionProcess, Workers
 from kind.serving.wire import read_message, write_message
 
 STAND_IN = """
-import os, signal, time
+import os, signal, threading, time
 import numpy as np
 from kind.serving.child import answer_calls
+
+stops = {}
 
 def answer(header, arrays):
     print("a library prints")
@@ -40,11 +42,14 @@ def answer(header, arrays):
         return {"names": [], "signatures": []}, {"definitions": np.empty(0, object)}
     if header["do"] == "warm up":
         return {"count": 0}, {}
-    (x,) = arrays["x"]
+    (x,) = arrays.get("x", [0])
     if x == -1:
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGSEGV)
-    time.sleep(abs(x))
+    if header["do"] == "stop":
+        stops[header["run"]].set()
+    elif stops.setdefault(header["call"], threading.Event()).wait(abs(x)):
+        raise InterruptedError("stopped")
     return {}, {"pid": np.array([os.getpid()])}
 
 def main():
@@ -229,6 +234,15 @@ def test_a_model_that_does_not_end_is_ended_at_its_deadline(stand_in, tmp_path, 
 def test_a_request_that_nobody_waits_for_does_not_reach_the_model(version):
     with pytest.raises(ServingError, match="not answered in time"):
         version.run("any", {"x": np.array([CRASH])}, 0.0)
+    assert run(version, 0) == version.pid
+
+
+def test_a_run_that_nobody_waits_for_any_more_is_stopped_and_its_process_goes_on(version):
+    looks = iter([True, False])
+    started = time.monotonic()
+    with pytest.raises(ServingError, match="stopped"):
+        version.run("any", {"x": np.array([NEVER])}, 60.0, lambda: next(looks))
+    assert time.monotonic() - started < NEVER / 2
     assert run(version, 0) == version.pid
 
 
@@ -470,7 +484,67 @@ def test_the_command_ends_in_time_whatever_a_model_does(tmp_path):
             server.stdout.close()
 
 
+@pytest.mark.slow
+def test_clients_that_hang_up_stop_what_they_have_asked_for(tmp_path):
+    import grpc
+    import urllib3
+
+    folder = tmp_path / "spinning"
+    subprocess.run([sys.executable, "-c", SPINNING, str(folder / "1")], check=True)
+    command = [sys.executable, "-m", "kind", "serve", str(folder), "--rest-port", "0", "--grpc-port", "0"]
+    server = subprocess.Popen([*command, "--timeout", "3600"], stdout=subprocess.PIPE, text=True)
+    try:
+        lines = [server.stdout.readline() for _ in range(3)]
+        url = f"{lines[0].split()[-1]}v1/models/spinning:predict"
+
+        def ask(x, seconds):
+            return urllib3.request("POST", url, json={"inputs": [x]}, retries=False, timeout=seconds).status
+
+        assert ask(-1.0, 120) == 200
+        for _ in range(3):  # more than run at a time
+            with pytest.raises(urllib3.exceptions.TimeoutError):
+                ask(1.0, 1.0)
+            with grpc.insecure_channel(lines[2].split()[-1]) as channel:
+                request = predict_pb2.PredictRequest()
+                request.model_spec.name = "spinning"
+                request.inputs["x"].CopyFrom(proto_of(np.float32([1])))
+                predict = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+                hanging = predict.future(request.SerializeToString())
+                time.sleep(1)
+                hanging.cancel()
+            assert ask(-1.0, 120) == 200
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
 def test_a_graph_that_never_ends_is_stopped_when_nobody_waits_for_it(tmp_path):
+    model = endless(tmp_path)
+    with pytest.raises(ServingError, match="not answered in time"):
+        model.run("run", {"x": np.float32([1])}, 0.2)
+    assert model.run("run", {"x": np.float32([-1])}, 60.0)["y"] == [-1]
+
+
+def test_a_run_is_stopped_from_elsewhere_and_no_other_is(tmp_path):
+    model = endless(tmp_path)
+    model.stop("nothing")
+    with ThreadPoolExecutor(2) as threads:
+        runs = {name: threads.submit(model.run, "run", {"x": np.float32([1])}, 60.0, name) for name in "ab"}
+        for name in "ba":
+            while not runs[name].done():  # it may not have begun
+                model.stop(name)
+                time.sleep(0.01)
+            assert name == "a" or not runs["a"].done()
+            with pytest.raises(ServingError, match="stopped") as caught:
+                runs[name].result()
+            assert caught.value.code == "CANCELLED"
+    for _ in range(100):  # more than there are switches
+        assert model.run("run", {"x": np.float32([-1])}, 60.0, "c")["y"] == [-1]
+
+
+def endless(folder):
+    """A model whose signature "run" ends for negative numbers alone."""
     import tensorflow as tf
 
     from kind.serving.worker.loading import LoadedModel
@@ -483,8 +557,5 @@ def test_a_graph_that_never_ends_is_stopped_when_nobody_waits_for_it(tmp_path):
             "y": tf.while_loop(lambda value: tf.reduce_all(value >= 0), lambda value: (value * 0.5,), (x,))[0]
         }
 
-    tf.saved_model.save(module, str(tmp_path / "1"), signatures={"run": run})
-    model = LoadedModel(tmp_path / "1")
-    with pytest.raises(ServingError, match="not answered in time"):
-        model.run("run", {"x": np.float32([1])}, 0.2)
-    assert model.run("run", {"x": np.float32([-1])}, 60.0)["y"] == [-1]
+    tf.saved_model.save(module, str(folder / "1"), signatures={"run": run})
+    return LoadedModel(folder / "1")
