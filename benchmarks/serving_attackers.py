@@ -94,17 +94,25 @@ def picture(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+
+
+def _with_texts(count: int) -> bytes:
+    """A PNG with EXIF data as packed text many times, each 1 MiB of line breaks."""
+    whole = picture(60, 40)
+    text = _chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\n" * (1 << 20)))
+    return whole[:-12] + text * count + whole[-12:]
+
+
 def _claim(side: int) -> bytes:
     """A whole PNG of zeros, 1 bit a pixel, side×side."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
-
     packer = zlib.compressobj(9)
     row = bytes(1 + (side + 7) // 8)
     rows = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
     header = struct.pack(">LLBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", rows) + _chunk(b"IEND", b"")
 
 
 def body_of(*images: bytes) -> bytes:
@@ -287,6 +295,7 @@ def attacks() -> Iterator[Attack]:
     claim = body_of(_claim(60_000))
     yield Attack("PNG of 60000×60000", lambda served: served.predict(claim))
     yield Attack("`/v1/enhance`, PNG of 60000×60000", _enhance(_claim(60_000)))
+    yield Attack("`/v1/enhance`, PNG with 200 packed texts of 1 MiB", _enhance(_with_texts(200)))
     yield Attack("`/v1/enhance`, 60 MiB of zeros", _enhance(bytes(60 << 20)))
     yield Attack("`/v1/enhance`, a form of 200,000 empty files", _enhance(_form(200_000, b""), _FORM))
     yield Attack("`/v1/enhance`, a form without an end", _enhance(_form(1, bytes(60 << 20))[:-9], _FORM))
