@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, default=3, help="repetitions, of which the median counts (default: %(default)s)"
     )
-    parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), default="auto")
+    parser.add_argument("--precision", choices=("float32", "bfloat16", "int8", "auto"), default="auto")
     flags = parser.parse_args()
 
     from kind.enhancing.enhancer import Enhancer

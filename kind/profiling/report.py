@@ -74,7 +74,8 @@ def notes(
         said.append(f"roofs: {_roofs(roofs)}")
     if any(row.layers for row in rows):
         said.append(
-            "layers: by TensorFlow's profiler, of int8 by OpenVINO's; what runs side by side counts fully; "
+            "layers: by TensorFlow's profiler, of int8 by OpenVINO's, with what is done outside its graphs; "
+            "what runs side by side counts fully; "
             "GFLOP/s: of convolutions"
         )
     if reference:
