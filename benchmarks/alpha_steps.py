@@ -1,4 +1,4 @@
-"""What α and the ends of the scale come to: `python -m benchmarks.alpha_steps PHOTOGRAPHS`.
+"""How much brighter a doubling of α makes a photograph: `python -m benchmarks.alpha_steps PHOTOGRAPHS`.
 
 α is how many times the light. So α = 1 should give the photograph back, and each doubling should be about a
 stop in the mid-tones. Black should stay black and white white, under the suggested α too.
@@ -29,7 +29,7 @@ VARIANTS = ("lite", "kind")
 
 _LONGEST = 640  # pixels
 _ALPHAS = (1, 2, 4, 8)
-_MID_TONES = (0.2, 0.7)  # of a luma before and after a doubling
+_MID_TONES = (0.2, 0.5)  # lumas before a doubling
 _FEWEST = 0.01  # of the pixels, for a figure of them
 _BLACK, _WHITE = 2, 253  # levels
 _INSIDE = 7  # pixels: an area is what has this square around it
@@ -45,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("photographs", type=Path, help="folder of photographs")
     parser.add_argument(
-        "--variant", action="append", choices=VARIANTS, help=f"of several (default: {', '.join(VARIANTS)})"
+        "--variant", action="append", choices=VARIANTS, help=f"repeatable (default: {', '.join(VARIANTS)})"
     )
     add_markdown_argument(parser, "alpha-steps")
     flags = parser.parse_args()
@@ -71,15 +71,15 @@ def main() -> int:
 def figures_of(enhancer: Enhancer, levels: np.ndarray) -> Iterator[tuple[str, float]]:
     """Yields the figures of one photograph, uint8 [H, W, 3]; those for which it has enough pixels.
 
-    The stops of a doubling are the median, over pixels whose luma lies in the mid-tones before and after it,
-    of log₂ of the ratio of their linear light. Black and white are areas of pixels at the ends of the scale;
+    The stops of a doubling are the median, over pixels whose luma lies in the mid-tones before it, of log₂ of
+    the ratio of their linear light. Black and white are areas of pixels at the ends of the scale;
     of each, the median of the result's largest, and smallest, of R, G and B under the suggested α.
     """
     relit = {alpha: np.asarray(enhancer(levels, float(alpha), parts=("relit",)).relit) for alpha in _ALPHAS}
     yield GIVEN_BACK, min(psnr(np.round(relit[1] * 255) / 255, levels / np.float32(255)), 60.0)
     for alpha in _ALPHAS[:-1]:
         before, after = relit[alpha] @ _LUMA, relit[2 * alpha] @ _LUMA
-        is_mid = (np.minimum(before, after) > _MID_TONES[0]) & (np.maximum(before, after) < _MID_TONES[1])
+        is_mid = (before > _MID_TONES[0]) & (before < _MID_TONES[1])
         if is_mid.mean() >= _FEWEST:
             yield (
                 f"{alpha} → {2 * alpha}, stops",

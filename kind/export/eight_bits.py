@@ -119,7 +119,7 @@ class EightBits:
         Args:
             inputs: `image_bytes`, [N] of bytes objects, and `alpha`, `brightness` or `strength`, float32 [N].
             seconds: after which no other image is begun.
-            is_stopped: once it says so, likewise.
+            is_stopped: asked before each image; no other is begun when it says yes.
 
         Returns:
             `enhanced_bytes`, [N] of bytes objects, PNG, and the α of each, float32 [N].

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,10 +18,13 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
 _WIDTH, _LENGTH = 256, 257  # TIFF's tags
 _EXIF, _XMP_IN_JPEG = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_PNG_METADATA = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 _EXIF_AS_TEXT, _XMP_IN_PNG = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 _MOST_PARTS = 1 << 16  # chunks, segments or blocks; a file that has more is taken for damaged
 _MOST_METADATA = 1 << 20  # bytes of EXIF or XMP, unpacked
 _MOST_BETWEEN = 1 << 18  # bytes of a JPEG that belong to no segment
+_STEP = 1 << 12
+_MARKER = re.compile(rb"\xff[^\0\xff]")
 
 
 class Header(NamedTuple):
@@ -69,6 +73,13 @@ def read_header(source: BinaryIO | bytes | str | Path) -> Header:
     return read_header_and_metadata(source)[0]
 
 
+def read_size(source: BinaryIO | bytes | str | Path) -> tuple[int, int]:
+    """Reads width and height, as stored; as `read_header`, but metadata are passed over."""
+    with _opened(source) as file:
+        header, _, _ = _read(file, metadata=False)
+    return header.width, header.height
+
+
 def read_header_and_metadata(source: BinaryIO | bytes | str | Path) -> tuple[Header, bytes, bytes]:
     """As `read_header`, with the EXIF data (a TIFF structure) and the XMP packet; empty where there is none.
 
@@ -79,23 +90,33 @@ def read_header_and_metadata(source: BinaryIO | bytes | str | Path) -> tuple[Hea
         OSError: likewise.
     """
     with _opened(source) as file:
-        file.seek(0)
-        start = file.read(16)
-        read = next((read for known, read, _ in _READERS if known(start)), None)
-        if read is None:
-            raise UserError(f"not an image of a known format: expects {', '.join(FORMATS)}")
-        file.seek(0)
-        try:
-            size, exif, xmp = read(file)
-        except (ValueError, struct.error, OverflowError) as error:
-            raise UserError(f"the header is damaged or incomplete ({error})") from error
-        while exif.startswith(_EXIF):
-            exif = exif[len(_EXIF) :]
-        xmp = xmp[len(_XMP_IN_JPEG) :] if xmp.startswith(_XMP_IN_JPEG) else xmp
-        header = size if isinstance(size, Header) else Header(*size, _orientation(exif, xmp))
-        if header.width < 1 or header.height < 1:
-            raise UserError(f"the header says {header.width}x{header.height} pixels: damaged or incomplete")
-        return header, exif, xmp
+        return _read(file, metadata=True)
+
+
+def _read(file: BinaryIO, metadata: bool) -> tuple[Header, bytes, bytes]:
+    file.seek(0)
+    start = file.read(16)
+    read = next((read for known, read, _ in _READERS if known(start)), None)
+    if read is None:
+        raise UserError(f"not an image of a known format: expects {', '.join(FORMATS)}")
+    file.seek(0)
+    try:
+        size, exif, xmp = read(file, metadata)
+    except (ValueError, struct.error, OverflowError) as error:
+        raise UserError(f"the header is damaged or incomplete ({error})") from error
+    exif, xmp = _without(_EXIF, exif), _without(_XMP_IN_JPEG, xmp)
+    header = size if isinstance(size, Header) else Header(*size, _orientation(exif, xmp))
+    if header.width < 1 or header.height < 1:
+        raise UserError(f"the header says {header.width}x{header.height} pixels: damaged or incomplete")
+    return header, exif, xmp
+
+
+def _without(prefix: bytes, data: bytes) -> bytes:
+    """The data behind a prefix, however often that is repeated."""
+    start = 0
+    while data.startswith(prefix, start):
+        start += len(prefix)
+    return data[start:]
 
 
 def suffix_of(data: bytes) -> str:
@@ -109,21 +130,24 @@ def _opened(source: BinaryIO | bytes | str | Path) -> contextlib.AbstractContext
     return io.BytesIO(source) if isinstance(source, bytes) else contextlib.nullcontext(source)
 
 
-def _png(file: BinaryIO) -> _Read:
+def _png(file: BinaryIO, metadata: bool) -> _Read:
     file.seek(8)
     length, kind, width, height = struct.unpack(">L4sLL", file.read(16))
     if kind != b"IHDR" or length < 13:
         raise ValueError("it does not begin with IHDR")
+    exif, xmp = None, None
+    if not metadata:
+        return (width, height), b"", b""
     file.seek(8 + 12 + length)
-    exif, xmp = None, None  # of each the first counts, even a damaged one: thousands would take minutes
     for kind, length in _chunks(file, ">L4s", kind_first=False, check=4):
+        content = file.read(min(length, _MOST_METADATA)) if kind in _PNG_METADATA else b""
+        # Of texts the first counts, even a damaged one: to unpack thousands would take minutes.
         if kind == b"eXIf":
-            exif = file.read(min(length, _MOST_METADATA))
-        elif kind in (b"tEXt", b"zTXt") and exif is None and file.read(len(_EXIF_AS_TEXT)) == _EXIF_AS_TEXT:
-            content = file.read(min(length - len(_EXIF_AS_TEXT), _MOST_METADATA))
-            exif = _exif_of_text(content, is_packed=kind == b"zTXt")
-        elif kind == b"iTXt" and xmp is None and file.read(len(_XMP_IN_PNG)) == _XMP_IN_PNG:
-            xmp = _unpacked_itxt(file.read(min(length - len(_XMP_IN_PNG), _MOST_METADATA)))
+            exif = content
+        elif kind in (b"tEXt", b"zTXt") and exif is None and content.startswith(_EXIF_AS_TEXT):
+            exif = _exif_of_text(content[len(_EXIF_AS_TEXT) :], is_packed=kind == b"zTXt")
+        elif kind == b"iTXt" and xmp is None and content.startswith(_XMP_IN_PNG):
+            xmp = _unpacked_itxt(content[len(_XMP_IN_PNG) :])
     return (width, height), exif or b"", xmp or b""
 
 
@@ -149,7 +173,7 @@ def _inflated(data: bytes) -> bytes:
         return b""
 
 
-def _jpeg(file: BinaryIO) -> _Read:
+def _jpeg(file: BinaryIO, metadata: bool) -> _Read:
     file.seek(2)
     size, exif, xmp = (0, 0), b"", b""
     end, between = file.tell(), 0
@@ -167,7 +191,9 @@ def _jpeg(file: BinaryIO) -> _Read:
         end = file.tell() + max(length - 2, 0)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             size = struct.unpack(">xHH", file.read(5))
-        elif marker == 0xE1:
+            if not metadata:
+                break
+        elif marker == 0xE1 and metadata:
             content = file.read(end - file.tell())
             if content.startswith(_EXIF):
                 exif = exif or content
@@ -180,24 +206,27 @@ def _jpeg(file: BinaryIO) -> _Read:
 
 def _next_marker(file: BinaryIO) -> int:
     """Reads up to the end of the next marker, over what does not belong there."""
-    previous = b""
-    for _ in range(_MOST_PARTS):
-        byte = file.read(1)
-        if not byte:
+    place, seen = file.tell(), b""
+    for length in (2, *[_STEP] * (_MOST_BETWEEN // _STEP)):
+        more = file.read(length)
+        seen += more
+        if found := _MARKER.search(seen):
+            file.seek(place + found.end())
+            return found[0][1]
+        if len(more) < length:
             raise ValueError("cut off")
-        if previous == b"\xff" and byte not in (b"\0", b"\xff"):
-            return byte[0]
-        previous = byte
     raise ValueError("no marker")
 
 
-def _webp(file: BinaryIO) -> _Read:
+def _webp(file: BinaryIO, metadata: bool) -> _Read:
     file.seek(12)
     size, exif, xmp = None, b"", b""
     for kind, length in _chunks(file, "<4sL", kind_first=True, check=0):
         if kind == b"VP8X" and size is None:
             content = file.read(10)
             size = [int.from_bytes(content[start : start + 3], "little") + 1 for start in (4, 7)]
+            if not metadata:
+                break
         elif kind == b"VP8 " and size is None:
             size = [value & 0x3FFF for value in struct.unpack("<6xHH", file.read(10))]
             break  # without VP8X there is no metadata
@@ -214,20 +243,20 @@ def _webp(file: BinaryIO) -> _Read:
     return (size[0], size[1]), exif, xmp
 
 
-def _bmp(file: BinaryIO) -> _Read:
+def _bmp(file: BinaryIO, _metadata: bool) -> _Read:
     file.seek(14)
     (length,) = struct.unpack("<L", file.read(4))
     width, height = struct.unpack("<HH", file.read(4)) if length == 12 else struct.unpack("<ll", file.read(8))
     return Header(width, abs(height), 1), b"", b""
 
 
-def _tiff(file: BinaryIO) -> _Read:
+def _tiff(file: BinaryIO, _metadata: bool) -> _Read:
     tags = read_tags(file, (_WIDTH, _LENGTH, ORIENTATION))
     header = Header(tags.get(_WIDTH, 0), tags.get(_LENGTH, 0), valid_orientation(tags.get(ORIENTATION)))
     return header, b"", b""
 
 
-def _gif(file: BinaryIO) -> _Read:
+def _gif(file: BinaryIO, _metadata: bool) -> _Read:
     file.seek(6)
     width, height, flags = struct.unpack("<HHBxx", file.read(7))
     file.seek(_colour_table(flags), io.SEEK_CUR)

@@ -59,7 +59,7 @@ class ExposureBranch:
         self._run = prepare(_graph(weights))
 
     def __call__(self, image: np.ndarray) -> Exposure:
-        """Of one, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
+        """Suggests the exposure of one photograph, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
         thumbnail = area_resized_array(image, SIDE, SIDE)
         light = to_linear(thumbnail)
         views = [thumbnail, *(to_srgb(np.minimum(light * gain, 1.0)) for gain in _VIEWS)]

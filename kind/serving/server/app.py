@@ -36,7 +36,7 @@ from kind.serving.server.version_process import VersionProcess, Workers
 from kind.serving.server.versions import ModelManager
 
 _LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
-_GROWN, _BETWEEN_LOOKS = 16 << 20, 1.0  # bytes, seconds
+_MOVED, _POLL_SECONDS = 8 << 20, 1.0  # bytes of memory
 _IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call
 
 
@@ -197,7 +197,7 @@ async def _serve(settings: Settings) -> None:
         # What is there now stays. Looking through it for garbage would stop everybody for some 30 ms.
         gc.collect()
         gc.freeze()
-        lean = asyncio.create_task(_stay_lean())
+        trimming = asyncio.create_task(_trim_heap())
         loading = loop.create_task(server.load())
         stopping = asyncio.create_task(told.wait())
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -206,24 +206,21 @@ async def _serve(settings: Settings) -> None:
             said("ready")
         await stopping
         said("stopping: answering what has arrived")
-        lean.cancel()
+        trimming.cancel()
         loading.cancel()
         _end_after(settings.grace + _LONGEST_CLOSING)
     finally:
         await server.stop()
 
 
-async def _stay_lean() -> None:
-    """Gives freed memory back where the process has grown: many half uploads leave holes in the heap."""
-    loop = asyncio.get_running_loop()
-    least = after = resident(os.getpid())
+async def _trim_heap() -> None:
+    """Gives freed memory back after it was needed: many half uploads leave holes in the heap."""
+    loop, before = asyncio.get_running_loop(), resident(os.getpid())
     while True:
-        await asyncio.sleep(_BETWEEN_LOOKS)
-        now = resident(os.getpid())
-        least = min(least, now)
-        if now > least + _GROWN and now != after:
+        await asyncio.sleep(_POLL_SECONDS)
+        if abs(resident(os.getpid()) - before) > _MOVED:
             await loop.run_in_executor(None, give_back_small_pieces)
-            after = resident(os.getpid())
+            before = resident(os.getpid())
 
 
 def _say_where(server: Server) -> None:

@@ -247,17 +247,13 @@ class Scheduler:
         rows = sum(task.rows for task in tasks)
         padding = self._padding(rows)
         inputs = {name: _stacked([task.inputs[name] for task in tasks], padding) for name in tasks[0].inputs}
-
-        def is_wanted() -> bool:
-            return any(task.future.is_wanted for task in tasks)
-
         started = time.monotonic()
         left = max(task.end for task in tasks) - started
         if left <= 0:
             raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
-        if not is_wanted():
-            raise ServingError("CANCELLED", "nobody waits for the answer")
-        outputs = target.runnable.run(target.signature, inputs, left, is_wanted)
+        outputs = target.runnable.run(
+            target.signature, inputs, left, lambda: any(task.future.is_wanted for task in tasks)
+        )
         self._observer.ran(target.model, rows, padding, time.monotonic() - started)
         if len(tasks) == 1 and not padding:
             return [outputs]

@@ -29,7 +29,7 @@ except ImportError:  # Windows
 _SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which Python 3.9 does not name
 _PIPE = 1 << 20  # bytes; in the usual 64 KiB an array of 400×600 takes 2 ms longer
 _CLOSING = 1.0
-_BETWEEN_LOOKS = 0.25  # seconds
+_POLL_SECONDS = 0.25
 
 
 class ChildEnded(Exception):
@@ -94,7 +94,8 @@ class Child:
             header: what JSON can hold.
             arrays: by name.
             seconds: after which the process is killed; None for no limit.
-            is_wanted: whether anybody waits for the answer; if not, the process is told to stop.
+            is_wanted: whether anybody waits for the answer; if not, the process is told to stop, and the
+                answer is an error (CANCELLED).
 
         Returns:
             The answer's header and arrays.
@@ -114,10 +115,9 @@ class Child:
             timer.start()
         self._tell({"call": number, **header}, arrays or {})
         try:
-            while is_wanted and not wait((answer,), _BETWEEN_LOOKS).done:
-                if not is_wanted():
+            while is_wanted and not wait((answer,), _POLL_SECONDS).done:
+                if not is_wanted():  # told again and again: the run may not have begun
                     self._tell({"call": next(self._numbers), "do": "stop", "run": number}, {})
-                    is_wanted = None
             header, arrays = answer.result()
         finally:
             timer.cancel()

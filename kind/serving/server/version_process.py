@@ -129,6 +129,8 @@ class VersionProcess:
                     left = end - time.monotonic()
                     if left <= 0:
                         raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
+                    if is_wanted and not is_wanted():
+                        raise ServingError("CANCELLED", "nobody waits for the answer")
                     header = {"do": "run", "signature": signature, "seconds": left}
                     return child.call(header, inputs, self._seconds + _TO_STOP, is_wanted)[1]
                 except ChildEnded as ended:

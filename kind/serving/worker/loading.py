@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
+from kind.enhancing.processors import processors
 from kind.errors import UserError
 from kind.export.contract import WARMUP_FILE
 from kind.export.eight_bits import EightBits, read_eight_bits
@@ -65,9 +65,9 @@ class LoadedModel:
         self._folder = folder
         graph, config = tf.Graph(), tf.compat.v1.ConfigProto()
         config.graph_options.rewrite_options.optimizers.extend(_OPTIMIZERS)
-        # As many threads again as TensorFlow takes, for what stops runs that keep all of the former.
+        # Twice as many threads as processors: runs that keep one each can still be stopped.
         config.use_per_session_threads = True
-        config.inter_op_parallelism_threads = 2 * (os.cpu_count() or 1)
+        config.inter_op_parallelism_threads = 2 * processors()
         with graph.as_default():
             self._session = tf.compat.v1.Session(graph=graph, config=config)
             loaded = tf.compat.v1.saved_model.load(self._session, [_TAG], str(folder))
@@ -104,13 +104,13 @@ class LoadedModel:
             tf.errors.OpError: when the graph refuses the inputs.
         """
         try:
-            with self._runs.stoppable(object() if name is None else name) as switch:
+            with self._runs.stoppable(object() if name is None else name, seconds) as switch:
                 return self._run(signature, inputs, seconds, switch)
         except tf.errors.DeadlineExceededError as error:
             raise ServingError("DEADLINE_EXCEEDED", "not answered in time") from error
 
     def stop(self, name: Hashable) -> None:
-        """Ends a run, if it has begun and not ended: as when the time is over."""
+        """Ends a run, if it has begun and not ended."""
         self._runs.stop(name)
 
     def _run(

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from kind.serving.server.errors import ServingError
 
-_AT_ONCE = 64
+_MOST_RUNS = 16  # at the same time
+_STOP_SECONDS = 5.0
 
 
 class Runs:
@@ -30,31 +31,38 @@ class Runs:
         """Adds the switches to the session's graph.
 
         Args:
-            session: has run nothing yet.
+            session: holds the graph and its variables.
             definitions: the `SignatureDef`s that can be run, by name.
         """
         self._session, self._definitions = session, definitions
-        self._lock = threading.Lock()
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._locks = [threading.Lock() for _ in range(_MOST_RUNS)]  # of the switches
         self._taken: dict[Hashable, int] = {}  # switches by the name of the run
         self._stopped: set[int] = set()  # switches
         graph = session.graph
         with graph.as_default():
-            switches = [tf.queue.FIFOQueue(2, [tf.bool], [[]]) for _ in range(_AT_ONCE)]
-            passing = tf.constant(True)  # in the block below, it would wait in place of what puts it there
+            switches = [tf.queue.FIFOQueue(2, [tf.bool], [[]]) for _ in range(_MOST_RUNS)]
             self._switch = tf.compat.v1.placeholder(tf.int32, [])
             chosen = tf.queue.QueueBase.from_list(self._switch, switches)
             self._passed = tf.raw_ops.Assert(condition=chosen.dequeue(), data=["stopped"])
             self._stop = chosen.enqueue(False)
             self._clear = chosen.dequeue_up_to(chosen.size())
+            # Made here: made below, the constant would wait for the outputs, and be folded before it does.
+            true = tf.constant(True)
             self._end = {}
             for name, definition in definitions.items():
-                outputs = [graph.get_tensor_by_name(output.name) for output in definition.outputs.values()]
-                # When functions become part of the graph, nothing waits for a call of one without effects.
-                with tf.control_dependencies([tf.identity(output) for output in outputs]):
-                    self._end[name] = chosen.enqueue(passing)
-        for switch in range(_AT_ONCE):
+                with contextlib.suppress(KeyError, ValueError):  # an output that no run can give
+                    outputs = [
+                        graph.get_tensor_by_name(output.name) for output in definition.outputs.values()
+                    ]
+                    # Not the outputs themselves: once a function is part of the graph, nothing waits for a
+                    # call of it that has no effects.
+                    with tf.control_dependencies([tf.identity(output) for output in outputs]):
+                        self._end[name] = chosen.enqueue(true)
+        for switch in range(_MOST_RUNS):
             self._free.put(switch)
+        for operation in (self._stop, self._clear):  # the first run of each takes longer
+            self._tell(operation, 0)
 
     def run(
         self, signature: str, inputs: Mapping[str, np.ndarray], seconds: float, switch: int
@@ -77,41 +85,62 @@ class Runs:
         wanted = {name: definition.outputs[name].name for name in sorted(definition.outputs)}
         given = {definition.inputs[name].name: array for name, array in inputs.items()}
         options = tf.compat.v1.RunOptions(timeout_in_ms=math.ceil(seconds * 1000))
+        if signature not in self._end:  # the graph says why
+            return self._session.run(wanted, given, options)
         fetched = wanted, self._passed, self._end[signature]
         values, *_ = self._session.run(fetched, {**given, self._switch: switch}, options)
         return {name: np.asarray(value) for name, value in values.items()}
 
     def stop(self, name: Hashable) -> None:
         """Ends a run, if it has begun and not ended."""
-        with self._lock:
-            switch = self._taken.get(name)
-            if switch is not None and switch not in self._stopped:
+        switch = self._taken.get(name)
+        if switch is None:
+            return
+        with self._locks[switch]:
+            if self._taken.get(name) == switch and switch not in self._stopped:
                 self._stopped.add(switch)
-                self._session.run(self._stop, {self._switch: switch})
+                self._tell(self._stop, switch)
 
     def is_stopped(self, switch: int) -> bool:
         """Whether what runs with a switch was stopped."""
         return switch in self._stopped
 
     @contextlib.contextmanager
-    def stoppable(self, name: Hashable) -> Iterator[int]:
-        """Gives a switch to what runs in the block; ServingError (CANCELLED) for its OpError when stopped."""
-        switch = self._free.get()
-        with self._lock:
-            self._taken[name] = switch
-        was_refused = False
+    def stoppable(self, name: Hashable, seconds: float) -> Iterator[int]:
+        """Gives a switch to what runs in the block.
+
+        Args:
+            name: of the run, for `stop`.
+            seconds: to wait for a switch where there are many runs.
+
+        Raises:
+            ServingError: the block raised OpError because it was stopped (CANCELLED), or no switch became
+                free in time.
+        """
+        try:
+            switch = self._free.get(timeout=seconds)
+        except queue.Empty:
+            raise ServingError("DEADLINE_EXCEEDED", "not answered in time") from None
+        self._taken[name] = switch
+        is_clean = False
         try:
             yield switch
+            is_clean = True
         except tf.errors.OpError as error:
-            was_refused = True
             if switch in self._stopped:
                 raise ServingError("CANCELLED", "stopped") from error
             raise
         finally:
-            with self._lock:
+            with self._locks[switch]:
                 del self._taken[name]
-                was_stopped = switch in self._stopped
+                is_clean = is_clean and switch not in self._stopped
                 self._stopped.discard(switch)
-            if was_refused or was_stopped:  # something may be left at the switch
-                self._session.run(self._clear, {self._switch: switch})
+            if not is_clean:
+                self._tell(self._clear, switch)
             self._free.put(switch)
+
+    def _tell(self, operation: tf.Operation, switch: int) -> None:
+        """Runs an operation at a switch, where the machine lets it."""
+        options = tf.compat.v1.RunOptions(timeout_in_ms=math.ceil(_STOP_SECONDS * 1000))
+        with contextlib.suppress(tf.errors.DeadlineExceededError):
+            self._session.run(operation, {self._switch: switch}, options)

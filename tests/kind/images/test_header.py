@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from kind.errors import UserError
 from kind.images import header
-from kind.images.header import read_header
+from kind.images.header import read_header, read_header_and_metadata, read_size
 
 ORIENTATION = 0x0112
 
@@ -172,6 +172,28 @@ def test_of_much_packed_metadata_the_first_is_unpacked(name, monkeypatch):
     keyword = {"zTXt": b"Raw profile type exif\0\0", "iTXt": b"XML:com.adobe.xmp\0\1\0\0\0"}[name]
     assert read_header(png(chunk(name.encode(), keyword + b"x") * 5)) == (7, 5, 1)
     assert unpacked == [b"x"]
+
+
+def test_a_text_that_is_shorter_than_its_keyword_ends_where_it_ends():
+    keyword = b"Raw profile type exif\0\0"
+    short = struct.pack(">L", 18) + b"tEXt" + keyword[:18] + keyword[18:22]  # goes on in the checksum
+    _, exif, _ = read_header_and_metadata(png(short, b"\n" * 1000))
+    assert exif == b""
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_size_is_that_of_the_header(name):
+    assert read_size(FILES[name]) == read_header(FILES[name])[:2]
+
+
+def test_the_size_alone_needs_no_metadata(monkeypatch):
+    monkeypatch.setattr(header, "_inflated", lambda data: pytest.fail("unpacked"))
+    assert read_size(png(chunk(b"zTXt", b"Raw profile type exif\0\0x"))) == (7, 5)
+
+
+def test_a_prefix_may_be_repeated_many_times():
+    many = b"Exif\0\0" * 100_000 + exif_data((3, 1, b"\x06\0\0\0"))
+    assert read_header(png(chunk(b"eXIf", many))).orientation == 6
 
 
 def test_what_lies_between_segments_and_in_blocks_has_an_end():

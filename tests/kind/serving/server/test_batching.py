@@ -106,19 +106,6 @@ def test_a_batch_is_wanted_while_anybody_waits(scheduler_for, model):
     model.go.set()
 
 
-def test_of_a_batch_that_failed_what_is_not_wanted_is_not_run_again(scheduler_for, model):
-    model.go.clear()
-    scheduler = scheduler_for(max_batch_size=3, batch_timeout_micros=3600 * SECOND)
-    good, bad, gone = (submit(scheduler, model, value) for value in (1, -1, 3))
-    assert model.entered.acquire(timeout=10)
-    gone.cancel()
-    model.go.set()
-    assert results(good) == [[2]]
-    with pytest.raises(ServingError, match="nobody waits"):
-        gone.result(10)
-    assert model.batches == [3, 1, 1]
-
-
 def test_a_split_request_that_is_given_up_is_not_wanted(scheduler_for, model):
     model.go.clear()
     scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=0, split_large=True, num_batch_threads=1)

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import functools
 import io
+import itertools
 import os
 import signal
 import subprocess
@@ -238,11 +239,17 @@ def test_a_request_that_nobody_waits_for_does_not_reach_the_model(version):
 
 
 def test_a_run_that_nobody_waits_for_any_more_is_stopped_and_its_process_goes_on(version):
-    looks = iter([True, False])
+    looks = itertools.chain([True, True], itertools.repeat(False))
     started = time.monotonic()
     with pytest.raises(ServingError, match="stopped"):
         version.run("any", {"x": np.array([NEVER])}, 60.0, lambda: next(looks))
     assert time.monotonic() - started < NEVER / 2
+    assert run(version, 0) == version.pid
+
+
+def test_a_run_that_nobody_waits_for_is_not_sent(version):
+    with pytest.raises(ServingError, match="nobody waits"):
+        version.run("any", {"x": np.array([CRASH])}, 60.0, lambda: False)
     assert run(version, 0) == version.pid
 
 
