@@ -124,7 +124,8 @@ class KindEnhancer(Enhancer):
             ratio = wanted
         else:
             stops = tf.math.log(tf.maximum(wanted, _LEAST_ALPHA)) / math.log(2.0)
-            stretched, seen_by_networks, ratio = tile, expose(tile, stops, _KNEE), 1.0
+            stretched, ratio = tile, 1.0
+            seen_by_networks = expose(tile, stops, _KNEE, keeps_hue=True)
         reflectance, shading = decom(seen_by_networks, training=False)
         restored = restoration([reflectance, shading], training=False)
         adjusted = illumination([shading, tf.ones_like(shading) * ratio], training=False)

@@ -16,6 +16,7 @@ MOST_STOPS = 10.0
 """What `matching_stops` finds at most."""
 
 _BLACK = 1e-4
+_LEAST_LIGHT = 1e-6
 _CELL, _HALVINGS = 8, 14  # the stops are exact to MOST_STOPS / 2^15
 _TOE = 0.0031308
 _SRGB_TOE = 0.04045
@@ -70,19 +71,27 @@ def soft_shoulder(light: tf.Tensor, gain: tf.Tensor, knee: float = KNEE) -> tf.T
     return tf.minimum(light, knee) + (1.0 - knee) * compressed
 
 
-def expose(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE) -> tf.Tensor:
+def expose(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE, *, keeps_hue: bool = False) -> tf.Tensor:
     """A photograph under another exposure.
 
     Args:
         image: float32 [N, H, W, 3], sRGB in [0, 1].
         stops: float32, broadcast against `image`: each stop doubles the linear light.
         knee: of `soft_shoulder`; a lower one keeps more of what was bright before.
+        keeps_hue: compress the largest of R, G and B, and the others in proportion. Each by itself, they come
+            nearer to each other in highlights: orange turns yellow, and deep blue cyan. For one number of
+            stops for each image.
 
     Returns:
         float32 [N, H, W, 3], sRGB in [0, 1]: black stays black, white stays white for stops from 0 on.
     """
-    shown, _ = _exposed(image, stops, knee)
-    return shown
+    if not keeps_hue:
+        return _exposed(image, stops, knee)[0]
+    gain = stops_to_gain(stops)
+    light = srgb_to_linear(image) * gain
+    largest = tf.reduce_max(light, axis=-1, keepdims=True)
+    light *= soft_shoulder(largest, gain, knee) / tf.maximum(largest, _LEAST_LIGHT)
+    return linear_to_srgb(tf.clip_by_value(light, 0.0, 1.0))
 
 
 @tf.custom_gradient

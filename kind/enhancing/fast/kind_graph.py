@@ -45,7 +45,7 @@ class KindGraph:
         stops, needed, strength = (_input(name, [1, 1, 1, 1]) for name in ("stops", "needed", "strength"))
         shown = channels_first(image)
         shown = op.multiply(op.convert(shown, "f32"), constant(1 / 255)) if in_levels else shown
-        bright = expose(shown, stops, _KNEE)
+        bright = expose(shown, stops, _KNEE, keeps_hue=True)
         reflectance, shading = self.networks.decomposition(bright)
         restored = self.networks.restoration(reflectance, shading)
         relit = _where_needed(bright, shading, restored, self.networks.adjustment(shading), needed)

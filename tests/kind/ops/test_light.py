@@ -97,3 +97,17 @@ def test_the_toe_joins_the_curve_and_black_is_exactly_black():
     np.testing.assert_allclose(light, exact, rtol=2e-6)
     np.testing.assert_allclose(linear_to_srgb(light), near, rtol=2e-5)
     assert (np.diff(light) > 0).all() and (np.diff(linear_to_srgb(light).numpy()) > 0).all()
+
+
+@pytest.mark.parametrize("stops", [0.0, 1.0, 5.0])
+def test_hues_are_kept_where_it_is_asked_for(stops):
+    colours = np.float32(
+        [[1.0, 0.6, 0.1], [0.1, 0.4, 0.9], [0.5, 0.5, 0.5], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    )
+    image = tf.constant(colours[np.newaxis, np.newaxis])
+    plain, kept = (expose(image, tf.constant(stops), 0.7, keeps_hue=wanted) for wanted in (False, True))
+    before, after = (srgb_to_linear(each).numpy()[0, 0, :2] for each in (image, kept))
+    proportions = before / before.max(axis=1, keepdims=True)
+    np.testing.assert_allclose(after / after.max(axis=1, keepdims=True), proportions, atol=1e-4)
+    np.testing.assert_allclose(tf.reduce_max(kept, axis=-1), tf.reduce_max(plain, axis=-1), atol=1e-5)
+    np.testing.assert_allclose(kept[0, 0, 2:], plain[0, 0, 2:], atol=1e-5)  # of gray
