@@ -192,7 +192,7 @@ def test_rows_that_are_declared_and_not_sent_are_refused(serve, monkeypatch, row
     def read_nothing(data):
         raise AssertionError("content was looked at")
 
-    monkeypatch.setattr("kind.serving.server.signatures.read_header", read_nothing)
+    monkeypatch.setattr("kind.serving.server.signatures.read_size", read_nothing)
     with grpc.insecure_channel(f"127.0.0.1:{rest.server.grpc_port}") as channel:
         call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
         with pytest.raises(grpc.RpcError) as caught:
