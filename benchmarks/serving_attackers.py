@@ -84,6 +84,8 @@ def start(folder: Path, checkout: Path = REPOSITORY) -> Served:
     served = Served(process, process.pid, ports[0], ports[2], folder.name)
     while served.ask("GET", "/healthz") != 200:
         time.sleep(0.1)
+    # The first image of each signature makes the model prepare it, which takes memory for good.
+    served.ask("POST", "/v1/enhance", picture(60, 40), {"Content-Type": "application/octet-stream"})
     return served
 
 
