@@ -12,15 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from benchmarks.suggested_alpha import at_most
+from benchmarks.suggested_alpha import read_at_most
 from kind.cli.markdown_option import add_markdown_argument
 from kind.constants import BT601
 from kind.enhancing.enhancer import Enhancer
 from kind.images.finding import find_photos
-from kind.images.photo import read_photo
-from kind.images.pixels import in_levels
+from kind.images.pixels import in_levels, in_unit_range
 from kind.images.srgb import to_linear
 from kind.metrics.psnr import psnr
 from kind.reports.table import Table, markdown_table, text_table
@@ -49,10 +47,7 @@ def main() -> int:
     )
     add_markdown_argument(parser, "alpha-steps")
     flags = parser.parse_args()
-    photographs = [
-        at_most(Image.fromarray(in_levels(read_photo(path).pixels)), _LONGEST)
-        for path in find_photos([flags.photographs])
-    ]
+    photographs = [read_at_most(path, _LONGEST) for path in find_photos([flags.photographs])]
     lines = []
     for variant in flags.variant or VARIANTS:
         enhancer, found = Enhancer.load(variant=variant), {}
@@ -76,7 +71,7 @@ def figures_of(enhancer: Enhancer, levels: np.ndarray) -> Iterator[tuple[str, fl
     of each, the median of the result's largest, and smallest, of R, G and B under the suggested α.
     """
     relit = {alpha: np.asarray(enhancer(levels, float(alpha), parts=("relit",)).relit) for alpha in _ALPHAS}
-    yield GIVEN_BACK, min(psnr(np.round(relit[1] * 255) / 255, levels / np.float32(255)), 60.0)
+    yield GIVEN_BACK, min(psnr(in_unit_range(in_levels(relit[1])), in_unit_range(levels)), 60.0)
     for alpha in _ALPHAS[:-1]:
         before, after = relit[alpha] @ _LUMA, relit[2 * alpha] @ _LUMA
         is_mid = (before > _MID_TONES[0]) & (before < _MID_TONES[1])

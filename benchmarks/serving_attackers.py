@@ -85,7 +85,7 @@ def start(folder: Path, checkout: Path = REPOSITORY) -> Served:
     while served.ask("GET", "/healthz") != 200:
         time.sleep(0.1)
     # The first image of each signature makes the model prepare it, which takes memory for good.
-    served.ask("POST", "/v1/enhance", picture(60, 40), {"Content-Type": "application/octet-stream"})
+    _enhance(picture(60, 40))(served)
     return served
 
 

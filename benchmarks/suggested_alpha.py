@@ -42,7 +42,7 @@ def main() -> int:
     differences = defaultdict(dict)
     paths = find_photos([flags.photographs])
     for path in paths:
-        photograph = at_most(Image.fromarray(in_levels(read_photo(path).pixels)), _LONGEST)
+        photograph = read_at_most(path, _LONGEST)
         suggested = suggested_alpha(enhancer, _pixels(photograph, "PNG"))
         for kind, pixels in files_of(photograph):
             alpha = suggested_alpha(enhancer, pixels)
@@ -79,8 +79,9 @@ def _pixels(image: Image.Image, file_format: str, **options) -> np.ndarray:
     return in_levels(decode_photo(file.getvalue(), file_format).pixels)
 
 
-def at_most(image: Image.Image, longest: int) -> Image.Image:
-    """A photograph whose longer side has at most so many pixels."""
+def read_at_most(path: Path, longest: int) -> Image.Image:
+    """Reads a photograph in 8 bits, smaller where its longer side has more than so many pixels."""
+    image = Image.fromarray(in_levels(read_photo(path).pixels))
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return image
 

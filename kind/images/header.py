@@ -135,9 +135,9 @@ def _png(file: BinaryIO, metadata: bool) -> _Read:
     length, kind, width, height = struct.unpack(">L4sLL", file.read(16))
     if kind != b"IHDR" or length < 13:
         raise ValueError("it does not begin with IHDR")
-    exif, xmp = None, None
     if not metadata:
         return (width, height), b"", b""
+    exif, xmp = None, None
     file.seek(8 + 12 + length)
     for kind, length in _chunks(file, ">L4s", kind_first=False, check=4):
         content = file.read(min(length, _MOST_METADATA)) if kind in _PNG_METADATA else b""

@@ -85,13 +85,8 @@ def expose(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE, *, keeps_hue:
     Returns:
         float32 [N, H, W, 3], sRGB in [0, 1]: black stays black, white stays white for stops from 0 on.
     """
-    if not keeps_hue:
-        return _exposed(image, stops, knee)[0]
-    gain = stops_to_gain(stops)
-    light = srgb_to_linear(image) * gain
-    largest = tf.reduce_max(light, axis=-1, keepdims=True)
-    light *= soft_shoulder(largest, gain, knee) / tf.maximum(largest, _LEAST_LIGHT)
-    return linear_to_srgb(tf.clip_by_value(light, 0.0, 1.0))
+    shown, _ = _exposed(image, stops, knee, keeps_hue)
+    return shown
 
 
 @tf.custom_gradient
@@ -120,12 +115,16 @@ def expose_trainably(image: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
     return shown, gradient
 
 
-def _exposed(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE):
+def _exposed(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE, keeps_hue: bool = False):
     """The exposed image, and (linear light before the shoulder, gain)."""
     gain = stops_to_gain(stops)
     light = srgb_to_linear(image) * gain
-    shown = linear_to_srgb(tf.clip_by_value(soft_shoulder(light, gain, knee), 0.0, 1.0))
-    return shown, (light, gain)
+    if keeps_hue:
+        largest = tf.reduce_max(light, axis=-1, keepdims=True)
+        compressed = light * (soft_shoulder(largest, gain, knee) / tf.maximum(largest, _LEAST_LIGHT))
+    else:
+        compressed = soft_shoulder(light, gain, knee)
+    return linear_to_srgb(tf.clip_by_value(compressed, 0.0, 1.0)), (light, gain)
 
 
 def matching_stops(dark: tf.Tensor, bright: tf.Tensor) -> tf.Tensor:

@@ -15,15 +15,17 @@ def give_back_large_pieces() -> None:
     every tile of a large image the process holds some more memory that nothing uses. Other C libraries are
     left as they are. The setting holds for the whole process, so only the command line may call this.
     """
-    try:
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
-    except (AttributeError, OSError, TypeError):  # no such function, or no such library
-        return
+    _call_glibc("mallopt", _M_MMAP_THRESHOLD, _LARGE)
 
 
 def give_back_small_pieces() -> None:
     """Makes glibc return what it has kept of freed memory, once; other C libraries are left as they are."""
+    _call_glibc("malloc_trim", 0)
+
+
+def _call_glibc(function: str, *arguments: int) -> None:
+    """Calls a function of it, where there is one."""
     try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
+        getattr(ctypes.CDLL(None), function)(*arguments)
+    except (AttributeError, OSError, TypeError):  # no such function, or no such library
         return

@@ -85,9 +85,8 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub("", text)
 
 
-def wrong_method(signature, wanted: str) -> ServingError:
+def wrong_method(found: str, wanted: str) -> ServingError:
     """The error for classify or regress on a signature that predicts."""
     return bad_request(
-        f"Expected {wanted} signature method_name to be tensorflow/serving/{wanted}. "
-        f"Was: {signature.method_name}"
+        f"Expected {wanted} signature method_name to be tensorflow/serving/{wanted}. Was: {found}"
     )

@@ -58,7 +58,7 @@ class RestApi:
                 if method == "predict":
                     return await self._predict(_spec(run), request, call)
                 async with self._service.acquired(_spec(run), call) as version:
-                    raise wrong_method(signature_named(version.model.signatures, ""), method)
+                    raise wrong_method(signature_named(version.model.signatures, "").method_name, method)
         if request.method == "GET" and ask and not ask["metadata"]:
             return self._status(_spec(ask))
         if request.method == "GET" and ask:

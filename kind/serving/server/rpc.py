@@ -88,7 +88,8 @@ class PredictionService:
     async def _refuse(self, kind, data: bytes, method: str, call: Call) -> None:
         spec = spec_of(_small(kind, data).model_spec)
         async with self._service.acquired(spec, call) as version:
-            raise wrong_method(signature_named(version.model.signatures, spec.signature), method)
+            signature = signature_named(version.model.signatures, spec.signature)
+            raise wrong_method(signature.method_name, method)
 
 
 class ModelService:
