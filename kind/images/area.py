@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_PART = 1024  # pixels of a side that are in float32 at a time
+_PART = 1 << 20  # pixels that are in float32 at a time
 _CELLS = 16  # of a side that one product gives: more would multiply more zeros, fewer take more products
 
 
@@ -22,26 +22,29 @@ def area_resized_array(image: np.ndarray, height: int, width: int) -> np.ndarray
     Returns:
         float32 [height, width, C].
     """
-    result = np.zeros((height, width, image.shape[2]), np.float32)
-    rows, columns = (list(_parts(*sides)) for sides in zip(image.shape[:2], (height, width)))
-    for cells_down, down, from_rows in rows:
-        for cells_across, across, from_columns in columns:
-            block = image[down, across].astype(np.float32, copy=False)
-            strips = (from_rows @ block.reshape(len(block), -1)).reshape(len(from_rows), *block.shape[1:])
-            flat = strips.swapaxes(0, 1).reshape(block.shape[1], -1)  # one product is faster than many
-            means = (from_columns @ flat).reshape(len(from_columns), len(from_rows), -1)
-            result[cells_down, cells_across] += means.swapaxes(0, 1)
+    wide, channels = image.shape[1:]
+    strips = _averaged(image.reshape(len(image), -1), height, max(1, _PART // wide))
+    flat = strips.reshape(height, wide, channels).swapaxes(0, 1).reshape(wide, -1)
+    result = _averaged(flat, width, wide).reshape(width, height, channels).swapaxes(0, 1)
     return result / np.float32(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else result
 
 
-def _parts(length: int, count: int) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """An axis in parts: some cells, pixels that they cover, and the share of each pixel in each cell."""
+def _averaged(values: np.ndarray, count: int, most: int) -> np.ndarray:
+    """Averages [N, M] along its first axis, of which `most` are in float32 at a time: [count, M]."""
+    result = np.zeros((count, values.shape[1]), np.float32)
+    for cells, pixels, shares in _parts(len(values), count, most):
+        result[cells] += shares @ values[pixels].astype(np.float32, copy=False)
+    return result
+
+
+def _parts(length: int, count: int, most: int) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """An axis in parts: some cells, at most so many of their pixels, and each pixel's share in each cell."""
     side = length / count
     for first in range(0, count, _CELLS):
         cell = np.arange(first, min(first + _CELLS, count))[:, np.newaxis] * side
         begin, end = math.floor(cell[0, 0]), min(math.ceil(cell[-1, 0] + side), length)
-        for start in range(begin, end, _PART):
-            pixel = np.arange(start, min(end, start + _PART))
+        for start in range(begin, end, most):
+            pixel = np.arange(start, min(end, start + most))
             overlap = np.minimum(cell + side, pixel + 1) - np.maximum(cell, pixel)
             share = np.maximum(overlap, 0.0) / side
             yield slice(first, first + len(cell)), slice(start, start + len(pixel)), share.astype(np.float32)

@@ -19,7 +19,7 @@ from kind.ops.area import area_resized
 from kind.ops.light import expose_trainably, linear_to_srgb, srgb_to_linear
 
 _FLOOR = 0.02  # 5 of 255
-_LINEAR_SHARE, _LARGEST_SHARE = 0.25, 0.5  # of the headroom
+_LINEAR_SHARE, _LARGEST_SHARE = 0.125, 0.25  # of the headroom
 _NO_STOPS = 16.0  # below the largest of a grid's logits, after which the softplus is 0
 
 
@@ -247,9 +247,9 @@ class Exposed(Pointwise, _Float32Layer):
 
 @saved_layer("kind")
 class WithinHeadroom(Pointwise, _Float32Layer):
-    """An image and what is added to it, of which at most half of what is left up to white.
+    """An image and what is added to it, of which at most a quarter of what is left up to white.
 
-    So the addition never burns a highlight out. Up to a quarter of the headroom it is added as it is.
+    So the addition never burns a highlight out. Up to an eighth of the headroom it is added as it is.
 
     Input: [image float [N, H, W, 3] in [0, 1], addition float [N, H, W, 3]].
     Output: float32 [N, H, W, 3] in [0, 1].

@@ -68,7 +68,7 @@ class ExposureBranch:
             soft_histogram(thumbnail, _HISTOGRAM_BINS)[np.newaxis],
         )
         grid, colour, summary = (np.array(values[0]) for values in self._run(inputs).values())
-        spread = np.ptp(thumbnail, axis=(0, 1)).max()
+        spread = (thumbnail.max(0).max(0) - thumbnail.min(0).min(0)).max()
         grid = grid - np.float32(_NO_STOPS * (1.0 - np.clip((255.0 * spread - 1.0) / 2.0, 0.0, 1.0)))
         return Exposure(grid, colour, summary, _mean_stops(thumbnail, grid))
 
@@ -124,8 +124,9 @@ def _mean_stops(thumbnail: np.ndarray, grid: np.ndarray) -> float:
             luma = _smoothed(luma, axis)
     root = np.sqrt(FLOOR)
     position = (np.sqrt(luma + FLOOR) - root) / (np.sqrt(1.0 + FLOOR) - root) * (BINS - 1)
-    hats = np.maximum(1.0 - np.abs(position[..., np.newaxis] - np.arange(BINS)), 0.0)
-    logits = (planes * hats).sum(-1)
+    below = np.minimum(position.astype(np.intp), BINS - 2)[..., np.newaxis]
+    dark, bright = (np.take_along_axis(planes, bins, -1)[..., 0] for bins in (below, below + 1))
+    logits = dark + (position - below[..., 0]) * (bright - dark)
     stops = np.minimum(np.logaddexp(0.0, 2.0 * logits) / 2.0, 8.0)
     shown = _exposed(thumbnail, stops[..., np.newaxis]) @ np.float32(BT601)
     counts = shown * (1.0 - shown) + 0.01

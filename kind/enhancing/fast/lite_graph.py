@@ -33,7 +33,7 @@ NODES, BINS = 16, 8  # of the bilateral grid
 _PIXELS, _VALUES = CELL**2, 3 * CELL**2
 FLOOR = 0.02  # of the guide, and the limits below, as in `kind.nn.exposure_layers` and `kind.ops.light`
 _BLACK, _TINY = 1e-4, 1e-20
-_LINEAR_SHARE, _LARGEST_SHARE = 0.25, 0.5
+_LINEAR_SHARE, _LARGEST_SHARE = 0.125, 0.25
 _BINOMIAL = np.float32([1, 4, 6, 4, 1]) / 16
 
 
