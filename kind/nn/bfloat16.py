@@ -31,7 +31,10 @@ def in_bfloat16(net: keras.Model) -> keras.Model:
             config["dtype"] = _POLICY
         # Random numbers for millions of weights, which are replaced at once, would take their time.
         config.update((name, "zeros") for name in config if name.endswith("_initializer"))
-        return layer.__class__.from_config(config)
+        made = layer.__class__.from_config(config)
+        if hasattr(layer, "activation"):
+            made.activation = layer.activation  # Keras would take TensorFlow's own function of the same name
+        return made
 
     copy = keras.models.clone_model(net, clone_function=copy_of)
     for variable, given in zip(copy.weights, net.weights):

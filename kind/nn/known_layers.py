@@ -12,6 +12,7 @@ from typing import TypeVar
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.nn.activations import leaky_relu
 from kind.nn.file_schema import (
     Check,
     Known,
@@ -105,9 +106,7 @@ _FUNCTIONS: dict[str, Callable] = {
     ).split()
 }
 # Keras writes our own leaky ReLU by the name of TensorFlow's, which has the same slope.
-_FUNCTIONS.update(
-    leaky_relu=tf.nn.leaky_relu, relu6=tf.nn.relu6, silu=tf.nn.silu, log_softmax=tf.nn.log_softmax
-)
+_FUNCTIONS.update(leaky_relu=leaky_relu, relu6=tf.nn.relu6, silu=tf.nn.silu, log_softmax=tf.nn.log_softmax)
 _OWN_FUNCTIONS: dict[str, Callable] = {}
 
 

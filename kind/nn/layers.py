@@ -5,17 +5,12 @@ from __future__ import annotations
 import tensorflow as tf
 from tensorflow import keras
 
+from kind.nn import activations
 from kind.nn.file_schema import optional, whole
 from kind.nn.known_layers import WIDEST, activation, saved_function, saved_layer
 from kind.nn.spatial import Pointwise
 
-LEAK = 0.2
-
-
-@saved_function("kind")
-def leaky_relu(values: tf.Tensor) -> tf.Tensor:
-    """max(0.2·x, x), the activation of all networks."""
-    return tf.nn.leaky_relu(values, LEAK)
+leaky_relu = saved_function("kind")(activations.leaky_relu)
 
 
 @saved_layer("kind", former=[("kind.layers", "CropLike")])

@@ -104,8 +104,8 @@ def test_a_dark_photograph_keeps_its_stops(net):
 
 def test_an_addition_burns_no_highlight_out():
     image = np.float32([[[[0.0, 0.5, 1.0]], [[0.2, 0.6, 0.98]], [[0.3, 0.5, 0.9]]]])
-    added = np.float32([[[[9.0, 9.0, 9.0]], [[0.1, -0.3, 0.005]], [[-0.5, 0.1, -9.0]]]])
+    added = np.float32([[[[9.0, 9.0, 9.0]], [[0.1, -0.3, 0.002]], [[-0.5, 0.05, -9.0]]]])
     total = WithinHeadroom()([image, added]).numpy()
-    np.testing.assert_allclose(total[0, 0, 0], [0.5, 0.75, 1.0], atol=2e-3)
-    np.testing.assert_allclose(total[0, 1, 0], [0.3, 0.3, 0.985], atol=2e-3)
-    np.testing.assert_allclose(total[0, 2, 0], [0.0, 0.6, 0.0], atol=2e-3)
+    np.testing.assert_allclose(total[0, 0, 0], [0.25, 0.625, 1.0], atol=2e-3)
+    np.testing.assert_allclose(total[0, 1, 0], [0.3, 0.3, 0.982], atol=2e-3)
+    np.testing.assert_allclose(total[0, 2, 0], [0.0, 0.55, 0.0], atol=2e-3)
