@@ -9,11 +9,11 @@ import threading
 import urllib3
 
 
-def watched_pools(connections: int) -> urllib3.PoolManager:
-    """Pools of connections that a `Deadline` can cut; nothing is retried or redirected."""
-    pools = urllib3.PoolManager(maxsize=connections, retries=False)
-    pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-    return pools
+def watched_pool(url: str, connections: int) -> urllib3.HTTPConnectionPool:
+    """Connections to one server that a `Deadline` can cut; nothing is retried or redirected."""
+    pool = urllib3.connection_from_url(url, maxsize=connections, retries=False)
+    pool.ConnectionCls = type("Watched", (_Watched, pool.ConnectionCls), {})
+    return pool
 
 
 class Deadline:
@@ -77,19 +77,3 @@ class _Watched:
     def request(self, *arguments, **more) -> None:
         Deadline.watch(self.sock)
         super().request(*arguments, **more)
-
-
-class _Connection(_Watched, urllib3.connection.HTTPConnection):
-    pass
-
-
-class _TlsConnection(_Watched, urllib3.connection.HTTPSConnection):
-    pass
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection

@@ -12,21 +12,15 @@ from urllib.parse import quote
 import urllib3
 
 from kind.serving.answers import status_of, wrong_answer
-from kind.serving.deadline import Deadline, watched_pools
+from kind.serving.deadline import Deadline, watched_pool
 from kind.serving.errors import ServerError, echoed
 from kind.serving.json_text import read_json
+from kind.serving.server.errors import HTTP_STATUS
 
 _CODES = {
-    400: "INVALID_ARGUMENT",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    412: "FAILED_PRECONDITION",
+    **{status: code for code, status in reversed(HTTP_STATUS.items())},  # the first code of each status
     413: "INVALID_ARGUMENT",
-    429: "RESOURCE_EXHAUSTED",
-    501: "UNIMPLEMENTED",
     502: "UNAVAILABLE",  # a proxy whose server is being started again
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
 }
 _CONNECTIONS = 32
 _LONGEST_CONNECTING = 5.0
@@ -42,11 +36,11 @@ class RestTransport:
         if url.scheme not in ("http", "https") or not url.host:
             raise ValueError(f"address expects host:port, received {address!r}")
         self._address = address
-        self._url = f"{url.url.rstrip('/')}/v1/models/{quote(model, safe='')}"
+        self._path = f"{(url.path or '').rstrip('/')}/v1/models/{quote(model, safe='')}"
         if version is not None:
-            self._url += f"/versions/{version}"
+            self._path += f"/versions/{version}"
         self._max_bytes = max_bytes
-        self._pool = watched_pools(_CONNECTIONS)
+        self._pool = watched_pool(url.url, _CONNECTIONS)
 
     def predict(
         self, signature: str, inputs: Mapping[str, Any], names: Sequence[str], seconds: float
@@ -69,7 +63,7 @@ class RestTransport:
             "signature_name": signature,
             "inputs": {name: _sent(value) for name, value in inputs.items()},
         }
-        answer = self._request("POST", f"{self._url}:predict", seconds, json.dumps(content).encode())
+        answer = self._request("POST", f"{self._path}:predict", seconds, json.dumps(content).encode())
         outputs = answer.get("outputs")
         if not isinstance(outputs, dict):
             outputs = {names[0]: outputs} if outputs is not None and len(names) == 1 else {}
@@ -80,20 +74,20 @@ class RestTransport:
 
     def status(self, seconds: float) -> dict[int, str]:
         """The state of each version by its number; raises as `predict`."""
-        answer = self._request("GET", self._url, seconds)
+        answer = self._request("GET", self._path, seconds)
         return status_of(answer.get("model_version_status"))
 
     def close(self) -> None:
         """Closes the connections."""
-        self._pool.clear()
+        self._pool.close()
 
-    def _request(self, method: str, url: str, seconds: float, body: bytes | None = None) -> dict[str, Any]:
+    def _request(self, method: str, path: str, seconds: float, body: bytes | None = None) -> dict[str, Any]:
         timeout = urllib3.Timeout(connect=min(seconds, _LONGEST_CONNECTING), read=seconds)
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         with Deadline(seconds) as deadline:
             try:
                 response = self._pool.request(
-                    method, url, body=body, headers=headers, timeout=timeout, preload_content=False
+                    method, path, body=body, headers=headers, timeout=timeout, preload_content=False
                 )
                 try:
                     content = self._body(response)
