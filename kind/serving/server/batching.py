@@ -62,7 +62,7 @@ class Scheduler:
 
         Args:
             parameters: sizes and times; with `merge` off every request is a batch of its own.
-            observer: its `waited` and `ran` are called from the threads.
+            observer: its `waited` and `ran` are called from the threads, `received` from `submit`.
         """
         self.parameters = parameters
         self._observer = observer
@@ -94,16 +94,24 @@ class Scheduler:
             ServingError: too many rows (INVALID_ARGUMENT), or too much waits already or the server is being
                 stopped (UNAVAILABLE).
         """
-        limits, now = self.parameters, time.monotonic()
+        limits, now, size = self.parameters, time.monotonic(), rows
         if limits.merge and rows > limits.max_batch_size:
-            if limits.split_large:
-                return self._submit_split(target, inputs, rows, now, end)
-            raise bad_request(
-                f"Task size {rows} is larger than maximum input batch size {limits.max_batch_size}"
+            size = limits.max_batch_size
+            if not limits.split_large:
+                raise bad_request(f"Task size {rows} is larger than maximum input batch size {size}")
+        tasks = [
+            _Task(
+                {name: array[start : start + size] for name, array in inputs.items()},
+                min(size, rows - start),
+                now,
+                end,
+                _Answer(),
             )
-        task = _Task(inputs, rows, now, end, _Answer())
-        self._enqueue(target, [task])
-        return task.future
+            for start in range(0, rows, size)
+        ]
+        self._enqueue(target, tasks)
+        self._observer.received(target.model, rows)
+        return tasks[0].future if len(tasks) == 1 else joined([task.future for task in tasks])
 
     def stop(self) -> None:
         """Runs the waiting requests, refuses new ones, and returns when the threads have ended."""
@@ -117,21 +125,6 @@ class Scheduler:
         """How many requests are queued."""
         with self._changed:
             return sum(len(tasks) for _, tasks in self._queues.values())
-
-    def _submit_split(self, target: Target, inputs: Arrays, rows: int, now: float, end: float) -> Future:
-        size = self.parameters.max_batch_size
-        parts = [
-            _Task(
-                {name: array[start : start + size] for name, array in inputs.items()},
-                min(size, rows - start),
-                now,
-                end,
-                _Answer(),
-            )
-            for start in range(0, rows, size)
-        ]
-        self._enqueue(target, parts)
-        return joined([part.future for part in parts])
 
     def _enqueue(self, target: Target, tasks: Sequence[_Task]) -> None:
         with self._changed:
@@ -245,7 +238,7 @@ class Scheduler:
 
     def _run_together(self, target: Target, tasks: Sequence[_Task]) -> list[dict[str, np.ndarray]]:
         rows = sum(task.rows for task in tasks)
-        padding = self._padding(rows)
+        padding = next((size - rows for size in self.parameters.allowed_batch_sizes if size >= rows), 0)
         inputs = {name: _stacked([task.inputs[name] for task in tasks], padding) for name in tasks[0].inputs}
         started = time.monotonic()
         left = max(task.end for task in tasks) - started
@@ -268,11 +261,6 @@ class Scheduler:
             {name: array[end - task.rows : end] for name, array in outputs.items()}
             for task, end in zip(tasks, ends)
         ]
-
-    def _padding(self, rows: int) -> int:
-        if not self.parameters.merge:
-            return 0
-        return next((size - rows for size in self.parameters.allowed_batch_sizes if size >= rows), 0)
 
 
 def _key(target: Target, task: _Task) -> Hashable:

@@ -22,18 +22,18 @@ def joined(parts: Sequence[Future]) -> Future:
     whole: Future = Future()
 
     def wait_for_next(done: Future) -> None:
-        if done.cancelled() or done.exception():
-            for part in parts:
-                part.cancel()
-            return _finish_joined(whole, parts)
         waited_for = next((part for part in parts if not part.done()), None)
-        if waited_for:
+        if waited_for and not done.cancelled() and not done.exception():
             waited_for.add_done_callback(wait_for_next)
-        else:
-            _finish_joined(whole, parts)
+        elif whole.set_running_or_notify_cancel():
+            try:
+                results = [part.result() for part in parts]
+                whole.set_result({name: _joined_rows([one[name] for one in results]) for name in results[0]})
+            except BaseException as error:
+                whole.set_exception(serving_error_of(error).with_traceback(None))
 
     def cancel(_: Future) -> None:
-        for part in parts if whole.cancelled() else ():
+        for part in parts:  # those that are done stay so
             part.cancel()
 
     whole.add_done_callback(cancel)
@@ -41,17 +41,7 @@ def joined(parts: Sequence[Future]) -> Future:
     return whole
 
 
-def _finish_joined(whole: Future, parts: Sequence[Future]) -> None:
-    if not whole.set_running_or_notify_cancel():
-        return
-    try:
-        results = [part.result() for part in parts]
-        whole.set_result({name: _joined_output([one[name] for one in results]) for name in results[0]})
-    except BaseException as error:
-        whole.set_exception(serving_error_of(error))
-
-
-def _joined_output(arrays: list[np.ndarray]) -> np.ndarray:
+def _joined_rows(arrays: list[np.ndarray]) -> np.ndarray:
     """Rows one after another, filled up with zeros where they differ in width (boxes, scores)."""
     if len({array.shape[1:] for array in arrays}) == 1:
         return np.concatenate(arrays)

@@ -44,7 +44,8 @@ class Batching:
         allowed_batch_sizes: sizes that are given to the model, ascending, the last one `max_batch_size`; a
             smaller batch is filled up with copies. Empty: every size.
         split_large: whether a request of more rows than `max_batch_size` is split instead of refused.
-        merge: whether requests are put together at all. When not, `max_batch_size` limits nothing.
+        merge: whether requests are put together at all. When not, `max_batch_size` limits nothing, and there
+            are no `allowed_batch_sizes`.
     """
 
     max_batch_size: int = 1000

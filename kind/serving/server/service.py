@@ -76,11 +76,4 @@ class Service:
         check_rows(max((len(array) for array in inputs.values() if array.ndim), default=0), self.limits.rows)
         rows = await call.compute(bytes_in(inputs), signature.check, inputs, self.limits.pixels)
         target = Target(version.name, version.model, signature.name)
-        return await call.in_time(self._submitted(target, inputs, rows, call.end))
-
-    def _submitted(
-        self, target: Target, inputs: Mapping[str, np.ndarray], rows: int, end: float
-    ) -> asyncio.Future:
-        future = self.scheduler.submit(target, inputs, rows, end)
-        self.metrics.received(target.model, rows)
-        return asyncio.wrap_future(future)
+        return await call.in_time(asyncio.wrap_future(self.scheduler.submit(target, inputs, rows, call.end)))

@@ -40,6 +40,9 @@ class Silent:
     def __init__(self):
         self.padding = 0
 
+    def received(self, model, rows):
+        assert rows > 0
+
     def waited(self, model, seconds):
         assert seconds >= 0
 
