@@ -83,10 +83,3 @@ def serving_error_of(error: BaseException) -> ServingError:
 def without_folders(text: str) -> str:
     """A message in which only the last part of each path is left: where it lies is nobody else's business."""
     return _FOLDERS.sub("", text)
-
-
-def wrong_method(found: str, wanted: str) -> ServingError:
-    """The error for classify or regress on a signature that predicts."""
-    return bad_request(
-        f"Expected {wanted} signature method_name to be tensorflow/serving/{wanted}. Was: {found}"
-    )

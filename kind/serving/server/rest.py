@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from aiohttp import web
-from google.protobuf.json_format import MessageToJson
+from google.protobuf.json_format import MessageToDict, MessageToJson
 
 from kind.serving.errors import echoed
 from kind.serving.server.bodies import read_body
 from kind.serving.server.calls import Call
-from kind.serving.server.errors import bad_request, wrong_method
+from kind.serving.server.errors import bad_request
 from kind.serving.server.front import Handler
 from kind.serving.server.image_requests import PATH, ImageRequests
 from kind.serving.server.json_answers import json_answer
@@ -19,13 +18,13 @@ from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
 from kind.serving.server.parsing import ModelSpec
 from kind.serving.server.service import Service
-from kind.serving.server.signatures import signature_named
 from kind.serving.server.threads import bytes_in
 
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _RUN = re.compile(rf"/v1/models/(?P<name>[^/:]+){_WHICH}:(?P<method>classify|regress|predict)", re.IGNORECASE)
 _ASK = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?P<metadata>/metadata)?", re.IGNORECASE)
 _LONGEST_VERSION = 18
+_ALL_FIELDS = {"preserving_proto_field_name": True, "including_default_value_fields": True}
 
 
 class RestApi:
@@ -57,13 +56,15 @@ class RestApi:
             with calls.open(sender, "REST", method.capitalize(), run["name"]) as call:
                 if method == "predict":
                     return await self._predict(_spec(run), request, call)
-                async with self._service.acquired(_spec(run), call) as version:
-                    raise wrong_method(signature_named(version.model.signatures, "").method_name, method)
-        if request.method == "GET" and ask and not ask["metadata"]:
-            return self._status(_spec(ask))
+                await self._service.refuse(_spec(run), method, call)
         if request.method == "GET" and ask:
+            spec = _spec(ask)
+            if not spec.name:
+                raise bad_request("Missing model name in request.")
+            if not ask["metadata"]:
+                return self._status(spec)
             with calls.open(sender, "REST") as call:
-                return await self._metadata(_spec(ask), call)
+                return await self._metadata(spec, call)
         raise bad_request(f"Malformed request: {request.method} {echoed(request.path)}")
 
     async def _predict(self, spec: ModelSpec, request: web.BaseRequest, call: Call) -> web.Response:
@@ -78,18 +79,14 @@ class RestApi:
         return web.Response(body=answer, content_type="application/json", charset="utf-8")
 
     def _status(self, spec: ModelSpec) -> web.Response:
-        if not spec.name:
-            raise bad_request("Missing model name in request.")
         message = status_message(self._service.manager.status(spec.name, spec.version, spec.label))
-        return _json(_proto_json(message))
+        return web.json_response(text=MessageToJson(message, **_ALL_FIELDS))
 
     async def _metadata(self, spec: ModelSpec, call: Call) -> web.Response:
-        if not spec.name:
-            raise bad_request("Missing model name in request.")
         async with self._service.acquired(spec, call) as version:
-            signatures = json.loads(_proto_json(signatures_message(version.model.definitions)))
+            signatures = MessageToDict(signatures_message(version.model.definitions), **_ALL_FIELDS)
         model_spec = {"name": spec.name, "signature_name": "", "version": str(version.number)}
-        return _json(json.dumps({"model_spec": model_spec, "metadata": {"signature_def": signatures}}))
+        return web.json_response({"model_spec": model_spec, "metadata": {"signature_def": signatures}})
 
     async def _health(self, request: web.BaseRequest) -> web.Response:
         ready = self._service.manager.is_ready() and not self._service.stopping
@@ -99,14 +96,6 @@ class RestApi:
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         return web.Response(body=self._service.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
-
-
-def _json(text: str, status: int = 200) -> web.Response:
-    return web.json_response(text=text, status=status)
-
-
-def _proto_json(message) -> str:
-    return MessageToJson(message, preserving_proto_field_name=True, including_default_value_fields=True)
 
 
 def _spec(match: re.Match) -> ModelSpec:

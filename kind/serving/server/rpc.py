@@ -19,9 +19,9 @@ from kind.serving.protos import (
 )
 from kind.serving.server.callers import Callers
 from kind.serving.server.calls import Call
-from kind.serving.server.errors import ServingError, bad_request, wrong_method
+from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.messages import configs_of, signatures_message, status_message
-from kind.serving.server.parsing import Message, parsed, spec_of
+from kind.serving.server.parsing import parsed, spec_of
 from kind.serving.server.service import Service
 from kind.serving.server.signatures import signature_named
 from kind.serving.server.tensor_protos import proto_of
@@ -32,7 +32,7 @@ _LARGEST = 1 << 20  # bytes of a message without inputs
 
 
 class PredictionService:
-    """Predict and GetModelMetadata; the rest answers as the real server does to a model that predicts."""
+    """All methods but MultiInference, which gRPC itself answers with UNIMPLEMENTED."""
 
     def __init__(self, service: Service) -> None:
         """Answers for this service."""
@@ -43,9 +43,6 @@ class PredictionService:
         request = await self._service.parser.read_message(data, call)
         del data
         call.name = request.spec.name
-        return await self._predict(request, call)
-
-    async def _predict(self, request: Message, call: Call):
         async with self._service.acquired(request.spec, call) as version:
             signature = signature_named(version.model.signatures, request.spec.signature)
             names = request.wanted or list(signature.outputs)
@@ -74,22 +71,14 @@ class PredictionService:
             return response
 
     async def Classify(self, data: bytes, call: Call):  # noqa: N802
-        """Always an error: no signature of an image model classifies `tf.Example`s."""
-        await self._refuse(classification_pb2.ClassificationRequest, data, "classify", call)
+        """Always an error, see `Service.refuse`."""
+        request = _small(classification_pb2.ClassificationRequest, data)
+        await self._service.refuse(spec_of(request.model_spec), "classify", call)
 
     async def Regress(self, data: bytes, call: Call):  # noqa: N802
         """Always an error, like `Classify`."""
-        await self._refuse(regression_pb2.RegressionRequest, data, "regress", call)
-
-    async def MultiInference(self, data: bytes, call: Call):  # noqa: N802
-        """Always an error: it stands for several of the two above."""
-        raise ServingError("UNIMPLEMENTED", "the embedded server has no MultiInference")
-
-    async def _refuse(self, kind, data: bytes, method: str, call: Call) -> None:
-        spec = spec_of(_small(kind, data).model_spec)
-        async with self._service.acquired(spec, call) as version:
-            signature = signature_named(version.model.signatures, spec.signature)
-            raise wrong_method(signature.method_name, method)
+        request = _small(regression_pb2.RegressionRequest, data)
+        await self._service.refuse(spec_of(request.model_spec), "regress", call)
 
 
 class ModelService:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from typing import NoReturn
 
 import numpy as np
 
 from kind.serving.limits import Limits
 from kind.serving.server.batching import Scheduler, Target
 from kind.serving.server.calls import Call, Calls
-from kind.serving.server.errors import ServingError
+from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.parsing import ModelSpec, Parser
-from kind.serving.server.signatures import Signature, check_rows
+from kind.serving.server.signatures import Signature, check_rows, signature_named
 from kind.serving.server.threads import bytes_in
 from kind.serving.server.version import Version
 from kind.serving.server.versions import ModelManager
@@ -54,6 +55,17 @@ class Service:
             yield version
         finally:
             self.manager.release(version)
+
+    async def refuse(self, spec: ModelSpec, method: str, call: Call) -> NoReturn:
+        """Answers "classify" and "regress": no signature of an image model is for `tf.Example`s.
+
+        Raises:
+            ServingError: that of the real server, or see `acquired`.
+        """
+        async with self.acquired(spec, call) as version:
+            found = signature_named(version.model.signatures, spec.signature).method_name
+            wanted = f"Expected {method} signature method_name to be tensorflow/serving/{method}"
+            raise bad_request(f"{wanted}. Was: {found}")
 
     async def predict(
         self, version: Version, signature: Signature, inputs: Mapping[str, np.ndarray], call: Call
