@@ -30,10 +30,9 @@ from kind.serving.server.processes import resident
 from kind.serving.server.rest import RestApi
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Service
-from kind.serving.server.version import State
 from kind.serving.server.version_folders import ModelConfig, version_folders
 from kind.serving.server.version_process import VersionProcess, Workers
-from kind.serving.server.versions import ModelManager
+from kind.serving.server.versions import ModelManager, State
 
 _LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
 _MOVED, _POLL_SECONDS = 8 << 20, 1.0  # bytes of memory

@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from kind.serving.errors import echoed
 from kind.serving.protos import ModelServerConfig, get_model_metadata_pb2, get_model_status_pb2
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, without_folders
-from kind.serving.server.version import Version
 from kind.serving.server.version_folders import ModelConfig
+from kind.serving.server.versions import Version
 
 _MOST_MODELS = 64  # each version of one is a process
 

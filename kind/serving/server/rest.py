@@ -13,7 +13,7 @@ from kind.serving.server.calls import Call
 from kind.serving.server.errors import bad_request
 from kind.serving.server.front import Handler
 from kind.serving.server.image_requests import PATH, ImageRequests
-from kind.serving.server.json_answers import json_answer
+from kind.serving.server.json_tensors import json_answer
 from kind.serving.server.messages import signatures_message, status_message
 from kind.serving.server.metrics import CONTENT_TYPE
 from kind.serving.server.parsing import ModelSpec

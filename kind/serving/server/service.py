@@ -17,8 +17,7 @@ from kind.serving.server.metrics import Metrics
 from kind.serving.server.parsing import ModelSpec, Parser
 from kind.serving.server.signatures import Signature, check_rows, signature_named
 from kind.serving.server.threads import bytes_in
-from kind.serving.server.version import Version
-from kind.serving.server.versions import ModelManager
+from kind.serving.server.versions import ModelManager, Version
 
 
 class Service:

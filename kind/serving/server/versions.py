@@ -7,18 +7,36 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Callable
 
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, bad_request, serving_error_of, without_folders
-from kind.serving.server.version import State, Version
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 from kind.serving.server.version_process import VersionProcess
 
 _ENDED_KEPT = 20
 _MOST_NAMED = 10
 _LONGEST_NAME = 200
+
+
+class State(Enum):
+    """The state of a version, numbered as `ModelVersionStatus.State`."""
+
+    START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
+
+
+class Version:
+    """A version of a model: its state, what is loaded of it, and how many requests use it."""
+
+    def __init__(self, name: str, number: int, folder: Path) -> None:
+        """A version that is not loaded yet; `name` is its model's."""
+        self.name, self.number, self.folder = name, number, folder
+        self.state = State.START
+        self.error: ServingError | None = None
+        self.model: VersionProcess | None = None
+        self.users = 0
 
 
 class ModelManager:
@@ -91,16 +109,14 @@ class ModelManager:
         """
         with self._lock:
             number = self._number(name, number, label)
-            available = [v for v in self._versions.get(name, {}).values() if v.state is State.AVAILABLE]
-            if number is not None:
-                available = [version for version in available if version.number == number]
-            if not available:
-                which = f"Latest({name})" if number is None else f"Specific({name}, {number})"
-                which = echoed(which)
+            available = self._available(name)
+            latest = max(available, default=None)
+            version = available.get(latest if number is None else number)
+            if version is None:
+                which = echoed(f"Latest({name})" if number is None else f"Specific({name}, {number})")
                 raise ServingError(
                     "NOT_FOUND", f"Servable not found for request: {which}{self._offered(name)}"
                 )
-            version = max(available, key=lambda version: version.number)
             version.users += 1
             return version
 
@@ -136,7 +152,7 @@ class ModelManager:
         """Whether every configured model has a version that can be asked."""
         with self._lock:
             return bool(self._configs) and all(
-                any(version.can_be_asked for version in self._versions[name].values())
+                any(version.model.is_usable for version in self._available(name).values())
                 for name in self._configs
             )
 
@@ -180,8 +196,8 @@ class ModelManager:
         """Raises ServingError when a configuration cannot be served with the versions loaded for it."""
         in_memory = {
             number
-            for number, version in self._versions.get(config.name, {}).items()
-            if version.state is State.AVAILABLE and version.folder.parent == config.base_path
+            for number, version in self._available(config.name).items()
+            if version.folder.parent == config.base_path
         } | {version.number for version in loaded if version.model is not None}
         available = in_memory & config.wanted(version_folders(config.base_path) or in_memory)
         if not available:
@@ -195,10 +211,14 @@ class ModelManager:
                     f"label {echoed(label)} names version {number}, which is not available",
                 )
 
+    def _available(self, name: str) -> dict[int, Version]:
+        """The versions of a model that can be asked for, by number."""
+        versions = self._versions.get(name, {})
+        return {number: version for number, version in versions.items() if version.state is State.AVAILABLE}
+
     def _offered(self, name: str) -> str:
         """Which versions of a model could be asked for, to end a sentence with."""
-        versions = self._versions.get(name, {}).values()
-        available = sorted(version.number for version in versions if version.state is State.AVAILABLE)
+        available = sorted(self._available(name))
         return f"; available: {', '.join(map(str, available[-_MOST_NAMED:]))}" if available else ""
 
     def _number(self, name: str, number: int | None, label: str | None) -> int | None:
@@ -232,7 +252,7 @@ class ModelManager:
                 self._publish(version)
         with self._lock:
             others = [version for number, version in known.items() if number not in wanted]
-            if any(number in known and known[number].state is State.AVAILABLE for number in wanted):
+            if wanted & self._available(config.name).keys():
                 self._unload(others)
             ended = sorted(number for number, version in known.items() if version.state is State.END)
             for number in ended[:-_ENDED_KEPT]:

@@ -7,9 +7,8 @@ from tensorflow_serving.config import model_server_config_pb2
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, serving_error_of
 from kind.serving.server.messages import configs_of, status_message
-from kind.serving.server.version import State, Version
 from kind.serving.server.version_folders import ModelConfig
-from kind.serving.server.versions import ModelManager
+from kind.serving.server.versions import ModelManager, State, Version
 
 ASSERTED = (
     "Graph execution error:\n\nDetected at node Assert defined at (most recent call last):\n"

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from kind.serving.server.errors import ServingError
-from kind.serving.server.json_answers import json_answer
-from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
+from kind.serving.server.json_tensors import inputs_of, json_answer, parse_body, signature_name
 from kind.serving.server.signatures import Tensor
 
 

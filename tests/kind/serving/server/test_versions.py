@@ -6,9 +6,8 @@ import time
 import pytest
 
 from kind.serving.server.errors import ServingError
-from kind.serving.server.version import State
 from kind.serving.server.version_folders import ModelConfig
-from kind.serving.server.versions import ModelManager
+from kind.serving.server.versions import ModelManager, State
 
 
 class Loaded:
