@@ -14,7 +14,7 @@ from kind.serving.errors import echoed
 from kind.serving.json_text import read_json
 from kind.serving.limits import Limits
 from kind.serving.server.errors import ServingError, bad_request
-from kind.serving.server.signatures import Signature, Tensor, check_rows
+from kind.serving.server.signatures import Tensor, check_rows
 from kind.serving.server.tensor_protos import NUMBERS
 
 ROW, COLUMN = "instances", "inputs"
@@ -47,13 +47,13 @@ def signature_name(content: Mapping[str, Any]) -> str:
 
 
 def inputs_of(
-    content: Mapping[str, Any], signature: Signature, most_rows: int = Limits.rows
+    content: Mapping[str, Any], expected: Mapping[str, Tensor], most_rows: int = Limits.rows
 ) -> tuple[str, dict[str, np.ndarray]]:
     """Reads the inputs of a predict request.
 
     Args:
         content: see `parse_body`.
-        signature: what the request is for.
+        expected: inputs of the signature.
         most_rows: largest batch size.
 
     Returns:
@@ -65,30 +65,28 @@ def inputs_of(
     formats = [key for key in (ROW, COLUMN) if key in content]
     if len(formats) != 1:
         raise bad_request("expects exactly one of the keys 'instances' (rows) and 'inputs' (columns)")
-    values = (_rows if formats == [ROW] else _columns)(content[formats[0]], signature)
-    unknown = sorted(set(values) - set(signature.inputs))
+    values = (_rows if formats == [ROW] else _columns)(content[formats[0]], expected)
+    unknown = sorted(set(values) - set(expected))
     if unknown:
-        wanted = ", ".join(sorted(signature.inputs))
+        wanted = ", ".join(sorted(expected))
         name = echoed(unknown[0])
         raise bad_request(f"JSON object: does not have named input: {name}; expects {wanted}")
-    missing = sorted(set(signature.inputs) - set(values))
+    missing = sorted(set(expected) - set(values))
     if missing:
         raise bad_request(f"Missing named input: {missing[0]}")
     check_rows(
         max((len(value) for value in values.values() if isinstance(value, list)), default=0), most_rows
     )
-    return formats[0], {name: _array(name, value, signature.inputs[name]) for name, value in values.items()}
+    return formats[0], {name: _array(name, value, expected[name]) for name, value in values.items()}
 
 
-def _rows(instances: Any, signature: Signature) -> dict[str, list]:
+def _rows(instances: Any, expected: Mapping[str, Tensor]) -> dict[str, list]:
     if not isinstance(instances, list) or not instances:
         raise bad_request("'instances' expects a list with at least one instance")
     if not _is_named(instances[0]):
-        if len(signature.inputs) != 1:
-            raise bad_request(
-                f"'instances' expects objects with the inputs {', '.join(sorted(signature.inputs))}"
-            )
-        return {next(iter(signature.inputs)): instances}
+        if len(expected) != 1:
+            raise bad_request(f"'instances' expects objects with the inputs {', '.join(sorted(expected))}")
+        return {next(iter(expected)): instances}
     if not all(
         isinstance(instance, dict) and instance.keys() == instances[0].keys() for instance in instances
     ):
@@ -96,12 +94,12 @@ def _rows(instances: Any, signature: Signature) -> dict[str, list]:
     return {name: [instance[name] for instance in instances] for name in instances[0]}
 
 
-def _columns(inputs: Any, signature: Signature) -> dict[str, Any]:
+def _columns(inputs: Any, expected: Mapping[str, Tensor]) -> dict[str, Any]:
     if _is_named(inputs):
         return inputs
-    if len(signature.inputs) != 1:
-        raise bad_request(f"'inputs' expects an object with {', '.join(sorted(signature.inputs))}")
-    return {next(iter(signature.inputs)): inputs}
+    if len(expected) != 1:
+        raise bad_request(f"'inputs' expects an object with {', '.join(sorted(expected))}")
+    return {next(iter(expected)): inputs}
 
 
 def _is_named(value: Any) -> bool:

@@ -20,7 +20,7 @@ from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
 from kind.serving.server.processes import Child, ChildEnded, resident
-from kind.serving.server.signatures import Signature, Tensor, check_rows, signature_named
+from kind.serving.server.signatures import DEFAULT_SIGNATURE, Signature, Tensor, check_rows, signature_named
 from kind.serving.server.tensor_protos import array_of
 from kind.serving.server.threads import OneAtATime
 from kind.serving.wire import Arrays
@@ -45,22 +45,21 @@ class Request(NamedTuple):
 
 
 def read_request(
-    body: bytes | bytearray, signatures: Mapping[str, Signature | _Expected], most_rows: int
+    body: bytes | bytearray, signatures: Mapping[str, Mapping[str, Tensor]], most_rows: int
 ) -> Request:
     """Reads the JSON of a predict request.
 
     Args:
         body: the text.
-        signatures: those of the version.
+        signatures: inputs of those of the version.
         most_rows: largest batch size.
 
     Raises:
         ServingError: it is no JSON, names no signature, or does not hold what the signature expects.
     """
     content = parse_body(body)
-    name = signature_name(content)
-    signature = signature_named(signatures, name)
-    return Request(signature.name, *inputs_of(content, signature, most_rows))
+    name = signature_name(content) or DEFAULT_SIGNATURE
+    return Request(name, *inputs_of(content, signature_named(signatures, name), most_rows))
 
 
 class ModelSpec(NamedTuple):
@@ -134,18 +133,17 @@ class Parser:
 
     async def read(self, body: bytearray, signatures: Mapping[str, Signature], call: Call) -> Request:
         """See `read_request`; ServingError also when `call` is late."""
+        expected = {name: signature.inputs for name, signature in signatures.items()}
         if len(body) < _LARGE:
-            return await call.compute(len(body), read_request, body, signatures, self._most_rows, late=_LATE)
-        expected = {name: list(signature.inputs.items()) for name, signature in signatures.items()}
-        header, inputs = await self._read_large(call, body, {"signatures": expected})
-        return Request(header["signature"], header["form"], inputs)
+            return await call.compute(len(body), read_request, body, expected, self._most_rows, late=_LATE)
+        return Request(*await self._read_large(call, body, {"signatures": expected}))
 
     async def read_message(self, data: bytes, call: Call) -> Message:
         """See the function of that name; ServingError also when `call` is late."""
         if len(data) < _LARGE:
             return await call.compute(len(data), read_message, data, self._most_rows, late=_LATE)
-        header, inputs = await self._read_large(call, data, {})
-        return Message(ModelSpec(*header["spec"]), header["wanted"], inputs)
+        spec, *rest = await self._read_large(call, data, {})
+        return Message(ModelSpec(*spec), *rest)
 
     def stop(self) -> None:
         """Ends the process."""
@@ -157,7 +155,7 @@ class Parser:
         reading = self._large.call(self._ask, data, {**header, "rows": self._most_rows})
         return await call.in_time(reading, _LATE)
 
-    def _ask(self, data: bytes | bytearray, header: dict[str, Any]) -> tuple[dict, dict]:
+    def _ask(self, data: bytes | bytearray, header: dict[str, Any]) -> tuple:
         if self._child is None or self._child.has_ended:
             self._child = Child(__name__)
         arrays = {"body": np.frombuffer(data, np.uint8)}
@@ -170,27 +168,20 @@ class Parser:
             raise ServingError("RESOURCE_EXHAUSTED", f"reading the request failed ({ended})") from ended
         if resident(self._child.pid) > _MOST_KEPT:
             self._child.kill()
-        return header, inputs
-
-
-class _Expected(NamedTuple):
-    """The part of a signature that is needed here."""
-
-    name: str
-    inputs: dict[str, Tensor]
+        return *header["asked"], inputs
 
 
 def _answer(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
     body, rows = arrays["body"].tobytes(), header["rows"]
     if "signatures" in header:
         signatures = {
-            name: _Expected(name, {key: Tensor(*tensor) for key, tensor in inputs})
+            name: {key: Tensor(*tensor) for key, tensor in inputs.items()}
             for name, inputs in header["signatures"].items()
         }
-        name, form, inputs = read_request(body, signatures, rows)
-        return {"signature": name, "form": form}, inputs
-    spec, wanted, inputs = read_message(body, rows)
-    return {"spec": spec, "wanted": wanted}, inputs
+        *asked, inputs = read_request(body, signatures, rows)
+    else:
+        *asked, inputs = read_message(body, rows)
+    return {"asked": asked}, inputs
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.tensor_protos import type_name
 
 DEFAULT_SIGNATURE = "serving_default"
+
+Entry = TypeVar("Entry")
 
 
 class Tensor(NamedTuple):
@@ -126,8 +128,8 @@ def check_rows(rows: int, largest: int) -> None:
         raise bad_request(f"{rows} rows in one request; the limit is {largest}: send several requests")
 
 
-def signature_named(signatures: Mapping[str, Signature], name: str) -> Signature:
-    """The signature of that name, "" being `serving_default`; ServingError when there is none."""
+def signature_named(signatures: Mapping[str, Entry], name: str) -> Entry:
+    """The entry of a signature, "" being `serving_default`; ServingError when there is none."""
     name = name or DEFAULT_SIGNATURE
     if name not in signatures:
         raise ServingError(

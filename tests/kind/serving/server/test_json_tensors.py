@@ -11,15 +11,13 @@ from kind.serving.server.json_tensors import inputs_of, json_answer, parse_body,
 from kind.serving.server.signatures import Tensor
 
 
-class Signature:
-    """Stands for a signature with these inputs."""
-
-    def __init__(self, **inputs):
-        self.inputs = {name: Tensor(dtype, None) for name, dtype in inputs.items()}
+def inputs_named(**types):
+    """The inputs of a signature."""
+    return {name: Tensor(dtype, None) for name, dtype in types.items()}
 
 
-ONE_TEXT, ONE_FLOAT = Signature(image_bytes="string"), Signature(x="float32")
-TWO = Signature(image_bytes="string", alpha="float32")
+ONE_TEXT, ONE_FLOAT = inputs_named(image_bytes="string"), inputs_named(x="float32")
+TWO = inputs_named(image_bytes="string", alpha="float32")
 
 
 def b64(data):
@@ -63,9 +61,9 @@ def test_base64_may_lack_its_padding(text):
 
 
 def test_numbers_become_the_signatures_type():
-    _, inputs = read({"inputs": [0, 255]}, Signature(x="uint8"))
+    _, inputs = read({"inputs": [0, 255]}, inputs_named(x="uint8"))
     assert inputs["x"].dtype == np.uint8
-    _, inputs = read({"inputs": [True, False]}, Signature(x="bool"))
+    _, inputs = read({"inputs": [True, False]}, inputs_named(x="bool"))
     assert inputs["x"].tolist() == [True, False]
     _, inputs = inputs_of(parse_body(b'{"inputs": [1e30, -1e-50]}'), ONE_FLOAT)
     assert inputs["x"].tolist() == [np.float32(1e30), 0]
@@ -148,10 +146,10 @@ def test_an_image_of_full_hd_may_be_sent_as_numbers(monkeypatch):
         ({"inputs": [True]}, ONE_FLOAT, "expects float32, received bool"),
         ({"inputs": [b64(b"1")]}, ONE_FLOAT, "expects float32"),
         ({"inputs": [1e39]}, ONE_FLOAT, "out of float32's range"),
-        ({"inputs": [10**19]}, Signature(x="int32"), "out of int32's range"),
-        ({"inputs": [1.5]}, Signature(x="int32"), "expects int32, received decimals"),
-        ({"inputs": [-1]}, Signature(x="uint8"), "out of uint8's range"),
-        ({"inputs": [1]}, Signature(x="complex64"), "cannot be sent as JSON"),
+        ({"inputs": [10**19]}, inputs_named(x="int32"), "out of int32's range"),
+        ({"inputs": [1.5]}, inputs_named(x="int32"), "expects int32, received decimals"),
+        ({"inputs": [-1]}, inputs_named(x="uint8"), "out of uint8's range"),
+        ({"inputs": [1]}, inputs_named(x="complex64"), "cannot be sent as JSON"),
         ({"inputs": [3]}, ONE_TEXT, "expects text or"),
         ({"inputs": [{"b64": 3}]}, ONE_TEXT, "expects text or"),
         ({"inputs": [{"b64": "*"}]}, ONE_TEXT, "Unable to base64 decode"),

@@ -308,7 +308,6 @@ def test_the_front_needs_no_tensorflow():
 class Expected:
     """Stands for a signature."""
 
-    name = "serving_default"
     inputs = {"x": Tensor("float32", None)}
 
 
