@@ -21,10 +21,8 @@ from typing import Any
 from kind.serving.server.errors import ServingError
 from kind.serving.wire import Arrays, read_message, write_message
 
-try:
+if sys.platform == "linux":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 _SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which Python 3.9 does not name
 _PIPE = 1 << 20  # bytes; in the usual 64 KiB an array of 400×600 takes 2 ms longer
@@ -60,14 +58,14 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        if fcntl and sys.platform == "linux":
+        if sys.platform == "linux":
             for pipe in (self._process.stdin, self._process.stdout):
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(pipe, _SET_PIPE_SIZE, _PIPE)
         self._numbers = itertools.count()
         self._calls: dict[int, Future] = {}
         self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._is_killed = self._is_retired = self._has_ended = False
+        self._is_killed = self._has_ended = False
         self._reader = threading.Thread(target=self._read, name=f"answers of {module}", daemon=True)
         self._reader.start()
 
@@ -137,12 +135,10 @@ class Child:
         self._process.kill()
 
     def retire(self) -> None:
-        """Ends the process as soon as its calls are answered."""
-        with self._lock:
-            self._is_retired = True
-            is_free = not self._calls
-        if is_free:
-            self.kill()
+        """Waits until its calls are answered, then ends the process."""
+        while self._calls:
+            wait(list(self._calls.values()))
+        self.kill()
 
     def close(self) -> None:
         """Kills the process and waits until it is gone."""
@@ -162,11 +158,8 @@ class Child:
                 header, arrays = message
                 with self._lock:
                     answer = self._calls.pop(header.pop("call"), None)
-                    is_last = self._is_retired and not self._calls
                 if answer:
                     answer.set_result((header, arrays))
-                if is_last:
-                    self.kill()
                 del message, header, arrays, answer
         self._process.kill()
         code = self._process.wait()

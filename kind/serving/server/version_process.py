@@ -219,7 +219,7 @@ class VersionProcess:
                     old, self._child, fresh = self._child, fresh, None
                     self._broken = ""
                     self._loaded_size = resident(self.pid)
-                old.retire()
+                threading.Thread(target=old.retire, daemon=True).start()
             except (ServingError, ChildEnded, OSError) as error:
                 if not self._closed:
                     print(f"kind: {self._folder} cannot be loaded once more: {error}", file=sys.stderr)
