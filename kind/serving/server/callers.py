@@ -7,7 +7,6 @@ called when the header of a call is there, and not when its message is.
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import unquote
@@ -20,39 +19,33 @@ from kind.serving.server.errors import ServingError, bad_request
 Answer = Callable[[bytes, Call], Awaitable]
 
 
-class Callers:
-    """Receives the messages of calls."""
+def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMethodHandler:
+    """A method that takes one message and gives one.
 
-    def __init__(self, calls: Calls) -> None:
-        """Counts them among these calls."""
-        self._calls = calls
+    Args:
+        answer: from the bytes of the message and the call to the answer, a message or its bytes. Its
+            exceptions become a status; a bug becomes INTERNAL and is traced on stderr.
+        calls: among which its calls are counted.
+        counted_as: see `Calls.open`.
+    """
 
-    def handler(self, answer: Answer, counted_as: str = "") -> grpc.RpcMethodHandler:
-        """A method that takes one message and gives one.
+    async def answered(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext):
+        sender, seconds = sender_of(address_of(context.peer())), context.time_remaining()
+        try:
+            with calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
+                message = await answer(await _received(messages, call), call)
+                return message if isinstance(message, bytes) else message.SerializeToString()
+        except ServingError as error:
+            code, message = error.code, error.message
+        except Exception:
+            traceback.print_exc()
+            code, message = "INTERNAL", "internal error; the server's log says more"
+        # Without the message: an abort stays in memory, with all that it interrupts, until a garbage
+        # collection.
+        del messages
+        await context.abort(grpc.StatusCode[code], message)
 
-        Args:
-            answer: from the bytes of the message and the call to the answer, a message or its bytes. Its
-                exceptions become a status; a bug becomes INTERNAL and is traced on stderr.
-            counted_as: see `Calls.open`.
-        """
-
-        async def answered(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext):
-            sender, seconds = sender_of(address_of(context.peer())), context.time_remaining()
-            try:
-                with self._calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
-                    message = await answer(await _received(messages, call), call)
-                    return message if isinstance(message, bytes) else message.SerializeToString()
-            except ServingError as error:
-                code, message = error.code, error.message
-            except Exception:
-                traceback.print_exc(file=sys.stderr)
-                code, message = "INTERNAL", "internal error; the server's log says more"
-            # Without the message: an abort stays in memory, with all that it interrupts, until a garbage
-            # collection.
-            del messages
-            await context.abort(grpc.StatusCode[code], message)
-
-        return grpc.stream_unary_rpc_method_handler(answered)
+    return grpc.stream_unary_rpc_method_handler(answered)
 
 
 async def _received(messages: AsyncIterator[bytes], call: Call) -> bytes:

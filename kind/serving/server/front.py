@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -53,7 +52,7 @@ class Front:
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            traceback.print_exc()
             return error_response("internal error; the server's log says more", 500)
 
 

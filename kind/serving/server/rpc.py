@@ -17,7 +17,7 @@ from kind.serving.protos import (
     predict_pb2,
     regression_pb2,
 )
-from kind.serving.server.callers import Callers
+from kind.serving.server.callers import handler_of
 from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.messages import configs_of, signatures_message, status_message
@@ -110,10 +110,9 @@ def add_services(server: grpc.aio.Server, service: Service, roots: Sequence[Path
     Their methods take the bytes of a message: some megabytes can stand for a gigabyte of fields, and would be
     read where everybody waits.
     """
-    callers = Callers(service.calls)
     for answering in (PredictionService(service), ModelService(service, roots)):
         methods = {
-            name: callers.handler(getattr(answering, name), name if name == "Predict" else "")
+            name: handler_of(getattr(answering, name), service.calls, name if name == "Predict" else "")
             for name in dir(answering)
             if not name.startswith("_")
         }

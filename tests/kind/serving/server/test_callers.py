@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from kind.serving.limits import Limits
-from kind.serving.server.callers import Callers, address_of
+from kind.serving.server.callers import address_of, handler_of
 from kind.serving.server.calls import Calls
 from kind.serving.server.metrics import Metrics
 
@@ -32,7 +32,7 @@ async def echo(**limits):
         return Said(data)
 
     server = grpc.aio.server()
-    handler = Callers(Calls(Limits(**limits), Metrics(), list)).handler(answer)
+    handler = handler_of(answer, Calls(Limits(**limits), Metrics(), list))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("demo.Echo", {"Say": handler}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
