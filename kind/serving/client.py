@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -193,17 +194,16 @@ class Client:
     def _retrying(self, call: Callable[[float], Any]) -> Any:
         """Calls with the seconds that are left, until it succeeds or the retries are used up."""
         deadline = time.monotonic() + self._timeout
-        for attempt in range(self._retries + 1):
+        for attempt in itertools.count():
             try:
                 return call(max(deadline - time.monotonic(), 0.001))
             except ServerError as error:
                 pause = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
                 pause = max(pause, error.pause or 0) * random.uniform(1, 1 + _JITTER)
-                is_last = attempt == self._retries or time.monotonic() + pause >= deadline
+                is_last = attempt >= self._retries or time.monotonic() + pause >= deadline
                 if error.code != "UNAVAILABLE" or is_last:
                     raise
                 time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
 
 
 def _bytes_of(image: Image) -> bytes:

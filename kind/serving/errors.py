@@ -13,10 +13,8 @@ def echoed(text: str) -> str:
     Control characters, which could rewrite a terminal, and those that turn the direction of writing are
     escaped.
     """
-    shown = text[:_LONGEST_ECHO]
-    if not shown.isprintable():
-        shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in shown)
-    return shown[:_LONGEST_ECHO]
+    shown = (each if each.isprintable() else ascii(each)[1:-1] for each in text[:_LONGEST_ECHO])
+    return "".join(shown)[:_LONGEST_ECHO]
 
 
 class ServerError(UserError):

@@ -4,6 +4,7 @@ Their modules need nothing but protobuf, and importing TensorFlow takes seconds 
 imports a package before what is in it, though; so an empty one stands in for `tensorflow` meanwhile.
 """
 
+# ruff: noqa: F401  (imported for others)
 from __future__ import annotations
 
 import contextlib
@@ -11,20 +12,6 @@ import importlib.util
 import sys
 import types
 from collections.abc import Iterator
-
-__all__ = [
-    "DT_STRING",
-    "DataType",
-    "ModelServerConfig",
-    "SignatureDef",
-    "TensorProto",
-    "classification_pb2",
-    "get_model_metadata_pb2",
-    "get_model_status_pb2",
-    "model_management_pb2",
-    "predict_pb2",
-    "regression_pb2",
-]
 
 
 @contextlib.contextmanager

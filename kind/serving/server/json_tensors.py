@@ -18,6 +18,7 @@ from kind.serving.server.signatures import Tensor, check_rows
 from kind.serving.server.tensor_protos import NUMBERS
 
 ROW, COLUMN = "instances", "inputs"
+_KINDS = {"b": "bool", "i": "integers", "u": "integers", "f": "decimals", "U": "text"}
 _BYTES_SUFFIX = "_bytes"
 _ROWS_AND_COLUMNS = 2
 _PIECE = 3 << 20  # bytes, a multiple of 3
@@ -158,7 +159,8 @@ def _number_array(value: Any, dtype: str) -> np.ndarray:
     array, wanted = np.array(value), np.dtype(dtype)
     allowed = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[wanted.kind]
     if array.size and array.dtype.kind not in allowed:
-        raise bad_request(f"expects {dtype}, received {_kind_of(array)}")
+        kind = _KINDS.get(array.dtype.kind, "something else")
+        raise bad_request(f"expects {dtype}, received {kind}")
     if array.size and wanted.kind in "iu":
         limits = np.iinfo(wanted)
         if int(array.min()) < limits.min or int(array.max()) > limits.max:
@@ -168,12 +170,6 @@ def _number_array(value: Any, dtype: str) -> np.ndarray:
     if wanted.kind == "f" and not np.isfinite(converted).all():
         raise bad_request(f"a number is out of {dtype}'s range")
     return converted
-
-
-def _kind_of(array: np.ndarray) -> str:
-    return {"b": "bool", "i": "integers", "u": "integers", "f": "decimals", "U": "text"}.get(
-        array.dtype.kind, "something else"
-    )
 
 
 def json_answer(outputs: Mapping[str, np.ndarray], form: str) -> bytes:

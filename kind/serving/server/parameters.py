@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
@@ -130,13 +129,7 @@ def _parse(path: str | Path, message_class):
         raise UserError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-@cache
-def _message_class(name: str):
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"kind.serving.{name}"))
-
-
-@cache
-def _pool() -> descriptor_pool.DescriptorPool:
+def _message_class(wanted: str):
     file = descriptor_pb2.FileDescriptorProto(
         name="kind/serving/parameters.proto",
         package="kind.serving",
@@ -155,4 +148,4 @@ def _pool() -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(file)
-    return pool
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"kind.serving.{wanted}"))

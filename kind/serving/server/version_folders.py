@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LARGEST_NUMBER = 2**63 - 1  # what the status messages can hold
+_NUMBER, _LARGEST_NUMBER = re.compile("[0-9]{1,19}"), 2**63 - 1  # what the status messages can hold
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,10 @@ def version_folders(base: Path) -> dict[int, Path]:
     return {
         int(entry.name): entry
         for entry in entries
-        if _is_number(entry.name) and (entry / "saved_model.pb").is_file()
+        if _NUMBER.fullmatch(entry.name)
+        and int(entry.name) <= _LARGEST_NUMBER
+        and (entry / "saved_model.pb").is_file()
     }
-
-
-def _is_number(name: str) -> bool:
-    is_short = len(name) <= len(str(_LARGEST_NUMBER))
-    return is_short and name.isascii() and name.isdigit() and int(name) <= _LARGEST_NUMBER
 
 
 def fingerprint(folder: Path) -> object:
