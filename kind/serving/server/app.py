@@ -116,7 +116,10 @@ class Server:
     async def load(self) -> None:
         """Loads the models; raises UserError when one has no version that can be loaded."""
         await asyncio.get_running_loop().run_in_executor(None, self.manager.poll)
-        _check_loaded(self.manager, self.settings.models)
+        for config in self.settings.models:
+            newest, *older = self.manager.status(config.name)
+            if not any(version.state is State.AVAILABLE for version in (newest, *older)):
+                raise UserError(f"{newest.folder}: cannot be served: {newest.error.message}")
         self.manager.watch(self.settings.poll_seconds)
         self.service.loaded.set()
 
@@ -132,19 +135,19 @@ class Server:
             raise _taken(settings.host, settings.rest_port, error) from error
 
     async def _start_rpc(self) -> None:
-        settings = self.settings
+        settings, limits = self.settings, self.settings.limits
         # Without so_reuseport: 0 a second server would share the port in silence.
-        limits = settings.limits
         options = [
             ("grpc.so_reuseport", 0),
             ("grpc.max_allowed_incoming_connections", connections_within_handles(limits.connections)),
             ("grpc.server_handshake_timeout_ms", int(limits.silence * 1000)),
             ("grpc.max_connection_idle_ms", int(limits.silence * 1000 * _IDLE)),
-            ("grpc.max_receive_message_length", settings.limits.request_bytes),
+            ("grpc.max_receive_message_length", limits.request_bytes),
             ("grpc.max_send_message_length", -1),
         ]
         self._rpc = grpc.aio.server(options=options)
-        add_services(self._rpc, self.service, _reloadable(settings))
+        roots = [config.base_path.resolve() for config in settings.models] if settings.allow_reload else None
+        add_services(self._rpc, self.service, roots)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
             self.grpc_port = self._rpc.add_insecure_port(f"{host}:{settings.grpc_port}")
@@ -246,21 +249,8 @@ def _end_after(seconds: float) -> None:
     timer.start()
 
 
-def _reloadable(settings: Settings) -> list[Path] | None:
-    """The folders of which clients may choose versions; None where they may not."""
-    return [config.base_path.resolve() for config in settings.models] if settings.allow_reload else None
-
-
 def _taken(host: str, port: int, error: Exception) -> UserError:
     reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
     return UserError(
         f"cannot listen on {host} port {port} ({reason}): choose another --rest-port or --grpc-port"
     )
-
-
-def _check_loaded(manager: ModelManager, configs: tuple[ModelConfig, ...]) -> None:
-    for config in configs:
-        versions = manager.status(config.name)
-        if not any(version.state is State.AVAILABLE for version in versions):
-            failed = versions[0]
-            raise UserError(f"{failed.folder}: cannot be served: {failed.error.message}")
