@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from kind.serving.server.errors import ServingError, bad_request, serving_error_of
-from kind.serving.server.joining import joined
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.parameters import Batching
 from kind.serving.server.version_process import VersionProcess
@@ -111,7 +110,7 @@ class Scheduler:
         ]
         self._enqueue(target, tasks)
         self._observer.received(target.model, rows)
-        return tasks[0].future if len(tasks) == 1 else joined([task.future for task in tasks])
+        return tasks[0].future if len(tasks) == 1 else _joined([task.future for task in tasks])
 
     def stop(self) -> None:
         """Runs the waiting requests, refuses new ones, and returns when the threads have ended."""
@@ -272,3 +271,47 @@ def _stacked(parts: list[np.ndarray], padding: int) -> np.ndarray:
     if padding:
         parts = [*parts, *[parts[0][:1]] * padding]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _joined(parts: Sequence[Future]) -> Future:
+    """Combines futures of parts into one future of the whole.
+
+    Args:
+        parts: futures of arrays by name, each with some of the rows.
+
+    Returns:
+        A future of all rows together. It fails with the first part that does, and cancelling it cancels all.
+    """
+    whole: Future = Future()
+
+    def wait_for_next(done: Future) -> None:
+        waited_for = next((part for part in parts if not part.done()), None)
+        if waited_for and not done.cancelled() and not done.exception():
+            waited_for.add_done_callback(wait_for_next)
+        elif whole.set_running_or_notify_cancel():
+            try:
+                results = [part.result() for part in parts]
+                whole.set_result({name: _joined_rows([one[name] for one in results]) for name in results[0]})
+            except BaseException as error:
+                whole.set_exception(serving_error_of(error).with_traceback(None))
+
+    def cancel(_: Future) -> None:
+        for part in parts:  # those that are done stay so
+            part.cancel()
+
+    whole.add_done_callback(cancel)
+    parts[0].add_done_callback(wait_for_next)
+    return whole
+
+
+def _joined_rows(arrays: list[np.ndarray]) -> np.ndarray:
+    """Rows one after another, filled up with zeros where they differ in width (boxes, scores)."""
+    if len({array.shape[1:] for array in arrays}) == 1:
+        return np.concatenate(arrays)
+    widest = np.max([array.shape[1:] for array in arrays], axis=0)
+    fill = b"" if arrays[0].dtype == object else 0
+    padded = [
+        np.pad(array, [(0, 0), *((0, w - n) for w, n in zip(widest, array.shape[1:]))], constant_values=fill)
+        for array in arrays
+    ]
+    return np.concatenate(padded)

@@ -7,9 +7,9 @@ import grpc
 import pytest
 
 from kind.serving.limits import Limits
-from kind.serving.server.callers import address_of, handler_of
 from kind.serving.server.calls import Calls
 from kind.serving.server.metrics import Metrics
+from kind.serving.server.rpc import address_of, handler_of
 
 METHOD = "/demo.Echo/Say"
 
