@@ -65,7 +65,7 @@ class Scheduler:
         """
         self.parameters = parameters
         self._observer = observer
-        self._queues: dict[Hashable, tuple[Target, deque[_Task]]] = {}
+        self._queues: dict[tuple[Target, Hashable], deque[_Task]] = {}
         self._changed = threading.Condition()
         self._stopping = False
         self._threads = [
@@ -123,22 +123,23 @@ class Scheduler:
     def waiting(self) -> int:
         """How many requests are queued."""
         with self._changed:
-            return sum(len(tasks) for _, tasks in self._queues.values())
+            return sum(map(len, self._queues.values()))
 
     def _enqueue(self, target: Target, tasks: Sequence[_Task]) -> None:
         with self._changed:
             if self._stopping:
                 raise ServingError("UNAVAILABLE", "the server is being stopped")
             self._forget_cancelled(target)
-            key = _key(target, tasks[0])
-            own = self._queues.get(key, (target, ()))[1]
+            shapes = sorted((name, array.shape[1:]) for name, array in tasks[0].inputs.items())
+            key = target, tuple(shapes)
+            own = self._queues.get(key, ())
             grows_by = self._batches([*own, *tasks]) - self._batches(own)
-            waiting = sum(self._batches(queue) for other, queue in self._queues.values() if other == target)
+            waiting = sum(self._batches(queue) for (to, _), queue in self._queues.items() if to == target)
             if grows_by and waiting + grows_by > self.parameters.max_enqueued_batches:
                 raise ServingError(
                     "UNAVAILABLE", "The batch scheduling queue to which this task was submitted is full"
                 )
-            self._queues.setdefault(key, (target, deque()))[1].extend(tasks)
+            self._queues.setdefault(key, deque()).extend(tasks)
             self._changed.notify()
 
     def _batches(self, tasks: Sequence[_Task]) -> int:
@@ -147,13 +148,10 @@ class Scheduler:
         return math.ceil(sum(task.rows for task in tasks) / self.parameters.max_batch_size)
 
     def _forget_cancelled(self, target: Target) -> None:
-        for key, (other, queue) in list(self._queues.items()):
-            if other == target and any(task.future.cancelled() for task in queue):
-                kept = deque(task for task in queue if not task.future.cancelled())
-                if kept:
-                    self._queues[key] = (other, kept)
-                else:
-                    del self._queues[key]
+        for key in [key for key in self._queues if key[0] == target]:
+            self._queues[key] = deque(task for task in self._queues[key] if not task.future.cancelled())
+            if not self._queues[key]:
+                del self._queues[key]
 
     def _work(self) -> None:
         while True:
@@ -170,7 +168,7 @@ class Scheduler:
 
     def _until_next(self) -> float | None:
         """Seconds until the oldest request has waited long enough; None when nothing waits."""
-        oldest = min((queue[0].arrived for _, queue in self._queues.values()), default=None)
+        oldest = min((queue[0].arrived for queue in self._queues.values()), default=None)
         if oldest is None:
             return None
         return max(oldest + self.parameters.batch_timeout_micros / 1e6 - time.monotonic(), 0)
@@ -178,15 +176,15 @@ class Scheduler:
     def _next(self) -> tuple[Target, list[_Task]] | None:
         """Takes the batch that has waited longest of those that may leave."""
         now = time.monotonic()
-        ready = [key for key, (_, queue) in self._queues.items() if self._may_leave(queue, now)]
+        ready = [key for key, queue in self._queues.items() if self._may_leave(queue, now)]
         if not ready:
             return None
-        key = min(ready, key=lambda key: self._queues[key][1][0].arrived)
-        target, queue = self._queues[key]
+        key = min(ready, key=lambda key: self._queues[key][0].arrived)
+        queue = self._queues[key]
         tasks = [queue.popleft() for _ in range(self._how_many(queue))]
         if not queue:
             del self._queues[key]
-        return target, tasks
+        return key[0], tasks
 
     def _may_leave(self, queue: Sequence[_Task], now: float) -> bool:
         limits = self.parameters
@@ -260,11 +258,6 @@ class Scheduler:
             {name: array[end - task.rows : end] for name, array in outputs.items()}
             for task, end in zip(tasks, ends)
         ]
-
-
-def _key(target: Target, task: _Task) -> Hashable:
-    shapes = tuple(sorted((name, array.shape[1:]) for name, array in task.inputs.items()))
-    return (target.model, id(target.runnable), target.signature, shapes)
 
 
 def _stacked(parts: list[np.ndarray], padding: int) -> np.ndarray:
