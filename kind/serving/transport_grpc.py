@@ -27,7 +27,9 @@ class GrpcTransport:
         """See `Client`; raises ValueError when the address makes no sense."""
         if "://" in address or ":" not in address:
             raise ValueError(f"address expects host:port, received {address!r}")
-        self._address, self._model, self._version = address, model, version
+        self._address, self._spec = address, {"name": model}
+        if version is not None:
+            self._spec["version"] = {"value": version}
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", max_bytes)]
         self._channel = grpc.insecure_channel(address, options)
         # Answers come as bytes, which are looked at before they are unpacked.
@@ -38,9 +40,8 @@ class GrpcTransport:
         self, signature: str, inputs: Mapping[str, Any], names: Sequence[str], seconds: float
     ) -> Mapping[str, Any]:
         """Runs a signature once; see `RestTransport.predict`. Arrays come back instead of lists."""
-        request = predict_pb2.PredictRequest(output_filter=names)
-        self._fill(request.model_spec)
-        request.model_spec.signature_name = signature
+        spec = {**self._spec, "signature_name": signature}
+        request = predict_pb2.PredictRequest(model_spec=spec, output_filter=names)
         for name, value in inputs.items():
             array = np.empty(len(value), np.float32 if isinstance(value[0], float) else object)
             array[:] = value
@@ -57,8 +58,7 @@ class GrpcTransport:
 
     def status(self, seconds: float) -> dict[int, str]:
         """The state of each version by its number."""
-        request = get_model_status_pb2.GetModelStatusRequest()
-        self._fill(request.model_spec)
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec)
         data = self._call(self._status, request, seconds)
         try:
             if len(data) > _LARGEST_STATUS:
@@ -66,23 +66,13 @@ class GrpcTransport:
             response = get_model_status_pb2.GetModelStatusResponse.FromString(data)
         except DecodeError as error:
             raise wrong_answer("not the status of a model") from error
-        names = get_model_status_pb2.ModelVersionStatus.State.items()
-        states = {number: name for name, number in names}
-        return status_of(
-            [
-                {"version": entry.version, "state": states.get(entry.state)}
-                for entry in response.model_version_status
-            ]
-        )
+        states = {number: name for name, number in get_model_status_pb2.ModelVersionStatus.State.items()}
+        found = response.model_version_status
+        return status_of([{"version": each.version, "state": states.get(each.state)} for each in found])
 
     def close(self) -> None:
         """Closes the connection."""
         self._channel.close()
-
-    def _fill(self, spec) -> None:
-        spec.name = self._model
-        if self._version is not None:
-            spec.version.value = self._version
 
     def _call(self, method, request, seconds: float) -> bytes:
         try:

@@ -91,7 +91,6 @@ class Server:
         load = settings.load or self._workers.load
         self.manager = ModelManager(settings.models, load, self.metrics.loaded)
         self.rest_port = self.grpc_port = 0
-        self._scheduler: Scheduler | None = None
         self._connections: Connections | None = None
         self._rpc: grpc.aio.Server | None = None
 
@@ -108,8 +107,8 @@ class Server:
                     f"{config.base_path}: expected version folders such as {config.base_path / '1'} with a "
                     "saved_model.pb; found none (kind export writes them)"
                 )
-        self._scheduler = Scheduler(settings.batching, self.metrics)
-        self.service = Service(self.manager, self._scheduler, self.metrics, settings.limits)
+        scheduler = Scheduler(settings.batching, self.metrics)
+        self.service = Service(self.manager, scheduler, self.metrics, settings.limits)
         await self._start_rest()
         await self._start_rpc()
 
@@ -167,7 +166,7 @@ class Server:
         await asyncio.gather(self._until_answered(end), *calls)
         await self._connections.close(max(end - loop.time(), _LEAST_CLOSING))
         self._connections = None
-        for part in (self._workers, self.service.parser, self.manager, self._scheduler):
+        for part in (self._workers, self.service.parser, self.manager, self.service.scheduler):
             await loop.run_in_executor(None, part.stop)
 
     async def _until_answered(self, end: float) -> None:

@@ -1,14 +1,14 @@
-"""Messages about models that both protocols use: status, signatures and configurations."""
+"""Messages about models: their status, which both protocols give, and their configurations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from google.protobuf.message import Message
 
 from kind.serving.errors import echoed
-from kind.serving.protos import ModelServerConfig, get_model_metadata_pb2, get_model_status_pb2
+from kind.serving.protos import ModelServerConfig, get_model_status_pb2
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, without_folders
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import Version
@@ -23,14 +23,6 @@ def status_message(versions: Iterable[Version]) -> get_model_status_pb2.GetModel
         entry = message.model_version_status.add(version=version.number, state=version.state.value)
         entry.status.error_code = NUMBERS[version.error.code] if version.error else 0
         entry.status.error_message = without_folders(version.error.message) if version.error else ""
-    return message
-
-
-def signatures_message(definitions: Mapping) -> get_model_metadata_pb2.SignatureDefMap:
-    """All signatures of a model, as its file has them."""
-    message = get_model_metadata_pb2.SignatureDefMap()
-    for name, definition in definitions.items():
-        message.signature_def[name].CopyFrom(definition)
     return message
 
 

@@ -8,13 +8,14 @@ from aiohttp import web
 from google.protobuf.json_format import MessageToDict, MessageToJson
 
 from kind.serving.errors import echoed
+from kind.serving.protos import get_model_metadata_pb2
 from kind.serving.server.bodies import read_body
 from kind.serving.server.calls import Call
 from kind.serving.server.errors import bad_request
 from kind.serving.server.front import Handler
 from kind.serving.server.image_requests import PATH, ImageRequests
 from kind.serving.server.json_tensors import json_answer
-from kind.serving.server.messages import signatures_message, status_message
+from kind.serving.server.messages import status_message
 from kind.serving.server.metrics import CONTENT_TYPE
 from kind.serving.server.parsing import ModelSpec
 from kind.serving.server.service import Service
@@ -84,7 +85,8 @@ class RestApi:
 
     async def _metadata(self, spec: ModelSpec, call: Call) -> web.Response:
         async with self._service.acquired(spec, call) as version:
-            signatures = MessageToDict(signatures_message(version.model.definitions), **_ALL_FIELDS)
+            message = get_model_metadata_pb2.SignatureDefMap(signature_def=version.model.definitions)
+            signatures = MessageToDict(message, **_ALL_FIELDS)
         model_spec = {"name": spec.name, "signature_name": "", "version": str(version.number)}
         return web.json_response({"model_spec": model_spec, "metadata": {"signature_def": signatures}})
 

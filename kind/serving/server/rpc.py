@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import grpc
@@ -21,12 +22,13 @@ from kind.serving.protos import (
 )
 from kind.serving.server.calls import Call, Calls, sender_of
 from kind.serving.server.errors import ServingError, bad_request
-from kind.serving.server.messages import configs_of, signatures_message, status_message
+from kind.serving.server.messages import configs_of, status_message
 from kind.serving.server.parsing import parsed, spec_of
 from kind.serving.server.service import Service
 from kind.serving.server.signatures import signature_named
 from kind.serving.server.tensor_protos import proto_of
 from kind.serving.server.threads import OneAtATime, bytes_in
+from kind.serving.server.versions import Version
 
 _METADATA_FIELD = "signature_def"
 _LARGEST = 1 << 20  # bytes of a message without inputs
@@ -54,8 +56,7 @@ class PredictionService:
                 shown = echoed(", ".join(unknown or names))
                 raise bad_request(f"output_filter expects outputs of the signature, each once: {shown}")
             outputs = await self._service.predict(version, signature, request.inputs, call)
-            response = predict_pb2.PredictResponse()
-            _answer_spec(response.model_spec, version, signature.name)
+            response = predict_pb2.PredictResponse(model_spec=_spec(version, signature.name))
             wanted = {name: outputs[name] for name in names}
             return await call.compute(bytes_in(wanted), _filled, response, wanted)
 
@@ -68,9 +69,9 @@ class PredictionService:
                 f"metadata_field expects {_METADATA_FIELD!r}, received {echoed(', '.join(fields))}"
             )
         async with self._service.acquired(spec_of(request.model_spec), call) as version:
-            response = get_model_metadata_pb2.GetModelMetadataResponse()
-            _answer_spec(response.model_spec, version, "")
-            response.metadata[_METADATA_FIELD].Pack(signatures_message(version.model.definitions))
+            signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=version.model.definitions)
+            response = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=_spec(version))
+            response.metadata[_METADATA_FIELD].Pack(signatures)
             return response
 
     async def Classify(self, data: bytes, call: Call):  # noqa: N802
@@ -186,6 +187,5 @@ def _filled(response: predict_pb2.PredictResponse, outputs: Mapping[str, np.ndar
     return response.SerializeToString()
 
 
-def _answer_spec(message, version, signature: str) -> None:
-    message.name, message.signature_name = version.name, signature
-    message.version.value = version.number
+def _spec(version: Version, signature: str = "") -> dict[str, Any]:
+    return {"name": version.name, "version": {"value": version.number}, "signature_name": signature}

@@ -65,7 +65,7 @@ class ModelManager:
         self._versions: dict[str, dict[int, Version]] = {name: {} for name in self._configs}
         self._failed: dict[Path, object] = {}  # fingerprints of folders that could not be loaded
         self._lock = threading.RLock()
-        self._loading = threading.Lock()  # one poll or reconfiguration at a time
+        self._loading = threading.RLock()  # one poll or reconfiguration at a time
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
 
@@ -91,7 +91,11 @@ class ModelManager:
     def poll(self) -> None:
         """Loads new versions and unloads those no longer wanted; returns when that is done."""
         with self._loading:
-            self._poll_all()
+            for name in list(self._versions):
+                if name in self._configs:
+                    self._poll_model(self._configs[name])
+                else:
+                    self._unload(self._versions[name].values())
 
     def acquire(self, name: str, number: int | None = None, label: str | None = None) -> Version:
         """Finds the version for a request, and keeps it in memory until `release`.
@@ -181,7 +185,7 @@ class ModelManager:
                     for version in versions:
                         self._publish(version)
                 self._configs = wanted
-            self._poll_all()
+            self.poll()
 
     def _load_beside(self, config: ModelConfig) -> list[Version]:
         """Loads the versions that a configuration wants and that are not served, without serving them."""
@@ -232,13 +236,6 @@ class ModelManager:
         if config is None or label not in config.labels:
             raise bad_request(f"Unrecognized servable version label: {echoed(label)}")
         return config.labels[label]
-
-    def _poll_all(self) -> None:
-        for name in list(self._versions):
-            if name in self._configs:
-                self._poll_model(self._configs[name])
-            else:
-                self._unload(self._versions[name].values())
 
     def _poll_model(self, config: ModelConfig) -> None:
         folders = version_folders(config.base_path)
