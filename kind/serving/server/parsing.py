@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from kind.serving.child import answer_calls
 from kind.serving.protos import predict_pb2
 from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
-from kind.serving.server.processes import Child, ChildEnded, resident
+from kind.serving.server.processes import Child, ChildEnded, answer_calls, resident
 from kind.serving.server.signatures import DEFAULT_SIGNATURE, Signature, Tensor, check_rows, signature_named
 from kind.serving.server.tensor_protos import array_of
 from kind.serving.server.threads import OneAtATime

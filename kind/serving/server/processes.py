@@ -1,7 +1,7 @@
-"""Processes that this one starts and calls.
+"""Processes that another one starts and calls: both sides.
 
 A call is a message over the process's standard input, its answer one over its standard output. The process
-ends when its input does, so it never outlives this one, however that ends.
+ends when its input does, so it never outlives the one that started it, however that ends.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import mmap
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from kind.serving.server.errors import ServingError
+from kind.serving.server.errors import ServingError, serving_error_of
 from kind.serving.wire import Arrays, read_message, write_message
 
 if sys.platform == "linux":
@@ -28,6 +29,9 @@ _SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which Python 3.9 does not name
 _PIPE = 1 << 20  # bytes; in the usual 64 KiB an array of 400×600 takes 2 ms longer
 _CLOSING = 1.0
 _POLL_SECONDS = 0.25
+_MOST_CALLS = 256
+
+Answer = Callable[[dict[str, Any], Arrays], tuple[dict[str, Any], Arrays]]
 
 
 class ChildEnded(Exception):
@@ -51,7 +55,7 @@ class Child:
         """Starts it.
 
         Args:
-            module: its `main` is called, which calls `kind.serving.child.answer_calls`.
+            module: its `main` is called, which calls `answer_calls`.
         """
         # Not `-m`, which would look for modules in the folder that the user happens to be in.
         code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import main; main()"
@@ -171,6 +175,41 @@ class Child:
         self._process.stdout.close()
         with self._writing, contextlib.suppress(OSError):
             self._process.stdin.close()
+
+
+def answer_calls(answer: Answer) -> None:
+    """Answers calls, several at a time, until the caller is gone; then the process ends, whatever it does.
+
+    Args:
+        answer: (header, arrays) → (header, arrays); what it raises is the answer, too. Called in threads. The
+            first header has the number of the call, "call".
+    """
+    # The caller tells its processes when to end, also where a terminal or a supervisor tells all of them.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not get among the answers
+    writing = threading.Lock()
+
+    def answer_one(number: int, header: dict[str, Any], arrays: Arrays) -> None:
+        try:
+            header, arrays = answer(header, arrays)
+        except BaseException as error:
+            refused = serving_error_of(error)
+            header, arrays = {"code": refused.code, "error": refused.message, "http": refused.http_status}, {}
+        with writing:
+            write_message(answers, {"call": number, **header}, arrays)
+
+    threads = ThreadPoolExecutor(_MOST_CALLS)
+    try:
+        while message := read_message(calls):
+            header, arrays = message
+            threads.submit(answer_one, header["call"], header, arrays)
+            del message, header, arrays
+    except (EOFError, OSError):
+        pass
+    finally:
+        os._exit(0)
 
 
 def resident(pid: int) -> int:

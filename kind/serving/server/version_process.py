@@ -53,7 +53,8 @@ class VersionProcess:
             seconds: after which a batch that does not end is ended with its process.
             module: what the process runs.
         """
-        self._folder, self._trust, self._seconds, self._module = folder, trust, seconds, module
+        self._folder, self._seconds, self._module = folder, seconds, module
+        self._loading_call = {"do": "load", "folder": str(folder), "trust": trust}
         self.definitions: dict[str, SignatureDef] = {}
         self.signatures: dict[str, Signature] = {}
         self._closed = False
@@ -88,10 +89,6 @@ class VersionProcess:
         texts = arrays["definitions"]
         self.definitions = {name: SignatureDef.FromString(text) for name, text in zip(header["names"], texts)}
         self.signatures = {name: Signature(name, self.definitions[name]) for name in header["signatures"]}
-
-    @property
-    def _loading_call(self) -> dict:
-        return {"do": "load", "folder": str(self._folder), "trust": self._trust}
 
     def warm_up(self) -> int:
         """Runs the recorded requests of the folder, and returns how many; raises ServingError."""

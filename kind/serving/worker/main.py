@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
-from kind.serving.child import answer_calls
+from kind.serving.server.processes import answer_calls
 from kind.serving.wire import Arrays
 
 

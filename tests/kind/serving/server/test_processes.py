@@ -31,7 +31,7 @@ from kind.serving.wire import read_message, write_message
 STAND_IN = """
 import os, signal, threading, time
 import numpy as np
-from kind.serving.child import answer_calls
+from kind.serving.server.processes import answer_calls
 
 stops = {}
 
