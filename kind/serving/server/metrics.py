@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
-CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _MICROSECONDS = 1e6
 _LATENCIES = [10 * 1.8**power for power in range(33)]

@@ -6,6 +6,7 @@ import re
 
 from aiohttp import web
 from google.protobuf.json_format import MessageToDict, MessageToJson
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from kind.serving.errors import echoed
 from kind.serving.protos import get_model_metadata_pb2
@@ -16,7 +17,6 @@ from kind.serving.server.front import Handler
 from kind.serving.server.image_requests import PATH, ImageRequests
 from kind.serving.server.json_tensors import json_answer
 from kind.serving.server.messages import status_message
-from kind.serving.server.metrics import CONTENT_TYPE
 from kind.serving.server.parsing import ModelSpec
 from kind.serving.server.service import Service
 from kind.serving.server.threads import bytes_in
@@ -63,7 +63,8 @@ class RestApi:
             if not spec.name:
                 raise bad_request("Missing model name in request.")
             if not ask["metadata"]:
-                return self._status(spec)
+                message = status_message(self._service.manager.status(spec.name, spec.version, spec.label))
+                return web.json_response(text=MessageToJson(message, **_ALL_FIELDS))
             with calls.open(sender, "REST") as call:
                 return await self._metadata(spec, call)
         raise bad_request(f"Malformed request: {request.method} {echoed(request.path)}")
@@ -79,10 +80,6 @@ class RestApi:
         answer = await call.compute(bytes_in(outputs), json_answer, outputs, form)
         return web.Response(body=answer, content_type="application/json", charset="utf-8")
 
-    def _status(self, spec: ModelSpec) -> web.Response:
-        message = status_message(self._service.manager.status(spec.name, spec.version, spec.label))
-        return web.json_response(text=MessageToJson(message, **_ALL_FIELDS))
-
     async def _metadata(self, spec: ModelSpec, call: Call) -> web.Response:
         async with self._service.acquired(spec, call) as version:
             message = get_model_metadata_pb2.SignatureDefMap(signature_def=version.model.definitions)
@@ -97,7 +94,8 @@ class RestApi:
         )
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
-        return web.Response(body=self._service.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+        headers = {"Content-Type": CONTENT_TYPE_LATEST}
+        return web.Response(body=self._service.metrics.exposition(), headers=headers)
 
 
 def _spec(match: re.Match) -> ModelSpec:
