@@ -156,12 +156,10 @@ class Scheduler:
     def _work(self) -> None:
         while True:
             with self._changed:
-                batch = self._next()
-                while batch is None:
+                while not (batch := self._next()):
                     if self._stopping and not self._queues:
                         return
                     self._changed.wait(self._until_next())
-                    batch = self._next()
                 if self._queues:
                     self._changed.notify()  # more may be ready than this thread takes
             self._run(*batch)

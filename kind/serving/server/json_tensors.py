@@ -113,7 +113,8 @@ def _is_base64(value: Any) -> bool:
 
 def _array(name: str, value: Any, expected: Tensor) -> np.ndarray:
     try:
-        return _text_array(value) if expected.is_text else _number_array(value, expected.dtype)
+        is_text = expected.dtype == "string"
+        return _text_array(value) if is_text else _number_array(value, expected.dtype)
     except ServingError as error:
         raise bad_request(f"input {name!r}: {error.message}") from error
     except RecursionError as error:

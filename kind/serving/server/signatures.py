@@ -31,11 +31,6 @@ class Tensor(NamedTuple):
     dtype: str
     shape: Sequence[int | None] | None
 
-    @property
-    def is_text(self) -> bool:
-        """Whether it holds byte strings."""
-        return self.dtype == "string"
-
 
 class Signature:
     """A signature's inputs and outputs by name, from its `SignatureDef`."""
@@ -110,7 +105,7 @@ def _shape_text(shape: tuple[int | None, ...]) -> str:
 
 def _pixels(name: str, array: np.ndarray, expected: Tensor) -> int:
     """How many pixels an input stands for; files without a readable header are left to the model."""
-    if not expected.is_text:
+    if expected.dtype != "string":
         return int(np.prod(array.shape[:3], dtype=np.int64)) if array.ndim == 4 else 0
     if name not in IMAGE_INPUTS:
         return 0
