@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 _MICROSECONDS = 1e6
 _LATENCIES = [10 * 1.8**power for power in range(33)]
 _QUEUING = [100 * 1.2**power for power in range(52)]
-_POWERS_OF_TWO = [2.0**power for power in range(15)]
+_POWERS = [2.0**power for power in range(15)]
 _METRICS = {
     "serving:request_count": ("The total number of requests.", "model_name status", None),
     "serving:request_latency": (
@@ -22,11 +22,11 @@ _METRICS = {
         "model_name API runtime",
         _LATENCIES,
     ),
-    "serving:request_example_counts": ("Rows in a request.", "model", _POWERS_OF_TWO),
+    "serving:request_example_counts": ("Rows in a request.", "model", _POWERS),
     "serving:request_example_count_total": ("Rows in all requests.", "model", None),
     "serving:batching_session:queuing_latency": ("Microseconds in a queue.", "thread_pool_name", _QUEUING),
-    "serving:batching_session:processed_batch_size": ("Rows in a batch.", "thread_pool_name", _POWERS_OF_TWO),
-    "serving:batching_session:padding_size": ("Copies in a batch.", "thread_pool_name", _POWERS_OF_TWO),
+    "serving:batching_session:processed_batch_size": ("Rows in a batch.", "thread_pool_name", _POWERS),
+    "serving:batching_session:padding_size": ("Copies in a batch.", "thread_pool_name", _POWERS),
     "serving:model_warmup_latency": ("Microseconds of warming up.", "model_path status", _LATENCIES),
     "cc:saved_model:load_latency": ("Microseconds of loading.", "model_path", None),
     "cc:saved_model:load_attempt_count": ("SavedModels loaded.", "model_path status", None),

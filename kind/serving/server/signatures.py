@@ -16,6 +16,7 @@ from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.tensor_protos import type_name
 
 DEFAULT_SIGNATURE = "serving_default"
+_INITIALIZATION = "__saved_model_init_op"
 
 Entry = TypeVar("Entry")
 
@@ -90,6 +91,11 @@ class Signature:
         if not fits or array.ndim < 1:
             wanted = "a batch dimension" if shape is None else _shape_text(shape)
             raise bad_request(f"input {name!r} expects {wanted}, received {_shape_text(array.shape)}")
+
+
+def signatures_of(definitions: Mapping) -> dict[str, Signature]:
+    """Those that can be run, by name, from the `SignatureDef`s of a SavedModel by name."""
+    return {name: Signature(name, each) for name, each in definitions.items() if name != _INITIALIZATION}
 
 
 def _tensor(info) -> Tensor:

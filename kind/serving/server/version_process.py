@@ -21,7 +21,7 @@ from kind.serving.limits import SECONDS
 from kind.serving.protos import SignatureDef
 from kind.serving.server.errors import ServingError, without_folders
 from kind.serving.server.processes import Child, ChildEnded, resident
-from kind.serving.server.signatures import Signature
+from kind.serving.server.signatures import Signature, signatures_of
 from kind.serving.wire import Arrays
 
 _MODULE = "kind.serving.worker.main"
@@ -84,11 +84,10 @@ class VersionProcess:
         Raises:
             ServingError: it cannot be loaded.
         """
-        header, arrays = self._do(self._loading_call)
+        _, arrays = self._do(self._loading_call)
         self._loaded_size = resident(self.pid)
-        texts = arrays["definitions"]
-        self.definitions = {name: SignatureDef.FromString(text) for name, text in zip(header["names"], texts)}
-        self.signatures = {name: Signature(name, self.definitions[name]) for name in header["signatures"]}
+        self.definitions = {name: SignatureDef.FromString(text) for name, (text,) in arrays.items()}
+        self.signatures = signatures_of(self.definitions)
 
     def warm_up(self) -> int:
         """Runs the recorded requests of the folder, and returns how many; raises ServingError."""

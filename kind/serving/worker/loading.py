@@ -16,12 +16,11 @@ from kind.export.contract import WARMUP_FILE
 from kind.export.eight_bits import EightBits, read_eight_bits
 from kind.export.operations import ForeignOperations, UnreadableGraph, check_operations, read_graph
 from kind.serving.server.errors import ServingError, bad_request
-from kind.serving.server.signatures import Signature, signature_named
+from kind.serving.server.signatures import signature_named, signatures_of
 from kind.serving.server.tensor_protos import array_of
 from kind.serving.worker.runs import Runs
 
 _TAG = "serve"
-_INITIALIZATION = "__saved_model_init_op"
 _MOST_WARM_UPS = 1000
 _LONGEST_RUN = 3600.0  # seconds
 
@@ -72,11 +71,7 @@ class LoadedModel:
             self._session = tf.compat.v1.Session(graph=graph, config=config)
             loaded = tf.compat.v1.saved_model.load(self._session, [_TAG], str(folder))
         self.definitions = dict(loaded.signature_def)
-        self.signatures = {
-            name: Signature(name, definition)
-            for name, definition in self.definitions.items()
-            if name != _INITIALIZATION
-        }
+        self.signatures = signatures_of(self.definitions)
         self._runs = Runs(self._session, {name: self.definitions[name] for name in self.signatures})
         self._eight_bits = _eight_bits(folder)
 

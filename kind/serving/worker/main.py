@@ -32,12 +32,8 @@ class _Worker:
 
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # not that this way of loading is an old one
         self.model = LoadedModel(folder, trust)
-        texts = [definition.SerializeToString() for definition in self.model.definitions.values()]
-        definitions = np.empty(len(texts), object)
-        definitions[:] = texts
-        names = list(self.model.definitions)
-        header = {"names": names, "signatures": list(self.model.signatures)}
-        return header, {"definitions": definitions}
+        definitions = self.model.definitions.items()
+        return {}, {name: np.array([each.SerializeToString()], object) for name, each in definitions}
 
 
 def main() -> None:

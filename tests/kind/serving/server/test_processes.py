@@ -40,7 +40,7 @@ def answer(header, arrays):
     if header["do"] == "load":
         if os.path.exists(header["folder"] + "/damaged"):
             raise ValueError("/srv/kind/1/saved_model.pb: damaged")
-        return {"names": [], "signatures": []}, {"definitions": np.empty(0, object)}
+        return {}, {}
     if header["do"] == "warm up":
         return {"count": 0}, {}
     (x,) = arrays.get("x", [0])
