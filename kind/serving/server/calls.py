@@ -114,29 +114,6 @@ class Call:
         return await self.in_time(loop.run_in_executor(None, function, *arguments), late)
 
 
-class _Amounts:
-    """How much of something all senders have, and each of them."""
-
-    def __init__(self, most: int, what: str) -> None:
-        self._most, self._what = most, what
-        self._total, self.of = 0, Counter()
-
-    def add(self, sender: str, more: int) -> None:
-        self._total += more
-        self.of[sender] += more
-        if not self.of[sender]:
-            del self.of[sender]
-
-    def exceeded(self, sender: str) -> tuple[str, bool]:
-        """What is too much, "" for nothing; and whether it is so for the sender alone."""
-        share = max(self._most // 2, 1)
-        if self.of[sender] > share:
-            return f"more than {share} {self._what} from one address at the same time", True
-        if self._total > self._most:
-            return f"more than {self._most} {self._what} at the same time", False
-        return "", False
-
-
 class Calls:
     """All requests in flight; for one event loop.
 
@@ -154,8 +131,6 @@ class Calls:
         """
         self._limits, self._metrics, self._names = limits, metrics, names
         self._open: dict[Call, None] = {}  # from the oldest on
-        self._requests = _Amounts(limits.in_flight, "requests")
-        self._bytes = _Amounts(limits.bodies * limits.request_bytes, "bytes of requests")
 
     def number(self) -> int:
         """How many there are now."""
@@ -181,9 +156,8 @@ class Calls:
         call = Call(limit if seconds is None else min(seconds, limit), sender, self)
         call.name = name
         self._open[call] = None
-        self._requests.add(sender, 1)
         try:
-            self._make_room(call, self._requests)
+            self._make_room(call, "requests", self._limits.in_flight, lambda call: 1)
             yield call
         except ServingError as error:
             status = error.code
@@ -195,7 +169,7 @@ class Calls:
             status = "INTERNAL"
             raise
         finally:
-            self._forget(call)
+            self._open.pop(call, None)
             if method:
                 known = call.name if call.name in self._names() else ""
                 taken = time.monotonic() - call.started
@@ -206,16 +180,23 @@ class Calls:
         if call not in self._open:  # it has given way
             return
         call.size += size
-        self._bytes.add(call.sender, size)
         if call.size > _SMALL:
-            self._make_room(call, self._bytes)
+            most = self._limits.bodies * self._limits.request_bytes
+            self._make_room(call, "bytes of requests", most, lambda call: call.size, _SMALL)
 
-    def _make_room(self, newest: Call, amounts: _Amounts) -> None:
+    def _make_room(
+        self, newest: Call, what: str, most: int, amount: Callable[[Call], int], least: int = -1
+    ) -> None:
+        """Ends slow calls of more than `least` bytes until all have `most` at most, and this sender half."""
+        share = max(most // 2, 1)
         while True:
-            problem, is_own = amounts.exceeded(newest.sender)
-            if not problem:
+            amounts: Counter[str] = Counter()
+            for call in self._open:
+                amounts[call.sender] += amount(call)
+            is_own = amounts[newest.sender] > share
+            if not is_own and sum(amounts.values()) <= most:
                 return
-            now, least = time.monotonic(), _SMALL if amounts is self._bytes else -1
+            now = time.monotonic()
             slow = [
                 call
                 for call in self._open
@@ -225,17 +206,12 @@ class Calls:
                 and (call.sender == newest.sender or not is_own)
             ]
             if not slow:
-                raise ServingError("UNAVAILABLE", problem)
+                limit = f"{share} {what} from one address" if is_own else f"{most} {what}"
+                raise ServingError("UNAVAILABLE", f"more than {limit} at the same time")
             # Of whoever has most, so that two senders cannot end what others send.
-            slowest = max(slow, key=lambda call: (amounts.of[call.sender], -call.started))
-            self._forget(slowest)
+            slowest = max(slow, key=lambda call: (amounts[call.sender], -call.started))
+            del self._open[slowest]
             slowest.give_way()
-
-    def _forget(self, call: Call) -> None:
-        if call in self._open:
-            del self._open[call]
-            self._requests.add(call.sender, -1)
-            self._bytes.add(call.sender, -call.size)
 
 
 def sender_of(address: str) -> str:
