@@ -21,10 +21,13 @@ WORKING_MEMORY: float | None = None
 
 # What it is where the system does not say how much memory is free, and in graphs for other machines.
 _USUAL = 640 * _MIB
-# By the memory that must be free, the largest first. Not more than the usual: with 880 MiB, 3840×2160 took
-# 2.6 GiB in all on a processor with AMX, and it has to stay below 2.
+# By the memory that must be free, the largest first.
 _SIZES = ((2048 * _MIB, _USUAL), (0, 320 * _MIB))
 
+# Images below so many pixels may take more than the usual: fewer halos, and less than 2 GiB in all, as there
+# are few tiles: oneDNN keeps memory for each of their shapes. 3840×2160 in so large tiles took 2.1 GiB in
+# float32, and 2.6 in bfloat16 on a processor with AMX.
+_SMALL, _MORE = 4_000_000, 880 * _MIB
 # From so many pixels on, an image and its result take more than the tiles: these then get a third of it.
 _HUGE = 100_000_000
 
@@ -88,7 +91,7 @@ class Windows:
 
     def holds_whole(self, count: int, height: int, width: int) -> bool:
         """Whether a batch of this size needs no cutting, or cannot be cut."""
-        return self._halo is None or count * height * width <= self._pixels
+        return self._halo is None or count * height * width <= self._pixels(height, width)
 
     def of(self, count: int, height: int, width: int, border: int = 0) -> list[Window]:
         """Cuts a batch: images alone where several are too many, and images too large into tiles.
@@ -103,7 +106,7 @@ class Windows:
             The pieces. Pixels are counted in the image, so those of the border are below 0 or beyond its end.
         """
         outer = height + 2 * border, width + 2 * border
-        pixels = self._pixels if height * width < _HUGE else self._pixels // 3
+        pixels = self._pixels(height, width)
         at_once = max(1, pixels // (outer[0] * outer[1]))
         sizes = tile_sizes(*outer, self._halo, self._stride, pixels)
         rows, columns = (
@@ -125,9 +128,13 @@ class Windows:
         longest = math.isqrt(pixels) // self._stride * self._stride
         return TileSpec(max(self._stride, longest - 2 * self._halo), self._halo, pixels)
 
-    @property
-    def _pixels(self) -> int:
-        return self._within(WORKING_MEMORY or working_memory())
+    def _pixels(self, height: int, width: int) -> int:
+        """Of a tile, or a batch, of images of a size."""
+        memory = WORKING_MEMORY or working_memory()
+        if not WORKING_MEMORY and memory == _USUAL and height * width < _SMALL:
+            memory = _MORE
+        pixels = self._within(memory)
+        return pixels if height * width < _HUGE else pixels // 3
 
     def _within(self, memory: float) -> int:
         return int(memory / self._bytes_per_pixel)

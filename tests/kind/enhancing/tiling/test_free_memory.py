@@ -76,3 +76,16 @@ def test_a_graph_that_is_exported_does_not_depend_on_the_machine_that_exports(mo
         squares.append(windows.square())
         assert windows.holds_whole(1, 1000, 1000) == (chosen == 880)
     assert squares[0] == squares[1]
+
+
+def test_images_of_a_few_megapixels_get_larger_tiles(monkeypatch):
+    windows = plan.Windows(lambda: plan.TilePlan(halo=16, stride=4, values=100, half=False))
+    monkeypatch.setattr(plan, "working_memory", lambda: 640 * MIB)
+
+    def largest(height, width):
+        tiles = windows.of(1, height, width)
+        return max((row.stop - row.start) * (column.stop - column.start) for _, row, column in tiles)
+
+    assert largest(1600, 2400) > 1.2 * largest(1600, 2600)
+    monkeypatch.setattr(plan, "WORKING_MEMORY", 640 * MIB)
+    assert largest(1600, 2400) < 1.2 * largest(1600, 2600)
