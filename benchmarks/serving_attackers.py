@@ -15,7 +15,7 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ import grpc
 import numpy as np
 from PIL import Image
 
+from benchmarks.grpc_upload import UnfinishedMessage
 from kind.profiling.memory import resident_with_children
 from kind.serving import Client
 from kind.serving.protos import DT_STRING, TensorProto, model_management_pb2, predict_pb2
@@ -285,8 +286,35 @@ def _without_end(count: int, size: int) -> Callable[[Served], str]:
                 return "cut"
 
         with ThreadPoolExecutor(count) as threads:
-            got = Counter(threads.map(upload, range(count)))
-        return ", ".join(f"{number} × {what}" for what, number in sorted(got.items()))
+            return _counted(threads.map(upload, range(count)))
+
+    return send
+
+
+def _counted(got: Iterable[str]) -> str:
+    """How often each answer came."""
+    return ", ".join(f"{number} × {what}" for what, number in sorted(Counter(got).items()))
+
+
+def _unfinished_messages(count: int, size: int) -> Callable[[Served], str]:
+    """Calls of gRPC of whose message all but the last byte arrives."""
+
+    def send(served: Served) -> str:
+        def upload(_: int) -> str:
+            try:
+                message = UnfinishedMessage(served.grpc_port, size)
+            except OSError:
+                return "refused"
+            try:
+                message.send(20)
+                return "open after 20 s"
+            except OSError:
+                return "cut"
+            finally:
+                message.close()
+
+        with ThreadPoolExecutor(count) as threads:
+            return _counted(threads.map(upload, range(count)))
 
     return send
 
@@ -307,6 +335,7 @@ def attacks() -> Iterator[Attack]:
     yield Attack("`/v1/enhance`, 40 uploads of 60 MiB without an end", _without_end(40, 60 << 20))
     yield Attack("gRPC, 16 million rows declared, one sent", _declared(16_000_000, b"a"))
     yield Attack("gRPC, one PNG of 20000×20000 declared 30 times", _declared(30, _claim(20_000)))
+    yield Attack("gRPC, 40 messages of 60 MiB without an end", _unfinished_messages(40, 60 << 20))
     yield Attack("`[],[],…`, 28 MiB", _flood(b"[],", (28 << 20) // 3))
     yield Attack("two million lists", _flood(b"[],", 2_000_000))
     yield Attack("eight million numbers", _flood(b"0,", 8_000_000))

@@ -8,7 +8,7 @@ import ipaddress
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from kind.serving.limits import Limits
@@ -131,6 +131,8 @@ class Calls:
         """
         self._limits, self._metrics, self._names = limits, metrics, names
         self._open: dict[Call, None] = {}  # from the oldest on
+        self._arriving: set[Call] = set()
+        self._waiting: list[asyncio.Future] = []
 
     def number(self) -> int:
         """How many there are now."""
@@ -184,6 +186,48 @@ class Calls:
             most = self._limits.bodies * self._limits.request_bytes
             self._make_room(call, "bytes of requests", most, lambda call: call.size, _SMALL)
 
+    @contextlib.asynccontextmanager
+    async def arriving(self, call: Call) -> AsyncIterator[None]:
+        """Waits for a place for a message that arrives, whose bytes nobody can count before it is whole.
+
+        There are as many as bodies in the limits, half of them for one sender; a slow message gives its up.
+
+        Raises:
+            ServingError: as of `Call.in_time`.
+        """
+        while not self._has_place(call):
+            self._waiting.append(asyncio.get_running_loop().create_future())
+            step = asyncio.wait(self._waiting[-1:], timeout=_FIRST)
+            await call.in_time(step, "the message did not arrive")
+        self._arriving.add(call)
+        try:
+            yield
+        finally:
+            self._arriving.discard(call)
+            for each in self._waiting:
+                each.cancel()
+            self._waiting.clear()
+
+    def _has_place(self, newest: Call) -> bool:
+        """Whether there is a place for a message, or one is made."""
+        most, amounts = self._limits.bodies, Counter(call.sender for call in self._arriving)
+        is_own = amounts[newest.sender] >= max(most // 2, 1)
+        if not is_own and len(self._arriving) < most:
+            return True
+        others = [call for call in self._arriving if call.sender == newest.sender or not is_own]
+        return self._ended_slowest(others, amounts)
+
+    def _ended_slowest(self, calls: Collection[Call], amounts: Mapping[str, int]) -> bool:
+        """Ends the slowest, if one is slow, of whoever has most: two senders cannot end what others send."""
+        now = time.monotonic()
+        slow = [call for call in calls if call.is_slow(now)]
+        if slow:
+            slowest = max(slow, key=lambda call: (amounts[call.sender], -call.started))
+            self._open.pop(slowest, None)
+            self._arriving.discard(slowest)
+            slowest.give_way()
+        return bool(slow)
+
     def _make_room(
         self, newest: Call, what: str, most: int, amount: Callable[[Call], int], least: int = -1
     ) -> None:
@@ -196,22 +240,14 @@ class Calls:
             is_own = amounts[newest.sender] > share
             if not is_own and sum(amounts.values()) <= most:
                 return
-            now = time.monotonic()
-            slow = [
+            others = [
                 call
                 for call in self._open
-                if call is not newest
-                and call.size > least
-                and call.is_slow(now)
-                and (call.sender == newest.sender or not is_own)
+                if call is not newest and call.size > least and (call.sender == newest.sender or not is_own)
             ]
-            if not slow:
+            if not self._ended_slowest(others, amounts):
                 limit = f"{share} {what} from one address" if is_own else f"{most} {what}"
                 raise ServingError("UNAVAILABLE", f"more than {limit} at the same time")
-            # Of whoever has most, so that two senders cannot end what others send.
-            slowest = max(slow, key=lambda call: (amounts[call.sender], -call.started))
-            del self._open[slowest]
-            slowest.give_way()
 
 
 def sender_of(address: str) -> str:

@@ -129,7 +129,8 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
 
     gRPC itself limits connections, but not those of one address, and waits for the rest of a message without
     end. So the method is registered as if it took a stream of messages, of which it reads the first: then it
-    is called when the header of a call is there, and not when its message is.
+    is called when the header of a call is there, and not when its message is; of one that is not read yet,
+    gRPC takes 64 KiB at most.
 
     Args:
         answer: from the bytes of the message and the call to the answer, a message or its bytes. Its
@@ -142,7 +143,9 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         sender, seconds = sender_of(address_of(context.peer())), context.time_remaining()
         try:
             with calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
-                message = await answer(await _received(messages, call), call)
+                async with calls.arriving(call):
+                    received = await _received(messages, call)
+                message = await answer(received, call)
                 return message if isinstance(message, bytes) else message.SerializeToString()
         except ServingError as error:
             code, message = error.code, error.message

@@ -137,6 +137,65 @@ def test_uploads_that_are_not_slow_stay(impatient):
         assert not call.is_slow(time.monotonic() + 60)
 
 
+def test_messages_wait_for_places_to_arrive():
+    async def run():
+        calls, _ = calls_with(bodies=4)
+        arrived = []
+
+        async def arrive(sender, until):
+            with calls.open(sender, "GRPC") as call:
+                async with calls.arriving(call):
+                    arrived.append(sender)
+                    await until.wait()
+
+        done = asyncio.Event()
+        first = [asyncio.create_task(arrive("a", done)) for _ in range(3)]
+        others = [asyncio.create_task(arrive(sender, done)) for sender in "bcd"]
+        await asyncio.sleep(0.05)
+        assert sorted(arrived) == ["a", "a", "b", "c"]
+        done.set()
+        await asyncio.wait_for(asyncio.gather(*first, *others), 5)
+        assert sorted(arrived) == ["a", "a", "a", "b", "c", "d"]
+
+    asyncio.run(run())
+
+
+def test_slow_messages_give_their_places_up(impatient):
+    async def run():
+        calls, _ = calls_with(bodies=2)
+
+        async def arrive(sender):
+            with calls.open(sender, "GRPC") as call:
+                async with calls.arriving(call):
+                    call.is_arriving = True
+                    await call.in_time(asyncio.Event().wait())
+
+        first = asyncio.create_task(arrive("a"))
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(arrive("a"))
+        assert await has_given_way(first)
+        other = asyncio.create_task(arrive("b"))
+        await asyncio.sleep(0.01)
+        with calls.open("c", "GRPC") as call:
+            async with calls.arriving(call):
+                assert await has_given_way(second) and not other.done()
+        other.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_message_without_a_place_is_late_at_its_deadline():
+    async def run():
+        calls, _ = calls_with(bodies=2)
+        with calls.open("a", "GRPC") as first, calls.open("a", "GRPC", seconds=0.1) as second:
+            async with calls.arriving(first):
+                with pytest.raises(ServingError, match="the message did not arrive within 0.1 s"):
+                    async with calls.arriving(second):
+                        pass
+
+    asyncio.run(run())
+
+
 def test_who_is_told_between_two_steps_gives_way_at_the_next():
     call = Call(30.0)
     call.give_way()
