@@ -35,6 +35,9 @@ class LiteConfig(AdversarialConfig):
     ssim_weight: float = option(0.4, "weight of 1 - SSIM of the restored image")
     exposure_weight: float = option(1.0, "weight of the exposed image's error at low resolution")
     feature_weight: float = option(0.0, "weight of the error of a frozen detector's features; 0 disables it")
+    pattern_weight: float = option(
+        0.0, "weight of what repeats every 4 pixels in the restored image's error; 0 disables it"
+    )
     feature_detector: str = option(
         "", "run folder or .keras file of the detector of --feature-weight (default: the one that ships)"
     )

@@ -28,6 +28,10 @@ _MOST_STOPS = 2.0
 _MATCHING_STEPS = 4
 _CELL = 16  # pixels on which the exposure for the restoration is found
 _SLOPE = np.log(2.0) / 2.4  # of log sRGB by stops, where the transfer function is a power
+_FOLDED, _SQUARE = (
+    4,
+    112,
+)  # sides in pixels: of a cell that heads make at once, and where a pattern is looked for
 _BEST_RAW = 35.0  # dB: of photographs that need nothing, more than this is not worth pictures elsewhere
 
 
@@ -56,6 +60,7 @@ class LiteStage(Stage):
             "ssim_loss": config.ssim_weight,
             "exposure": config.exposure_weight,
             "features": config.feature_weight,
+            "pattern": config.pattern_weight,
         }
 
     def __init__(self, net: keras.Model, config: LiteConfig, features: keras.Model | None = None) -> None:
@@ -71,7 +76,7 @@ class LiteStage(Stage):
         self._features = features
 
     def built_in_losses(self, sample, training):
-        """|·|, ln (·)² and 1 - SSIM of the restored image, |·| of the exposed one, |·| of features."""
+        """|·|, ln (·)², 1 - SSIM and pattern of the restored image; |·| of exposed one and features."""
         low, high = sample["low"], sample["high"]
         if not training:
             sample = {**sample, **whole_sample(low)}
@@ -95,6 +100,7 @@ class LiteStage(Stage):
             "ssim_loss": ssim_loss(restored, high),
             "exposure": exposure,
             "features": self._feature_error(restored, high) if training else tf.constant(0.0),
+            "pattern": pattern_error(restored, high) if training else tf.constant(0.0),
         }
         total = sum(weight * terms[name] for name, weight in self.term_weights(self.config).items())
         return {"loss": total, **terms}, {"restored": compared_images(restored, high, low)}
@@ -155,6 +161,27 @@ def whole_sample(low: tf.Tensor) -> dict[str, tf.Tensor]:
     size = tf.cast(shape[1:3], tf.float32)
     place = tf.ones([shape[0], 1]) * tf.concat([[0.0, 0.0], size], 0)
     return {"thumbnail": area_resized(low, 128, 128), "place": place}
+
+
+def pattern_error(restored: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """How much of the error repeats every 4 pixels, as a pattern would that the folded heads leave.
+
+    Args:
+        restored: R̂, float32 [N, H, W, 3] in [0, 1], H and W known and at least 4.
+        high: S_high, likewise.
+
+    Returns:
+        Over squares of about 112 pixels and the 16 places of a cell, the mean of |mean error at the place -
+        mean error of the square|; float32 scalar.
+    """
+    count, (rows, columns) = tf.shape(high)[0], (max(side // _SQUARE, 1) for side in high.shape[1:3])
+    height, width = (
+        side // (many * _FOLDED) for side, many in zip(high.shape[1:3], (rows, columns))
+    )  # of a square in cells
+    error = (restored - high)[:, : rows * height * _FOLDED, : columns * width * _FOLDED]
+    error = tf.reshape(error, [count, rows, height, _FOLDED, columns, width, _FOLDED, 3])
+    places = tf.reduce_mean(error, axis=[2, 5])  # [N, rows, 4, columns, 4, 3]
+    return tf.reduce_mean(tf.abs(places - tf.reduce_mean(places, axis=[2, 4], keepdims=True)))
 
 
 def true_exposure(

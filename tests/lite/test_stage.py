@@ -7,7 +7,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from kind.errors import UserError
 from kind.lite.config import LiteConfig
-from kind.lite.stage import make_stage, true_exposure, whole_sample
+from kind.lite.stage import make_stage, pattern_error, true_exposure, whole_sample
 from kind.nn.exposure_layers import faded
 from kind.ops.light import expose
 
@@ -129,3 +129,15 @@ def test_a_feature_weight_needs_whole_strides():
 def test_pictures(stage, sample):
     shapes = [picture.shape for picture in stage.visualisations(sample)]
     assert shapes == [(2, 64, 72, channels) for channels in (3, 1, 3, 3, 3)]
+
+
+def test_the_pattern_term_sees_what_repeats_every_four_pixels_and_nothing_else():
+    random = np.random.default_rng(0)
+    high = random.random((2, 224, 230, 3)).astype(np.float32)
+    cell = random.normal(0, 0.01, (4, 4, 3)).astype(np.float32)
+    pattern = np.tile(cell, (56, 58, 1))[:, :230]
+    expected = np.abs(cell - cell.mean(axis=(0, 1))).mean()
+    np.testing.assert_allclose(pattern_error(high + pattern, high), expected, rtol=1e-4)
+    every_five = np.tile(random.normal(0, 0.01, (5, 5, 3)).astype(np.float32), (45, 46, 1))[:224, :230]
+    assert pattern_error(high + every_five, high) < 0.1 * expected
+    assert pattern_error(high + 0.1, high) < 1e-6
