@@ -43,7 +43,7 @@ async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> byt
     Raises:
         ServingError: it is too large, too slow or damaged, or all bodies together are too large.
     """
-    # Not `request.read()`, which keeps the body for as long as the request lives. Parts are joined at the end:
+    # Not `request.read()`, which keeps the body for as long as the request lives. Parts are joined last:
     # an array that grows with each is copied nine times on its way.
     parts, size = [], 0
     if (request.content_length or 0) > limits.request_bytes:
