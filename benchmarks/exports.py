@@ -14,9 +14,9 @@ import sys
 import time
 from pathlib import Path
 
+from kind.cli.markdown_option import add_markdown_argument
 from kind.errors import UserError
 from kind.profiling.memory import resident
-from kind.reports.document import Place
 
 _MIB = 2**20
 _HEADINGS = ("export", "nodes", "convolutions", "graph, MiB", "variables, MiB", "seconds", "MiB")
@@ -27,25 +27,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("versions", nargs="+", type=Path, metavar="DIR", help="version folders, or one above")
     parser.add_argument("--runs", type=int, default=5, help="of each (default: %(default)s)")
-    parser.add_argument(
-        "--markdown", metavar="FILE[#NAME]", help="Markdown file to write the table into, between its markers"
-    )
+    add_markdown_argument(parser, "exports")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)  # a process of its own
     flags = parser.parse_args()
     if flags.one:
         print(json.dumps(_loaded(flags.versions[0])))
         return 0
     try:
-        place = Place.parse(flags.markdown, "exports") if flags.markdown else None
-        if place:
-            place.check()
+        if flags.markdown:
+            flags.markdown.check()
         table = _table([_version(folder) for folder in flags.versions], flags.runs)
     except UserError as error:
         print(f"exports: {error}", file=sys.stderr)
         return 2
     print(table)
-    if place:
-        place.write(table)
+    if flags.markdown:
+        flags.markdown.write(table)
     return 0
 
 
