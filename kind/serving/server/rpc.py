@@ -143,9 +143,7 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         sender, seconds = sender_of(address_of(context.peer())), context.time_remaining()
         try:
             with calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
-                async with calls.arriving(call):
-                    received = await _received(messages, call)
-                message = await answer(received, call)
+                message = await answer(await _received(messages, call, calls), call)
                 return message if isinstance(message, bytes) else message.SerializeToString()
         except ServingError as error:
             code, message = error.code, error.message
@@ -160,10 +158,11 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
     return grpc.stream_unary_rpc_method_handler(answered)
 
 
-async def _received(messages: AsyncIterator[bytes], call: Call) -> bytes:
+async def _received(messages: AsyncIterator[bytes], call: Call, calls: Calls) -> bytes:
     call.is_arriving = True
     try:
-        message = await call.in_time(messages.__anext__(), "the message did not arrive")
+        async with calls.arriving(call):
+            message = await call.in_time(messages.__anext__(), "the message did not arrive")
     except StopAsyncIteration:
         raise bad_request("expected a message, received none") from None
     call.hold(len(message))
