@@ -21,7 +21,7 @@ from kind.ops.stretch import min_max_stretch
 DIGEST_LENGTH = 24
 """Characters of a SHA-256 in file names: 96 bits."""
 
-DECODING_VERSION = 3
+DECODING_VERSION = 4
 """To be counted up with every change that makes other values of the same file: decoding, stretching.
 
 Caches are kept by it, so that no array of earlier code is used. A test watches the code.
@@ -31,8 +31,8 @@ RECORDED_VERSION = 1
 """The version that run folders record in their digests.
 
 To be set to `DECODING_VERSION` when no run may be resumed that began before it. Version 2 changed TIFF
-files of floats whose white is zero, and refuses signed ones; 3 averages the photographs of mixtures in
-another order of additions: no reason to keep all runs from being resumed.
+files of floats whose white is zero, and refuses signed ones; 3 and 4 average the photographs of
+mixtures in another order of additions: no reason to keep all runs from being resumed.
 """
 
 
