@@ -19,17 +19,13 @@ _METHOD = "/tensorflow.serving.PredictionService/Predict"
 
 
 class UnfinishedMessage:
-    """A connection with one call, of whose message all but the end is sent.
-
-    Attributes:
-        sent: bytes of the message so far.
-    """
+    """A connection with one call, of whose message all but the end is sent."""
 
     def __init__(self, port: int, size: int) -> None:
         """Connects, and declares a message of so many bytes."""
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=1)
         self._windows = {0: _FIRST_WINDOW, 1: _FIRST_WINDOW}  # of the connection and of the call
-        self._first_window, self._unread, self._left, self.sent = _FIRST_WINDOW, b"", size - 1, 0
+        self._first_window, self._unread, self._left = _FIRST_WINDOW, b"", size - 1
         headers = {":method": "POST", ":scheme": "http", ":path": _METHOD, ":authority": "localhost"}
         headers |= {"content-type": "application/grpc", "te": "trailers"}
         packed = b"".join(b"\0" + _text(name) + _text(value) for name, value in headers.items())
@@ -44,7 +40,7 @@ class UnfinishedMessage:
             size = min(_FRAME, self._left, *self._windows.values())
             if size > 0:
                 self._send(bytes(size))
-                self._left, self.sent = self._left - size, self.sent + size
+                self._left -= size
             self._receive(0.0 if size > 0 else 0.1)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -285,14 +285,15 @@ def _without_end(count: int, size: int) -> Callable[[Served], str]:
             except OSError:
                 return "cut"
 
-        with ThreadPoolExecutor(count) as threads:
-            return _counted(threads.map(upload, range(count)))
+        return _together(count, upload)
 
     return send
 
 
-def _counted(got: Iterable[str]) -> str:
-    """How often each answer came."""
+def _together(count: int, upload: Callable[[int], str]) -> str:
+    """What as many uploads at the same time got, and how often."""
+    with ThreadPoolExecutor(count) as threads:
+        got = list(threads.map(upload, range(count)))
     return ", ".join(f"{number} × {what}" for what, number in sorted(Counter(got).items()))
 
 
@@ -313,8 +314,7 @@ def _unfinished_messages(count: int, size: int) -> Callable[[Served], str]:
             finally:
                 message.close()
 
-        with ThreadPoolExecutor(count) as threads:
-            return _counted(threads.map(upload, range(count)))
+        return _together(count, upload)
 
     return send
 
