@@ -40,6 +40,7 @@ def test_identical_images_give_the_best_figure():
 
 
 def test_keras_reports_them_while_it_trains(tmp_path):
+    keras.utils.set_random_seed(1)  # another seed may give an SSIM near 0, of which rounding is a large part
     model = keras.Sequential([keras.layers.Conv2D(3, 3, padding="same", input_shape=(17, 12, 3))])
     model.compile("sgd", "mse", metrics=[kind.metrics.PSNR(), kind.metrics.SSIM()])
     history = model.fit(images(1), images(0), batch_size=2, epochs=1, verbose=0).history
@@ -50,8 +51,9 @@ def test_keras_reports_them_while_it_trains(tmp_path):
     assert found == pytest.approx(expected, rel=1e-5)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert abs(similarity) > 0.01
     assert loaded.evaluate(images(1), images(0), verbose=0)[1:] == pytest.approx(
-        [found, similarity], rel=1e-5
+        [found, similarity], rel=1e-4
     )
 
 
