@@ -47,12 +47,11 @@ class Contestant(NamedTuple):
     make: Callable[[int, int], Run]
 
 
-def contestants(variant: str, slow: bool = False) -> Iterator[Contestant]:
+def contestants(variant: str) -> Iterator[Contestant]:
     """What is installed; TensorFlow in float32 comes first.
 
     Args:
         variant: "lite" or "kind".
-        slow: TensorFlow Lite in int8, too, which takes minutes to calibrate.
     """
     enhancer = Enhancer.load(variant=variant)
     yield Contestant("TensorFlow", "float32", lambda height, width: _tensorflow(enhancer))
@@ -60,8 +59,7 @@ def contestants(variant: str, slow: bool = False) -> Iterator[Contestant]:
         half = Enhancer.load(variant=variant, precision="bfloat16")
         yield Contestant("TensorFlow", "bfloat16", lambda height, width: _tensorflow(half))
     yield Contestant("TensorFlow Lite", "float32", lambda *size: _tflite(enhancer, size, in_int8=False))
-    if slow:
-        yield Contestant("TensorFlow Lite", "int8", lambda *size: _tflite(enhancer, size, in_int8=True))
+    yield Contestant("TensorFlow Lite", "int8", lambda *size: _tflite(enhancer, size, in_int8=True))
     if is_there("tf2onnx", "onnxruntime"):
         files = OnnxFiles(enhancer)
         for precision in ("float32", "int8"):
@@ -184,29 +182,14 @@ def _openvino(path: Path, size: tuple[int, int]) -> Run:
 
 
 def _tflite(enhancer: Enhancer, size: tuple[int, int], in_int8: bool) -> Run:
-    import tensorflow as tf
-
     from kind.export.portable import make_portable
+    from kind.export.tflite import converted, runner
 
-    portable = make_portable(enhancer, size)
-    function = portable.function.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], portable.module)
-    if in_int8:  # as `kind export` does, which leaves no layer out
-        if size[0] * size[1] > _TFLITE_PIXELS:
-            raise RuntimeError("TensorFlow Lite calibrates for minutes at this size")
-        images = calibration_images(size)[::3]
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: (
-            {"image": image[np.newaxis], "alpha": np.float32([8.0])} for image in images
-        )
-        converter.experimental_new_quantizer = False
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
-            tf.lite.OpsSet.TFLITE_BUILTINS,
-        ]
-    interpreter = tf.lite.Interpreter(model_content=converter.convert(), num_threads=2)
-    run = interpreter.get_signature_runner()
-    return _in_levels(lambda image: run(image=image, alpha=_ALPHA)["relit"])
+    if in_int8 and size[0] * size[1] > _TFLITE_PIXELS:
+        raise RuntimeError("TensorFlow Lite calibrates for minutes at this size")
+    calibration = calibration_images(size)[::3] if in_int8 else ()
+    run = runner(converted(make_portable(enhancer, size), calibration))
+    return _in_levels(lambda image: run(image, _ALPHA))
 
 
 def _in_levels(run: Callable[[np.ndarray], np.ndarray]) -> Run:

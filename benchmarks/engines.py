@@ -49,7 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="engines whose names contain it; TensorFlow always"
     )
-    parser.add_argument("--slow", action="store_true", help="also TensorFlow Lite in int8, in minutes")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default: %(default)s")
     parser.add_argument(
         "--pairs", type=Path, metavar="DIR", help="measure the quality on its validation split"
@@ -69,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(flags: argparse.Namespace) -> None:
     from kind.reports.table import Table, markdown_table, text_table
 
-    lines = list(contestants(flags.variant, flags.slow))
+    lines = list(contestants(flags.variant))
     lines = [line for line in lines if line.engine == "TensorFlow" or flags.only in line.engine]
     pairs = _pairs(flags.pairs, flags.sizes[0]) if flags.pairs else []
     cells = []

@@ -83,6 +83,7 @@ def publish(
     run: Callable[[np.ndarray, np.ndarray], np.ndarray],
     photographs: Sequence[np.ndarray],
     largest: float = 1.0,
+    least_psnr: float = 0.0,
 ) -> Written:
     """Runs a converted model and the pipeline on photographs, and writes it when they agree.
 
@@ -94,6 +95,7 @@ def publish(
         run: the converted model: image and alpha → relit.
         photographs: float [H, W, 3] in [0, 1].
         largest: the largest difference from the pipeline that is allowed, of the range 0 to 1.
+        least_psnr: the least PSNR between the two that is allowed, decibels.
 
     Returns:
         How far they are apart.
@@ -116,6 +118,11 @@ def publish(
         raise UserError(
             f"{path}: not written: it differs from the pipeline by {written.largest:.2g} (of 0 to 1), "
             f"more than {largest:g}; export --format saved_model instead, and report this"
+        )
+    if written.psnr < least_psnr:
+        raise UserError(
+            f"{path}: not written: PSNR to the pipeline is {written.psnr:.1f} dB, less than {least_psnr:g}: "
+            "these networks cannot be computed in so few bits; use the file of 16 bits"
         )
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
