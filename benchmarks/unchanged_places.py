@@ -2,7 +2,7 @@
 
 STACKS holds low/ and high/, two exposures of a place in which, but for leaves and waves, nothing has changed.
 Printed is the share of pixels that each network takes for changes. Only photographs are used that
-`kind train change` never trains on.
+`kind train change` with STACKS/high never trains on.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
 from kind.constants import CHANGE_THRESHOLD
 from kind.data.pairs import find_pairs
-from kind.data.photographs import Photograph, split_photographs
 from kind.detection.change.command import load_enhancer
 from kind.detection.change.predictor import ChangePredictor, input_of, load_change_net
+from kind.detection.change.sources import find_photographs
 from kind.detection.sources import shrunk
 from kind.images.photo import read_photo
 from kind.reports.table import Table, markdown_table, text_table
@@ -45,8 +45,8 @@ def main() -> int:
     named = flags.network or [NamedPath("ships", None)]
     finders = {name: _finder(path) for name, path in named}
     pairs = {pair.name: pair for pair in find_pairs(flags.stacks)}
-    test = split_photographs([Photograph(name, pair.high) for name, pair in pairs.items()]).test
-    dates = [(pairs[one.name].high, pairs[one.name].low) for one in test]
+    test, _ = find_photographs([flags.stacks / "high"], "test")
+    dates = [(one.path, pairs[one.name].low) for one in test]
     shares = {name: [] for name in finders}
     for number, (bright, dark) in enumerate(dates, start=1):
         pixels = np.stack([read_photo(path).pixels for path in (bright, dark)])
