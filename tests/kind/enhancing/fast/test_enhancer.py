@@ -20,6 +20,8 @@ from kind.enhancing.fast.loading import load_fast
 from kind.nn import forking
 from kind.video.making import worked
 
+_REACH = 80  # pixels that the border reaches, but for nothing that can be seen
+
 
 def dark(height=45, width=70):
     rows, columns = np.mgrid[:height, :width].astype(np.float32) / 70
@@ -163,14 +165,15 @@ def test_frames_at_the_same_time_are_those_one_after_another(monkeypatch):
 @pytest.mark.parametrize("alpha", [None, 0.5, 2.0, 30.0])
 @pytest.mark.parametrize("fast", [FastLite, FastKind])
 def test_float32_is_what_tensorflow_gives_and_int8_is_near(fast, alpha):
-    image = dark(90, 130)
+    image = dark(210, 290)
     expected = Enhancer.load(variant=fast.variant)(image, alpha, parts=("relit",))
     in_float = fast.from_files()(image, alpha)
     assert in_float.alpha == pytest.approx(float(expected.alpha), rel=1e-4)
-    apart = np.abs(in_float.relit - expected.relit)  # the most near the border: it reaches further here
-    assert apart.max() < 0.02 and apart.mean() < 1e-3
+    apart = np.abs(in_float.relit - expected.relit)
+    assert apart[_REACH:-_REACH, _REACH:-_REACH].max() < 1e-4
+    assert apart.max() < 0.03 and apart.mean() < 1e-3  # the mirrored border is another: a multiple of 32 here
     in_int8 = Enhancer.load(variant=fast.variant, precision="int8")(image, alpha).relit
-    assert np.sqrt(np.mean((in_int8 - expected.relit) ** 2)) < 0.01
+    assert np.sqrt(np.mean((in_int8 - expected.relit) ** 2)) < 0.02
 
 
 @pytest.mark.slow
