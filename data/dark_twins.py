@@ -9,7 +9,7 @@ Everything is a pure function of the photograph and a seed, in TensorFlow operat
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -207,8 +207,3 @@ def _between(draw: tf.Tensor, ends: tuple) -> tf.Tensor:
 def _smoothstep(values: tf.Tensor) -> tf.Tensor:
     values = tf.clip_by_value(values, 0.0, 1.0)
     return values * values * (3.0 - 2.0 * values)
-
-
-def without_jpeg(kind: Twin) -> Twin:
-    """The same distribution as it leaves the camera."""
-    return replace(kind, jpeg=0.0)

@@ -113,6 +113,13 @@ def _some(source: Source, kept: Sequence[int]) -> Source:
     )
 
 
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGEST_LENGTH]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}): mend it, or take it away") from error
+
+
 def _source(
     sides: dict[str, Sequence[Photograph]],
     cache: Path,
@@ -123,8 +130,7 @@ def _source(
     """Decoded photographs, by key, averaged down to a shorter side, or to squares."""
     paths = sorted({one.path for many in sides.values() for one in many})
     with ThreadPoolExecutor() as pool:
-        digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
-        contents = {path: digest[:_DIGEST_LENGTH] for path, digest in zip(paths, digests)}
+        contents = dict(zip(paths, pool.map(_digest, paths)))
     name = f"photographs{'-square' if square else ''}{'' if side is None else f'-{side}'}"
     folder = cache / versioned(name, DECODING_VERSION)
     files = {path: folder / f"{content}.u16" for path, content in contents.items()}

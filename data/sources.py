@@ -21,7 +21,7 @@ from kind.ops.stretch import min_max_stretch
 DIGEST_LENGTH = 24
 """Characters of a SHA-256 in file names: 96 bits."""
 
-DECODING_VERSION = 4
+DECODING_VERSION = 5
 """To be counted up with every change that makes other values of the same file: decoding, stretching.
 
 Caches are kept by it, so that no array of earlier code is used. A test watches the code.

@@ -51,10 +51,10 @@ def _darken_by_isp(jobs: Sequence[Job], preset: str, seed: int) -> int:
 
     from kind.data.darkening import PRESETS, darken_with_parameters
 
-    def work(number: int, job: Job) -> None:
+    def work(_: int, job: Job) -> None:
         started = time.perf_counter()
         photo = job.read_floats()
-        key = tf.constant([seed, number])
+        key = tf.constant([seed, job.number])
         dark, drawn = darken_with_parameters(tf.constant(photo.pixels), key, PRESETS[preset])
         write_photo(job.target, dark.numpy(), like=photo)
         _print_row(width, job, f"{drawn.light:5.3f}  {drawn.shot_noise:10.6f}  {drawn.gamma:4.2f}")
@@ -71,10 +71,10 @@ def _make_twins(jobs: Sequence[Job], preset: str, seed: int) -> int:
 
     from kind.data.dark_twins import PRESETS, twin
 
-    def work(number: int, job: Job) -> None:
+    def work(_: int, job: Job) -> None:
         started = time.perf_counter()
         photo = job.read_floats()
-        dark = twin(tf.constant(photo.pixels), tf.constant([seed, number]), PRESETS[preset]).numpy()
+        dark = twin(tf.constant(photo.pixels), tf.constant([seed, job.number]), PRESETS[preset]).numpy()
         write_photo(job.target, dark, like=photo)
         _print_row(width, job, f"{photo.pixels.mean():4.2f}  {dark.mean():11.2f}")
         _emit(job, photo, started, {"mean": float(photo.pixels.mean()), "twin_mean": float(dark.mean())})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kind.cli.batch import add_batch_arguments, planned
+from kind.cli.batch import STDOUT, add_batch_arguments, planned
 from kind.cli.enhancer_options import load_enhancer
 from kind.cli.jobs import Job
 from kind.cli.options import check_brightness
@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     check_brightness(arguments)
     parts = PARTS if arguments.save_parts else ()
+    if arguments.preview and arguments.out == STDOUT:
+        raise UserError("--preview: --out - takes a photograph; give --out a folder")
     change = _previews if arguments.preview else list
     with planned(arguments, parts, format=arguments.format, change=change) as jobs:
         photographs, videos = split_moving(jobs)

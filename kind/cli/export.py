@@ -103,11 +103,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes the model, compares it with the pipeline on built-in photographs, and prints the differences.
 
     Returns:
-        The exit code 0.
+        The exit code: 0, or 1 when one of two files was not written.
 
     Raises:
-        UserError: when nothing can be written, before anything is; or when a SavedModel differs too much from
-            the pipeline, which leaves no version behind.
+        UserError: when nothing can be written, before anything is; or when what was made differs too much
+            from the pipeline, which leaves nothing of it behind.
     """
     if arguments.calibrate and arguments.format != "tflite":
         raise UserError("--calibrate is for --format tflite only; leave it out")
@@ -115,12 +115,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--change is for --format saved_model only; leave it out")
     if arguments.no_detector and arguments.detector:
         raise UserError("--detector and --no-detector exclude each other; leave one of them out")
-    if arguments.precision == INT8 and arguments.format != "saved_model":
-        raise UserError("--precision int8 is for --format saved_model only; for tflite see --calibrate")
+    if arguments.precision != "float32" and arguments.format != "saved_model":
+        raise UserError(
+            f"--precision {arguments.precision} is for --format saved_model only; for tflite see --calibrate"
+        )
     networks = {"weights": arguments.weights, "variant": arguments.variant}
     try:
         if arguments.format == "tflite":
-            _export_tflite(arguments.out, arguments.image_size, arguments.calibrate, **networks)
+            return _export_tflite(arguments.out, arguments.image_size, arguments.calibrate, **networks)
         elif arguments.format == "onnx":
             _export_onnx(arguments.out, **networks)
         else:
@@ -247,28 +249,38 @@ def _dark_photographs() -> list[np.ndarray]:
 
 def _export_tflite(
     out: Path, image_size: tuple[int, int], calibrate: Path | None, *, weights: Path | None, variant: str
-) -> None:
+) -> int:
+    """Writes the file of 16 bits, and that of 8 bits where it is asked for; returns the exit code."""
     from kind.enhancing.enhancer import Enhancer
     from kind.export.portable import make_portable
     from kind.export.tflite import write_tflite
+    from kind.images.area import area_resized_array
     from kind.images.finding import find_photos
-    from kind.images.photo import read_photo
+    from kind.images.photo import read_stored_photo
 
     calibration = []
     if calibrate:
         paths = find_photos([calibrate])[:_CALIBRATION_PHOTOGRAPHS]
-        calibration = [read_photo(path).pixels for path in paths]
+        calibration = [area_resized_array(read_stored_photo(path).colours, *image_size) for path in paths]
     _say("loading the networks")
     portable = make_portable(Enhancer.load(weights, variant=variant), image_size)
     name = "{}-{}x{}".format(out.resolve().name, *image_size)
-    written = []
-    for numbers, photographs in (("float16", ()), ("int8", calibration)):
-        if numbers == "float16" or photographs:
-            _say(f"converting to TensorFlow Lite in {numbers}, and comparing with the pipeline")
-            path = out / f"{name}-{numbers}.tflite"
-            with native_output_kept():  # the converter lists its operations
-                written.append(write_tflite(path, portable, _dark_photographs(), photographs))
-    _print_written(written)
+
+    def write(numbers: str, photographs: Sequence[np.ndarray] = ()) -> None:
+        _say(f"converting to TensorFlow Lite in {numbers}, and comparing with the pipeline")
+        path = out / f"{name}-{numbers}.tflite"
+        with native_output_kept():  # the converter lists its operations
+            written = write_tflite(path, portable, _dark_photographs(), photographs)
+        _print_written(written)
+
+    write("float16")
+    try:
+        if calibration:
+            write("int8", calibration)
+    except UserError as error:
+        print(f"kind: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
 
 
 def _export_onnx(out: Path, *, weights: Path | None, variant: str | None) -> None:
@@ -281,13 +293,12 @@ def _export_onnx(out: Path, *, weights: Path | None, variant: str | None) -> Non
     portable = make_portable(Enhancer.load(weights, variant=variant), None)
     _say("converting to ONNX, and comparing with the pipeline")
     path = out / f"{out.resolve().name}.onnx"
-    _print_written([write_onnx(path, portable, _dark_photographs())])
+    _print_written(write_onnx(path, portable, _dark_photographs()))
 
 
-def _print_written(written: Sequence[Written]) -> None:
-    """Prints for each file its size and its difference from the float32 pipeline."""
-    for file in written:
-        print(
-            f"{file.path}: {file.path.stat().st_size / 1e6:.2f} MB, largest difference from the float32 "
-            f"pipeline {file.largest:.2g} of the range 0 to 1, PSNR {file.psnr:.2f} dB"
-        )
+def _print_written(file: Written) -> None:
+    """Prints a file's size and its difference from the float32 pipeline."""
+    print(
+        f"{file.path}: {file.path.stat().st_size / 1e6:.2f} MB, largest difference from the float32 "
+        f"pipeline {file.largest:.2g} of the range 0 to 1, PSNR {file.psnr:.2f} dB"
+    )

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import glob
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from kind.errors import UserError, listed, one_line
 from kind.images.fetching import MOST_BYTES, fetch, is_address, name_of
 from kind.images.finding import Found, is_folder, photos_in
 from kind.images.header import suffix_of
+from kind.images.iso_media import AVIF, HEIC, format_of
 from kind.images.photo import PHOTO_SUFFIXES, ImageError
-from kind.images.raw import RAW_SUFFIXES
+from kind.images.raw import RAW_SUFFIXES, is_raw
 from kind.images.zipped import is_zip, photos_in_zip
 from kind.video.formats import CLIP_SUFFIXES, HINT, can_read_clips
 
@@ -97,7 +100,7 @@ def listed_in(file: Path) -> list[str]:
         UserError: the file cannot be read, or is no text.
     """
     try:
-        content = sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()
+        content = _stdin().read() if str(file) == STDIN else file.read_bytes()
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror}): check the name") from error
     if b"\0" in content:
@@ -113,10 +116,25 @@ def listed_in(file: Path) -> list[str]:
 
 
 def _from_stdin() -> Input:
-    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    data = _stdin().read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ImageError(f"{STDIN_NAME}: is longer than {MOST_BYTES >> 20} MiB: name the file instead")
-    return Input(Path(f"stdin{suffix_of(data)}"), label=STDIN_NAME, fetch=lambda: data)
+    return Input(Path(f"stdin{_suffix_of(data)}"), label=STDIN_NAME, fetch=lambda: data)
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise UserError(f"{STDIN_NAME}: is closed: name a file instead")
+    return sys.stdin.buffer
+
+
+def _suffix_of(data: bytes) -> str:
+    if is_raw(io.BytesIO(data)):
+        return RAW_SUFFIXES[0]
+    with contextlib.suppress(UserError):  # what reads it is not installed: whoever decodes it says so
+        if suffix := {AVIF: ".avif", HEIC: ".heic"}.get(format_of(data[:16])):
+            return suffix
+    return suffix_of(data)
 
 
 def _is_pattern(word: str) -> bool:

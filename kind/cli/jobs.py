@@ -32,6 +32,7 @@ class Job(NamedTuple):
         fetch: gives the bytes of a source that is no file.
         strip: whether what the file says beside pixels and colours is left out.
         moves: whether it is a video or an animation, for which `read` is not made.
+        number: its place among all that were planned, those included whose results are there already.
     """
 
     source: Path
@@ -41,6 +42,7 @@ class Job(NamedTuple):
     fetch: Callable[[], bytes] | None = None
     strip: bool = False
     moves: bool = False
+    number: int = 0
 
     @property
     def shown(self) -> str:

@@ -92,9 +92,9 @@ def plan(
     def targets_of(job: Job) -> list[Path]:
         return [job.target, *map(job.beside, also), *beside_videos([job], of_videos)]
 
-    if out is None:
-        jobs = _without_earlier_results(jobs, targets_of, found_ones)
+    jobs = _without_earlier_results(jobs, targets_of, found_ones)
     jobs = _without_collisions(jobs, targets_of, found_ones)
+    jobs = [job._replace(number=number) for number, job in enumerate(jobs)]
     for folder in {job.target.parent for job in jobs}:
         _check_writable(folder)
     return jobs
@@ -156,9 +156,20 @@ def _raw_beside_others(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _without_earlier_results(jobs: Sequence[Job], targets_of: TargetsOf, found: set[Path]) -> list[Job]:
-    """Leaves out what a pattern found and an earlier run has written, such as `night-relit.jpg`."""
-    written = {place_of(target) for job in jobs for target in targets_of(job)}
-    return [job for job in jobs if job.source not in found or place_of(job.source) not in written]
+    """Leaves out what a pattern found and an earlier run has written, such as `night-relit.jpg`.
+
+    What would be written over itself is no result: it stays, to be refused.
+    """
+    sources = [place_of(job.source) for job in jobs]
+    makers: dict[Path, set[Path]] = {}
+    for job, source in zip(jobs, sources):
+        for target in targets_of(job):
+            makers.setdefault(place_of(target), set()).add(source)
+    return [
+        job
+        for job, source in zip(jobs, sources)
+        if job.source not in found or makers.get(source, set()) <= {source}
+    ]
 
 
 def _without_collisions(jobs: Sequence[Job], targets_of: TargetsOf, found: set[Path]) -> list[Job]:
@@ -229,7 +240,7 @@ def without_existing(
         return list(jobs)
     count = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
     text = f"{there[0]}{count} there already"
-    if sys.stdin.isatty() and sys.stderr.isatty():
+    if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty():
         print(f"kind: {text}; overwrite? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return list(jobs)

@@ -118,7 +118,7 @@ class ErrorsOnly(io.TextIOBase):
         """Keeps a line until it has ended, and then writes or drops it."""
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
-            if line.startswith("kind") and not line.endswith(" left"):
+            if (line.startswith("kind") or ": WARNING: " in line) and not line.endswith(" left"):
                 self._stream.write(f"{line}\n")
         return len(text)
 

@@ -106,16 +106,16 @@ class Enhanced(NamedTuple):
         number: int = 0,
         *,
         like: Photo | StoredPhoto | None = None,
-        quality: int = 95,
+        quality: int | None = None,
     ) -> None:
-        """Writes the enhanced image, 8 bits, in the format of the file's suffix.
+        """Writes the enhanced image in the format of the file's suffix: 8 bits, or 16 like the photograph.
 
         Args:
             path: the file, wholly there or not at all; missing folders are made.
             number: see `to_pil`.
             like: the photograph that was enhanced, as `kind.read_photo` gives it: what
                 `kind.write_photo` keeps of it is kept.
-            quality: 1 to 100, for JPEG and WebP.
+            quality: 1 to 100, for JPEG and WebP; None takes that of `like`, or 95.
 
         Raises:
             UserError: unknown suffix, or a place that cannot be written.

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 from kind.errors import UserError
 from kind.images.header import read_header_and_metadata
 from kind.images.iso_media import AVIF, HEIC, format_of
-from kind.images.metadata import Metadata, metadata_of
+from kind.images.metadata import Metadata, metadata_of, metadata_of_tiff
 from kind.images.missing_rows import has_missing_strips, is_cut_jpeg, is_cut_png
 from kind.images.pil import cropped
 from kind.images.png_texts import without_texts
@@ -28,7 +28,7 @@ from kind.images.tiff_tags import ORIENTATION, valid_orientation
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
-_SIXTEEN_BIT_COLOUR = re.compile("(LA|RGB|RGBA|RGBX);16[BLN]")
+_SIXTEEN_BIT_COLOUR = re.compile("(LA|RGB|RGBA|RGBa|RGBX);16[BLN]")
 _COLOUR_PROFILE = 34675  # TIFF's tags
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 258, 262, 284, 339
 _SIGNED = 2  # of TIFF's sample formats
@@ -91,7 +91,10 @@ def stored_samples(file: BinaryIO, pixel_limit: int) -> Stored:
     except SyntaxError:
         if file_format != "TIFF":
             raise
-        return _by_tifffile(file, pixel_limit, stored)  # a layout that Pillow does not know: floats in RGB
+        _by_tifffile(file, pixel_limit, stored)  # a layout that Pillow does not know: floats in RGB
+        size = stored.samples.shape[1::-1]
+        stored.metadata = metadata_of_tiff(whole, size[::-1] if stored.orientation > 4 else size)
+        return stored
     check_size(*image.size, pixel_limit)
     if file_format in (AVIF, HEIC):
         exif, xmp = (image.info.get(name) or b"" for name in ("exif", "xmp"))
@@ -250,6 +253,10 @@ def _sixteen_bits(file: BinaryIO, image: Image.Image, file_format: str) -> np.nd
     """
     transparent = image.info.get("transparency")  # the one value that a PNG without alpha may leave out
     rawmode = _rawmode(image)
+    is_premultiplied = rawmode.startswith("RGBa")
+    if is_premultiplied:
+        rawmode = rawmode.replace("RGBa", "RGBA")
+        image = _relabelled(image, rawmode)
     if image.mode.startswith("I;16"):
         samples = np.asarray(image)[..., None]
     elif rawmode.startswith("LA"):
@@ -263,10 +270,19 @@ def _sixteen_bits(file: BinaryIO, image: Image.Image, file_format: str) -> np.nd
         if file_format == "TIFF":
             _prepare_tiff(again)
         samples = high | np.asarray(_relabelled(again, swapped))
+    if is_premultiplied:
+        samples = _divided_by_alpha(samples)
     if transparent is not None:
         opaque = (samples != np.asarray(transparent)).any(axis=-1, keepdims=True)
         samples = np.concatenate([samples, opaque * np.uint16(65535)], axis=-1)
     return samples
+
+
+def _divided_by_alpha(samples: np.ndarray) -> np.ndarray:
+    """The colours of premultiplied uint16 [H, W, 4]."""
+    alpha = np.maximum(samples[..., 3:], 1).astype(np.uint32)
+    colours = (samples[..., :3].astype(np.uint32) * 65535 + alpha // 2) // alpha
+    return np.concatenate([np.minimum(colours, 65535).astype(np.uint16), samples[..., 3:]], axis=-1)
 
 
 def _relabelled(image: Image.Image, rawmode: str) -> Image.Image:

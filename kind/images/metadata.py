@@ -18,6 +18,8 @@ _DESCRIBING = (270, 271, 272, 305, 306, 315, 316, 18246, 33432)
 _EXIF_DIRECTORY, _GPS_DIRECTORY, _XMP, _IPTC = 34665, 34853, 700, 33723
 _ORIENTATION, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0x0112, 0xA002, 0xA003
 _MAKER_NOTE = 37500
+_RESOLUTIONS, _RESOLUTION_UNIT = (282, 283), 296
+_RESOLUTION_UNITS = {2: 1.0, 3: 2.54}  # an inch in inches and in centimetres
 _IPTC_RESOURCE = 0x0404  # of Photoshop's image resources in a JPEG
 _SHORT, _LONG = 3, 4
 _MOST_BYTES = 1 << 20  # of a part: more is no description of a photograph
@@ -92,11 +94,37 @@ def metadata_of(
         jpeg = _jpeg_settings(image)
     return Metadata(
         upright_exif(parts[0], size),
-        _ORIENTATION_IN_XMP.sub(rb"\g<1>1", parts[1]),
+        upright_xmp(parts[1]),
         parts[2],
         _dpi(image.info.get("dpi")),
         jpeg,
     )
+
+
+def metadata_of_tiff(file: BinaryIO, size: tuple[int, int]) -> Metadata:
+    """Collects the metadata of a TIFF that Pillow cannot open.
+
+    Args:
+        file: all of it.
+        size: width and height of the picture once it is upright.
+    """
+    exif = xmp = iptc = b""
+    dpi = None
+    with tolerant():
+        exif, xmp = described_by_tiff(file)
+        stored = Image.Exif()
+        file.seek(0)
+        stored.load_from_fp(file)
+        iptc = _as_bytes(stored.get(_IPTC))
+        of_an_inch = _RESOLUTION_UNITS[stored.get(_RESOLUTION_UNIT, 2)]
+        dpi = _dpi([float(stored[tag]) * of_an_inch for tag in _RESOLUTIONS])
+    parts = [part if len(part) <= _MOST_BYTES else b"" for part in (exif, xmp, iptc)]
+    return Metadata(upright_exif(parts[0], size), upright_xmp(parts[1]), parts[2], dpi)
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """An XMP packet whose orientation is 1, if it names one."""
+    return _ORIENTATION_IN_XMP.sub(rb"\g<1>1", xmp)
 
 
 @contextlib.contextmanager

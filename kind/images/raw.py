@@ -16,7 +16,7 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.images.header import read_header_and_metadata
-from kind.images.metadata import Metadata, described_by_tiff, tolerant, upright_exif
+from kind.images.metadata import Metadata, described_by_tiff, tolerant, upright_exif, upright_xmp
 from kind.images.tiff_tags import PHOTOMETRIC, directories
 
 RAW = "RAW"
@@ -152,4 +152,4 @@ def _metadata(file: BinaryIO, size: tuple[int, int]) -> Metadata:
             _, exif, xmp = read_header_and_metadata(io.BytesIO(file.read(min(length, _MOST_PREVIEW))))
         elif start[:2] in (b"II", b"MM"):
             exif, xmp = described_by_tiff(file)
-    return Metadata(upright_exif(exif, size), xmp)
+    return Metadata(upright_exif(exif, size), upright_xmp(xmp))

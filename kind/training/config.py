@@ -165,6 +165,7 @@ class StageConfig:
 class TrainingConfig(StageConfig):
     """Settings of a stage that learns from random crops of images."""
 
+    least = {**StageConfig.least, "decode_side": 1, "loader_threads": 0}
     #: Side of the smallest crops that the stage's losses can be computed on, in pixels.
     smallest_patch: ClassVar[int] = 1
 

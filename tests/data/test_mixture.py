@@ -72,6 +72,18 @@ def test_samples_have_their_shapes_and_ranges(parts):
         assert batch[key].min() >= 0 and batch[key].max() <= 1
 
 
+def test_a_photograph_that_cannot_be_read_is_one_line(tmp_path, monkeypatch):
+    for number in range(16):
+        write_photo(tmp_path / "bright" / f"{number:02d}.png", np.full((100, 100, 3), number / 16))
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(UserError, match=r"bright/\d\d.png: cannot be read \(Permission denied\)"):
+        open_part(Part("bright", tmp_path / "bright", 1.0), tmp_path / "cache")
+
+
 def test_parts_are_drawn_by_weight_and_named(parts):
     drawn = [chosen_part(parts, 0, 0, position) for position in range(200)]
     assert 0.65 < np.mean([name == "pairs" for name, _ in drawn]) < 0.85

@@ -22,7 +22,9 @@ from kind.cli.planning import plan
 from kind.cli.relighting import relight
 from kind.cli.talk import Silent
 from kind.errors import UserError
+from kind.images.iso_media import suffixes
 from kind.images.photo import decode_photo, encode_photo, read_photo, read_stored_photo, write_photo
+from tests.kind.images.raw_files import write_dng
 
 
 @pytest.fixture
@@ -137,6 +139,21 @@ def test_results_of_earlier_runs_are_no_input(run, new, capsys):
     assert "4 of 4 are there already and skipped" in capsys.readouterr().err
 
 
+def test_results_in_the_folder_of_the_inputs_are_no_input_either(run, new, capsys):
+    assert run("holiday", "--out", "holiday", "--suffix=-lit") == 0
+    Path("holiday/2-lit.png").unlink()
+    capsys.readouterr()
+    assert run("holiday", "--out", "holiday", "--suffix=-lit", "--skip-existing") == 0
+    assert "1 of 2 are there already and skipped" in capsys.readouterr().err
+    assert new() == ["holiday/10-lit.png", "holiday/2-lit.png"]
+
+
+def test_a_photograph_is_not_its_own_result(run):
+    for words in (["*.jpg"], ["holiday"], ["holiday", "--out", "holiday"]):
+        with pytest.raises(UserError, match="would overwrite an input"):
+            run(*words, "--suffix", "", "--overwrite")
+
+
 def test_a_list_of_files(run, new):
     Path("list.txt").write_text("# chosen\n\nnight.jpg\n  holiday/2.png \nholiday/1*.png\n")
     assert run("--files-from", "list.txt", "--out", "lit") == 0
@@ -236,6 +253,24 @@ def test_stdin_to_stdout_keeps_the_format(format, run, new, monkeypatch, capsysb
     out = capsysbinary.readouterr().out
     assert out[:4] == data[:4] and new() == []
     assert decode_photo(out, "stdout").pixels.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_stdin_is_told_by_its_content(monkeypatch, tmp_path):
+    dng = write_dng(tmp_path / "a.dng", np.full((64, 64, 3), 0.5)).read_bytes()
+    for data, target in ((dng, ".jpg"), (b"\0\0\0\x18ftypavif", ".avif"), (b"\0\0\0\x18ftypheic", ".heic")):
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+        if target in suffixes():
+            (job,) = plan(["-"], tmp_path / "lit", None)
+            assert job.target.suffix == target
+
+
+def test_stdin_that_is_closed_is_one_line(run, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UserError, match="standard input: is closed"):
+        run("-")
+    assert run("night.jpg", "--out", "lit") == 0
+    with pytest.raises(UserError, match="is there already"):
+        run("night.jpg", "--out", "lit")
 
 
 def test_quiet_is_quiet_beside_the_image(run, monkeypatch, capsysbinary):

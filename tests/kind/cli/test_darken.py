@@ -62,6 +62,19 @@ def test_preset_and_seed_decide(run, bright, tmp_path):
     assert twin("d.png", "--preset", "dusk").mean() > twin("a.png").mean()
 
 
+def test_what_is_left_is_made_as_in_an_undisturbed_run(bright, tmp_path):
+    def run(*words):
+        parser = argparse.ArgumentParser()
+        darken.add_arguments(parser)
+        assert darken.run(parser.parse_args([str(bright), "--out", str(tmp_path / "dark"), *words])) == 0
+        return read_photo(tmp_path / "dark" / "cup.png").pixels
+
+    for preset in ("moderate", "dusk"):
+        whole = run("--preset", preset, "--overwrite")
+        (tmp_path / "dark" / "cup.png").unlink()
+        assert np.array_equal(run("--preset", preset, "--skip-existing"), whole)
+
+
 def test_one_bad_file_is_named_and_the_rest_is_done(run, bright, tmp_path, capsys):
     for preset in ("moderate", "backlit"):
         out = tmp_path / preset

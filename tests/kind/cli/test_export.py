@@ -8,6 +8,7 @@ import pytest
 from kind.cli import export
 from kind.cli.main import main
 from kind.detection import predictor
+from kind.errors import UserError
 from kind.export import onnx_file
 from kind.images.photo import write_photo
 
@@ -135,11 +136,33 @@ def test_tensorflow_lite_is_written_and_measured(tmp_path, capsys):
         assert line.startswith(f"{tmp_path / 'out/night' / name}: ") and "PSNR" in line
 
 
+def test_a_file_that_is_refused_costs_no_other(run, tmp_path, capsys, monkeypatch):
+    from kind.export import tflite
+
+    def write(path, portable, photographs, calibration, write=tflite.write_tflite):
+        if len(calibration):
+            raise UserError(f"{path}: not written: too far from the pipeline")
+        return write(path, portable, photographs)
+
+    monkeypatch.setattr(tflite, "write_tflite", write)
+    write_photo(tmp_path / "dark" / "one.png", np.random.default_rng(0).random((30, 40, 3)) / 5)
+    words = ["--variant", "kind", "--format", "tflite", "--image-size", "16x24"]
+    assert run(*words, "--calibrate", tmp_path / "dark") == 1
+    output = capsys.readouterr()
+    assert [path.name for path in (tmp_path / "out/night").iterdir()] == ["night-16x24-float16.tflite"]
+    assert "night-16x24-float16.tflite: " in output.out
+    assert "kind: " in output.err and "int8.tflite: not written: too far" in output.err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--max-pixels", "0"], "--max-pixels expects 1 or more, received 0"),
         (["--calibrate", "x"], "--calibrate is for --format tflite only"),
+        (
+            ["--format", "onnx", "--precision", "bfloat16"],
+            "--precision bfloat16 is for --format saved_model",
+        ),
         (["--change", "--format", "onnx"], "--change is for --format saved_model only"),
         (["--detector", "x", "--no-detector"], "--detector and --no-detector exclude each other"),
         (["--detector-image-size", "65"], "image size expects a multiple of 32, received 65"),

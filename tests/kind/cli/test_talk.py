@@ -87,7 +87,8 @@ def test_progress_of_tiles_is_no_error():
     quiet = ErrorsOnly(stream)
     quiet.write("kind: a.png: 3 of 9 tiles, 5 s left\nkind: b.png: no")
     quiet.write(" such file\n\rbar")
-    assert stream.getvalue() == "kind: b.png: no such file\n"
+    quiet.write("\nepoch 3: WARNING: everything is black\nepoch 4: loss 0.1\n")
+    assert stream.getvalue() == "kind: b.png: no such file\nepoch 3: WARNING: everything is black\n"
 
 
 def test_every_command_has_the_common_options():

@@ -120,6 +120,11 @@ def test_a_preview_is_a_picture_of_frames(here, capsys):
     write_photo(here / "a.png", np.zeros((4, 4, 3)))
     assert main(["enhance", "a.png", "--preview", "3"]) == 2
     assert "--preview: is for videos" in capsys.readouterr().err
+    assert main(["enhance", "a.png", "--preview", "3", "--out", "-"]) == 2
+    assert "--preview: --out - takes a photograph" in capsys.readouterr().err
+    assert main(["enhance", "a.mp4", "--preview", "2", "--overwrite", "--json"]) == 0
+    (record,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert record["output"] == "a-relit_preview.png" and record["frames"] == 2
 
 
 def test_commands_for_photographs_say_so(here, capsys):

@@ -8,7 +8,7 @@ BLACK, WHITE = 512, 16383
 _XYZ_OF_SRGB = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 
 
-def write_dng(path, light, orientation=1):
+def write_dng(path, light, orientation=1, xmp=b""):
     """Writes what a camera with sRGB's primaries sees: linear light [H, W, 3], even sizes, white is 1."""
     mosaic = np.empty(light.shape[:2])
     for row, column, colour in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
@@ -30,6 +30,8 @@ def write_dng(path, light, orientation=1):
         (50728, fraction, 3, _fractions(NEUTRAL)),
         (50778, short, 1, 21),
     ]
+    if xmp:
+        tags.append((700, byte, len(xmp), xmp))
     tifffile.imwrite(path, values, photometric=32803, extratags=[(*tag, True) for tag in tags], metadata=None)
     return path
 

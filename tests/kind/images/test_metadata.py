@@ -159,6 +159,50 @@ def test_sixteen_bits_stay(suffix, channels, tmp_path):
         assert found.dtype == np.uint16 and np.abs(found[..., :3].astype(int) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_sixteen_bits_of_colours_times_alpha_stay_too(byteorder, compression, tmp_path):
+    generator = np.random.default_rng(1)
+    alpha = generator.integers(1000, 65536, (9, 7, 1))
+    colours = generator.integers(0, 65536, (9, 7, 3))
+    alpha[0, 0] = 0
+    stored = np.concatenate([np.rint(colours * (alpha / 65535)), alpha], axis=-1).astype(np.uint16)
+    options = {"extrasamples": ["assocalpha"], "byteorder": byteorder, "compression": compression}
+    tifffile.imwrite(tmp_path / "in.tif", stored, photometric="rgb", **options)
+    photo = read_stored_photo(tmp_path / "in.tif")
+    assert photo.levels.dtype == np.uint16 and np.array_equal(photo.alpha, alpha[..., 0])
+    assert np.all(
+        np.abs(photo.colours.astype(int) - colours) <= 33_000 / np.maximum(alpha, 1) + 1, where=alpha > 0
+    )
+
+
+@pytest.mark.parametrize("unit, expected", [("inch", 300), ("centimeter", 762)])
+@pytest.mark.parametrize("kind", ["float", "gray and alpha"])
+def test_what_pillow_cannot_open_has_metadata(kind, unit, expected, tmp_path):
+    samples = np.random.default_rng(0).random((24, 40, 3), dtype=np.float32)
+    options = {"photometric": "rgb"}
+    if kind == "gray and alpha":
+        samples = np.uint16(65535 * samples[..., :2])
+        options = {"photometric": "minisblack", "extrasamples": ["unassalpha"]}
+    described = [
+        (MAKE, 2, None, "Camera & Co", True),
+        (700, 1, len(XMP), XMP, True),
+        (33723, 7, len(IPTC), IPTC, True),
+    ]
+    tifffile.imwrite(
+        tmp_path / "in.tif",
+        samples,
+        resolution=(300, 300),
+        resolutionunit=unit,
+        extratags=described,
+        metadata=None,
+        **options,
+    )
+    found = read_photo(tmp_path / "in.tif").metadata
+    assert b"Camera & Co" in found.exif and b'rating="5"' in found.xmp and found.iptc == IPTC
+    assert found.dpi == pytest.approx((expected, expected))
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bits_have_metadata_too(suffix, tmp_path):
     photo = decode_photo(photograph("JPEG"), "x")

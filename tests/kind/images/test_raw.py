@@ -17,6 +17,7 @@ from kind.images.photo import (  # noqa: E402
     photo_size,
     read_photo,
     read_stored_photo,
+    write_photo,
 )
 from tests.kind.images.raw_files import write_dng  # noqa: E402
 
@@ -60,6 +61,14 @@ def test_what_the_file_says_goes_into_the_result(tmp_path):
     again = decode_photo(encode_photo(photo.pixels, "jpg", photo), "x")
     assert again.size == (96, 64) and b"Somebody" in again.metadata.exif
     assert decode_photo(encode_photo(photo.pixels, "png", photo), "x").bits == 16
+
+
+def test_what_was_turned_upright_is_not_turned_again(tmp_path):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    photo = read_photo(write_dng(tmp_path / "a.dng", patches(), 6, xmp))
+    assert b'tiff:Orientation="1"' in photo.metadata.xmp
+    write_photo(tmp_path / "a.jpg", photo.pixels, like=photo)
+    assert photo_size(tmp_path / "a.jpg") == read_photo(tmp_path / "a.jpg").size == photo.size
 
 
 def test_damage_is_one_line_and_nothing_else(tmp_path, capfd):

@@ -121,6 +121,8 @@ def test_replaced_defaults_give_way_to_flags():
     ("settings", "words"),
     [
         ({"epochs": 0}, "--epochs expects at least 1, received 0"),
+        ({"decode_side": 0}, "--decode-side expects at least 1, received 0"),
+        ({"loader_threads": -1}, "--loader-threads expects at least 0, received -1"),
         ({"batch": 0}, "--batch"),
         ({"patch": -1}, "--patch"),
         ({"validate_epochs": 0}, "--validate-epochs"),
