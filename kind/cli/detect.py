@@ -81,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: when nothing can be done, before anything is.
     """
+    if arguments.alpha is not None and arguments.input != "relit":
+        raise UserError(f"--alpha is for --input relit, not {arguments.input}; leave it out")
     also = ("sheet",) if arguments.sheets else ()
     lists = (*LISTS, *map(place_of, arguments.labels))
     settings = {"lists": lists, "format": arguments.format, "of_videos": LINES}

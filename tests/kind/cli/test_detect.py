@@ -157,6 +157,7 @@ def test_an_interruption_keeps_what_was_found(run, photographs, tmp_path, monkey
         (["--image-size", "65"], "image size expects a multiple of 32, received 65"),
         (["--confidence", "-1"], "--confidence expects"),
         (["--alpha", "nan"], "--alpha expects"),
+        (["--input", "stretched", "--alpha", "4"], "--alpha is for --input relit, not stretched"),
         (["--quality", "0"], "--quality expects"),
         (["--input", "relit", "--weights", "none"], "none: no such folder of weights"),
     ],
