@@ -183,7 +183,7 @@ def _read_described(
         required=False,
         images=", ".join(map(str, dict.fromkeys(places))),
     )
-    held_out = frozenset(validation) if {*train} - {*validation} else None
+    held_out = frozenset(validation) if not described.train or {*train} - {*validation} else None
     if described.train and described.validation and held_out is None:
         reading.passed_over.append(
             f"{described.file}: val names all images of train: some are held out instead"

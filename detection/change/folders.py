@@ -82,7 +82,8 @@ def split_triplets(folder: str | Path, every: int) -> tuple[list[Triplet], list[
     """
     training, validation = (find_triplets(folder, part) for part in ("training", "validation"))
     if not training and not validation:
-        training = find_triplets(folder)
+        tests = find_triplets(folder, "test")
+        training = [triplet for triplet in find_triplets(folder) if triplet not in tests]
     if not validation:
         training, validation = (
             [one for number, one in enumerate(training) if (number % every == 0) is held]
@@ -93,16 +94,18 @@ def split_triplets(folder: str | Path, every: int) -> tuple[list[Triplet], list[
     return training, validation
 
 
-def part_or_all(folder: str | Path, part: str) -> list[Triplet]:
-    """A part of a data set, or all of it when it has no parts.
+def part_or_all(folder: str | Path, part: str, every: int) -> list[Triplet]:
+    """A part of a data set; of one without parts what `split_triplets` makes, and all for "test".
 
     Raises:
-        UserError: see `find_triplets`, and when it has other parts only.
+        UserError: see `find_triplets` and `split_triplets`, and when it has other parts only.
     """
     found = find_triplets(folder, part)
     others = [name for name in PARTS if name != part and find_triplets(folder, name)]
     if not found and others:
         raise UserError(f"{folder}: has no {part} part; it has {' and '.join(others)}")
+    if not found and part != "test":
+        return split_triplets(folder, every)[part == "validation"]
     return found or find_triplets(folder)
 
 

@@ -55,7 +55,7 @@ def match_classes(detector: Sequence[str], data: Sequence[str], of: str) -> Clas
     """
     numbers = {_simple(name): number for number, name in enumerate(data)}
     matched = np.array([numbers.get(_simple(name), -1) for name in detector], int)
-    if (matched < 0).all():
+    if len(matched) and (matched < 0).all():  # who found nothing names no class
         raise UserError(
             f"{of}: knows none of the data set's classes: it finds {_some(detector)}; the data set has "
             f"{_some(data)}"

@@ -92,11 +92,15 @@ def read_found(path: str | Path, images: Sequence[AnnotatedImage], class_names: 
         raise UserError(f"{path}: not a file of boxes: {type(error).__name__}: {reason}") from error
 
 
+def _tails(path: Path) -> list[str]:
+    """A path without more and more of its first folders."""
+    return ["/".join(path.parts[start:]) for start in range(len(path.parts))]
+
+
 def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImage]) -> FoundBoxes:
     places = defaultdict(set)
     for image, name_in_tables in zip(images, distinct_paths([image.path for image in images])):
-        in_folder = f"{image.path.parent.name}/{image.path.name}"
-        for name in (image.path.name, image.path.stem, in_folder, name_in_tables):
+        for name in (*_tails(image.path), image.path.stem, name_in_tables):
             places[name].add(image.path)
     names = tuple(sorted({row.label for row in rows}))
     numbers = {name: number for number, name in enumerate(names)}
@@ -107,7 +111,8 @@ def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImag
         if row.box[2] < row.box[0] or row.box[3] < row.box[1]:
             sides = " ".join(f"{side:g}" for side in row.box)
             raise UserError(f"{path}: a box of {row.image} is inverted: left, top, right, bottom are {sides}")
-        known = places.get(row.image) or places.get(Path(row.image).name) or places.get(Path(row.image).stem)
+        names_of_it = (row.image, *_tails(Path(row.image)), Path(row.image).stem)
+        known = next((places[name] for name in names_of_it if name in places), None)
         if not known:
             raise UserError(f"{path}: {row.image}: no image of that name in the data set")
         if len(known) > 1:

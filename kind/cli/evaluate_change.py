@@ -7,6 +7,7 @@ come from a data set with A/, B/ and label/.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,6 +132,16 @@ def _methods(arguments: argparse.Namespace) -> list[Method]:
     ]
 
 
+def _every(named: Sequence[NamedPath]) -> int:
+    """One pair in this many is held out of a data set without parts: what the networks' runs record."""
+    from kind.detection.change.config import ChangeConfig
+    from kind.evaluation.held_out import recorded_split
+    from kind.training.run_folder import best_weights
+
+    records = (recorded_split(best_weights(path)) for _, path in named if path)
+    return next((record.every for record in records if record), ChangeConfig.validation_every)
+
+
 def _sets(arguments: argparse.Namespace) -> tuple[list[Set], str]:
     """The pairs light by light, and what they are, in words."""
     from kind.data.arrays import default_cache
@@ -145,7 +156,7 @@ def _sets(arguments: argparse.Namespace) -> tuple[list[Set], str]:
     lightings = dict(list(LIGHTINGS.items())[: None if arguments.lights == "all" else 1])
     folders = ", ".join(Path(folder).resolve().name for folder in arguments.data)
     if is_labelled(arguments.data):
-        triplets = part_or_all(arguments.data[0], arguments.split)
+        triplets = part_or_all(arguments.data[0], arguments.split, _every(arguments.detector or []))
         source = triplet_source(triplets, cache)
         sets = [
             Set(name, source.names, read_batches(source, arguments.seed, lighting=lighting))

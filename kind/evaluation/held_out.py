@@ -12,7 +12,12 @@ from kind.errors import UserError
 from kind.training.split_record import split_record
 
 _RUN_FILES = ("best.keras", "last.keras")
-_OF_JOINT = ("decom", "restoration", "illumination")  # beside the whole of a joint run
+#: Networks that a run also writes by themselves, beside the whole, by its stage.
+_PARTS = {
+    "joint": ("decom", "restoration", "illumination"),
+    "detection": ("detector",),
+    "adapt": ("detector",),
+}
 
 
 class HeldOut(NamedTuple):
@@ -140,7 +145,7 @@ def recorded_split(file: Path) -> RecordedSplit | None:
     config, training = file.with_name("config.json"), file.with_name("training.json")
     if config.is_file():
         record = _read(config)
-        if file.name in _RUN_FILES or (record.get("stage") == "joint" and file.stem in _OF_JOINT):
+        if file.name in _RUN_FILES or file.stem in _PARTS.get(record.get("stage"), ()):
             return _split(config, split_record(record))
     if training.is_file():
         return _split(training, _read(training).get(file.stem, {}))

@@ -76,7 +76,7 @@ _DEFINITIONS = {
     "noise": "noise, standard deviation of luma in flat dark regions of the input, of 255",
     "halo": "halo, change of the gain beside strong edges, in log₂",
 }
-_VERSION = 2  # raise it when a definition changes: kept results of another version are not used
+_VERSION = 3  # raise it when a definition changes: kept results of another version are not used
 
 
 @dataclass(frozen=True)

@@ -133,5 +133,9 @@ def _similarity(first: np.ndarray, second: np.ndarray, constant: float) -> np.nd
 
 
 def _averaged_down(image: np.ndarray) -> np.ndarray:
-    factor = max(1, round(min(image.shape) / _SHORTER_SIDE))
-    return ndimage.uniform_filter(image, factor, mode="constant")[::factor, ::factor] if factor > 1 else image
+    factor = int(min(image.shape) / _SHORTER_SIDE + 0.5)
+    if factor <= 1:
+        return image
+    # MATLAB's mean of an even number of pixels begins at the pixel itself, SciPy's one before it.
+    origin = -1 if factor % 2 == 0 else 0
+    return ndimage.uniform_filter(image, factor, mode="constant", origin=origin)[::factor, ::factor]

@@ -92,6 +92,17 @@ def test_photographs_of_one_stem_get_files_of_their_own(tmp_path):
     assert names == ["a.jpg.2.txt", "a.jpg.3.txt", "a.png.txt", "b.txt"]
 
 
+def test_folders_tell_photographs_of_one_name_apart(tmp_path):
+    (tmp_path / "found.csv").write_text(
+        "image,class,score,left,top,right,bottom\n/data/images/a/1.jpg,cat,0.5,1,2,3,4\nelsewhere/b/1.jpg,cat,0.5,5,6,7,8\n"
+    )
+    images = [annotated(f"/data/images/{folder}/1.jpg", (50, 50)) for folder in "ab"]
+    boxes = read_found(tmp_path / "found.csv", images, NAMES).by_image
+    assert {path.parent.name: found.boxes.tolist() for path, found in boxes.items()} == {
+        "a": [[1, 2, 3, 4]], "b": [[5, 6, 7, 8]],
+    }  # fmt: skip
+
+
 def test_cocos_own_numbers_need_no_explanation(tmp_path):
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps([{"image_id": 9, "category_id": 90, "bbox": [1, 2, 3, 4], "score": 0.5}]))

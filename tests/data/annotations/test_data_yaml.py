@@ -104,6 +104,11 @@ def test_validation_images_that_are_the_training_images_are_held_out_by_number(d
     assert [names(part) for part in split(both)] == [["1.png", "2.png"], ["3.png"]]
 
 
+def test_validation_images_alone_are_all_held_out(data):
+    found = read_yolo_folder(data("names: [cat, dog]\nval: train/images\n"))
+    assert [names(part) for part in split(found, 2)] == [[], ["1.png", "2.png"]]
+
+
 def test_keypoints_are_not_taken_for_a_polygon(data, tmp_path):
     folder = data(f"names: [cat, dog]\nkpt_shape: [2, 2]\n{PLACES}")
     write(tmp_path / "train/labels/1.txt", "0 .5 .5 .5 .5 .1 .1 .9 .9\n")

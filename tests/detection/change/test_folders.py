@@ -5,7 +5,13 @@ import pytest
 from PIL import Image
 
 from kind.detection.change.batches import ReadPairs
-from kind.detection.change.folders import find_triplets, is_change_folder, read_label, split_triplets
+from kind.detection.change.folders import (
+    find_triplets,
+    is_change_folder,
+    part_or_all,
+    read_label,
+    split_triplets,
+)
 from kind.detection.change.sources import find_photographs, make_material, triplet_source
 from kind.errors import UserError
 
@@ -46,6 +52,25 @@ def test_without_parts_every_nth_is_held_out(tmp_path):
     write(tmp_path, list("abcdef"))
     training, validation = split_triplets(tmp_path, 3)
     assert [one.name for one in validation] == ["a", "d"] and len(training) == 4
+
+
+def test_without_parts_a_split_is_that_of_training(tmp_path):
+    write(tmp_path, list("abcdef"))
+    training, validation = split_triplets(tmp_path, 3)
+    assert part_or_all(tmp_path, "training", 3) == training
+    assert part_or_all(tmp_path, "validation", 3) == validation
+    assert len(part_or_all(tmp_path, "test", 3)) == 6
+
+
+def test_test_triplets_are_never_trained_on(tmp_path):
+    write(tmp_path, list("abcdef"))
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "test.txt").write_text("a.png\nb.png\n")
+    training, validation = split_triplets(tmp_path, 2)
+    assert sorted(one.name for one in training + validation) == list("cdef")
+    write(tmp_path / "other" / "test", ["a", "b"])
+    with pytest.raises(UserError, match="too few triplets"):
+        split_triplets(tmp_path / "other", 2)
 
 
 def test_what_is_missing_is_named(tmp_path):

@@ -33,6 +33,10 @@ def test_what_is_unknown_is_said_and_left_out():
     assert kept.boxes[:, 0].tolist() == [0, 8, 12]
 
 
+def test_who_found_nothing_names_no_class():
+    assert match_classes((), COCO, "net").unknown == COCO
+
+
 def test_nothing_in_common_is_a_mistake():
     with pytest.raises(UserError, match="net: knows none of the data set's classes: it finds face; .* has"):
         match_classes(DARK_FACE, COCO, "net")

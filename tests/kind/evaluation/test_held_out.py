@@ -107,3 +107,9 @@ def test_an_earlier_packed_record_is_told(tmp_path):
 def test_the_networks_of_a_joint_run_have_its_split(run, tmp_path):
     run("joint", 4).with_name("config.json").write_text(json.dumps({"stage": "joint", "validation_every": 4}))
     assert recorded_split(tmp_path / "joint/restoration.keras") == RecordedSplit(4)
+
+
+@pytest.mark.parametrize("stage", ["detection", "adapt"])
+def test_the_detector_of_a_joint_or_adapted_run_has_its_split(stage, run, tmp_path):
+    run("run", 6).with_name("config.json").write_text(json.dumps({"stage": stage, "validation_every": 6}))
+    assert recorded_split(tmp_path / "run/detector.keras").every == 6

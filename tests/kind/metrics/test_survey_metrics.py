@@ -182,3 +182,11 @@ def test_fsim_is_the_papers(size):
     ):
         lumas = [255 * image @ [0.299, 0.587, 0.114] for image in (output, target)]
         assert fsim(output, target) == pytest.approx(fsim_by_the_paper(*lumas), abs=1e-6)
+
+
+def test_fsim_of_large_images_is_that_of_blocks_means():
+    target = smooth(400, 480)
+    output = ndimage.gaussian_filter(target, (2, 2, 0))
+    lumas = [255 * image @ [0.299, 0.587, 0.114] for image in (output, target)]
+    halves = [luma.reshape(200, 2, 240, 2).mean(axis=(1, 3)) for luma in lumas]
+    assert fsim(output, target) == pytest.approx(fsim_by_the_paper(*halves), abs=1e-6)
