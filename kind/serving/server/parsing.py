@@ -20,11 +20,12 @@ from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.json_tensors import inputs_of, parse_body, signature_name
 from kind.serving.server.processes import Child, ChildEnded, answer_calls, resident
 from kind.serving.server.signatures import DEFAULT_SIGNATURE, Signature, Tensor, check_rows, signature_named
-from kind.serving.server.tensor_protos import array_of
-from kind.serving.server.threads import OneAtATime
+from kind.serving.server.tensor_protos import MOST_EXPANDED, array_bytes, array_of
+from kind.serving.server.threads import OneAtATime, bytes_in
 from kind.serving.wire import Arrays
 
 _LARGE = 1 << 20  # bytes
+_MOST_INPUTS = 64
 _LATE = "the request was not read"
 _MOST_KEPT = 200 << 20  # bytes of memory with which the process stays
 
@@ -95,8 +96,32 @@ def read_message(data: bytes, most_rows: int) -> Message:
         ServingError: it is none, or its inputs are no tensors of a known type and size.
     """
     request = parsed(predict_pb2.PredictRequest, data)
+    bytes_of_inputs(request, len(data), most_rows)
+    return _message_of(request)
+
+
+def bytes_of_inputs(request, size: int, most_rows: int) -> int:
+    """How many bytes the arrays of a `PredictRequest` will have, before one of them is made.
+
+    Args:
+        request: the message.
+        size: bytes of it.
+        most_rows: see `read_message`.
+
+    Raises:
+        ServingError: the inputs are too many, too large, or no tensors.
+    """
+    if len(request.inputs) > _MOST_INPUTS:
+        raise bad_request(f"{len(request.inputs)} inputs in one request; the limit is {_MOST_INPUTS}")
     shapes = [proto.tensor_shape.dim for proto in request.inputs.values()]
     check_rows(max((shape[0].size for shape in shapes if shape), default=0), most_rows)
+    expanded = sum(array_bytes(name, proto) for name, proto in request.inputs.items())
+    if expanded > max(MOST_EXPANDED, 2 * size):
+        raise bad_request(f"the inputs are too large: {expanded} bytes in all")
+    return expanded
+
+
+def _message_of(request) -> Message:
     inputs = {name: array_of(name, proto) for name, proto in request.inputs.items()}
     return Message(spec_of(request.model_spec), list(request.output_filter), inputs)
 
@@ -140,7 +165,11 @@ class Parser:
     async def read_message(self, data: bytes, call: Call) -> Message:
         """See the function of that name; ServingError also when `call` is late."""
         if len(data) < _LARGE:
-            return await call.compute(len(data), read_message, data, self._most_rows, late=_LATE)
+            request = await call.compute(len(data), parsed, predict_pb2.PredictRequest, data, late=_LATE)
+            # One number may stand for all of an array: what is held are the arrays.
+            size = bytes_of_inputs(request, len(data), self._most_rows)
+            call.hold(max(size - len(data), 0))
+            return await call.compute(max(size, len(data)), _message_of, request, late=_LATE)
         spec, *rest = await self._read_large(call, data, {})
         return Message(ModelSpec(*spec), *rest)
 
@@ -152,7 +181,9 @@ class Parser:
 
     async def _read_large(self, call: Call, data: bytes | bytearray, header: dict[str, Any]) -> tuple:
         reading = self._large.call(self._ask, data, {**header, "rows": self._most_rows})
-        return await call.in_time(reading, _LATE)
+        answer = await call.in_time(reading, _LATE)
+        call.hold(max(bytes_in(answer[-1]) - len(data), 0))
+        return answer
 
     def _ask(self, data: bytes | bytearray, header: dict[str, Any]) -> tuple:
         if self._child is None or self._child.has_ended:

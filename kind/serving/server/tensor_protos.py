@@ -11,7 +11,8 @@ from kind.serving.protos import DT_STRING, DataType, TensorProto
 from kind.serving.server.errors import ServingError, bad_request
 
 _MOST_DIMENSIONS = 8
-_MOST_EXPANDED = 1 << 28
+MOST_EXPANDED = 1 << 28
+"""Bytes of arrays that a message may stand for, if it is not half as large itself."""
 _AT_ONCE = 1 << 16  # numbers; while Python converts them, all other threads wait
 
 _NAMES = {"float": "float32", "double": "float64", "half": "float16"}
@@ -43,8 +44,23 @@ def array_of(name: str, proto: TensorProto, what: str = "input") -> np.ndarray:
     Raises:
         ServingError: the message is no tensor of a known type and size.
     """
-    label = f"{what} {echoed(name)!r}"
-    shape = [dim.size for dim in proto.tensor_shape.dim]
+    # One number may stand for all, so a message of some bytes can ask for any amount of memory.
+    if array_bytes(name, proto, what) > max(MOST_EXPANDED, 2 * proto.ByteSize()):
+        raise bad_request(f"{what} {echoed(name)!r}: shape {_shape(proto)} is too large")
+    shape = _shape(proto)
+    if proto.dtype == DT_STRING:
+        strings = np.empty(len(proto.string_val), object)
+        strings[:] = list(proto.string_val)
+        return strings.reshape(shape)
+    try:
+        return _numbers(proto, np.dtype(type_name(proto.dtype)), math.prod(shape)).reshape(shape)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _no_tensor(name, what, error) from error
+
+
+def array_bytes(name: str, proto: TensorProto, what: str = "input") -> int:
+    """How many bytes the array of a tensor will have, without making it; see `array_of`."""
+    label, shape = f"{what} {echoed(name)!r}", _shape(proto)
     if proto.tensor_shape.unknown_rank or len(shape) > _MOST_DIMENSIONS or any(size < 0 for size in shape):
         raise bad_request(f"{label}: not a tensor: expects up to {_MOST_DIMENSIONS} sizes from 0 on")
     count = math.prod(shape)
@@ -54,20 +70,22 @@ def array_of(name: str, proto: TensorProto, what: str = "input") -> np.ndarray:
             raise bad_request(
                 f"{label}: shape {shape} declares {count} strings, received {len(proto.string_val)}"
             )
-        strings = np.empty(count, object)
-        strings[:] = list(proto.string_val)
-        return strings.reshape(shape)
+        return proto.ByteSize()
     try:
         dtype = type_name(proto.dtype)
         if dtype not in NUMBERS:
             raise ValueError(f"numbers of type {dtype} are not taken")
-        # One number may stand for all, so a message of some bytes can ask for any amount of memory.
-        if count * np.dtype(dtype).itemsize > max(_MOST_EXPANDED, 2 * proto.ByteSize()):
-            raise bad_request(f"{label}: shape {shape} is too large")
-        return _numbers(proto, np.dtype(dtype), count).reshape(shape)
-    except (TypeError, ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise bad_request(f"{label}: not a tensor: {reason}") from error
+    except ValueError as error:
+        raise _no_tensor(name, what, error) from error
+    return count * np.dtype(dtype).itemsize
+
+
+def _shape(proto: TensorProto) -> list[int]:
+    return [dim.size for dim in proto.tensor_shape.dim]
+
+
+def _no_tensor(name: str, what: str, error: Exception) -> ServingError:
+    return bad_request(f"{what} {echoed(name)!r}: not a tensor: {' '.join(str(error).split())[:200]}")
 
 
 def _numbers(proto: TensorProto, dtype: np.dtype, count: int) -> np.ndarray:

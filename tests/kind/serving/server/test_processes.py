@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from kind.serving.protos import DT_STRING, TensorProto, predict_pb2
+from kind.serving.protos import DT_STRING, DataType, TensorProto, predict_pb2
 from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError
 from kind.serving.server.json_tensors import COLUMN
@@ -362,7 +362,7 @@ def test_a_large_message_is_read_in_a_process(parser, monkeypatch):
     def read_nothing(*_):
         raise AssertionError("a large message was read here")
 
-    monkeypatch.setattr("kind.serving.server.parsing.read_message", read_nothing)
+    monkeypatch.setattr("kind.serving.server.parsing.parsed", read_nothing)
     good = message_of(b"a" * (2 << 20), b"b")
     message = asyncio.run(parser.read_message(good, call()))
     assert message.spec == ModelSpec("kind", 3) and message.wanted == ["enhanced_bytes"]
@@ -374,6 +374,47 @@ def test_a_large_message_is_read_in_a_process(parser, monkeypatch):
     ):
         with pytest.raises(ServingError, match=error):
             asyncio.run(parser.read_message(data, call()))
+
+
+def constants(count, *shape):
+    """A message in which one number stands for all of each input."""
+    request = predict_pb2.PredictRequest()
+    proto = TensorProto(dtype=DataType.Value("DT_FLOAT"), float_val=[0.5])
+    for size in shape:
+        proto.tensor_shape.dim.add(size=size)
+    for number in range(count):
+        request.inputs[f"a{number}"].CopyFrom(proto)
+    return request.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (constants(100, 1, 8192, 8192), "100 inputs in one request; the limit is 64"),
+        (constants(2, 1, 8192, 8192), "the inputs are too large: 536870912 bytes in all"),
+        (constants(1, 1, 8192, 8193), "the inputs are too large"),
+    ],
+)
+def test_inputs_that_are_too_large_together_are_not_made(parser, monkeypatch, data, error):
+    def make_nothing(*_):
+        raise AssertionError("an array was made")
+
+    monkeypatch.setattr("kind.serving.server.parsing.array_of", make_nothing)
+    with pytest.raises(ServingError, match=error):
+        asyncio.run(parser.read_message(data, call()))
+
+
+def test_the_bytes_of_arrays_are_held_before_they_are_made_elsewhere(parser, monkeypatch):
+    held = []
+
+    def make(name, proto):
+        assert held == [(4 << 20) - len(data)] and threading.current_thread() is not threading.main_thread()
+        return array_of(name, proto)
+
+    monkeypatch.setattr("kind.serving.server.parsing.array_of", make)
+    monkeypatch.setattr(Call, "hold", lambda self, size: held.append(size))
+    data = constants(1, 1, 1024, 1024)
+    assert asyncio.run(parser.read_message(data, call())).inputs["a0"].shape == (1, 1024, 1024)
 
 
 def test_who_is_in_a_hurry_does_not_end_the_process_that_reads_for_all(parser):
