@@ -10,7 +10,7 @@ from aiohttp import web
 
 from kind.serving.errors import echoed
 from kind.serving.server.connections import NOSNIFF, error_response
-from kind.serving.server.errors import ServingError
+from kind.serving.server.errors import ServingError, serving_error_of
 from kind.serving.server.origins import Sites
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
@@ -46,9 +46,10 @@ class Front:
             if request.method not in ("GET", "HEAD"):
                 return _refused(request, 405, "Method Not Allowed", {"Allow": "GET, HEAD"})
             return await page(request)
-        except ServingError as error:
-            again = {"Retry-After": "1"} if error.http_status == 503 else {}
-            return error_response(error.message, error.http_status, again)
+        except (ServingError, MemoryError) as error:
+            refused = serving_error_of(error)
+            again = {"Retry-After": "1"} if refused.http_status == 503 else {}
+            return error_response(refused.message, refused.http_status, again)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:

@@ -18,7 +18,7 @@ from kind.serving.server.signatures import Tensor, check_rows
 from kind.serving.server.tensor_protos import NUMBERS
 
 ROW, COLUMN = "instances", "inputs"
-_KINDS = {"b": "bool", "i": "integers", "u": "integers", "f": "decimals", "U": "text"}
+_KINDS = {"b": "bool", "i": "integers", "u": "integers", "f": "decimals"}
 _BYTES_SUFFIX = "_bytes"
 _ROWS_AND_COLUMNS = 2
 _PIECE = 3 << 20  # bytes, a multiple of 3
@@ -157,6 +157,9 @@ def _bytes(value: Any) -> bytes:
 def _number_array(value: Any, dtype: str) -> np.ndarray:
     if dtype not in NUMBERS:
         raise ServingError("UNIMPLEMENTED", f"{dtype} cannot be sent as JSON")
+    # In an array of text each place would be as wide as the longest text.
+    if str in set(map(type, np.array(value, object).flat)):
+        raise bad_request(f"expects {dtype}, received text")
     array, wanted = np.array(value), np.dtype(dtype)
     allowed = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[wanted.kind]
     if array.size and array.dtype.kind not in allowed:

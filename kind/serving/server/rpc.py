@@ -21,7 +21,7 @@ from kind.serving.protos import (
     regression_pb2,
 )
 from kind.serving.server.calls import Call, Calls, sender_of
-from kind.serving.server.errors import ServingError, bad_request
+from kind.serving.server.errors import ServingError, bad_request, serving_error_of
 from kind.serving.server.messages import configs_of, status_message
 from kind.serving.server.parsing import parsed, spec_of
 from kind.serving.server.service import Service
@@ -145,8 +145,9 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
             with calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
                 message = await answer(await _received(messages, call, calls), call)
                 return message if isinstance(message, bytes) else message.SerializeToString()
-        except ServingError as error:
-            code, message = error.code, error.message
+        except (ServingError, MemoryError) as error:
+            refused = serving_error_of(error)
+            code, message = refused.code, refused.message
         except Exception:
             traceback.print_exc()
             code, message = "INTERNAL", "internal error; the server's log says more"

@@ -71,6 +71,19 @@ async def ends(reader, seconds=10):
     return b""
 
 
+def test_what_does_not_fit_into_memory_is_one_line(capfd):
+    async def hungry(request):
+        raise MemoryError
+
+    async def run():
+        async with front(hungry) as (port, _):
+            status, answer = await asked(port, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert status == 429 and "does not fit into memory" in answer["error"]
+
+    asyncio.run(run())
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET", b"GET /fine HTTP/1.1\r\nHost: localhost\r\nX-Y"])
 def test_who_sends_no_whole_header_is_let_go(sent):
     async def run():

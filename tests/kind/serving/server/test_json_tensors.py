@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -163,6 +164,17 @@ def test_what_does_not_fit_is_one_line(content, signature, message):
         read(content, signature)
     assert message in caught.value.message and "\n" not in caught.value.message
     assert caught.value.code in ("INVALID_ARGUMENT", "UNIMPLEMENTED")
+
+
+def test_text_among_numbers_takes_no_more_memory_than_it_has():
+    value = [["a" * 10_000, *[""] * 10_000]]  # in an array of text 381 MiB
+    tracemalloc.start()
+    try:
+        with pytest.raises(ServingError, match="expects float32, received text"):
+            read({"inputs": value}, ONE_FLOAT)
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
