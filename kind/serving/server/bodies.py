@@ -51,7 +51,7 @@ async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> byt
     if request.headers.get("Expect"):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # nothing of the answer is sent yet
-    call.is_arriving = True
+    call.expect()
     try:
         while not request.content.at_eof():
             part = request.content.readany()

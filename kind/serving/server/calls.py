@@ -33,7 +33,7 @@ class Call:
         name: of its model, once it is known.
         sender: see `sender_of`.
         size: bytes of it in memory.
-        is_arriving: whether more of its content is awaited.
+        is_arriving: whether more of its content is awaited, see `expect`.
         started: when its header was whole, in monotonic seconds.
         end: from when on its answer is late, likewise.
     """
@@ -41,11 +41,16 @@ class Call:
     def __init__(self, seconds: float, sender: str = "", calls: Calls | None = None) -> None:
         """One whose header has just arrived, and whose answer is late after some seconds."""
         self.name, self.sender, self.size, self.is_arriving = "", sender, 0, False
-        self.started = self._moved = time.monotonic()
+        self.started = self._expected = self._moved = time.monotonic()
         self.end = self.started + seconds
         self._seconds, self._calls = seconds, calls
         self._step: asyncio.Future | None = None
         self._gives_way = False
+
+    def expect(self) -> None:
+        """Begins to wait for its content."""
+        self.is_arriving, self._expected = True, time.monotonic()
+        self._moved = self._expected
 
     def hold(self, size: int) -> None:
         """Counts bytes that stay in memory until it ends; ServingError when all requests have too many."""
@@ -55,7 +60,7 @@ class Call:
 
     def is_slow(self, now: float) -> bool:
         """Whether its content takes long to arrive."""
-        taken = now - self.started
+        taken = now - self._expected
         has_stopped = now - self._moved > _LONGEST_STOP
         return self.is_arriving and (has_stopped or taken > _FIRST and self.size < _SLOW * taken)
 
@@ -200,6 +205,7 @@ class Calls:
             step = asyncio.wait(self._waiting[-1:], timeout=_FIRST)
             await call.in_time(step, "the message did not arrive")
         self._arriving.add(call)
+        call.expect()
         try:
             yield
         finally:

@@ -160,7 +160,6 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
 
 
 async def _received(messages: AsyncIterator[bytes], call: Call, calls: Calls) -> bytes:
-    call.is_arriving = True
     try:
         async with calls.arriving(call):
             message = await call.in_time(messages.__anext__(), "the message did not arrive")

@@ -77,7 +77,7 @@ async def uploading(calls, sender, size=0):
 
     async def upload():
         with calls.open(sender, "REST") as call:
-            call.is_arriving = True
+            call.expect()
             call.hold(size)
             begun.set_result(call)
             await call.in_time(asyncio.sleep(60))
@@ -127,7 +127,7 @@ def test_large_slow_uploads_make_room_for_bytes(impatient):
 def test_uploads_that_are_not_slow_stay(impatient):
     calls, _ = calls_with(in_flight=2)
     with calls.open("a", "REST") as call:
-        call.is_arriving = True
+        call.expect()
         call.hold(1 << 20)
         assert not call.is_slow(call.started + 0.02) and call.is_slow(time.monotonic() + 0.1)
         with pytest.raises(ServingError, match="more than 1 requests from one address"):
@@ -167,7 +167,6 @@ def test_slow_messages_give_their_places_up(impatient):
         async def arrive(sender):
             with calls.open(sender, "GRPC") as call:
                 async with calls.arriving(call):
-                    call.is_arriving = True
                     await call.in_time(asyncio.Event().wait())
 
         first = asyncio.create_task(arrive("a"))
@@ -180,6 +179,24 @@ def test_slow_messages_give_their_places_up(impatient):
             async with calls.arriving(call):
                 assert await has_given_way(second) and not other.done()
         other.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_message_is_not_slow_for_having_waited_for_its_place(impatient):
+    async def run():
+        calls, _ = calls_with(bodies=2)
+        with calls.open("a", "GRPC") as first, calls.open("a", "GRPC") as second:
+            async with calls.arriving(first):
+                first.hold(1 << 20)  # not slow
+                waiting = calls.arriving(second)
+                entering = asyncio.create_task(waiting.__aenter__())
+                await asyncio.sleep(0.04)
+                assert not second.is_slow(time.monotonic())
+            await entering
+            assert second.is_arriving and not second.is_slow(second.started + 0.045)
+            assert second.is_slow(time.monotonic() + 1)
+            await waiting.__aexit__(None, None, None)
 
     asyncio.run(run())
 
