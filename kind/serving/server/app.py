@@ -36,7 +36,7 @@ from kind.serving.server.versions import ModelManager, State
 
 _LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
 _MOVED, _POLL_SECONDS = 8 << 20, 1.0  # bytes of memory
-_IDLE = 20  # times as long as a gRPC connection may be silent, one may stay open without a call
+_OPEN = 20  # times as long as a new gRPC connection may be silent, it may stay open
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,10 @@ class Server:
             ("grpc.so_reuseport", 0),
             ("grpc.max_allowed_incoming_connections", connections_within_handles(limits.connections)),
             ("grpc.server_handshake_timeout_ms", int(limits.silence * 1000)),
-            ("grpc.max_connection_idle_ms", int(limits.silence * 1000 * _IDLE)),
+            ("grpc.max_connection_idle_ms", int(limits.silence * 1000 * _OPEN)),
+            # Clients connect again by themselves; only who does not take an answer notices.
+            ("grpc.max_connection_age_ms", int(limits.silence * 1000 * _OPEN)),
+            ("grpc.max_connection_age_grace_ms", int((limits.seconds + limits.silence) * 1000)),
             ("grpc.max_receive_message_length", limits.request_bytes),
             ("grpc.max_send_message_length", -1),
         ]

@@ -130,7 +130,8 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
     gRPC itself limits connections, but not those of one address, and waits for the rest of a message without
     end. So the method is registered as if it took a stream of messages, of which it reads the first: then it
     is called when the header of a call is there, and not when its message is; of one that is not read yet,
-    gRPC takes 64 KiB at most.
+    gRPC takes 64 KiB at most. It is also registered as if it gave a stream: then it sends its answer itself,
+    and its call is counted until the answer is taken. Only the end of the connection stops gRPC from sending.
 
     Args:
         answer: from the bytes of the message and the call to the answer, a message or its bytes. Its
@@ -144,7 +145,8 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         try:
             with calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
                 message = await answer(await _received(messages, call, calls), call)
-                return message if isinstance(message, bytes) else message.SerializeToString()
+                message = message if isinstance(message, bytes) else message.SerializeToString()
+                return await call.send(context.write(message))
         except (ServingError, MemoryError) as error:
             refused = serving_error_of(error)
             code, message = refused.code, refused.message
@@ -156,7 +158,7 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         del messages
         await context.abort(grpc.StatusCode[code], message)
 
-    return grpc.stream_unary_rpc_method_handler(answered)
+    return grpc.stream_stream_rpc_method_handler(answered)
 
 
 async def _received(messages: AsyncIterator[bytes], call: Call, calls: Calls) -> bytes:

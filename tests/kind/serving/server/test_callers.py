@@ -5,6 +5,8 @@ import contextlib
 
 import grpc
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
 
 from kind.serving.limits import Limits
 from kind.serving.server.calls import Calls
@@ -12,6 +14,7 @@ from kind.serving.server.metrics import Metrics
 from kind.serving.server.rpc import address_of, handler_of
 
 METHOD = "/demo.Echo/Say"
+LARGE = bytes(32 << 20)
 
 
 class Said:
@@ -29,7 +32,7 @@ async def echo(**limits):
 
     async def answer(data, call):
         heard.append(data)
-        return Said(data)
+        return Said(LARGE if data == b"more" else data)
 
     server = grpc.aio.server()
     handler = handler_of(answer, Calls(Limits(**limits), Metrics(), list))
@@ -92,6 +95,47 @@ def test_a_message_that_does_not_come_makes_room_for_others(monkeypatch):
             )
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_an_answer_that_nobody_takes_is_counted_and_makes_room_for_others(monkeypatch):
+    monkeypatch.setattr("kind.serving.server.calls._LONGEST_SENDING", 0.2)
+
+    async def run():
+        async with echo(in_flight=4) as (channel, _):
+            not_taken = [channel.unary_stream(METHOD)(b"more") for _ in range(2)]
+            for call in not_taken:
+                await call.wait_for_connection()
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                for _ in range(100):
+                    assert await channel.unary_unary(METHOD)(b"hello") == b"hello"
+            assert status_of(error)[0] == "UNAVAILABLE"
+            await asyncio.sleep(0.3)
+            assert await channel.unary_unary(METHOD)(b"hello") == b"hello"
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_a_connection_on_which_an_answer_is_not_taken_ends(serve):
+    server = serve(limits=Limits(silence=0.15, seconds=1.0)).server  # 3 s, and 1.15 s for its calls
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "kind", "enhance_tensor"
+    request.inputs["images"].CopyFrom(tf.make_tensor_proto(0.5, tf.float32, [1, 1000, 1000, 3]))
+    request.inputs["alpha"].CopyFrom(tf.make_tensor_proto([2.0]))
+
+    async def run():
+        address, options = f"127.0.0.1:{server.grpc_port}", [("grpc.max_receive_message_length", -1)]
+        async with grpc.aio.insecure_channel(address, options) as channel:
+            predict = channel.unary_stream("/tensorflow.serving.PredictionService/Predict")
+            call = predict(request.SerializeToString())
+            await call.wait_for_connection()
+            assert server.service.calls.number() == 1
+            while server.service.calls.number():
+                await asyncio.sleep(0.1)
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await call.read()
+            assert status_of(error) == ("UNAVAILABLE", "max connection age")
+
+    asyncio.run(asyncio.wait_for(run(), 30))
 
 
 @pytest.mark.parametrize(
