@@ -31,6 +31,7 @@ _BACKLOG = 512
 _KEPT_HANDLES = 64  # for models, logs and libraries
 _FEWEST = 8
 _IDLE = 5  # times as long as in the middle of a request may pass between two of them
+_WHOLE_ANSWER = 20  # times as long as for a part of the answer may be taken for all of it
 _PAUSE_BETWEEN_LINES = 10.0
 
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
@@ -85,7 +86,7 @@ class Connections(web.Server):
         if crowd is self._open and len(self._open) <= self._most:
             return
         waiting = [each for each in crowd if each.waiting_since is not None]
-        min(waiting, key=lambda each: each.waiting_since).abort()
+        min(waiting, key=lambda each: (each.is_sending, each.waiting_since)).abort()
 
     def forget(self, connection: Connection) -> None:
         """Counts a connection no more."""
@@ -116,7 +117,7 @@ class Connection(web.RequestHandler):
         self.sender = ""
         self.waiting_since: float | None = None
         self.is_kept = False
-        self._unsent = 0
+        self._unsent, self._answered = 0, 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait for a request, or ends at once where there are too many."""
@@ -143,12 +144,18 @@ class Connection(web.RequestHandler):
 
     def end(self) -> None:
         """Called when the answer to a request is there, before it is sent."""
-        self.waiting_since, self.is_kept = time.monotonic(), True
+        self.waiting_since = self._answered = time.monotonic()
+        self.is_kept = True
 
     def abort(self) -> None:
         """Ends it without a word."""
         self._connections.forget(self)
         self._wire.abort()
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether its client has not taken all of an answer yet."""
+        return self._wire.get_write_buffer_size() > 0
 
     def is_stuck(self, now: float, silence: float) -> bool:
         """Whether it has waited too long for a header, or for its client to take more of the answer."""
@@ -157,6 +164,8 @@ class Connection(web.RequestHandler):
         before, self._unsent = self._unsent, self._wire.get_write_buffer_size()
         if self._unsent != before:
             self.waiting_since = now
+        if self._unsent and now - self._answered > silence * _WHOLE_ANSWER:
+            return True
         is_idle = self.is_kept and not self._unsent
         return now - self.waiting_since > silence * (_IDLE if is_idle else 1)
 

@@ -138,6 +138,35 @@ def test_who_takes_no_answer_is_let_go_and_who_takes_it_slowly_is_not():
     asyncio.run(run())
 
 
+def test_who_takes_some_bytes_now_and_then_is_let_go_in_the_end():
+    async def run():
+        async with front() as (_, connections):
+            connection, left = connections(), iter(range(100, 0, -1))
+            connection._wire = SimpleNamespace(get_write_buffer_size=lambda: next(left))
+            connection.end()
+            begun = connection.waiting_since
+            found = [connection.is_stuck(begun + step, 2) for step in range(1, 43)]
+            assert found == [False] * 40 + [True] * 2
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_is_being_taken_does_not_make_room_for_others():
+    async def run():
+        async with front(connections=20, silence=30) as (port, connections):
+            reader, _ = await opened(port, GET.replace(b"/fine", b"/large"))
+            await asyncio.sleep(0.1)
+            (taking,) = connections._open
+            assert taking.is_sending
+            for _ in range(20):
+                await opened(port)
+            await asyncio.sleep(0.1)
+            assert len(connections._open) == 10 and taking in connections._open
+            assert await reader.readuntil(b"\r\n\r\n") and await reader.readexactly(8 << 20)
+
+    asyncio.run(run())
+
+
 def test_those_who_only_hold_connections_lock_nobody_out():
     async def run():
         async with front(connections=20, silence=30) as (port, connections):
