@@ -51,16 +51,25 @@ def version_folders(base: Path) -> dict[int, Path]:
     return {
         int(entry.name): entry
         for entry in entries
-        if _NUMBER.fullmatch(entry.name)
-        and int(entry.name) <= _LARGEST_NUMBER
-        and (entry / "saved_model.pb").is_file()
+        if _NUMBER.fullmatch(entry.name) and int(entry.name) <= _LARGEST_NUMBER and _holds_model(entry)
     }
+
+
+def _holds_model(folder: Path) -> bool:
+    try:
+        return (folder / "saved_model.pb").is_file()
+    except OSError:  # such as a folder that this user may not enter
+        return False
 
 
 def fingerprint(folder: Path) -> object:
     """Names, sizes and times of the files in a folder: equal as long as nothing in it changes."""
     files = []
-    for path in sorted(folder.rglob("*")):
+    try:
+        paths = sorted(folder.rglob("*"))
+    except OSError:  # it is being removed
+        return ()
+    for path in paths:
         try:
             stat = path.stat()
         except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import threading
 import time
@@ -170,31 +169,32 @@ class ModelManager:
         wanted = {config.name: config for config in configs}
         with self._loading:
             # Nothing that is served changes before all that is wanted is loaded.
-            loaded = {name: self._load_beside(config) for name, config in wanted.items()}
-            with self._lock:
-                try:
+            loaded: list[Version] = []
+            try:
+                for config in wanted.values():
+                    self._load_beside(config, loaded)
+                with self._lock:
                     for name, config in wanted.items():
-                        self._check_config(config, loaded[name])
-                except ServingError:
-                    for version in itertools.chain(*loaded.values()):
-                        if version.model:
-                            version.model.close()
-                    raise
-                for name, versions in loaded.items():
+                        self._check_config(config, [each for each in loaded if each.name == name])
+            except BaseException:
+                for version in loaded:
+                    if version.model:
+                        version.model.close()
+                raise
+            with self._lock:
+                for name in wanted:
                     self._versions.setdefault(name, {})
-                    for version in versions:
-                        self._publish(version)
+                for version in loaded:
+                    self._publish(version)
                 self._configs = wanted
             self.poll()
 
-    def _load_beside(self, config: ModelConfig) -> list[Version]:
+    def _load_beside(self, config: ModelConfig, loaded: list[Version]) -> None:
         """Loads the versions that a configuration wants and that are not served, without serving them."""
         folders = version_folders(config.base_path)
-        numbers = self._not_served(config, folders)
-        versions = [Version(config.name, number, folders[number]) for number in numbers]
-        for version in versions:
-            self._load_version(version)
-        return versions
+        for number in self._not_served(config, folders):
+            loaded.append(Version(config.name, number, folders[number]))
+            self._load_version(loaded[-1])
 
     def _check_config(self, config: ModelConfig, loaded: Sequence[Version]) -> None:
         """Raises ServingError when a configuration cannot be served with the versions loaded for it."""

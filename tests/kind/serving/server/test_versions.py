@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -229,6 +230,49 @@ def test_one_model_that_cannot_be_served_keeps_the_others_as_they_are(manager, b
             [ModelConfig("kind", base, "specific", 1, (1,)), ModelConfig("other", tmp_path / "none")]
         )
     assert states(manager) == {2: "AVAILABLE"} and manager.names() == ["kind"]
+
+
+def test_what_was_loaded_for_a_wish_that_fails_in_any_way_is_closed(manager, base, add, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Loaded, "close", lambda self: closed.append(self.content))
+    add(1)
+
+    def fail(config, loaded):
+        raise OSError("no such disk")
+
+    monkeypatch.setattr(manager, "_check_config", fail)
+    with pytest.raises(OSError, match="no such disk"):
+        manager.reconfigure([ModelConfig("kind", base)])
+    assert closed == ["good"]
+    with pytest.raises(ServingError, match="Could not find any versions"):
+        manager.status("kind")
+
+
+def test_a_folder_that_nobody_may_enter_is_no_version(manager, add, monkeypatch):
+    add(1)
+    closed, whole = add(2), Path.is_file
+
+    def is_file(path):
+        if path.parent == closed:
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    manager.poll()
+    assert states(manager) == {1: "AVAILABLE"}
+
+
+def test_a_folder_that_vanishes_while_it_is_looked_through_is_one_that_cannot_be_loaded(
+    manager, add, monkeypatch
+):
+    add(1, "broken")
+
+    def vanish(*_):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(Path, "rglob", vanish)
+    manager.poll()
+    assert states(manager) == {1: "END"}
 
 
 def test_a_number_beyond_64_bits_is_no_version(manager, add):
