@@ -87,6 +87,8 @@ class ImageRequests:
             signatures = version.model.signatures
             name, inputs, share = signature_for(data, wishes, signatures)
             signature = signature_named(signatures, name)
+            if _RESULT not in signature.outputs:
+                raise bad_request(f"this model gives no image file: {name!r} has no output {_RESULT!r}")
             try:
                 outputs = await self._service.predict(version, signature, inputs, call)
             except ServingError as error:

@@ -69,9 +69,11 @@ class Signature:
         for name, array in inputs.items():
             self._check_one(name, array)
         rows = {array.shape[0] for array in inputs.values()}
-        if len(rows) > 1 or not min(rows):
+        if len(rows) > 1 or not min(rows, default=0):
             sizes = ", ".join(f"{name} {array.shape[0]}" for name, array in sorted(inputs.items()))
-            raise bad_request(f"the inputs expect one and the same batch size of 1 or more, received {sizes}")
+            raise bad_request(
+                f"the inputs expect one and the same batch size of 1 or more, received {sizes or 'none'}"
+            )
         pixels = sum(_pixels(name, array, self.inputs[name]) for name, array in inputs.items())
         if pixels > max_pixels:
             raise bad_request(

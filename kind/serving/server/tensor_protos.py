@@ -48,11 +48,11 @@ def array_of(name: str, proto: TensorProto, what: str = "input") -> np.ndarray:
     if array_bytes(name, proto, what) > max(MOST_EXPANDED, 2 * proto.ByteSize()):
         raise bad_request(f"{what} {echoed(name)!r}: shape {_shape(proto)} is too large")
     shape = _shape(proto)
-    if proto.dtype == DT_STRING:
-        strings = np.empty(len(proto.string_val), object)
-        strings[:] = list(proto.string_val)
-        return strings.reshape(shape)
     try:
+        if proto.dtype == DT_STRING:
+            strings = np.empty(len(proto.string_val), object)
+            strings[:] = list(proto.string_val)
+            return strings.reshape(shape)
         return _numbers(proto, np.dtype(type_name(proto.dtype)), math.prod(shape)).reshape(shape)
     except (TypeError, ValueError, OverflowError) as error:
         raise _no_tensor(name, what, error) from error

@@ -89,7 +89,11 @@ class Runs:
             return self._session.run(wanted, given, options)
         fetched = wanted, self._passed, self._end[signature]
         values, *_ = self._session.run(fetched, {**given, self._switch: switch}, options)
-        return {name: np.asarray(value) for name, value in values.items()}
+        # NumPy's own type of bytes would lose zeros at the end.
+        return {
+            name: np.asarray(value, object if isinstance(value, bytes) else None)
+            for name, value in values.items()
+        }
 
     def stop(self, name: Hashable) -> None:
         """Ends a run, if it has begun and not ended."""

@@ -1,18 +1,24 @@
 """`POST /v1/enhance`: plain image files in and out."""
 
+import asyncio
+import contextlib
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from kind.serving.limits import Limits
+from kind.serving.protos import SignatureDef
 from kind.serving.server import page_files
 from kind.serving.server.bodies import parse_form
+from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError
-from kind.serving.server.image_requests import PARAMETERS, PATH, read_wishes, signature_for
+from kind.serving.server.image_requests import PARAMETERS, PATH, ImageRequests, read_wishes, signature_for
+from kind.serving.server.signatures import Signature
 
 
 def opened(data):
@@ -80,6 +86,19 @@ def test_the_cheapest_signature_is_run(query, names, expected):
         signature_for(b"", read_wishes({"alpha": "2"}), {})
     with pytest.raises(ServingError, match="takes no brightness: leave it out, or export the model anew"):
         signature_for(b"", read_wishes({"brightness": "0.5"}), {"enhance": None})
+
+
+def test_a_model_that_gives_no_image_files_is_said_to_be_one():
+    signatures = {"serving_default": Signature("serving_default", SignatureDef())}
+
+    @contextlib.asynccontextmanager
+    async def acquired(spec, call):
+        yield SimpleNamespace(model=SimpleNamespace(signatures=signatures))
+
+    requests = ImageRequests(SimpleNamespace(acquired=acquired))
+    with pytest.raises(ServingError, match="gives no image file: 'serving_default' has no output") as caught:
+        asyncio.run(requests._enhanced(b"x", read_wishes({}), Call(30.0)))
+    assert caught.value.http_status == 400
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from kind.serving.protos import DT_STRING, DataType, TensorProto, predict_pb2
+from kind.serving.protos import DT_STRING, DataType, SignatureDef, TensorProto, predict_pb2
 from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError
 from kind.serving.server.json_tensors import COLUMN
 from kind.serving.server.parsing import ModelSpec, Parser
 from kind.serving.server.processes import Child
-from kind.serving.server.signatures import Tensor
+from kind.serving.server.signatures import Signature, Tensor
 from kind.serving.server.tensor_protos import array_of, proto_of
 from kind.serving.server.version_process import VersionProcess, Workers
 from kind.serving.wire import read_message, write_message
@@ -452,6 +452,36 @@ def test_strings_are_as_tensorflow_makes_them():
     array = np.array([[b"a", b""], [b"\xff", b"b"]], object)
     assert proto_of(array) == tf.make_tensor_proto(array)
     assert (array_of("x", proto_of(array)) == array).all()
+
+
+@pytest.mark.parametrize("dtype", ["DT_STRING", "DT_FLOAT"])
+def test_a_shape_that_no_array_can_have_is_the_senders_mistake(dtype):
+    proto = TensorProto(dtype=DataType.Value(dtype))
+    for size in (0, 1 << 62, 1 << 62):
+        proto.tensor_shape.dim.add(size=size)
+    with pytest.raises(ServingError, match="'x': not a tensor") as caught:
+        array_of("x", proto)
+    assert caught.value.code == "INVALID_ARGUMENT"
+
+
+def test_a_signature_without_inputs_is_refused():
+    signature = Signature("serving_default", SignatureDef())
+    with pytest.raises(ServingError, match="batch size of 1 or more, received none"):
+        signature.check({}, 1000)
+
+
+def test_one_text_keeps_the_zeros_at_its_end():
+    import tensorflow as tf
+
+    from kind.serving.worker.runs import Runs
+
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        text = tf.constant(b"a\0\0")
+        definition = SignatureDef()
+        definition.outputs["text"].name = text.name
+        runs = Runs(session, {"say": definition})
+        with runs.stoppable("one", 60.0) as switch:
+            assert runs.run("say", {}, 60.0, switch)["text"].item() == b"a\0\0"
 
 
 def test_a_session_gives_what_the_saved_model_gives(saved_brightener, images):
