@@ -161,7 +161,7 @@ class Server:
         """Refuses new requests, answers those that have arrived, then closes; within the grace period."""
         if self._connections is None:
             return
-        self.service.stopping = True
+        self.service.stop()
         loop, grace = asyncio.get_running_loop(), self.settings.grace
         end = loop.time() + grace
         self._connections.stop_listening()  # no new connections

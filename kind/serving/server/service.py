@@ -33,6 +33,11 @@ class Service:
         metrics.waiting.set_function(scheduler.waiting)
         metrics.running.set_function(self.calls.number)
 
+    def stop(self) -> None:
+        """Refuses new requests, and those that wait for the first versions."""
+        self.stopping = True
+        self.loaded.set()
+
     @contextlib.asynccontextmanager
     async def acquired(self, spec: ModelSpec, call: Call) -> AsyncIterator[Version]:
         """A version that stays until the block ends; waits while the first ones are loaded.
@@ -40,8 +45,6 @@ class Service:
         Raises:
             ServingError: no such version, or the server is stopping.
         """
-        if self.stopping:
-            raise ServingError("UNAVAILABLE", "the server is being stopped")
         if not self.loaded.is_set():
             try:
                 await call.in_time(self.loaded.wait())
@@ -49,6 +52,8 @@ class Service:
                 if error.code != "DEADLINE_EXCEEDED":
                     raise
                 raise ServingError("UNAVAILABLE", "the models are being loaded") from None
+        if self.stopping:
+            raise ServingError("UNAVAILABLE", "the server is being stopped")
         version = self.manager.acquire(spec.name, spec.version, spec.label)
         try:
             yield version

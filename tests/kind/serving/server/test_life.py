@@ -1,5 +1,6 @@
 """The embedded server's life: started, versions swapped and reloaded under load, stopped."""
 
+import asyncio
 import base64
 import contextlib
 import os
@@ -23,7 +24,7 @@ import tensorflow as tf
 import urllib3
 
 from kind.errors import UserError
-from kind.serving.server.app import _say_where
+from kind.serving.server.app import Server, _say_where
 from kind.serving.server.parameters import Batching
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -194,6 +195,26 @@ def test_an_unfinished_upload_delays_stopping_by_the_grace_period_only(running, 
             time.sleep(0.01)
     with upload, contextlib.suppress(ConnectionError):
         assert upload.recv(1) == b""  # at the time limit of a request, 60 s, there would have been an answer
+
+
+def test_who_waits_for_the_first_version_is_answered_when_the_server_stops(
+    settings_for, model_folder, rest_of
+):
+    """At once, and not after the grace period."""
+
+    async def run():
+        server = Server(settings_for(model_folder, grace=30.0))
+        await server.listen()
+        loop = asyncio.get_running_loop()
+        waiting = loop.run_in_executor(None, rest_of(server).enhance, b"x")
+        while not server.service.calls.number():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(server.stop(), 10)
+        return await waiting
+
+    status, answer = asyncio.run(run())
+    assert status == 503 and answer["error"] == "the server is being stopped"
 
 
 @pytest.mark.slow
