@@ -110,7 +110,7 @@ class Scheduler:
         ]
         self._enqueue(target, tasks)
         self._observer.received(target.model, rows)
-        return tasks[0].future if len(tasks) == 1 else _joined([task.future for task in tasks])
+        return tasks[0].future if len(tasks) == 1 else _joined(tasks)
 
     def stop(self) -> None:
         """Runs the waiting requests, refuses new ones, and returns when the threads have ended."""
@@ -245,12 +245,7 @@ class Scheduler:
         self._observer.ran(target.model, rows, padding, time.monotonic() - started)
         if len(tasks) == 1 and not padding:
             return [outputs]
-        for name, array in outputs.items():
-            if array.ndim < 1 or array.shape[0] != rows + padding:
-                raise ServingError(
-                    "FAILED_PRECONDITION",
-                    f"output {name!r} has no batch dimension: this signature cannot be batched",
-                )
+        _check_batch_dimension(outputs, rows + padding)
         ends = np.cumsum([task.rows for task in tasks])
         return [
             {name: array[end - task.rows : end] for name, array in outputs.items()}
@@ -264,16 +259,26 @@ def _stacked(parts: list[np.ndarray], padding: int) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _joined(parts: Sequence[Future]) -> Future:
-    """Combines futures of parts into one future of the whole.
+def _check_batch_dimension(outputs: Arrays, rows: int) -> None:
+    for name, array in outputs.items():
+        if array.ndim < 1 or array.shape[0] != rows:
+            raise ServingError(
+                "FAILED_PRECONDITION",
+                f"output {name!r} has no batch dimension: this signature cannot be batched",
+            )
+
+
+def _joined(tasks: Sequence[_Task]) -> Future:
+    """Combines the parts of a request into one future of the whole.
 
     Args:
-        parts: futures of arrays by name, each with some of the rows.
+        tasks: the parts, each with some of the rows.
 
     Returns:
         A future of all rows together. It fails with the first part that does, and cancelling it cancels all.
     """
     whole: Future = Future()
+    parts = [task.future for task in tasks]
 
     def wait_for_next(done: Future) -> None:
         waited_for = next((part for part in parts if not part.done()), None)
@@ -282,6 +287,8 @@ def _joined(parts: Sequence[Future]) -> Future:
         elif whole.set_running_or_notify_cancel():
             try:
                 results = [part.result() for part in parts]
+                for task, outputs in zip(tasks, results):
+                    _check_batch_dimension(outputs, task.rows)
                 whole.set_result({name: _joined_rows([one[name] for one in results]) for name in results[0]})
             except BaseException as error:
                 whole.set_exception(serving_error_of(error).with_traceback(None))

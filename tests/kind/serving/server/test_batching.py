@@ -246,11 +246,23 @@ def test_a_split_request_ends_with_its_first_part_that_fails(scheduler_for, mode
     assert results(other) == [[8]] and len(model.batches) < 5
 
 
-def test_outputs_without_a_batch_dimension_are_not_shared(scheduler_for):
-    class Counter:
-        def run(self, signature, inputs, seconds, is_wanted):
-            return {"rows": np.array(len(inputs["x"]))}
+class Counter:
+    def __init__(self, *shape):
+        self.shape = shape
 
+    def run(self, signature, inputs, seconds, is_wanted):
+        return {"rows": np.full(self.shape, len(inputs["x"]))}
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_outputs_without_a_batch_dimension_are_not_put_together_from_parts(scheduler_for, shape):
+    splitting = scheduler_for(max_batch_size=2, split_large=True)
+    with pytest.raises(ServingError, match="'rows' has no batch dimension") as caught:
+        submit(splitting, Counter(*shape), 1, 2, 3, 4).result(10)
+    assert caught.value.code == "FAILED_PRECONDITION"
+
+
+def test_outputs_without_a_batch_dimension_are_not_shared(scheduler_for):
     scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=SECOND)
     futures = [submit(scheduler, Counter(), 1) for _ in range(2)]
     assert [future.result(10)["rows"] for future in futures] == [1, 1]  # run again, each alone
