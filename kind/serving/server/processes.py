@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -157,7 +158,7 @@ class Child:
             self.kill()
 
     def _read(self) -> None:
-        with contextlib.suppress(EOFError, OSError, ValueError):
+        try:
             while message := read_message(self._process.stdout):
                 header, arrays = message
                 with self._lock:
@@ -165,6 +166,10 @@ class Child:
                 if answer:
                     answer.set_result((header, arrays))
                 del message, header, arrays, answer
+        except (EOFError, OSError, ValueError):
+            pass
+        except Exception:  # nobody would read the next answer
+            traceback.print_exc()
         self._process.kill()
         code = self._process.wait()
         with self._lock:

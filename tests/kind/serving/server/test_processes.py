@@ -22,7 +22,7 @@ from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError
 from kind.serving.server.json_tensors import COLUMN
 from kind.serving.server.parsing import ModelSpec, Parser
-from kind.serving.server.processes import Child
+from kind.serving.server.processes import Child, ChildEnded
 from kind.serving.server.signatures import Signature, Tensor
 from kind.serving.server.tensor_protos import array_of, proto_of
 from kind.serving.server.version_process import VersionProcess, Workers
@@ -259,6 +259,23 @@ def test_a_process_that_takes_nothing_is_ended_at_the_deadline(stand_in):
     with pytest.raises(ServingError, match="not answered in time"):
         child.call({"do": "run"}, {"x": np.zeros(1 << 20)}, 0.3)  # more than the pipe holds
     child.close()
+
+
+def test_who_waits_is_told_when_the_answers_cannot_be_read(stand_in, monkeypatch):
+    def misread(file):
+        read_message(file)
+        raise KeyError("shape")
+
+    monkeypatch.setattr("kind.serving.server.processes.read_message", misread)
+    child = Child(stand_in)
+    with ThreadPoolExecutor(2) as threads:
+        never = threads.submit(child.call, {"do": "run"}, {"x": np.array([NEVER])}, 20.0)
+        wait_until(lambda: child._calls)
+        with pytest.raises(ChildEnded):
+            child.call({"do": "run"}, {"x": np.array([0.0])}, 20.0)
+        with pytest.raises(ChildEnded):
+            never.result(10)
+    wait_until(lambda: has_ended(child.pid))
 
 
 def test_stopping_ends_what_runs(stand_in, tmp_path):
