@@ -226,10 +226,10 @@ class VersionProcess:
                 self._is_renewing = False
 
         with self._changed:
-            if self._running > 1:  # what another batch needs will come back
-                return
             growth = resident(self.pid) - self._loaded_size
-            if growth <= _MOST_GROWTH or self._is_renewing or self._closed or self._child.has_ended:
+            # What another batch needs will come back, unless there always is one.
+            most = _MOST_GROWTH if self._running <= 1 else 2 * _MOST_GROWTH
+            if growth <= most or self._is_renewing or self._closed or self._child.has_ended:
                 return
             self._is_renewing = True
         text = f"has grown by {growth >> 20:,} MiB; a fresh one takes its place"

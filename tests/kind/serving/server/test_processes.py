@@ -155,6 +155,23 @@ def test_a_process_that_has_grown_is_exchanged_and_no_answer_is_lost(version, mo
     assert "a fresh one takes its place" in capfd.readouterr().err
 
 
+def test_a_process_that_never_rests_is_exchanged_when_it_has_grown_twice_as_far(version, monkeypatch):
+    before, size = run(version, 0), [150]
+    version._loaded_size = 0
+    monkeypatch.setattr("kind.serving.server.version_process._MOST_GROWTH", 100)
+    monkeypatch.setattr("kind.serving.server.version_process.resident", lambda pid: size[0])
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(run, version, 1.0)
+        wait_until(lambda: version._running)
+        run(version, 0)
+        assert not version._is_renewing and version.pid == before and not other.done()
+        size[0] = 201
+        run(version, 0)
+        assert version._is_renewing or version.pid != before
+        assert other.result() == before
+    wait_until(lambda: version.pid != before)
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
 def test_a_process_that_cannot_be_loaded_once_more_goes_on(version, tmp_path, monkeypatch, capfd):
     before = run(version, 0)
