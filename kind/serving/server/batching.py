@@ -17,6 +17,8 @@ from kind.serving.server.metrics import Metrics
 from kind.serving.server.parameters import Batching
 from kind.serving.server.version_process import VersionProcess
 
+_UNTIL_LOADED = 0.05  # seconds after which a model that is being loaded is looked at again
+
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -166,15 +168,24 @@ class Scheduler:
 
     def _until_next(self) -> float | None:
         """Seconds until the oldest request has waited long enough; None when nothing waits."""
-        oldest = min((queue[0].arrived for queue in self._queues.values()), default=None)
-        if oldest is None:
-            return None
-        return max(oldest + self.parameters.batch_timeout_micros / 1e6 - time.monotonic(), 0)
+        now, most = time.monotonic(), self.parameters.batch_timeout_micros / 1e6
+        waits = [
+            _UNTIL_LOADED if target.runnable.is_loading else max(queue[0].arrived + most - now, 0)
+            for (target, _), queue in self._queues.items()
+        ]
+        return min(waits, default=None)
 
     def _next(self) -> tuple[Target, list[_Task]] | None:
-        """Takes the batch that has waited longest of those that may leave."""
+        """Takes the batch that has waited longest of those that may leave.
+
+        A model that is being loaded again keeps no thread from the others.
+        """
         now = time.monotonic()
-        ready = [key for key, queue in self._queues.items() if self._may_leave(queue, now)]
+        ready = [
+            key
+            for key, queue in self._queues.items()
+            if not key[0].runnable.is_loading and self._may_leave(queue, now)
+        ]
         if not ready:
             return None
         key = min(ready, key=lambda key: self._queues[key][0].arrived)

@@ -40,6 +40,7 @@ class VersionProcess:
         definitions: the `SignatureDef`s of the file by name.
         signatures: those that can be run, by name.
         is_usable: False while its process has ended and could not be loaded again.
+        is_loading: whether its process has ended and is being loaded again.
     """
 
     def __init__(
@@ -72,6 +73,11 @@ class VersionProcess:
     def is_usable(self) -> bool:
         """See the class."""
         return not self._broken
+
+    @property
+    def is_loading(self) -> bool:
+        """See the class."""
+        return self._loading.locked()
 
     @property
     def pid(self) -> int:
@@ -119,12 +125,10 @@ class VersionProcess:
             raise ServingError("UNAVAILABLE", broken)
         reason, is_guilty, end = "", False, time.monotonic() + seconds
         for is_retry in (False, True):
-            with self._turn(alone=is_retry):
+            with self._turn(end, alone=is_retry):
                 try:
-                    child = self._loaded_child()
-                    left = end - time.monotonic()
-                    if left <= 0:
-                        raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
+                    child = self._loaded_child(end)
+                    left = _left(end)
                     if is_wanted and not is_wanted():
                         raise ServingError("CANCELLED", "nobody waits for the answer")
                     header = {"do": "run", "signature": signature, "seconds": left}
@@ -162,12 +166,15 @@ class VersionProcess:
         except ChildEnded as ended:
             raise ServingError("INTERNAL", f"its process was ended ({ended})") from ended
 
-    def _loaded_child(self) -> Child:
-        with self._loading:
-            if self._broken:  # meanwhile
-                raise ServingError("UNAVAILABLE", self._broken)
-            self._load_if_ended()
-            return self._child
+    def _loaded_child(self, end: float) -> Child:
+        """The process, once it is loaded; raises ServingError, also when that takes until `end`."""
+        while self.is_loading or self._child.has_ended:
+            if self._broken or self._closed:
+                raise ServingError("UNAVAILABLE", self._broken or "the server is being stopped")
+            self._start_again()
+            with self._changed:
+                self._changed.wait_for(lambda: not self.is_loading, _left(end))
+        return self._child
 
     def _load_if_ended(self) -> None:
         """For whoever holds `_loading`; raises ServingError."""
@@ -192,15 +199,20 @@ class VersionProcess:
         """Loads the version in a thread, unless somebody does, or has just tried."""
 
         def start() -> None:
-            if self._loading.acquire(blocking=False):
-                try:
-                    with contextlib.suppress(ServingError):  # a later request tries again
-                        self._load_if_ended()
-                finally:
-                    self._loading.release()
+            try:
+                with contextlib.suppress(ServingError):  # a later request tries again
+                    self._load_if_ended()
+            finally:
+                self._end_loading()
 
-        if not self._broken or time.monotonic() - self._broken_since > _BETWEEN_ATTEMPTS:
+        is_due = not self._broken or time.monotonic() - self._broken_since > _BETWEEN_ATTEMPTS
+        if is_due and self._loading.acquire(blocking=False):
             threading.Thread(target=start, daemon=True).start()
+
+    def _end_loading(self) -> None:
+        self._loading.release()
+        with self._changed:
+            self._changed.notify_all()
 
     def _renew_if_grown(self) -> None:
         """Loads the version in another process, which takes over; this one answers what it has begun."""
@@ -211,10 +223,11 @@ class VersionProcess:
                 fresh = self._started()
                 for call in (self._loading_call, _WARM_UP):
                     fresh.call(call, seconds=_LONGEST_LOADING)
-                with self._loading:
-                    old, self._child, fresh = self._child, fresh, None
-                    self._broken = ""
-                    self._loaded_size = resident(self.pid)
+                self._loading.acquire()
+                old, self._child, fresh = self._child, fresh, None
+                self._broken = ""
+                self._loaded_size = resident(self.pid)
+                self._end_loading()
                 threading.Thread(target=old.retire, daemon=True).start()
             except (ServingError, ChildEnded, OSError) as error:
                 if not self._closed:
@@ -237,14 +250,19 @@ class VersionProcess:
         threading.Thread(target=renew, daemon=True).start()
 
     @contextlib.contextmanager
-    def _turn(self, alone: bool) -> Iterator[None]:
-        """Lets others in at the same time, or nobody."""
+    def _turn(self, end: float, alone: bool) -> Iterator[None]:
+        """Lets others in at the same time, or nobody; raises ServingError when that takes until `end`."""
         with self._changed:
             self._wait_alone += alone
-            self._changed.wait_for(
-                lambda: not self._alone and not (self._running if alone else self._wait_alone)
-            )
-            self._wait_alone -= alone
+            try:
+                self._changed.wait_for(
+                    lambda: not self._alone and not (self._running if alone else self._wait_alone),
+                    _left(end),
+                )
+                _left(end)
+            finally:
+                self._wait_alone -= alone
+                self._changed.notify_all()
             self._running += 1
             self._alone = alone
         try:
@@ -254,6 +272,14 @@ class VersionProcess:
                 self._running -= 1
                 self._alone = False
                 self._changed.notify_all()
+
+
+def _left(end: float) -> float:
+    """Seconds until `end`; ServingError when there are none."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise ServingError("DEADLINE_EXCEEDED", "not answered in time")
+    return left
 
 
 class Workers:

@@ -44,9 +44,10 @@ class LoadedModel:
         definitions: the `SignatureDef`s of the file by name.
         signatures: the callable signatures by name.
         is_usable: always.
+        is_loading: never.
     """
 
-    is_usable = True
+    is_usable, is_loading = True, False
 
     def __init__(self, folder: Path, trust: bool = False) -> None:
         """Loads a version folder.

@@ -18,6 +18,8 @@ SECOND = 1_000_000
 class Doubler:
     """Doubles x; a row of -1 is an error. Remembers the batches, and waits while it is held."""
 
+    is_loading = False
+
     def __init__(self):
         self.batches, self.seconds = [], []
         self.go = threading.Event()
@@ -163,6 +165,8 @@ def test_a_bad_request_fails_alone(scheduler_for, model):
 @pytest.mark.parametrize("rows", [1, 3])
 def test_what_the_model_refuses_is_not_kept(scheduler_for, rows):
     class Refusing:
+        is_loading = False
+
         def run(self, signature, inputs, seconds, is_wanted):
             raise ServingError("NOT_FOUND", "no such image")
 
@@ -247,6 +251,8 @@ def test_a_split_request_ends_with_its_first_part_that_fails(scheduler_for, mode
 
 
 class Counter:
+    is_loading = False
+
     def __init__(self, *shape):
         self.shape = shape
 
@@ -266,6 +272,15 @@ def test_outputs_without_a_batch_dimension_are_not_shared(scheduler_for):
     scheduler = scheduler_for(max_batch_size=2, batch_timeout_micros=SECOND)
     futures = [submit(scheduler, Counter(), 1) for _ in range(2)]
     assert [future.result(10)["rows"] for future in futures] == [1, 1]  # run again, each alone
+
+
+def test_a_model_that_is_loaded_again_keeps_no_thread_from_the_others(scheduler_for, model):
+    scheduler, loading = scheduler_for(batch_timeout_micros=0), Doubler()
+    loading.is_loading = True
+    waiting = submit(scheduler, loading, 1)
+    assert results(submit(scheduler, model, 2)) == [[4]] and not waiting.done()
+    loading.is_loading = False
+    assert results(waiting) == [[2]]
 
 
 def test_stopping_answers_what_waits(model):

@@ -270,6 +270,20 @@ def test_a_run_that_nobody_waits_for_is_not_sent(version):
     assert run(version, 0) == version.pid
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
+def test_who_waits_for_a_process_that_is_loaded_again_waits_until_the_deadline(version, monkeypatch):
+    may_load, load = threading.Event(), version.load
+    monkeypatch.setattr(version, "load", lambda: may_load.wait(20) and load())
+    with pytest.raises(ServingError, match="SIGSEGV"):
+        run(version, CRASH)
+    wait_until(lambda: version.is_loading)
+    with pytest.raises(ServingError, match="not answered in time"):
+        version.run("any", {"x": np.array([0.0])}, 0.2)
+    assert version.is_loading
+    may_load.set()
+    assert run(version, 0) == version.pid and not version.is_loading
+
+
 def test_a_process_that_takes_nothing_is_ended_at_the_deadline(stand_in):
     child = Child(stand_in)
     os.kill(child.pid, signal.SIGSTOP)
