@@ -97,6 +97,20 @@ def test_a_message_that_does_not_come_makes_room_for_others(monkeypatch):
     asyncio.run(asyncio.wait_for(run(), 60))
 
 
+def test_a_packed_message_is_as_large_as_what_it_stands_for(capfd):
+    async def run():
+        async with echo() as (channel, heard):
+            say, gzip = channel.unary_unary(METHOD), grpc.Compression.Gzip
+            assert await say(b"a" * 1000, compression=gzip) == b"a" * 1000
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await say(bytes(5 << 20), compression=gzip)  # gRPC's own limit is 4 MiB
+            assert status_of(error)[0] == "RESOURCE_EXHAUSTED" and len(heard) == 1
+            await asyncio.sleep(0.5)
+
+    asyncio.run(run())
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_an_answer_that_nobody_takes_is_counted_and_makes_room_for_others(monkeypatch):
     monkeypatch.setattr("kind.serving.server.calls._LONGEST_SENDING", 0.2)
 
