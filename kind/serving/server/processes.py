@@ -87,8 +87,8 @@ class Child:
     def call(
         self,
         header: Mapping[str, Any],
-        arrays: Arrays | None = None,
-        seconds: float | None = None,
+        arrays: Arrays,
+        seconds: float,
         is_wanted: Callable[[], bool] | None = None,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Calls the process and waits for the answer; several threads may call at the same time.
@@ -96,7 +96,7 @@ class Child:
         Args:
             header: what JSON can hold.
             arrays: by name.
-            seconds: after which the process is killed; None for no limit.
+            seconds: after which the process is killed.
             is_wanted: whether anybody waits for the answer; if not, the process is told to stop, and the
                 answer is an error (CANCELLED).
 
@@ -112,11 +112,10 @@ class Child:
             if self._has_ended:
                 raise ChildEnded(self._process.returncode, False)
             self._calls[number] = answer
-        timer = threading.Timer(seconds or 0, self._end_late, (number,))
+        timer = threading.Timer(seconds, self._end_late, (number,))
         timer.daemon = True
-        if seconds is not None:
-            timer.start()
-        self._tell({"call": number, **header}, arrays or {})
+        timer.start()
+        self._tell({"call": number, **header}, arrays)
         try:
             while is_wanted and not wait((answer,), _POLL_SECONDS).done:
                 if not is_wanted():  # told again and again: the run may not have begun

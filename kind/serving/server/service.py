@@ -15,7 +15,7 @@ from kind.serving.server.calls import Call, Calls
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.parsing import ModelSpec, Parser
-from kind.serving.server.signatures import Signature, check_rows, signature_named
+from kind.serving.server.signatures import Signature, signature_named
 from kind.serving.server.threads import bytes_in
 from kind.serving.server.versions import ModelManager, Version
 
@@ -89,7 +89,6 @@ class Service:
             ServingError: the inputs do not fit the signature, the queue is full, the deadline has passed, or
                 the model raised an error.
         """
-        check_rows(max((len(array) for array in inputs.values() if array.ndim), default=0), self.limits.rows)
         rows = await call.compute(bytes_in(inputs), signature.check, inputs, self.limits.pixels)
         target = Target(version.name, version.model, signature.name)
         return await call.in_time(asyncio.wrap_future(self.scheduler.submit(target, inputs, rows, call.end)))

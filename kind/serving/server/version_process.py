@@ -162,7 +162,7 @@ class VersionProcess:
 
     def _do(self, header: dict) -> tuple[dict, dict]:
         try:
-            return self._child.call(header, seconds=_LONGEST_LOADING)
+            return self._child.call(header, {}, _LONGEST_LOADING)
         except ChildEnded as ended:
             raise ServingError("INTERNAL", f"its process was ended ({ended})") from ended
 
@@ -222,7 +222,7 @@ class VersionProcess:
             try:
                 fresh = self._started()
                 for call in (self._loading_call, _WARM_UP):
-                    fresh.call(call, seconds=_LONGEST_LOADING)
+                    fresh.call(call, {}, _LONGEST_LOADING)
                 self._loading.acquire()
                 old, self._child, fresh = self._child, fresh, None
                 self._broken = ""

@@ -208,7 +208,8 @@ def test_a_process_that_retires_answers_what_it_has_begun(stand_in):
     busy, idle = Child(stand_in), Child(stand_in)
     with ThreadPoolExecutor(2) as threads:
         answers = [
-            threads.submit(busy.call, {"do": "run"}, {"x": np.array([seconds])}) for seconds in (0.2, 0.5)
+            threads.submit(busy.call, {"do": "run"}, {"x": np.array([seconds])}, 60.0)
+            for seconds in (0.2, 0.5)
         ]
         wait_until(lambda: len(busy._calls) == 2)
         busy.retire()
@@ -329,9 +330,9 @@ def test_a_process_ends_when_its_caller_is_killed(stand_in):
         "from kind.serving.server.processes import Child\n"
         "import threading, numpy as np\n"
         f"child = Child({stand_in!r})\n"
-        "busy = lambda: child.call({'do': 'run'}, {'x': np.array([60.0])})\n"
+        "busy = lambda: child.call({'do': 'run'}, {'x': np.array([60.0])}, 60.0)\n"
         "threading.Thread(target=busy, daemon=True).start()\n"
-        "child.call({'do': 'load', 'folder': ''})\n"
+        "child.call({'do': 'load', 'folder': ''}, {}, 60.0)\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
