@@ -24,7 +24,8 @@ class Limits:
         pixels: of all images of a request together.
         seconds: from the header of a request to its answer.
         in_flight: requests that may be on their way at the same time; half as many from one address.
-        bodies: so many times `request_bytes` may be in memory of all requests; half as much from one address.
+        bodies: so many times `request_bytes` may be in memory of all requests, and `ANSWER_BYTES` of gRPC
+            answers that are being sent; half as much from one address.
         rows: largest batch size of a request, whatever its rows hold.
         connections: of each of the two ports; on the HTTP port half as many from one address.
         silence: seconds for a whole header, between two parts of a body, and for a part of the answer to be

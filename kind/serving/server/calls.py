@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from kind.serving.limits import Limits
+from kind.serving.limits import ANSWER_BYTES, Limits
 from kind.serving.server.errors import ServingError
 
 if TYPE_CHECKING:  # the process that reads requests has no use for it
@@ -21,7 +21,6 @@ _LARGE = 1 << 18  # bytes of a request or an answer
 _SMALL = 1 << 20  # bytes of a request that are taken whatever the others hold
 _SLOW = 16 << 10  # bytes a second
 _FIRST, _LONGEST_STOP = 1.0, 5.0  # seconds before that is judged, and without a byte
-_LONGEST_SENDING = 15.0  # seconds
 _OF_ONE_SITE = 64  # bits of an IPv6 address; whoever has one address has all that begin so
 
 Result = TypeVar("Result")
@@ -35,15 +34,14 @@ class Call:
         sender: see `sender_of`.
         size: bytes of it in memory.
         is_arriving: whether more of its content is awaited, see `expect`.
-        is_leaving: whether its answer is being sent.
+        unsent: bytes of its answer while that is being sent, see `send`.
         started: when its header was whole, in monotonic seconds.
         end: from when on its answer is late, likewise.
     """
 
     def __init__(self, seconds: float, sender: str = "", calls: Calls | None = None) -> None:
         """One whose header has just arrived, and whose answer is late after some seconds."""
-        self.name, self.sender, self.size = "", sender, 0
-        self.is_arriving = self.is_leaving = False
+        self.name, self.sender, self.size, self.unsent, self.is_arriving = "", sender, 0, 0, False
         self.started = self._expected = self._moved = time.monotonic()
         self.end = self.started + seconds
         self._seconds, self._calls = seconds, calls
@@ -62,9 +60,7 @@ class Call:
             self._calls.hold(self, size)
 
     def is_slow(self, now: float) -> bool:
-        """Whether its content takes long to arrive, or its answer to be taken."""
-        if self.is_leaving:
-            return now - self._moved > _LONGEST_SENDING
+        """Whether its content takes long to arrive."""
         taken = now - self._expected
         has_stopped = now - self._moved > _LONGEST_STOP
         return self.is_arriving and (has_stopped or taken > _FIRST and self.size < _SLOW * taken)
@@ -104,11 +100,12 @@ class Call:
             self._step = None
         raise ServingError("DEADLINE_EXCEEDED", f"{late} within {most if most < left else self._seconds:g} s")
 
-    async def send(self, sending: Awaitable[None]) -> None:
-        """Waits until the answer is taken; CancelledError when that took long and it had to give way."""
-        self.is_leaving, self._moved = True, time.monotonic()
-        self._step = asyncio.ensure_future(sending)
-        await self._step
+    async def send(self, write: Callable[[bytes], Awaitable[None]], answer: bytes) -> None:
+        """Counts the bytes of an answer until they are taken; ServingError when all answers have too many."""
+        self.unsent = len(answer)
+        if self._calls:
+            self._calls.hold_answer(self)
+        await write(answer)
 
     async def compute(
         self, size: int, function: Callable[..., Result], *arguments, late: str = "not answered"
@@ -134,8 +131,7 @@ class Calls:
     """All requests in flight; for one event loop.
 
     One sender may have half of what all may have. Where there are too many requests, or bytes of them, one
-    whose content arrives slowly, or whose answer is not taken, makes room for the newest, and where there is
-    none, the newest is refused.
+    whose content arrives slowly makes room for the newest, and where there is none, the newest is refused.
     """
 
     def __init__(self, limits: Limits, metrics: Metrics, names: Callable[[], Collection[str]]) -> None:
@@ -203,6 +199,11 @@ class Calls:
             most = self._limits.bodies * self._limits.request_bytes
             self._make_room(call, "bytes of requests", most, lambda call: call.size, _SMALL)
 
+    def hold_answer(self, call: Call) -> None:
+        """See `Call.send`. No other makes room: gRPC keeps an answer until it is taken or its client gone."""
+        most = self._limits.bodies * ANSWER_BYTES
+        self._make_room(call, "bytes of answers", most, lambda call: call.unsent, math.inf)
+
     @contextlib.asynccontextmanager
     async def arriving(self, call: Call) -> AsyncIterator[None]:
         """Waits for a place for a message that arrives, whose bytes nobody can count before it is whole.
@@ -247,7 +248,7 @@ class Calls:
         return bool(slow)
 
     def _make_room(
-        self, newest: Call, what: str, most: int, amount: Callable[[Call], int], least: int = -1
+        self, newest: Call, what: str, most: int, amount: Callable[[Call], int], least: float = -1
     ) -> None:
         """Ends slow calls of more than `least` bytes until all have `most` at most, and this sender half."""
         share = max(most // 2, 1)

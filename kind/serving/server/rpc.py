@@ -146,7 +146,7 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
             with calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
                 message = await answer(await _received(messages, call, calls), call)
                 message = message if isinstance(message, bytes) else message.SerializeToString()
-                return await call.send(context.write(message))
+                return await call.send(context.write, message)
         except (ServingError, MemoryError) as error:
             refused = serving_error_of(error)
             code, message = refused.code, refused.message

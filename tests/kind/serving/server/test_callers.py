@@ -111,19 +111,41 @@ def test_a_packed_message_is_as_large_as_what_it_stands_for(capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_an_answer_that_nobody_takes_is_counted_and_makes_room_for_others(monkeypatch):
-    monkeypatch.setattr("kind.serving.server.calls._LONGEST_SENDING", 0.2)
-
+def test_a_call_is_counted_until_its_answer_is_taken():
     async def run():
         async with echo(in_flight=4) as (channel, _):
-            not_taken = [channel.unary_stream(METHOD)(b"more") for _ in range(2)]
-            for call in not_taken:
-                await call.wait_for_connection()
+            say, not_taken = channel.unary_unary(METHOD), []
+            for _ in range(2):
+                assert await say(b"hello") == b"hello"
+                not_taken.append(channel.unary_stream(METHOD)(b"more"))
+                await not_taken[-1].wait_for_connection()
             with pytest.raises(grpc.aio.AioRpcError) as error:
-                for _ in range(100):
-                    assert await channel.unary_unary(METHOD)(b"hello") == b"hello"
-            assert status_of(error)[0] == "UNAVAILABLE"
-            await asyncio.sleep(0.3)
+                await say(b"hello")
+            assert status_of(error) == (
+                "UNAVAILABLE",
+                "more than 2 requests from one address at the same time",
+            )
+            not_taken[0].cancel()
+            await asyncio.sleep(0.2)
+            assert await say(b"hello") == b"hello"
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_answers_that_nobody_takes_have_a_limit_of_bytes(monkeypatch):
+    monkeypatch.setattr("kind.serving.server.calls.ANSWER_BYTES", 30 << 20)
+
+    async def run():
+        async with echo(bodies=4) as (channel, _):
+            more = channel.unary_stream(METHOD)
+            not_taken = more(b"more")
+            await not_taken.wait_for_connection()
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await more(b"more").read()
+            code, message = status_of(error)
+            assert code == "UNAVAILABLE" and message.startswith(
+                "more than 62914560 bytes of answers from one"
+            )
             assert await channel.unary_unary(METHOD)(b"hello") == b"hello"
 
     asyncio.run(asyncio.wait_for(run(), 60))
