@@ -443,6 +443,7 @@ def constants(count, *shape):
         (constants(2, 1, 8192, 8192), "the inputs are too large: 536870912 bytes in all"),
         (constants(1, 1, 8192, 8193), "the inputs are too large"),
     ],
+    ids=["many", "two", "one"],
 )
 def test_inputs_that_are_too_large_together_are_not_made(parser, monkeypatch, data, error):
     def make_nothing(*_):
