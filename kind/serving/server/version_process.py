@@ -224,10 +224,12 @@ class VersionProcess:
                 for call in (self._loading_call, _WARM_UP):
                     fresh.call(call, {}, _LONGEST_LOADING)
                 self._loading.acquire()
-                old, self._child, fresh = self._child, fresh, None
-                self._broken = ""
-                self._loaded_size = resident(self.pid)
-                self._end_loading()
+                try:
+                    old, self._child, fresh = self._child, fresh, None
+                    self._broken = ""
+                    self._loaded_size = resident(self.pid)
+                finally:
+                    self._end_loading()
                 threading.Thread(target=old.retire, daemon=True).start()
             except (ServingError, ChildEnded, OSError) as error:
                 if not self._closed:
