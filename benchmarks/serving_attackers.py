@@ -27,7 +27,7 @@ from PIL import Image
 from benchmarks.grpc_upload import UnfinishedMessage
 from kind.profiling.memory import resident_with_children
 from kind.serving import Client
-from kind.serving.protos import DT_STRING, TensorProto, model_management_pb2, predict_pb2
+from kind.serving.protos import DT_STRING, DataType, TensorProto, model_management_pb2, predict_pb2
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _HTTP_TIMEOUT = 120
@@ -137,6 +137,29 @@ def _declared(rows: int, *strings: bytes) -> Callable[[Served], str]:
             return _called(channel, "PredictionService/Predict", request.SerializeToString())
 
     return send
+
+
+def _arrays_of_one_number(count: int) -> Callable[[Served], str]:
+    """A gRPC message with inputs of 256 MiB each, for all of which one number stands."""
+
+    def send(served: Served) -> str:
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = served.model
+        for number in range(count):
+            proto = TensorProto(dtype=DataType.Value("DT_FLOAT"), float_val=[1.0])
+            for size in (1, 8192, 8192):
+                proto.tensor_shape.dim.add(size=size)
+            request.inputs[f"a{number}"].CopyFrom(proto)
+        with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
+            return _called(channel, "PredictionService/Predict", request.SerializeToString())
+
+    return send
+
+
+def _long_text_among_numbers(served: Served) -> int:
+    """JSON of 300 KB in which one text is long, and 50,000 are empty."""
+    texts = ["a" * 100_000] + [""] * 50_000
+    return served.predict(json.dumps({"inputs": {"image_bytes": "", "alpha": [texts]}}).encode())
 
 
 def _empty_strings(count: int) -> Callable[[Served], str]:
@@ -335,6 +358,9 @@ def attacks() -> Iterator[Attack]:
     yield Attack("`/v1/enhance`, 40 uploads of 60 MiB without an end", _without_end(40, 60 << 20))
     yield Attack("gRPC, 16 million rows declared, one sent", _declared(16_000_000, b"a"))
     yield Attack("gRPC, one PNG of 20000×20000 declared 30 times", _declared(30, _claim(20_000)))
+    yield Attack("gRPC, 2 inputs of 256 MiB from one number each", _arrays_of_one_number(2))
+    yield Attack("gRPC, 100 inputs of 256 MiB from one number each", _arrays_of_one_number(100))
+    yield Attack("300 KB of JSON with one long text among 50,000", _long_text_among_numbers)
     yield Attack("gRPC, 40 messages of 60 MiB without an end", _unfinished_messages(40, 60 << 20))
     yield Attack("`[],[],…`, 28 MiB", _flood(b"[],", (28 << 20) // 3))
     yield Attack("two million lists", _flood(b"[],", 2_000_000))
