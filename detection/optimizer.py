@@ -11,10 +11,17 @@ from kind.training.config import StageConfig
 from kind.training.optimizers import EpochSchedule, GroupedOptimizer
 
 MOMENTUM = 0.937
+FIRST_MOMENT, SECOND_MOMENT = 0.9, 0.999
+"""AdamW's."""
 
 
 class LateSchedule(EpochSchedule):
-    """The rate of `EpochSchedule`, but 0 before an optimizer step."""
+    """The rate of `EpochSchedule`, but 0 before an optimizer step.
+
+    Adam divides its moments by how much of them its steps can have filled, 1 - βᵗ. Those of weights that wait
+    are filled from their first step on, but Keras counts t from the run's; the difference is put into the
+    rate. Without it the first steps would be five times too large.
+    """
 
     def __init__(
         self, config: StageConfig, steps_per_epoch: int, factor: float = 1.0, first_step: int = 0
@@ -25,12 +32,41 @@ class LateSchedule(EpochSchedule):
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """The rate at an optimizer step, float32 scalar."""
-        return tf.where(step >= self.first_step, super().__call__(step), 0.0)
+        rate = super().__call__(step)
+        if self.first_step and self.config.optimizer != "sgd":
+            taken = tf.maximum(tf.cast(step - self.first_step, tf.float32), 0.0) + 1.0
+            rate *= _adams_scale(taken) / _adams_scale(tf.cast(step, tf.float32) + 1.0)
+        return tf.where(step >= self.first_step, rate, 0.0)
 
     def get_config(self) -> dict:
         """What `__init__` takes."""
         kept = {name: value for name, value in super().get_config().items() if name != "earlier"}
         return {**kept, "first_step": self.first_step}
+
+
+def _adams_scale(steps: tf.Tensor) -> tf.Tensor:
+    """By what Adam multiplies the rate at a step, from 1 on (Kingma and Ba, ICLR 2015, section 2)."""
+    return tf.sqrt(1.0 - SECOND_MOMENT**steps) / (1.0 - FIRST_MOMENT**steps)
+
+
+class LateAdamW(keras.optimizers.AdamW):
+    """AdamW, whose moments stay 0 before an optimizer step."""
+
+    def __init__(self, learning_rate: LateSchedule, decay: float) -> None:
+        """Makes the optimizer.
+
+        Args:
+            learning_rate: by optimizer step.
+            decay: times learning rate and kernel, taken from the kernel.
+        """
+        super().__init__(learning_rate, decay, FIRST_MOMENT, SECOND_MOMENT)
+        self._first_step = learning_rate.first_step
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
+        """One step of one variable."""
+        if self._first_step:
+            gradient = tf.where(self.iterations >= self._first_step, gradient, tf.zeros_like(gradient))
+        super().update_step(gradient, variable)
 
 
 class NesterovWithDecay(keras.optimizers.SGD):
@@ -97,6 +133,6 @@ class DetectionOptimizer(GroupedOptimizer):
 def _make(config: StageConfig, schedule: LateSchedule) -> keras.optimizers.Optimizer:
     if config.optimizer == "sgd":
         return NesterovWithDecay(schedule, config.weight_decay)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    optimizer = LateAdamW(schedule, config.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -16,7 +16,7 @@ def variables():
 
 
 def config(**changes):
-    return DetectionConfig(epochs=4, warmup_epochs=1, learning_rate=0.1, **changes)
+    return DetectionConfig(**{"epochs": 4, "warmup_epochs": 1, "learning_rate": 0.1, **changes})
 
 
 def test_sgd_is_nesterovs_with_decay_of_kernels_in_the_gradient():
@@ -68,3 +68,23 @@ def test_the_late_schedule_is_the_usual_one_from_its_step_on():
     rates = [[float(schedule(tf.constant(step))) for step in range(20)] for schedule in (usual, late)]
     assert rates[1] == [0.0] * 3 + rates[0][3:] and min(rates[0]) > 0
     assert late.get_config()["first_step"] == 3
+
+
+@pytest.mark.parametrize("gradient_before", [0.0, 3.0])
+def test_adam_of_weights_that_waited_begins_like_a_new_one(gradient_before):
+    def stepped(first_step, steps):
+        """How far a weight has moved at each step after the first, in units of the rate."""
+        weights = [tf.Variable(0.0, name="bias"), tf.Variable(0.0, name="bias")]
+        settings = config(optimizer="adamw", warmup_epochs=0, schedule="constant", weight_decay=0.0)
+        optimizer = DetectionOptimizer(settings, 5, {1.0: weights}, weights[1:], first_step)
+        moved = []
+        for step in range(first_step + steps):
+            gradient = 1.0 if step >= first_step else gradient_before
+            before = float(weights[1])
+            optimizer.apply([tf.constant(1.0), tf.constant(gradient)])
+            moved.append(float(weights[1]) - before)
+        return moved
+
+    late = stepped(300, 20)
+    assert late[:300] == [0.0] * 300
+    np.testing.assert_allclose(late[300:], stepped(0, 20), rtol=1e-3)
