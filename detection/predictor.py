@@ -127,11 +127,17 @@ def load_detector(path: str | Path | None = None) -> Detector:
     file = SHIPPED_DETECTOR if path is None else best_weights(path)
     # Late, and always: a joint run's network is named, not refused for its layers.
     from kind.detection.adaptation.model import NAME as ADAPTED
+    from kind.detection.joint import NAME as JOINT
     from kind.detection.joint import detector_of
 
     net = load_net(file)
     if net.name == ADAPTED:
         return detector_of(net)
+    if net.name == JOINT:
+        raise UserError(
+            f"{file}: holds networks that were trained together; give detector.keras beside it, and the rest "
+            "as --weights"
+        )
     if not isinstance(net, Detector):
         raise UserError(f"{file}: holds the network {net.name!r}; expected a detector")
     return net

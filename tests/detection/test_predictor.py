@@ -49,6 +49,10 @@ def test_what_is_no_detector_is_named(file, tmp_path, monkeypatch):
     save_net(other, tmp_path / "other.keras")
     with pytest.raises(UserError, match="holds the network 'other'; expected a detector"):
         load_detector(tmp_path / "other.keras")
+    joint = tf.keras.Sequential(other.layers, name="seeing_detector")
+    save_net(joint, tmp_path / "best.keras")
+    with pytest.raises(UserError, match="trained together; give detector.keras beside it"):
+        load_detector(tmp_path)
 
 
 @pytest.mark.parametrize(
