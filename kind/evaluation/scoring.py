@@ -76,7 +76,8 @@ _DEFINITIONS = {
     "noise": "noise, standard deviation of luma in flat dark regions of the input, of 255",
     "halo": "halo, change of the gain beside strong edges, in log₂",
 }
-_VERSION = 3  # raise it when a definition changes: kept results of another version are not used
+_VERSION = 2  # raise it when a definition changes: kept results of another version are not used
+_VERSIONS = {"fsim": 2}  # of figures that are asked for, from the second definition on
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Metrics:
     def identity(self) -> str:
         """What kept results are keyed by."""
         model = self.niqe_model.digest if self.niqe_model else None
-        more = "".join(f" {name}" for name in self.more)
+        more = "".join(f" {name}{_VERSIONS.get(name, '')}" for name in self.more)
         return f"{_VERSION} niqe {model} lpips {self.lpips.digest if self.lpips else None}{more}"
 
     def columns(self, with_target: bool) -> list[str]:

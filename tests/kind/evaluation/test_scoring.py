@@ -73,6 +73,9 @@ def test_further_metrics_are_columns_where_they_are_asked_for(make_samples, mult
     assert metrics.columns(True)[3:9] == ["mae", *more]
     assert Metrics().identity == "2 niqe None lpips None"  # results that were kept before still count
     assert metrics.identity != Metrics(NIQE_MODEL).identity
+    assert Metrics(more=("mse", "fsim")).identity.endswith(
+        " mse fsim2"
+    )  # of the first definition they do not
     facts = dict(metrics.facts(True))
     assert "FSIM of luma" in facts["Figures"] and facts["PI"].startswith("left out: ")
     (sample,) = make_samples(1, (48, 50))
