@@ -148,8 +148,7 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
                 message = message if isinstance(message, bytes) else message.SerializeToString()
                 return await call.send(context.write, message)
         except (ServingError, MemoryError) as error:
-            refused = serving_error_of(error)
-            code, message = refused.code, refused.message
+            code, message = _told(error)
         except Exception:
             traceback.print_exc()
             code, message = "INTERNAL", "internal error; the server's log says more"
@@ -159,6 +158,12 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         await context.abort(grpc.StatusCode[code], message)
 
     return grpc.stream_stream_rpc_method_handler(answered)
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """Code and message of an error; it itself would keep the message that it was raised for."""
+    refused = serving_error_of(error)
+    return refused.code, refused.message
 
 
 async def _received(messages: AsyncIterator[bytes], call: Call, calls: Calls) -> bytes:
