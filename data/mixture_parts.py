@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,15 +19,13 @@ from kind.data.photographs import (
     split_photographs,
     training_pairs,
 )
-from kind.data.sources import DECODING_VERSION, Progress, Source, versioned
+from kind.data.sources import DECODING_VERSION, Progress, Source, content_digests, versioned
 from kind.errors import UserError
 from kind.images.area import area_resized_array
 from kind.images.photo import read_photo
 
 THUMBNAIL = 128
 """Side of the thumbnails that exposure is judged by, in pixels."""
-
-_DIGEST_LENGTH = 24
 
 
 @dataclass(frozen=True)
@@ -113,13 +110,6 @@ def _some(source: Source, kept: Sequence[int]) -> Source:
     )
 
 
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGEST_LENGTH]
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}): mend it, or take it away") from error
-
-
 def _source(
     sides: dict[str, Sequence[Photograph]],
     cache: Path,
@@ -129,8 +119,7 @@ def _source(
 ) -> Source:
     """Decoded photographs, by key, averaged down to a shorter side, or to squares."""
     paths = sorted({one.path for many in sides.values() for one in many})
-    with ThreadPoolExecutor() as pool:
-        contents = dict(zip(paths, pool.map(_digest, paths)))
+    contents = content_digests(paths)
     name = f"photographs{'-square' if square else ''}{'' if side is None else f'-{side}'}"
     folder = cache / versioned(name, DECODING_VERSION)
     files = {path: folder / f"{content}.u16" for path, content in contents.items()}

@@ -14,6 +14,7 @@ from tensorflow import keras
 
 from kind.data.arrays import default_memory, find_unusable, pack, read_array, unpacker, write_array
 from kind.data.pairs import Pair
+from kind.errors import UserError
 from kind.images.photo import read_photo
 from kind.nn.saving import weights_digest
 from kind.ops.stretch import min_max_stretch
@@ -32,7 +33,8 @@ RECORDED_VERSION = 1
 
 To be set to `DECODING_VERSION` when no run may be resumed that began before it. Version 2 changed TIFF
 files of floats whose white is zero, and refuses signed ones; 3 and 4 average the photographs of
-mixtures in another order of additions: no reason to keep all runs from being resumed.
+mixtures in another order of additions; 5 reads 16 bits of TIFFs whose colours are multiplied by alpha: no
+reason to keep all runs from being resumed.
 """
 
 
@@ -112,7 +114,7 @@ def pair_source(pairs: Sequence[Pair], cache: Path, progress: Progress | None = 
     Raises:
         kind.images.photo.ImageError: when a file cannot be read.
     """
-    contents = _content_digests(pairs)
+    contents = content_digests([path for pair in pairs for path in (pair.low, pair.high)])
     folder = cache / versioned("images", DECODING_VERSION)
     files = {
         side: tuple(str(folder / f"{contents[getattr(pair, side)]}.u16") for pair in pairs)
@@ -152,7 +154,7 @@ def decomposed_source(
     Raises:
         kind.images.photo.ImageError: when a file cannot be read.
     """
-    contents = _content_digests(pairs)
+    contents = content_digests([path for pair in pairs for path in (pair.low, pair.high)])
     digest = weights_digest(decom)[:DIGEST_LENGTH]
     folder = cache / "decompositions" / versioned(digest, DECODING_VERSION)
     files = {
@@ -186,12 +188,21 @@ def _source(pairs: Sequence[Pair], files: dict[str, tuple[str, ...]], channels: 
     return Source(tuple(pair.name for pair in pairs), tuple(str(pair.low) for pair in pairs), files, channels)
 
 
-def _content_digests(pairs: Sequence[Pair]) -> dict[Path, str]:
-    """SHA-256 of each image file's bytes."""
-    paths = [path for pair in pairs for path in (pair.low, pair.high)]
+def content_digests(paths: Sequence[Path]) -> dict[Path, str]:
+    """SHA-256 of each file's bytes, `DIGEST_LENGTH` characters of it.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
     with ThreadPoolExecutor() as pool:
-        digests = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
-        return {path: digest[:DIGEST_LENGTH] for path, digest in zip(paths, digests)}
+        return dict(zip(paths, pool.map(_digest_of_file, paths)))
+
+
+def _digest_of_file(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_LENGTH]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}): mend it, or take it away") from error
 
 
 def _made_of(path: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import numpy as np
 
 import kind
 from kind.cli.jobs import Job, work_one_by_one
-from kind.cli.json_lines import photograph_record
+from kind.cli.json_lines import emit, photograph_record
 from kind.cli.options import Checked
 from kind.cli.videos import VideoWork, make_videos
 from kind.enhancing.alpha_text import alpha_text
@@ -102,5 +101,4 @@ def _preview(enhance: FrameEnhancer | FastFrames, count: int, number: int, job: 
         titles.append(f"{moving.seconds(place):.2f} s, alpha {alpha_text(alpha)}")
     write_photo(job.target, contact_sheet([before, after], titles, longest_side=_LONGEST_SIDE))
     print(f"{job.source.name}: {len(places)} of {moving.count} frames, {job.target}", flush=True)
-    if emit := getattr(sys.stdout, "emit", None):  # see `kind.cli.json_lines`
-        emit({**photograph_record(job.shown, job.target, size=moving.size), "frames": len(places)})
+    emit({**photograph_record(job.shown, job.target, size=moving.size), "frames": len(places)})

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from kind.cli.frame_progress import FrameProgress
 from kind.cli.jobs import Job, work_one_by_one
-from kind.cli.json_lines import photograph_record
+from kind.cli.json_lines import emit, photograph_record
 from kind.errors import one_line
 from kind.video.making import FrameWork, Made
 from kind.video.moving import Moving, make_moving, open_moving
@@ -58,7 +58,6 @@ def make_videos(jobs: Sequence[Job], work: VideoWork, quality: int | None = None
     width = max(len("video"), *(len(one_line(job.source.name)) for job in jobs))
     heading = f"{'video':{width}}  {'size':>11}  {'frames':>7}  {work.column:>6}  frames/s  written to"
     print(heading, flush=True)
-    emit = getattr(sys.stdout, "emit", None)  # see `kind.cli.json_lines`
 
     def make(number: int, job: Job) -> None:
         moving = open_moving(job.source)
@@ -83,13 +82,11 @@ def make_videos(jobs: Sequence[Job], work: VideoWork, quality: int | None = None
             f"{rate:>8.1f}  {one_line(str(job.target))}",
             flush=True,
         )
-        if emit:
-            told = {"size": moving.size, "seconds": seconds, "notes": notes}
-            record = photograph_record(job.shown, job.target, column=work.column, cell=cell, **told)
-            emit({**record, "frames": len(made.records)})
+        told = {"size": moving.size, "seconds": seconds, "notes": notes}
+        record = photograph_record(job.shown, job.target, column=work.column, cell=cell, **told)
+        emit({**record, "frames": len(made.records)})
 
     def failed(job: Job, text: str) -> None:
-        if emit:
-            emit({**photograph_record(job.shown, job.target, error=text), "frames": None})
+        emit({**photograph_record(job.shown, job.target, error=text), "frames": None})
 
     return work_one_by_one(jobs, make, failed, called="videos")

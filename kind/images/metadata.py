@@ -111,11 +111,8 @@ def metadata_of_tiff(file: BinaryIO, size: tuple[int, int]) -> Metadata:
     exif = xmp = iptc = b""
     dpi = None
     with tolerant():
-        exif, xmp = described_by_tiff(file)
-        stored = Image.Exif()
-        file.seek(0)
-        stored.load_from_fp(file)
-        iptc = _as_bytes(stored.get(_IPTC))
+        stored = _tags_of(file)
+        exif, xmp, iptc = _described(stored), _as_bytes(stored.get(_XMP)), _as_bytes(stored.get(_IPTC))
         of_an_inch = _RESOLUTION_UNITS[stored.get(_RESOLUTION_UNIT, 2)]
         dpi = _dpi([float(stored[tag]) * of_an_inch for tag in _RESOLUTIONS])
     parts = [part if len(part) <= _MOST_BYTES else b"" for part in (exif, xmp, iptc)]
@@ -137,11 +134,8 @@ def tolerant() -> Iterator[None]:
 
 def _of_tiff(image: Image.Image, file: BinaryIO) -> tuple[bytes, bytes, bytes]:
     """EXIF, XMP and IPTC of a TIFF; its own directory is that of the EXIF data, too."""
-    stored = Image.Exif()
-    file.seek(0)
-    stored.load_from_fp(file)
     kept = Image.Exif()
-    _describe(kept, stored)
+    _describe(kept, _tags_of(file))
     exif = kept.tobytes() if len(kept) else b""
     xmp, iptc = (_as_bytes(image.tag_v2.get(tag)) for tag in (_XMP, _IPTC))
     return exif.removeprefix(b"Exif\0\0"), xmp, iptc
@@ -153,13 +147,25 @@ def described_by_tiff(file: BinaryIO) -> tuple[bytes, bytes]:
     Raises:
         Exception: it is damaged; Pillow raises many types.
     """
-    stored, kept = Image.Exif(), Image.Exif()
+    stored = _tags_of(file)
+    return _described(stored), _as_bytes(stored.get(_XMP))
+
+
+def _tags_of(file: BinaryIO) -> Image.Exif:
+    """The tags of a TIFF structure's first directory."""
+    stored = Image.Exif()
     file.seek(0)
     stored.load_from_fp(file)
+    return stored
+
+
+def _described(stored: Image.Exif) -> bytes:
+    """EXIF data of what tells of the photograph, without its maker's notes."""
+    kept = Image.Exif()
     _describe(kept, stored)
     kept._ifds.get(_EXIF_DIRECTORY, {}).pop(_MAKER_NOTE, None)  # large, and full of places in its file
     exif = kept.tobytes() if len(kept) else b""
-    return exif.removeprefix(b"Exif\0\0"), _as_bytes(stored.get(_XMP))
+    return exif.removeprefix(b"Exif\0\0")
 
 
 def _describe(tags: Image.Exif, stored: Image.Exif) -> None:
