@@ -371,6 +371,10 @@ def attacks() -> Iterator[Attack]:
     yield Attack("40 silent connections", _silent(40, b"POST / HTTP/1.1\r\nHost: 127"))
     yield Attack("600 silent connections", _silent(600, b"GET"))
     yield Attack("300 silent gRPC connections", _silent(300, b"PRI", to_grpc=True))
+    greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+    yield Attack(
+        "500 gRPC connections that say who they are and ask nothing", _silent(500, greeting, to_grpc=True)
+    )
     yield Attack("200 clients that go away", _gone)
     yield Attack("Host of somebody else", _header("Host", "evil.example"))
     yield Attack("page of somebody else", _header("Origin", "http://evil.example"))

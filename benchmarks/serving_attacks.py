@@ -53,6 +53,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, metavar="DIR", help="what `python -m kind export` wrote")
     parser.add_argument("--swaps", type=int, default=5, help="number of hot swaps, default 5")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], metavar="TEXT", help="attacks whose names hold one of these"
+    )
     parser.add_argument("--old", type=Path, metavar="CHECKOUT", help="with the server to compare with")
     add_markdown_argument(parser, "attacks")
     arguments = parser.parse_args()
@@ -66,7 +69,11 @@ def main() -> int:
         served = start(folder)
         try:
             lines = [_said(line) for line in _HEAD]
-            lines += [_said(_row(served, attack)) for attack in attacks()]
+            lines += [
+                _said(_row(served, attack))
+                for attack in attacks()
+                if any(text in attack.name for text in arguments.only)
+            ]
             swaps = [
                 _said(_row(served, Attack(f"hot swap {number + 1}", lambda served: _swap(served, folder))))
                 for number in range(arguments.swaps)

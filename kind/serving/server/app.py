@@ -20,7 +20,13 @@ from kind.enhancing.tiling.freed_memory import give_back_small_pieces
 from kind.errors import UserError
 from kind.serving.limits import GRACE, Limits
 from kind.serving.server.batching import Scheduler
-from kind.serving.server.connections import Connections, connections_within_handles, report_of_loop, said
+from kind.serving.server.connections import (
+    Connections,
+    connections_within_handles,
+    end_crowded,
+    report_of_loop,
+    said,
+)
 from kind.serving.server.front import Front
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.origins import Sites, is_loopback
@@ -93,6 +99,7 @@ class Server:
         self.rest_port = self.grpc_port = 0
         self._connections: Connections | None = None
         self._rpc: grpc.aio.Server | None = None
+        self._watcher: asyncio.Task | None = None
 
     async def listen(self) -> None:
         """Listens; requests wait for `load`.
@@ -135,10 +142,11 @@ class Server:
 
     async def _start_rpc(self) -> None:
         settings, limits = self.settings, self.settings.limits
+        connections = connections_within_handles(limits.connections)
         # Without so_reuseport: 0 a second server would share the port in silence.
         options = [
             ("grpc.so_reuseport", 0),
-            ("grpc.max_allowed_incoming_connections", connections_within_handles(limits.connections)),
+            ("grpc.max_allowed_incoming_connections", connections),
             ("grpc.server_handshake_timeout_ms", int(limits.silence * 1000)),
             ("grpc.max_connection_idle_ms", int(limits.silence * 1000 * _OPEN)),
             # Clients connect again by themselves; only who does not take an answer notices.
@@ -156,6 +164,12 @@ class Server:
         except RuntimeError as error:
             raise _taken(settings.host, settings.grpc_port, error) from error
         await self._rpc.start()
+        self._watcher = asyncio.create_task(self._watch_rpc(connections // 2))
+
+    async def _watch_rpc(self, most: int) -> None:
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.get_running_loop().run_in_executor(None, end_crowded, self.grpc_port, most)
 
     async def stop(self) -> None:
         """Refuses new requests, answers those that have arrived, then closes; within the grace period."""
@@ -165,6 +179,8 @@ class Server:
         loop, grace = asyncio.get_running_loop(), self.settings.grace
         end = loop.time() + grace
         self._connections.stop_listening()  # no new connections
+        if self._watcher:
+            self._watcher.cancel()
         calls = [self._rpc.stop(grace)] if self._rpc else []
         await asyncio.gather(self._until_answered(end), *calls)
         await self._connections.close(max(end - loop.time(), _LEAST_CLOSING))

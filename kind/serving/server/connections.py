@@ -1,4 +1,4 @@
-"""The connections of the HTTP port: how many there may be, and how long one may do nothing.
+"""The connections of both ports: how many there may be; and how long one of HTTP may do nothing.
 
 Every connection takes a file handle and some memory, whether it sends anything or not. So one on which
 nothing moves is closed, and where there are too many, the one that has waited longest without a request makes
@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
+import stat
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
-from kind.serving.limits import Limits
+from kind.serving.limits import ANSWER_BYTES, Limits
 from kind.serving.server.calls import sender_of
 
 try:
@@ -28,11 +32,15 @@ _LINGERING = 5.0  # seconds in which the rest of a refused upload is read, so th
 _CLOSING = 0.2
 _ACCEPTED_AT_ONCE = 16  # before the limits are looked at
 _BACKLOG = 512
+_READ_AT_ONCE = (
+    1 << 15
+)  # bytes; with asyncio's 256 KiB, everybody waits for 10 MiB at each turn of 40 uploads
 _KEPT_HANDLES = 64  # for models, logs and libraries
 _FEWEST = 8
 _IDLE = 5  # times as long as in the middle of a request may pass between two of them
 _WHOLE_ANSWER = 20  # times as long as for a part of the answer may be taken for all of it
 _PAUSE_BETWEEN_LINES = 10.0
+_HANDLES = "/dev/fd"
 
 NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 
@@ -86,7 +94,7 @@ class Connections(web.Server):
         if crowd is self._open and len(self._open) <= self._most:
             return
         waiting = [each for each in crowd if each.waiting_since is not None]
-        min(waiting, key=lambda each: (each.is_sending, each.waiting_since)).abort()
+        min(waiting, key=lambda each: (each.unsent > 0, each.waiting_since)).abort()
 
     def forget(self, connection: Connection) -> None:
         """Counts a connection no more."""
@@ -99,6 +107,19 @@ class Connections(web.Server):
             for connection in list(self._open):
                 if connection.is_stuck(now, self._limits.silence):
                     connection.abort()
+            self._drop_untaken(self._limits.bodies * ANSWER_BYTES)
+
+    def _drop_untaken(self, most: int) -> None:
+        """Ends the oldest answers until `most` bytes wait to be taken in all, half of it for one address."""
+        while True:
+            amounts: Counter[str] = Counter()
+            for each in self._open:
+                amounts[each.sender] += each.unsent
+            (sender, largest), *_ = amounts.most_common(1) or [("", 0)]
+            if largest <= most // 2 and sum(amounts.values()) <= most:
+                return
+            untaken = [each for each in self._open if each.sender == sender and each.unsent]
+            min(untaken, key=lambda each: each.answered).abort()
 
 
 class Connection(web.RequestHandler):
@@ -108,6 +129,7 @@ class Connection(web.RequestHandler):
         sender: its client, see `sender_of`.
         waiting_since: when it began to wait for a whole header, in monotonic seconds; None during a request.
         is_kept: whether it waits for the first byte of another request, which may take longer.
+        answered: when the last answer was there, in monotonic seconds.
     """
 
     def __init__(self, connections: Connections, **more: Any) -> None:
@@ -117,13 +139,14 @@ class Connection(web.RequestHandler):
         self.sender = ""
         self.waiting_since: float | None = None
         self.is_kept = False
-        self._unsent, self._answered = 0, 0.0
+        self.answered, self._unsent = 0.0, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait for a request, or ends at once where there are too many."""
         self.sender = sender_of(str((transport.get_extra_info("peername") or ("",))[0]))
         self.waiting_since = time.monotonic()
         self._wire = transport
+        transport.max_size = _READ_AT_ONCE
         super().connection_made(transport)
         self._connections.admit(self)
 
@@ -144,7 +167,7 @@ class Connection(web.RequestHandler):
 
     def end(self) -> None:
         """Called when the answer to a request is there, before it is sent."""
-        self.waiting_since = self._answered = time.monotonic()
+        self.waiting_since = self.answered = time.monotonic()
         self.is_kept = True
 
     def abort(self) -> None:
@@ -153,18 +176,18 @@ class Connection(web.RequestHandler):
         self._wire.abort()
 
     @property
-    def is_sending(self) -> bool:
-        """Whether its client has not taken all of an answer yet."""
-        return self._wire.get_write_buffer_size() > 0
+    def unsent(self) -> int:
+        """Bytes of an answer that its client has not taken yet."""
+        return self._wire.get_write_buffer_size()
 
     def is_stuck(self, now: float, silence: float) -> bool:
         """Whether it has waited too long for a header, or for its client to take more of the answer."""
         if self.waiting_since is None:
             return False
-        before, self._unsent = self._unsent, self._wire.get_write_buffer_size()
+        before, self._unsent = self._unsent, self.unsent
         if self._unsent != before:
             self.waiting_since = now
-        if self._unsent and now - self._answered > silence * _WHOLE_ANSWER:
+        if self._unsent and now - self.answered > silence * _WHOLE_ANSWER:
             return True
         is_idle = self.is_kept and not self._unsent
         return now - self.waiting_since > silence * (_IDLE if is_idle else 1)
@@ -205,6 +228,41 @@ def connections_within_handles(wanted: int) -> int:
     if handles == resource.RLIM_INFINITY:
         return wanted
     return max(min(wanted, (handles - _KEPT_HANDLES - _ACCEPTED_AT_ONCE) // 2), _FEWEST)
+
+
+def end_crowded(port: int, most: int) -> None:
+    """Ends connections to a port of this process where one address has too many.
+
+    gRPC limits the connections of all, but not those of an address, and shows none of them. So its sockets
+    are found among the file handles of this process.
+
+    Args:
+        port: where they arrived.
+        most: connections of one address.
+    """
+    if len(os.listdir(_HANDLES)) <= most:
+        return
+    amounts: Counter[str] = Counter()
+    for each in _own_sockets():
+        with contextlib.suppress(OSError):  # one that listens has no peer
+            name, peer = each.getsockname(), each.getpeername()
+            if isinstance(name, tuple) and name[1] == port:
+                sender = sender_of(peer[0])
+                amounts[sender] += 1
+                if amounts[sender] > most:
+                    each.shutdown(socket.SHUT_RDWR)
+
+
+def _own_sockets() -> Iterator[socket.socket]:
+    """A copy of each socket of this process."""
+    for handle in os.listdir(_HANDLES):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            copy = os.dup(int(handle))
+            if stat.S_ISSOCK(os.fstat(copy).st_mode):
+                with socket.socket(fileno=copy) as found:
+                    yield found
+            else:
+                os.close(copy)
 
 
 def report_of_loop() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

@@ -4,14 +4,21 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import resource
+import socket
 from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
 
 from kind.serving.limits import Limits
-from kind.serving.server.connections import Connections, connections_within_handles, report_of_loop
+from kind.serving.server.connections import (
+    Connections,
+    connections_within_handles,
+    end_crowded,
+    report_of_loop,
+)
 from kind.serving.server.front import Front
 from kind.serving.server.origins import Sites
 
@@ -157,7 +164,7 @@ def test_an_answer_that_is_being_taken_does_not_make_room_for_others():
             reader, _ = await opened(port, GET.replace(b"/fine", b"/large"))
             await asyncio.sleep(0.1)
             (taking,) = connections._open
-            assert taking.is_sending
+            assert taking.unsent
             for _ in range(20):
                 await opened(port)
             await asyncio.sleep(0.1)
@@ -165,6 +172,50 @@ def test_an_answer_that_is_being_taken_does_not_make_room_for_others():
             assert await reader.readuntil(b"\r\n\r\n") and await reader.readexactly(8 << 20)
 
     asyncio.run(run())
+
+
+def test_untaken_answers_have_a_limit_and_the_oldest_ends(monkeypatch):
+    async def run():
+        async with front(bodies=1, silence=30) as (port, connections):
+            readers = []
+            for _ in range(3):
+                readers.append((await opened(port, GET.replace(b"/fine", b"/large")))[0])
+                await asyncio.sleep(0.2)
+            untaken = sum(each.unsent for each in connections._open)  # the system takes some of it
+            monkeypatch.setattr("kind.serving.server.connections.ANSWER_BYTES", 2 * (untaken - 1))
+            while len(connections._open) == 3:  # one address has half of what all have
+                await asyncio.sleep(0.05)
+            assert len(await ends(readers[0])) < 8 << 20
+            for reader in readers[1:]:
+                await reader.readuntil(b"\r\n\r\n")
+                assert await reader.readexactly(8 << 20)
+
+    asyncio.run(run())
+
+
+def test_one_address_has_a_limited_number_of_connections_to_a_port_that_we_do_not_watch():
+    with contextlib.ExitStack() as opened_sockets:
+
+        def listening():
+            return opened_sockets.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        crowded, other = listening(), listening()
+        clients = {each: [] for each in (crowded, other)}
+        for listener, mine in clients.items():
+            for _ in range(8):
+                mine.append(opened_sockets.enter_context(socket.create_connection(listener.getsockname(), 5)))
+                opened_sockets.enter_context(listener.accept()[0])
+        handles = len(os.listdir("/dev/fd"))
+        end_crowded(crowded.getsockname()[1], most=5)
+        assert len(os.listdir("/dev/fd")) == handles
+        for listener, mine in clients.items():
+            for each in mine:
+                each.setblocking(False)
+            ended = 0
+            for each in mine:
+                with contextlib.suppress(BlockingIOError):
+                    ended += each.recv(1) == b""
+            assert ended == (3 if listener is crowded else 0)
 
 
 def test_those_who_only_hold_connections_lock_nobody_out():
