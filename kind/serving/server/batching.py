@@ -49,13 +49,17 @@ class _Task(NamedTuple):
     future: _Answer
 
 
+_Key = tuple[Target, Hashable]  # of a queue: the second part stands for the shapes
+
+
 class Scheduler:
     """Queues with threads behind them, one queue for each target and shape of input.
 
-    A batch leaves its queue when it is full or its oldest request has waited for `batch_timeout_micros`. With
-    allowed sizes, the largest one that the waiting requests fill is taken, and the rest leaves right after;
-    only where even the smallest cannot be filled, copies of the first row are added. (The real server always
-    fills up to the next larger size, which costs time on a CPU and gives the same results.)
+    A batch leaves its queue when it is full or its oldest request has waited for `batch_timeout_micros`.
+    Where several threads have nothing to do, they share what waits: one batch does not keep all processors
+    busy. With allowed sizes, the largest one that the waiting requests fill is taken, and the rest leaves
+    right after; only where even the smallest cannot be filled, copies of the first row are added. (The real
+    server always fills up to the next larger size, which costs time on a CPU and gives the same results.)
     """
 
     def __init__(self, parameters: Batching, observer: Metrics) -> None:
@@ -67,9 +71,11 @@ class Scheduler:
         """
         self.parameters = parameters
         self._observer = observer
-        self._queues: dict[tuple[Target, Hashable], deque[_Task]] = {}
+        self._queues: dict[_Key, deque[_Task]] = {}
         self._changed = threading.Condition()
         self._stopping = False
+        self._idle = 0  # threads that wait for a batch
+        self._leaving: set[_Key] = set()  # of queues of which a part has left, until they are empty
         self._threads = [
             threading.Thread(target=self._work, name=f"batch-{number}", daemon=True)
             for number in range(parameters.num_batch_threads)
@@ -153,7 +159,11 @@ class Scheduler:
         for key in [key for key in self._queues if key[0] == target]:
             self._queues[key] = deque(task for task in self._queues[key] if not task.future.cancelled())
             if not self._queues[key]:
-                del self._queues[key]
+                self._forget(key)
+
+    def _forget(self, key: _Key) -> None:
+        del self._queues[key]
+        self._leaving.discard(key)
 
     def _work(self) -> None:
         while True:
@@ -161,7 +171,9 @@ class Scheduler:
                 while not (batch := self._next()):
                     if self._stopping and not self._queues:
                         return
+                    self._idle += 1
                     self._changed.wait(self._until_next())
+                    self._idle -= 1
                 if self._queues:
                     self._changed.notify()  # more may be ready than this thread takes
             self._run(*batch)
@@ -184,15 +196,16 @@ class Scheduler:
         ready = [
             key
             for key, queue in self._queues.items()
-            if not key[0].runnable.is_loading and self._may_leave(queue, now)
+            if not key[0].runnable.is_loading and (key in self._leaving or self._may_leave(queue, now))
         ]
         if not ready:
             return None
         key = min(ready, key=lambda key: self._queues[key][0].arrived)
         queue = self._queues[key]
         tasks = [queue.popleft() for _ in range(self._how_many(queue))]
+        self._leaving.add(key)
         if not queue:
-            del self._queues[key]
+            self._forget(key)
         return key[0], tasks
 
     def _may_leave(self, queue: Sequence[_Task], now: float) -> bool:
@@ -209,10 +222,12 @@ class Scheduler:
         limits = self.parameters
         if not limits.merge:
             return 1
+        share = math.ceil(sum(task.rows for task in queue) / (1 + self._idle))
+        share = next((size for size in limits.allowed_batch_sizes if size >= share), share)
         fits, allowed, rows = 1, 0, 0
         for count, task in enumerate(queue, start=1):
             rows += task.rows
-            if rows > limits.max_batch_size:
+            if rows > min(limits.max_batch_size, share):
                 break
             fits = count
             if rows in limits.allowed_batch_sizes:

@@ -86,6 +86,32 @@ def test_requests_that_wait_together_run_together(scheduler_for, model):
     assert model.batches == [4]  # a full batch does not wait for its hour
 
 
+def test_threads_that_have_nothing_to_do_share_what_waits(scheduler_for, model):
+    scheduler = scheduler_for(max_batch_size=4, batch_timeout_micros=3600 * SECOND, num_batch_threads=2)
+    while scheduler._idle < 2:
+        time.sleep(0.01)
+    model.go.clear()
+    futures = [submit(scheduler, model, value) for value in range(4)]
+    for _ in range(2):  # both at the same time, none an hour later
+        assert model.entered.acquire(timeout=10)
+    model.go.set()
+    assert results(*futures) == [[0], [2], [4], [6]] and model.batches == [2, 2]
+
+
+def test_what_is_shared_is_a_size_that_may_be_run(scheduler_for, model):
+    observer = Silent()
+    scheduler = scheduler_for(
+        observer,
+        max_batch_size=4,
+        batch_timeout_micros=3600 * SECOND,
+        num_batch_threads=2,
+        allowed_batch_sizes=(1, 4),
+    )
+    futures = [submit(scheduler, model, value) for value in range(4)]
+    assert results(*futures) == [[0], [2], [4], [6]]
+    assert model.batches == [4] and observer.padding == 0
+
+
 def test_a_batch_that_is_not_filled_leaves_in_time(scheduler_for, model):
     scheduler = scheduler_for(max_batch_size=4, batch_timeout_micros=SECOND // 10)
     started = time.monotonic()
@@ -284,7 +310,8 @@ def test_a_model_that_is_loaded_again_keeps_no_thread_from_the_others(scheduler_
 
 
 def test_stopping_answers_what_waits(model):
-    scheduler = Scheduler(Batching(max_batch_size=8, batch_timeout_micros=60 * SECOND), Silent())
+    parameters = Batching(max_batch_size=8, batch_timeout_micros=60 * SECOND, num_batch_threads=1)
+    scheduler = Scheduler(parameters, Silent())
     futures = [submit(scheduler, model, value) for value in range(3)]
     scheduler.stop()
     assert results(*futures) == [[0], [2], [4]] and model.batches == [3]
