@@ -135,11 +135,10 @@ def alpha_within_noise(enhancer: Enhancer, photo: StoredPhoto) -> tuple[float | 
         None, the variant's own α, and the photograph; or the largest α that keeps the noise down, and the
         photograph with a note that says so.
     """
-    from kind.enhancing.brightness import thinned
     from kind.images.noise import shot_noise
 
     largest = max(1.0, MOST_NOISE / max(shot_noise(photo.colours), _TINY))
-    suggested = float(enhancer(thinned(photo.colours[np.newaxis]), parts=("relit",)).alpha[0])
+    suggested = enhancer.suggested_alpha(photo.colours)
     if suggested <= largest:
         return None, photo
     note = f"noise allows α {alpha_text(largest)}, not the suggested {alpha_text(suggested)}; --alpha decides"

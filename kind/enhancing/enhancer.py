@@ -235,6 +235,11 @@ class Enhancer(Computation):
     def from_files(cls, weights: str | Path | None, precision: str) -> Enhancer:
         """Reads the networks of this variant; see `load`."""
 
+    def suggested_alpha(self, image: Picture) -> float:
+        """α that the variant chooses for one image, as for a call, of which nothing else is computed."""
+        seen = self.collect_statistics_of(as_levels(image)[np.newaxis])
+        return float(self.chosen_alpha(_alphas(None, [1]), seen)[0])
+
     def alpha_to(self, dark: np.ndarray, target: np.ndarray) -> float | None:
         """α under which an image becomes as bright as another one of the same scene: the GT-ratio protocol.
 

@@ -167,6 +167,11 @@ class FastEnhancer(abc.ABC):
         self.fill(result, image, seen, alpha, strength)
         return result
 
+    def suggested_alpha(self, image: np.ndarray) -> float:
+        """See `Enhancer.suggested_alpha`."""
+        with self.computing():
+            return 2.0 ** float(self.judged(given_images(image)).stops)
+
     def alpha_for_brightness(
         self, image: np.ndarray, brightness: float, *, fusion: str = "plain", strength: float = 1.0
     ) -> float:

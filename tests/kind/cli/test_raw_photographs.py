@@ -14,7 +14,7 @@ from kind.images.photo import StoredPhoto
 
 def suggesting(alpha):
     """Stands for an enhancer."""
-    return lambda image, parts: SimpleNamespace(alpha=np.float32([alpha]))
+    return SimpleNamespace(suggested_alpha=lambda image: alpha)
 
 
 def photograph(noise):

@@ -30,6 +30,13 @@ def test_its_own_statistics_give_what_the_photograph_gives_and_others_something_
     assert np.abs(enhance(frame, others)[0].astype(int) - relit).max() > 3
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_suggested_light_is_that_of_a_whole_photograph(enhancer, dtype):
+    frame = dark(480, 640).astype(dtype) * (np.iinfo(dtype).max // 255)
+    frame[:240] //= 9
+    assert enhancer.suggested_alpha(frame) == pytest.approx(float(enhancer(frame).alpha), rel=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"strength": 0.5}, {"alpha": 3.0, "fusion": "published"}])
 def test_settings_are_those_of_photographs(settings, enhancer):

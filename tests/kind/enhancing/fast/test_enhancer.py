@@ -45,6 +45,7 @@ def test_one_image_and_a_batch(fast):
     assert single.relit.dtype == np.uint8 and single.relit.shape == (45, 70, 3)
     np.testing.assert_array_equal(single.relit, batch.relit[0])
     assert batch.alpha[1] == pytest.approx(2.0 ** fast.judged(dark()).stops, rel=1e-6)
+    assert batch.alpha[1] == pytest.approx(fast.suggested_alpha(dark()), rel=1e-6)
     assert (batch.relit[1] != batch.relit[0]).any()
 
 
