@@ -73,10 +73,12 @@ class Darkness:
 
 PRESETS = {
     "dusk": Darkness(light=(0.2, 0.1), light_range=(0.1, 0.3), shot_noise=(1e-5, 1e-4)),
+    "clear": Darkness(shot_noise=(1e-5, 1e-4)),
     "moderate": Darkness(),
     "published": Darkness(shot_noise=(1e-4, 0.012)),
 }
-"""`published` is MAET's own. Strong synthetic noise was found to make detectors worse, hence `moderate`."""
+"""`published` is MAET's own. Strong synthetic noise was found to make detectors worse, hence `moderate`.
+`clear` is as dark, with as little noise as `dusk`."""
 
 DEFAULT_PRESET = "moderate"
 

@@ -33,7 +33,7 @@ class DetectionConfig(StageConfig):
     joint: bool = option(
         False, "train decomposition and restoration together with the detector (--input reflectance)"
     )
-    darken: Literal["none", "dusk", "moderate", "published"] = option(
+    darken: Literal["none", "dusk", "clear", "moderate", "published"] = option(
         "moderate", "darken bright photographs synthetically; none: the photographs are dark already"
     )
     twins: int = option(

@@ -42,7 +42,7 @@ MAX_SEED = 2**31 - 1
 REST_PORT, GRPC_PORT = 8501, 8500
 """TensorFlow Serving's own."""
 
-DARKENING_PRESETS = ("dusk", "moderate", "published")
+DARKENING_PRESETS = ("dusk", "clear", "moderate", "published")
 """Names of `kind.data.darkening.PRESETS`."""
 
 DEFAULT_DARKENING = "moderate"

@@ -43,7 +43,7 @@ CHANGE = {
 }
 DIGESTS = {
     ("decoding", 5): "8afe7bc31f1f771f7e0b00b6",
-    ("making", 1): "7637207730a04e6c2b9407c1",
+    ("making", 1): "406628407509a35506fadc49",
     ("change", 1): "ed74fd3dcdf10f54d85c13fd",
 }
 

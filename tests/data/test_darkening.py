@@ -116,6 +116,7 @@ def test_presets():
         flat = tf.fill([64, 64, 3], 0.5)
         return np.mean([darken(flat, seed, preset).numpy().std() for seed in seeds])
 
+    assert grain(PRESETS["clear"]) < 0.5 * grain(PRESETS["moderate"])
     assert grain(PRESETS["dusk"]) < grain(PRESETS["moderate"]) < grain(PRESETS["published"])
 
 
