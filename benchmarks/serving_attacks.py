@@ -102,7 +102,7 @@ def _compare(folder: Path, checkouts: dict[str, Path]) -> None:
     )
     try:
         for size, body in bodies.items():
-            for clients in (1, 4):
+            for clients in (1, 4, 8):
                 waits = {name: [] for name in servers}
                 for _ in range(_TURNS):
                     for name, served in servers.items():
