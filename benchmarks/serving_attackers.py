@@ -162,11 +162,14 @@ def _long_text_among_numbers(served: Served) -> int:
     return served.predict(json.dumps({"inputs": {"image_bytes": "", "alpha": [texts]}}).encode())
 
 
-def _empty_strings(count: int) -> Callable[[Served], str]:
+def _empty_strings(count: int, *shape: int) -> Callable[[Served], str]:
     """A gRPC message of two bytes for each string."""
 
     def send(served: Served) -> str:
-        proto = TensorProto(dtype=DT_STRING).SerializeToString() + b"\x42\x00" * count
+        proto = TensorProto(dtype=DT_STRING)
+        for size in shape:
+            proto.tensor_shape.dim.add(size=size)
+        proto = proto.SerializeToString() + b"\x42\x00" * count
         request = predict_pb2.PredictRequest()
         request.model_spec.name = served.model
         head = b"\x0a\x0bimage_bytes\x12" + _varint(len(proto))
@@ -204,6 +207,27 @@ def _called(channel: grpc.Channel, method: str, message: bytes) -> str:
 
 def _flood(unit: bytes, count: int) -> Callable[[Served], int]:
     return lambda served: served.predict(b'{"instances": [' + unit * count + b"0]}")
+
+
+def _ending_together(count: int, body: bytes) -> Callable[[Served], str]:
+    """Requests to run the model whose last bytes arrive at the same time."""
+
+    def send(served: Served) -> str:
+        content = _upload_head(len(body), f"/v1/models/{served.model}:predict") + body
+        with contextlib.ExitStack() as held:
+            address = "127.0.0.1", served.port
+            connections = [
+                held.enter_context(socket.create_connection(address, timeout=30)) for _ in range(count)
+            ]
+            for connection in connections:
+                connection.sendall(content[:-1])
+            time.sleep(0.5)
+            for connection in connections:
+                connection.sendall(content[-1:])
+            got = Counter(connection.makefile("rb").read(12)[9:].decode() for connection in connections)
+        return ", ".join(f"{number} × {what or 'closed'}" for what, number in sorted(got.items()))
+
+    return send
 
 
 def _silent(count: int, sent: bytes, to_grpc: bool = False) -> Callable[[Served], str]:
@@ -368,6 +392,10 @@ def attacks() -> Iterator[Attack]:
     large = body_of(bytes(47 << 20))
     yield Attack("63 MiB of base64", lambda served: served.predict(large))
     yield Attack("gRPC, 33 million empty strings in 63 MiB", _empty_strings(63 << 19))
+    count = 63 << 19
+    yield Attack("gRPC, 33 million empty strings in one row", _empty_strings(count, 1, count))
+    lists = b'{"instances": [' + b"[1,1],[]," * 28_000 + b"0]}"
+    yield Attack("40 bodies of 250 KB of small lists that end together", _ending_together(40, lists))
     yield Attack("40 silent connections", _silent(40, b"POST / HTTP/1.1\r\nHost: 127"))
     yield Attack("600 silent connections", _silent(600, b"GET"))
     yield Attack("300 silent gRPC connections", _silent(300, b"PRI", to_grpc=True))

@@ -2,7 +2,7 @@
 
 Starts `python -m kind serve` for a copy of the folder on free ports of this machine and sends attack after
 attack. During each, two honest clients go on: one asks /healthz, one sends a photograph. What comes out is a
-table in Markdown: the longest wait of both (99.9 % of /healthz), the resident memory of all its processes
+table in Markdown: the longest wait of both (of /healthz also in 99.9 % of the cases), the resident memory of all its processes
 before, at most and after, and what the attacker got. At the end come hot swaps, of which a document gets the
 first and the last, and SIGTERM beside an unfinished upload.
 
@@ -42,7 +42,7 @@ _EVERY = 0.02  # seconds between two questions of an honest client
 _AFTER = 2.0  # seconds until memory counts as that after an attack
 _LONGEST_SWAP = 300
 _HEAD = (
-    "| attack | /healthz, 99.9 % | longest good request | MiB before, at most, after | got |",
+    "| attack | /healthz, 99.9 %, longest | longest good request | MiB before, at most, after | got |",
     "| --- | ---: | ---: | ---: | --- |",
 )
 _TURNS, _TURN = 5, 4.0  # how often each server is asked, and for how many seconds
@@ -153,7 +153,8 @@ def _row(served: Served, attack: Attack) -> str:
     stop.set()
     health, good, memory = results.recv()
     watcher.join()
-    cells = f"{1000 * np.percentile(health, 99.9, method='lower'):.0f} ms | {1000 * max(good):.0f} ms"
+    most, longest = 1000 * np.percentile(health, 99.9, method="lower"), 1000 * max(health)
+    cells = f"{most:.0f}, {longest:.0f} ms | {1000 * max(good):.0f} ms"
     memory = f"{memory[0]:.0f}, {max(memory):.0f}, {served.memory():.0f}"
     return f"| {attack.name} | {cells} | {memory} | {got} |"
 

@@ -9,6 +9,8 @@ from kind.constants import MAX_PIXELS
 REQUEST_BYTES = 64 << 20
 ANSWER_BYTES = 320 << 20
 """The largest answer that a client takes: reflectance and illumination of the most pixels, as base64."""
+LONGEST_NAME = 200
+"""Characters of the name of a model, a label or a signature."""
 GRACE = 8.0
 """Seconds in which requests that have arrived are answered once a server is told to stop."""
 SECONDS = 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -42,6 +43,7 @@ from kind.serving.server.versions import ModelManager, State
 
 _LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
 _MOVED, _POLL_SECONDS = 8 << 20, 1.0  # bytes of memory
+_BETWEEN_COUNTS = 0.1  # seconds between two looks at gRPC's connections
 _OPEN = 20  # times as long as a new gRPC connection may be silent, it may stay open
 
 
@@ -168,8 +170,9 @@ class Server:
 
     async def _watch_rpc(self, most: int) -> None:
         while True:
-            await asyncio.sleep(_POLL_SECONDS)
-            await asyncio.get_running_loop().run_in_executor(None, end_crowded, self.grpc_port, most)
+            await asyncio.sleep(_BETWEEN_COUNTS)
+            with contextlib.suppress(OSError):  # no file handle left: another time
+                end_crowded(self.grpc_port, most, self.service.calls.ports())
 
     async def stop(self) -> None:
         """Refuses new requests, answers those that have arrived, then closes; within the grace period."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kind.enhancing.processors import processors
 from kind.serving.server.errors import ServingError, bad_request, serving_error_of
 from kind.serving.server.metrics import Metrics
 from kind.serving.server.parameters import Batching
@@ -222,7 +223,8 @@ class Scheduler:
         limits = self.parameters
         if not limits.merge:
             return 1
-        share = math.ceil(sum(task.rows for task in queue) / (1 + self._idle))
+        threads = min(1 + self._idle, processors())
+        share = math.ceil(sum(task.rows for task in queue) / threads)
         share = next((size for size in limits.allowed_batch_sizes if size >= share), share)
         fits, allowed, rows = 1, 0, 0
         for count, task in enumerate(queue, start=1):

@@ -32,7 +32,7 @@ class Form(NamedTuple):
     fields: dict[str, str]
 
 
-async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> bytearray:
+async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> bytes:
     """Receives the body of a request.
 
     Args:
@@ -66,10 +66,10 @@ async def read_body(request: web.BaseRequest, limits: Limits, call: Call) -> byt
         parts.clear()
         raise bad_request(f"the body cannot be read: {echoed(str(error))}") from error.with_traceback(None)
     call.is_arriving = False
-    return bytearray().join(parts)
+    return await call.compute(size, b"".join, parts)
 
 
-def parse_form(body: bytearray, content_type: str) -> Form:
+def parse_form(body: bytes, content_type: str) -> Form:
     """Takes a `multipart/form-data` body apart (RFC 7578).
 
     Args:
@@ -97,7 +97,7 @@ def parse_form(body: bytearray, content_type: str) -> Form:
     raise bad_request(f"the form has more than {_MOST_PARTS} parts")
 
 
-def _read_part(body: bytearray, start: int, end: int, form: Form) -> None:
+def _read_part(body: bytes, start: int, end: int, form: Form) -> None:
     head, blank, _ = bytes(body[start : min(end, start + _LONGEST_HEAD)]).partition(b"\r\n\r\n")
     name = _NAME.search(head)
     if not blank or name is None:
@@ -110,7 +110,7 @@ def _read_part(body: bytearray, start: int, end: int, form: Form) -> None:
         form.fields[name[1].decode("utf-8", "replace")] = content[:_LONGEST_FIELD].decode("utf-8", "replace")
 
 
-def _found(delimiter: bytes, body: bytearray, start: int) -> int:
+def _found(delimiter: bytes, body: bytes, start: int) -> int:
     """Where the delimiter is next, -1 for nowhere; others run in between, since each step is short."""
     for begin in range(start, len(body), _STEP):
         place = body.find(delimiter, begin, begin + _STEP + len(delimiter))

@@ -32,6 +32,7 @@ class Call:
     Attributes:
         name: of its model, once it is known.
         sender: see `sender_of`.
+        port: of its sender, over gRPC.
         size: bytes of it in memory.
         is_arriving: whether more of its content is awaited, see `expect`.
         unsent: bytes of its answer while that is being sent, see `send`.
@@ -41,7 +42,8 @@ class Call:
 
     def __init__(self, seconds: float, sender: str = "", calls: Calls | None = None) -> None:
         """One whose header has just arrived, and whose answer is late after some seconds."""
-        self.name, self.sender, self.size, self.unsent, self.is_arriving = "", sender, 0, 0, False
+        self.name, self.sender, self.port, self.size, self.unsent = "", sender, 0, 0, 0
+        self.is_arriving = False
         self.started = self._expected = self._moved = time.monotonic()
         self.end = self.started + seconds
         self._seconds, self._calls = seconds, calls
@@ -150,6 +152,10 @@ class Calls:
     def number(self) -> int:
         """How many there are now."""
         return len(self._open)
+
+    def ports(self) -> set[int]:
+        """Those of the senders over gRPC."""
+        return {call.port for call in self._open}
 
     @contextlib.contextmanager
     def open(

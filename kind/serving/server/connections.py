@@ -11,11 +11,10 @@ import asyncio
 import contextlib
 import os
 import socket
-import stat
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -230,7 +229,7 @@ def connections_within_handles(wanted: int) -> int:
     return max(min(wanted, (handles - _KEPT_HANDLES - _ACCEPTED_AT_ONCE) // 2), _FEWEST)
 
 
-def end_crowded(port: int, most: int) -> None:
+def end_crowded(port: int, most: int, busy: Collection[int]) -> None:
     """Ends connections to a port of this process where one address has too many.
 
     gRPC limits the connections of all, but not those of an address, and shows none of them. So its sockets
@@ -239,6 +238,10 @@ def end_crowded(port: int, most: int) -> None:
     Args:
         port: where they arrived.
         most: connections of one address.
+        busy: ports of the clients whose requests are being answered; these connections stay.
+
+    Raises:
+        OSError: there is no file handle left.
     """
     if len(os.listdir(_HANDLES)) <= most:
         return
@@ -249,7 +252,7 @@ def end_crowded(port: int, most: int) -> None:
             if isinstance(name, tuple) and name[1] == port:
                 sender = sender_of(peer[0])
                 amounts[sender] += 1
-                if amounts[sender] > most:
+                if amounts[sender] > most and peer[1] not in busy:
                     each.shutdown(socket.SHUT_RDWR)
 
 
@@ -258,11 +261,13 @@ def _own_sockets() -> Iterator[socket.socket]:
     for handle in os.listdir(_HANDLES):
         with contextlib.suppress(OSError):  # closed meanwhile
             copy = os.dup(int(handle))
-            if stat.S_ISSOCK(os.fstat(copy).st_mode):
-                with socket.socket(fileno=copy) as found:
-                    yield found
-            else:
+            try:
+                found = socket.socket(fileno=copy)
+            except OSError:  # a file
                 os.close(copy)
+                continue
+            with found:
+                yield found
 
 
 def report_of_loop() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

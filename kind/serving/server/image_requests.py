@@ -73,7 +73,7 @@ class ImageRequests:
                 raise bad_request(f"the form expects one file; received {len(form.files)}")
             (data,), wishes = form.files, read_wishes({**given, **form.fields})
         else:
-            data = bytes(body)
+            data = body
         del body
         if not data:
             raise bad_request("the body expects an image file: curl --data-binary @night.jpg")

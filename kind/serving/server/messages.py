@@ -8,12 +8,14 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from kind.serving.errors import echoed
+from kind.serving.limits import LONGEST_NAME
 from kind.serving.protos import ModelServerConfig, get_model_status_pb2
 from kind.serving.server.errors import NUMBERS, ServingError, bad_request, without_folders
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import Version
 
 _MOST_MODELS = 64  # each version of one is a process
+_LONGEST_PATH = 4096
 
 
 def status_message(versions: Iterable[Version]) -> get_model_status_pb2.GetModelStatusResponse:
@@ -54,6 +56,11 @@ def configs_of(message: ModelServerConfig, roots: Sequence[Path] | None) -> list
 def _config(entry: Message, roots: Sequence[Path]) -> ModelConfig:
     if not entry.name or not entry.base_path:
         raise bad_request("a model expects name and base_path")
+    if len(entry.name) > LONGEST_NAME or not entry.name.isprintable() or len(entry.base_path) > _LONGEST_PATH:
+        raise bad_request(
+            f"a model expects a printable name of at most {LONGEST_NAME} characters, and a base_path of at "
+            f"most {_LONGEST_PATH}; received {echoed(entry.name)}"
+        )
     if entry.model_platform not in ("", "tensorflow"):
         raise ServingError(
             "UNIMPLEMENTED", f"model_platform expects 'tensorflow', received {echoed(entry.model_platform)}"

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from kind.serving.limits import LONGEST_NAME
 from kind.serving.protos import predict_pb2
 from kind.serving.server.calls import Call
 from kind.serving.server.errors import ServingError, bad_request
@@ -25,7 +26,8 @@ from kind.serving.server.threads import OneAtATime, bytes_in
 from kind.serving.wire import Arrays
 
 _LARGE = 1 << 20  # bytes
-_MOST_INPUTS = 64
+_MANY = 1 << 11  # values of JSON, each an object of Python
+_MOST_INPUTS = _MOST_OUTPUTS = 64
 _LATE = "the request was not read"
 _MOST_KEPT = 200 << 20  # bytes of memory with which the process stays
 
@@ -44,9 +46,7 @@ class Request(NamedTuple):
     inputs: dict[str, np.ndarray]
 
 
-def read_request(
-    body: bytes | bytearray, signatures: Mapping[str, Mapping[str, Tensor]], most_rows: int
-) -> Request:
+def read_request(body: bytes, signatures: Mapping[str, Mapping[str, Tensor]], most_rows: int) -> Request:
     """Reads the JSON of a predict request.
 
     Args:
@@ -113,8 +113,12 @@ def bytes_of_inputs(request, size: int, most_rows: int) -> int:
     """
     if len(request.inputs) > _MOST_INPUTS:
         raise bad_request(f"{len(request.inputs)} inputs in one request; the limit is {_MOST_INPUTS}")
-    shapes = [proto.tensor_shape.dim for proto in request.inputs.values()]
+    if len(request.output_filter) > _MOST_OUTPUTS:
+        raise bad_request(f"{len(request.output_filter)} outputs asked for; the limit is {_MOST_OUTPUTS}")
+    protos = request.inputs.values()
+    shapes = [proto.tensor_shape.dim for proto in protos]
     check_rows(max((shape[0].size for shape in shapes if shape), default=0), most_rows)
+    check_rows(max((len(proto.string_val) for proto in protos), default=0), most_rows)
     expanded = sum(array_bytes(name, proto) for name, proto in request.inputs.items())
     if expanded > max(MOST_EXPANDED, 2 * size):
         raise bad_request(f"the inputs are too large: {expanded} bytes in all")
@@ -135,7 +139,9 @@ def parsed(kind: type, data: bytes):
 
 
 def spec_of(message) -> ModelSpec:
-    """What a `tensorflow.serving.ModelSpec` names."""
+    """What a `tensorflow.serving.ModelSpec` names; ServingError when a name is long."""
+    if max(map(len, (message.name, message.version_label, message.signature_name))) > LONGEST_NAME:
+        raise bad_request(f"a name of a model, label or signature has at most {LONGEST_NAME} characters")
     choice = message.WhichOneof("version_choice")
     return ModelSpec(
         message.name,
@@ -155,10 +161,10 @@ class Parser:
         self._large = OneAtATime(self._thread)
         self._child: Child | None = None
 
-    async def read(self, body: bytearray, signatures: Mapping[str, Signature], call: Call) -> Request:
+    async def read(self, body: bytes, signatures: Mapping[str, Signature], call: Call) -> Request:
         """See `read_request`; ServingError also when `call` is late."""
         expected = {name: signature.inputs for name, signature in signatures.items()}
-        if len(body) < _LARGE:
+        if len(body) < _LARGE and _values_in(body) < _MANY:
             return await call.compute(len(body), read_request, body, expected, self._most_rows, late=_LATE)
         return Request(*await self._read_large(call, body, {"signatures": expected}))
 
@@ -179,15 +185,18 @@ class Parser:
         if self._child:
             self._child.close()
 
-    async def _read_large(self, call: Call, data: bytes | bytearray, header: dict[str, Any]) -> tuple:
+    async def _read_large(self, call: Call, data: bytes, header: dict[str, Any]) -> tuple:
         reading = self._large.call(self._ask, data, {**header, "rows": self._most_rows})
         answer = await call.in_time(reading, _LATE)
         call.hold(max(bytes_in(answer[-1]) - len(data), 0))
         return answer
 
-    def _ask(self, data: bytes | bytearray, header: dict[str, Any]) -> tuple:
+    def _ask(self, data: bytes, header: dict[str, Any]) -> tuple:
         if self._child is None or self._child.has_ended:
-            self._child = Child(__name__)
+            try:
+                self._child = Child(__name__)
+            except OSError as error:  # no file handle, or no memory
+                raise ServingError("UNAVAILABLE", "the request cannot be read now") from error
         arrays = {"body": np.frombuffer(data, np.uint8)}
         try:
             header, inputs = self._child.call(header, arrays, self._seconds)
@@ -199,6 +208,12 @@ class Parser:
         if resident(self._child.pid) > _MOST_KEPT:
             self._child.kill()
         return *header["asked"], inputs
+
+
+def _values_in(body: bytes) -> int:
+    """How many values a text of JSON has, or more."""
+    letters = np.frombuffer(body, np.uint8)
+    return sum(int(np.count_nonzero(letters == letter)) for letter in b'[{,"')
 
 
 def _answer(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:

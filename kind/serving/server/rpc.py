@@ -31,7 +31,7 @@ from kind.serving.server.threads import OneAtATime, bytes_in
 from kind.serving.server.versions import Version
 
 _METADATA_FIELD = "signature_def"
-_LARGEST = 1 << 20  # bytes of a message without inputs
+_LARGEST = 1 << 16  # bytes of a message without inputs
 
 Answer = Callable[[bytes, Call], Awaitable]
 
@@ -144,6 +144,7 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         sender, seconds = sender_of(address_of(context.peer())), context.time_remaining()
         try:
             with calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
+                call.port = port_of(context.peer())
                 message = await answer(await _received(messages, call, calls), call)
                 message = message if isinstance(message, bytes) else message.SerializeToString()
                 return await call.send(context.write, message)
@@ -181,6 +182,12 @@ def address_of(peer: str) -> str:
     """The sender's address as the HTTP port has it: "::1" of "ipv6:%5B::1%5D:4242"; a socket's file."""
     kind, _, rest = peer.partition(":")
     return unquote(rest.rpartition(":")[0]).strip("[]") if kind in ("ipv4", "ipv6") else peer
+
+
+def port_of(peer: str) -> int:
+    """The sender's port; 0 where it has none."""
+    number = peer.rpartition(":")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _small(kind: type, data: bytes):

@@ -60,9 +60,11 @@ def array_of(name: str, proto: TensorProto, what: str = "input") -> np.ndarray:
 
 def array_bytes(name: str, proto: TensorProto, what: str = "input") -> int:
     """How many bytes the array of a tensor will have, without making it; see `array_of`."""
-    label, shape = f"{what} {echoed(name)!r}", _shape(proto)
-    if proto.tensor_shape.unknown_rank or len(shape) > _MOST_DIMENSIONS or any(size < 0 for size in shape):
+    label, dimensions = f"{what} {echoed(name)!r}", proto.tensor_shape.dim
+    is_known = not proto.tensor_shape.unknown_rank and len(dimensions) <= _MOST_DIMENSIONS
+    if not is_known or any(dimension.size < 0 for dimension in dimensions):
         raise bad_request(f"{label}: not a tensor: expects up to {_MOST_DIMENSIONS} sizes from 0 on")
+    shape = _shape(proto)
     count = math.prod(shape)
     if proto.dtype == DT_STRING:
         if len(proto.string_val) != count:

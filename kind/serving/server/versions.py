@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Callable
 
 from kind.serving.errors import echoed
+from kind.serving.limits import LONGEST_NAME
 from kind.serving.server.errors import ServingError, bad_request, serving_error_of, without_folders
 from kind.serving.server.version_folders import ModelConfig, fingerprint, version_folders
 from kind.serving.server.version_process import VersionProcess
 
 _ENDED_KEPT = 20
 _MOST_NAMED = 10
-_LONGEST_NAME = 200
 
 
 class State(Enum):
@@ -226,8 +226,8 @@ class ModelManager:
         return f"; available: {', '.join(map(str, available[-_MOST_NAMED:]))}" if available else ""
 
     def _number(self, name: str, number: int | None, label: str | None) -> int | None:
-        if len(name) > _LONGEST_NAME or len(label or "") > _LONGEST_NAME:
-            raise bad_request(f"a name of a model or a label has at most {_LONGEST_NAME} characters")
+        if len(name) > LONGEST_NAME or len(label or "") > LONGEST_NAME:
+            raise bad_request(f"a name of a model or a label has at most {LONGEST_NAME} characters")
         if not label:
             return number
         if number is not None:

@@ -86,7 +86,8 @@ def test_requests_that_wait_together_run_together(scheduler_for, model):
     assert model.batches == [4]  # a full batch does not wait for its hour
 
 
-def test_threads_that_have_nothing_to_do_share_what_waits(scheduler_for, model):
+def test_threads_that_have_nothing_to_do_share_what_waits(scheduler_for, model, monkeypatch):
+    monkeypatch.setattr("kind.serving.server.batching.processors", lambda: 2)
     scheduler = scheduler_for(max_batch_size=4, batch_timeout_micros=3600 * SECOND, num_batch_threads=2)
     while scheduler._idle < 2:
         time.sleep(0.01)
@@ -96,6 +97,15 @@ def test_threads_that_have_nothing_to_do_share_what_waits(scheduler_for, model):
         assert model.entered.acquire(timeout=10)
     model.go.set()
     assert results(*futures) == [[0], [2], [4], [6]] and model.batches == [2, 2]
+
+
+def test_no_more_threads_share_than_there_are_processors(scheduler_for, model, monkeypatch):
+    monkeypatch.setattr("kind.serving.server.batching.processors", lambda: 1)
+    scheduler = scheduler_for(max_batch_size=4, batch_timeout_micros=3600 * SECOND, num_batch_threads=2)
+    while scheduler._idle < 2:
+        time.sleep(0.01)
+    assert results(*[submit(scheduler, model, value) for value in range(4)]) == [[0], [2], [4], [6]]
+    assert model.batches == [4]
 
 
 def test_what_is_shared_is_a_size_that_may_be_run(scheduler_for, model):

@@ -11,7 +11,7 @@ from tensorflow_serving.apis import predict_pb2
 from kind.serving.limits import Limits
 from kind.serving.server.calls import Calls
 from kind.serving.server.metrics import Metrics
-from kind.serving.server.rpc import address_of, handler_of
+from kind.serving.server.rpc import address_of, handler_of, port_of
 
 METHOD = "/demo.Echo/Say"
 LARGE = bytes(32 << 20)
@@ -175,12 +175,12 @@ def test_a_connection_on_which_an_answer_is_not_taken_ends(serve):
 
 
 @pytest.mark.parametrize(
-    ("peer", "address"),
+    ("peer", "address", "port"),
     [
-        ("ipv4:127.0.0.1:4242", "127.0.0.1"),
-        ("ipv6:%5B::1%5D:4242", "::1"),
-        ("unix:/run/kind.sock", "unix:/run/kind.sock"),
+        ("ipv4:127.0.0.1:4242", "127.0.0.1", 4242),
+        ("ipv6:%5B::1%5D:4242", "::1", 4242),
+        ("unix:/run/kind.sock", "unix:/run/kind.sock", 0),
     ],
 )
-def test_an_address_has_no_port(peer, address):
-    assert address_of(peer) == address
+def test_an_address_has_no_port(peer, address, port):
+    assert (address_of(peer), port_of(peer)) == (address, port)

@@ -86,5 +86,12 @@ def test_a_reload_is_off_and_stays_in_the_folder(tmp_path):
             configs_of(message, roots)
         assert caught.value.code == code
 
+    for name, path in (("k" * 201, inside), ("a\nb", inside), ("kind", f"{inside}/{'a/' * 2100}")):
+        message = reload(path)
+        message.model_config_list.config[0].name = name
+        with pytest.raises(ServingError, match="a printable name of at most 200") as caught:
+            configs_of(message, [inside])
+        assert len(caught.value.message) < 400
+
     for path in (inside, inside / "canary"):
         assert configs_of(reload(path), [inside])[0].base_path == path

@@ -396,11 +396,33 @@ def test_a_large_body_is_read_in_a_process(parser, monkeypatch):
     assert child.has_ended and read(body, signatures).inputs["x"].size == 300_001
 
 
-def message_of(*strings, rows=None):
-    request = predict_pb2.PredictRequest(output_filter=["enhanced_bytes"])
-    request.model_spec.name, request.model_spec.version.value = "kind", 3
+def test_a_body_of_many_values_is_read_in_a_process_and_one_of_few_here(parser):
+    """Thousands of small objects take a hundred times as long to make as one long text."""
+    signatures = {"serving_default": Expected()}
+    many = b'{"inputs": [' + b"1," * 3000 + b"1]}"
+    request = asyncio.run(parser.read(many, signatures, call()))
+    assert parser._child and request.inputs["x"].size == 3001
+    parser._child = None
+    asyncio.run(parser.read(b'{"inputs": [1, 2], "more": "' + b"a" * 500_000 + b'"}', signatures, call()))
+    assert parser._child is None
+
+
+def test_without_a_process_a_large_request_is_refused_in_a_line(parser, monkeypatch):
+    def fail(*_, **more):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("subprocess.Popen", fail)
+    with pytest.raises(ServingError, match="cannot be read now") as caught:
+        asyncio.run(parser.read_message(message_of(b"a" * (2 << 20)), call()))
+    assert caught.value.code == "UNAVAILABLE"
+
+
+def message_of(*strings, rows=None, shape=(), wanted=("enhanced_bytes",), name="kind"):
+    request = predict_pb2.PredictRequest(output_filter=wanted)
+    request.model_spec.name, request.model_spec.version.value = name, 3
     proto = TensorProto(dtype=DT_STRING, string_val=strings)
-    proto.tensor_shape.dim.add(size=len(strings) if rows is None else rows)
+    for size in shape or [len(strings) if rows is None else rows]:
+        proto.tensor_shape.dim.add(size=size)
     request.inputs["image_bytes"].CopyFrom(proto)
     return request.SerializeToString()
 
@@ -423,6 +445,38 @@ def test_a_large_message_is_read_in_a_process(parser, monkeypatch):
     ):
         with pytest.raises(ServingError, match=error):
             asyncio.run(parser.read_message(data, call()))
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (message_of(*[b""] * 5000, shape=(1, 5000)), "5000 rows in one request; the limit is 4096"),
+        (message_of(b"", wanted=["y"] * 65), "65 outputs asked for; the limit is 64"),
+        (message_of(b"", shape=[1] * 9), "expects up to 8 sizes"),
+        (message_of(b"", name="k" * 201), "a name of a model, label or signature has at most 200"),
+    ],
+    ids=["strings", "outputs", "sizes", "name"],
+)
+@pytest.mark.parametrize("size", [0, 2 << 20], ids=["small", "large"])
+def test_what_a_message_holds_much_of_is_refused(data, error, size):
+    data += field_of(16 << 3 | 2, bytes(size))  # an unknown field
+    parser = Parser(4096, 30)
+    try:
+        with pytest.raises(ServingError, match=error) as caught:
+            asyncio.run(parser.read_message(data, call()))
+        assert caught.value.code == "INVALID_ARGUMENT"
+    finally:
+        parser.stop()
+
+
+def field_of(tag, content):
+    """A field of protocol buffers: its tag, its length, its content."""
+    numbers = b""
+    for value in (tag, len(content)):
+        while value > 127:
+            numbers, value = numbers + bytes([value & 127 | 128]), value >> 7
+        numbers += bytes([value])
+    return numbers + content
 
 
 def constants(count, *shape):
