@@ -2,9 +2,9 @@
 
 Starts `python -m kind serve` for a copy of the folder on free ports of this machine and sends attack after
 attack. During each, two honest clients go on: one asks /healthz, one sends a photograph. What comes out is a
-table in Markdown: the longest wait of both (of /healthz also in 99.9 % of the cases), the resident memory of all its processes
-before, at most and after, and what the attacker got. At the end come hot swaps, of which a document gets the
-first and the last, and SIGTERM beside an unfinished upload.
+table in Markdown: the longest wait of both (of /healthz also in 99.9 % of the cases), the resident memory of
+all its processes before, at most and after, and what the attacker got. At the end come hot swaps, of which a
+document gets the first and the last, and SIGTERM beside an unfinished upload.
 
 With `--old CHECKOUT` honest clients measure the server of that checkout and this one before, taking turns.
 """
