@@ -31,9 +31,8 @@ _LINGERING = 5.0  # seconds in which the rest of a refused upload is read, so th
 _CLOSING = 0.2
 _ACCEPTED_AT_ONCE = 16  # before the limits are looked at
 _BACKLOG = 512
-_READ_AT_ONCE = (
-    1 << 15
-)  # bytes; with asyncio's 256 KiB, everybody waits for 10 MiB at each turn of 40 uploads
+# Bytes. With asyncio's 256 KiB everybody waits for 10 MiB at each turn of 40 uploads.
+_READ_AT_ONCE = 1 << 15
 _KEPT_HANDLES = 64  # for models, logs and libraries
 _FEWEST = 8
 _IDLE = 5  # times as long as in the middle of a request may pass between two of them
