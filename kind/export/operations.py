@@ -6,10 +6,11 @@ package only compute, decode and encode, so everything else is a reason not to r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
+from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -43,6 +44,13 @@ CHECKPOINT_OPERATIONS = frozenset(
 )
 """What a SavedModel holds to save and restore its variables, in functions that nothing else calls."""
 
+_RESTORING = frozenset("AssignVariableOp Const Identity NoOp RestoreV2".split())
+_SAVING = frozenset(
+    """
+    Const DisableCopyOnRead Identity MergeV2Checkpoints NoOp Pack ReadVariableOp SaveV2 Select ShardedFilename
+    StaticRegexFullMatch StringJoin
+    """.split()
+)
 _LARGEST_FILE = 128 << 20  # bytes; exports have about 5 MB
 _OBJECTS = frozenset(
     {"bare_concrete_function", "captured_tensor", "constant", "function", "user_object", "variable"}
@@ -115,13 +123,16 @@ def foreign_operations(saved_model: SavedModel) -> set[str]:
 
     Returns:
         Names of operations; of those that read and write checkpoints when anything but saving and restoring
-        could run them; of functions that are called and not there; and of kinds of objects.
+        could run them, or restoring could write or read another file; of functions that are called and not
+        there; and of kinds of objects.
     """
     if len(saved_model.meta_graphs) != 1 or not saved_model.meta_graphs[0].HasField("object_graph_def"):
         return {"a graph of TensorFlow 1"}
     (graph,) = saved_model.meta_graphs
     foreign = {node.op for node in graph.graph_def.node} - OPERATIONS
     functions = {function.signature.name: function for function in graph.graph_def.library.function}
+    if len(functions) < len(graph.graph_def.library.function):
+        foreign.add("functions of the same name")
     savers = set()
     for name, function in functions.items():
         found = {node.op for node in function.node_def} - OPERATIONS
@@ -134,6 +145,7 @@ def foreign_operations(saved_model: SavedModel) -> set[str]:
     called |= {name for node in _nodes(graph) for name in _functions_of(node)} - savers
     reachable = (called | functions_of_objects(graph)) & savers
     foreign |= {node.op for name in reachable for node in functions[name].node_def} & CHECKPOINT_OPERATIONS
+    foreign |= _foreign_in_saver(graph, functions)
     return foreign | (called - set(functions)) | _foreign_objects(graph)
 
 
@@ -147,7 +159,69 @@ def _nodes(graph: MetaGraphDef, but: frozenset[str] = frozenset()) -> Iterator[N
 def _saver_nodes(graph: MetaGraphDef) -> frozenset[str]:
     """The two nodes that save and restore the variables."""
     saver = graph.saver_def
-    return frozenset({saver.save_tensor_name.partition(":")[0], saver.restore_op_name})
+    return frozenset({_node_name(saver.save_tensor_name), saver.restore_op_name} - {""})
+
+
+def _foreign_in_saver(graph: MetaGraphDef, functions: Mapping[str, FunctionDef]) -> set[str]:
+    """What is foreign in the two nodes that save and restore, and in what uses them.
+
+    The author of a SavedModel chooses the two. The one that restores runs while it is loaded, so it may only
+    read, and only the file that the loader names. The one that saves must never run.
+    """
+    saver, foreign = graph.saver_def, set()
+    nodes = _saver_nodes(graph)
+    if len(nodes) == 1:
+        foreign.add("a saver of one node")
+    if nodes & _used_nodes(graph):
+        foreign.add("a use of the saver")
+    for node in graph.graph_def.node:
+        if node.name not in nodes:
+            continue
+        allowed = _RESTORING if node.name == saver.restore_op_name else _SAVING
+        for function in (functions[name] for name in _functions_of(node) if name in functions):
+            foreign |= {each.op for each in function.node_def} - allowed
+            if allowed is _RESTORING and not _restores_only(node, function, saver.filename_tensor_name):
+                foreign.add("RestoreV2")
+    return foreign
+
+
+def _restores_only(node: NodeDef, function: FunctionDef, file: str) -> bool:
+    """Whether a function that a node calls restores nothing but the file that a tensor names."""
+    restoring = [each for each in function.node_def if each.op == "RestoreV2"]
+    if not restoring:
+        return True
+    if node.op != "StatefulPartitionedCall" or not node.input or not function.signature.input_arg:
+        return False
+    # Only of the first argument the place is sure: others may follow a list.
+    argument = function.signature.input_arg[0].name
+    is_given = _with_output(node.input[0]) == _with_output(file)
+    return is_given and all(list(each.input[:1]) == [argument] for each in restoring)
+
+
+def _used_nodes(graph: MetaGraphDef) -> set[str]:
+    """The nodes that other nodes, signatures, assets or the initialization name."""
+    names = {name for node in graph.graph_def.node for name in node.input}
+    tensors = [asset.tensor_info for asset in graph.asset_file_def]
+    for signature in graph.signature_def.values():
+        tensors += [*signature.inputs.values(), *signature.outputs.values()]
+    for tensor in tensors:
+        tensors += tensor.composite_tensor.components  # also looked at in this loop
+        sparse = tensor.coo_sparse
+        names |= {tensor.name, sparse.values_tensor_name, sparse.indices_tensor_name}
+        names.add(sparse.dense_shape_tensor_name)
+    for collection in graph.collection_def.values():
+        names.update(collection.node_list.value)
+    return {_node_name(name) for name in names}
+
+
+def _node_name(reference: str) -> str:
+    """The node in a reference such as "node:0" or "^node"."""
+    return reference.lstrip("^").partition(":")[0]
+
+
+def _with_output(reference: str) -> str:
+    """A reference to a tensor with the number of its output, which is 0 where none is said."""
+    return reference if ":" in reference else f"{reference}:0"
 
 
 def _functions_of(node: NodeDef) -> Iterator[str]:

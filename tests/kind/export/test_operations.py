@@ -101,6 +101,122 @@ def test_nothing_but_the_saver_may_save(tmp_path):
     assert "SaveV2" in foreign_operations(implemented)
 
 
+def changed(graph):
+    """A copy of a SavedModel's graph, and what is in it."""
+    copy = type(graph).FromString(graph.SerializeToString())
+    return copy, copy.meta_graphs[0]
+
+
+def nodes_of_saver(meta):
+    """The nodes that save and restore, and the function that restores."""
+    nodes = {node.name: node for node in meta.graph_def.node}
+    functions = {function.signature.name: function for function in meta.graph_def.library.function}
+    save = nodes[meta.saver_def.save_tensor_name.partition(":")[0]]
+    restore = nodes[meta.saver_def.restore_op_name]
+    return save, restore, functions[restore.attr["f"].func.name]
+
+
+def test_what_runs_while_loading_cannot_save(tmp_path):
+    """The author of a SavedModel chooses the node that restores."""
+    graph = saved(tmp_path, lambda x: x * 2, NUMBER)
+
+    swapped, meta = changed(graph)
+    save, restore, _ = nodes_of_saver(meta)
+    meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name = f"{restore.name}:0", save.name
+    assert {"SaveV2", "MergeV2Checkpoints"} <= foreign_operations(swapped)
+
+    single, meta = changed(graph)
+    meta.saver_def.save_tensor_name = f"{meta.saver_def.restore_op_name}:0"
+    assert "a saver of one node" in foreign_operations(single)
+
+    hidden, meta = changed(graph)
+    nodes_of_saver(meta)[2].node_def.add(name="more", op="SaveV2")
+    assert foreign_operations(hidden) == {"SaveV2"}
+
+    calling, meta = changed(graph)
+    call = nodes_of_saver(meta)[2].node_def.add(name="more", op="StatefulPartitionedCall")
+    call.attr["f"].func.name = saver_of(calling).signature.name
+    assert "SaveV2" in foreign_operations(calling)
+
+
+def test_restoring_reads_only_the_file_that_the_loader_names(tmp_path):
+    graph = saved(tmp_path, lambda x: x * 2, NUMBER)
+
+    constant, meta = changed(graph)
+    function = nodes_of_saver(meta)[2]
+    function.node_def.add(name="path", op="Const")
+    next(node for node in function.node_def if node.op == "RestoreV2").input[0] = "path:output:0"
+    assert foreign_operations(constant) == {"RestoreV2"}
+
+    given, meta = changed(graph)
+    meta.graph_def.node.add(name="path", op="Const")
+    nodes_of_saver(meta)[1].input[0] = "path"
+    assert foreign_operations(given) == {"RestoreV2"}
+
+    other_output, meta = changed(graph)
+    meta.saver_def.filename_tensor_name = meta.saver_def.filename_tensor_name.replace(":0", ":1")
+    assert foreign_operations(other_output) == {"RestoreV2"}
+
+    branches, meta = changed(graph)
+    nodes_of_saver(meta)[1].op = "If"
+    assert foreign_operations(branches) == {"RestoreV2"}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_nothing_uses_the_saver(tmp_path, which):
+    graph = saved(tmp_path, lambda x: x * 2, NUMBER)
+
+    def used(by):
+        copy, meta = changed(graph)
+        by(meta, nodes_of_saver(meta)[which].name)
+        return foreign_operations(copy)
+
+    def asked(meta, name):
+        meta.signature_def["serving_default"].outputs["more"].name = f"{name}:0"
+
+    def asked_in_parts(meta, name):
+        parts = meta.signature_def["serving_default"].outputs["more"].composite_tensor.components
+        parts.add().composite_tensor.components.add().name = f"{name}:0"
+
+    def fed(meta, name):
+        meta.signature_def["serving_default"].inputs["more"].coo_sparse.values_tensor_name = f"{name}:0"
+
+    def initialized(meta, name):
+        meta.signature_def["__saved_model_init_op"].outputs["__saved_model_init_op"].name = name
+
+    def initialized_as_before(meta, name):
+        meta.collection_def["saved_model_main_op"].node_list.value[:] = [name]
+
+    def consumed(meta, name):
+        meta.graph_def.node.add(name="more", op="Identity").input.append(f"{name}:0")
+
+    def controlling(meta, name):
+        meta.graph_def.node.add(name="more", op="NoOp").input.append(f"^{name}")
+
+    def an_asset(meta, name):
+        meta.asset_file_def.add().tensor_info.name = f"{name}:0"
+
+    for by in (
+        asked,
+        asked_in_parts,
+        fed,
+        initialized,
+        initialized_as_before,
+        consumed,
+        controlling,
+        an_asset,
+    ):
+        assert used(by) == {"a use of the saver"}, by.__name__
+
+
+def test_functions_of_the_same_name_are_foreign(tmp_path):
+    graph = saved(tmp_path, lambda x: x * 2, NUMBER)
+    library = graph.meta_graphs[0].graph_def.library
+    first = library.function.add()
+    first.CopyFrom(library.function[0])
+    assert foreign_operations(graph) == {"functions of the same name"}
+
+
 def test_functions_that_bear_an_operations_name_hide_nothing(tmp_path):
     graph = saved(tmp_path, lambda x: x * 2, NUMBER)
     function = graph.meta_graphs[0].graph_def.library.function.add()
