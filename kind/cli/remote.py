@@ -29,7 +29,7 @@ from kind.cli.remote_changes import compare_remotely
 from kind.constants import GRPC_PORT, REST_PORT
 from kind.errors import UserError
 from kind.images.photo import Photo, encode_photo, write_photo
-from kind.serving.answers import pixels_of
+from kind.serving.answers import check_boxes, pixels_of
 from kind.serving.limits import SECONDS
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ def _detect(jobs: list[Job], client: Client, folder: Path, *, confidence: float,
     def work(job: Job, photo: Photo) -> Worked:
         with _naming(job):
             relit, detections = client.enhance_and_detect(_as_png(photo))
+            check_boxes(detections.boxes, photo.pixels.shape[:2])
         names.update(zip(map(int, detections.classes), detections.names))
         found = _predictions(Predictions, detections, confidence)
         known = _class_names(names)

@@ -14,6 +14,8 @@ from kind.serving.errors import ServerError, echoed
 
 _ANSWER = "the server's answer"  # what messages call the image in it
 _MOST_CLASSES = 1 << 16
+_LARGEST_AREA = np.iinfo(np.int32).max
+_TOLERANCE = 1.0  # pixels
 _STATES = ("UNKNOWN", "START", "LOADING", "AVAILABLE", "UNLOADING", "END")
 
 
@@ -58,8 +60,8 @@ def wrong_answer(reason: str) -> ServerError:
 
 def image_of(outputs: Mapping[str, Any], name: str) -> bytes:
     """The only image file in an output; ServerError when it is something else."""
-    rows = outputs[name]
-    if not isinstance(rows, (list, np.ndarray)) or len(np.shape(rows)) != 1 or len(rows) != 1:
+    rows = _listed(outputs[name])
+    if rows is None or len(rows) != 1:
         raise wrong_answer(f"{name} is no list of one image")
     if not isinstance(rows[0], bytes) or not rows[0]:
         raise wrong_answer(f"{name} holds no image")
@@ -89,6 +91,8 @@ def changes_of(outputs: Mapping[str, Any]) -> Changes:
     count = int(_numbers(outputs, "number", np.int64, ()))
     areas = _numbers(outputs, "areas", np.int64, (None,))
     boxes, scores = _scored_boxes(outputs, count, len(areas))
+    if ((areas < 0) | (areas > _LARGEST_AREA)).any():
+        raise wrong_answer(f"an area is not between 0 and {_LARGEST_AREA} pixels")
     pictures = (image_of(outputs, name) for name in ("probability_bytes", "mask_bytes"))
     return Changes(*pictures, boxes, areas[:count].astype(np.int32), scores)
 
@@ -105,14 +109,26 @@ def detections_of(outputs: Mapping[str, Any]) -> Detections:
     count = int(_numbers(outputs, "number", np.int64, ()))
     classes = _numbers(outputs, "classes", np.int64, (None,))
     boxes, scores = _scored_boxes(outputs, count, len(classes))
-    names = outputs["class_names"]
-    names = names[0] if isinstance(names, (list, np.ndarray)) and len(names) == 1 else None
-    if not isinstance(names, (list, np.ndarray)) or len(names) != len(classes):
+    rows = _listed(outputs["class_names"])
+    names = _listed(rows[0]) if rows is not None and len(rows) == 1 else None
+    if names is None or len(names) != len(classes):
         raise wrong_answer(f"class_names expects 1 times {len(classes)} names")
     classes = classes[:count]
     if ((classes < 0) | (classes >= _MOST_CLASSES)).any():
         raise wrong_answer(f"a class is not between 0 and {_MOST_CLASSES}")
     return Detections(boxes, scores, classes.astype(np.int32), tuple(map(_name, names[:count])))
+
+
+def check_boxes(boxes: np.ndarray, size: tuple[int, int]) -> None:
+    """Raises ServerError when a box reaches out of the image.
+
+    Args:
+        boxes: float32 [P, 4], as in `Detections`.
+        size: of the image, (H, W); a pixel more is tolerated.
+    """
+    limits = np.array((size[1], size[0]) * 2) + _TOLERANCE
+    if ((boxes < -_TOLERANCE) | (boxes > limits)).any():
+        raise wrong_answer(f"a box is not within the photograph of {size[1]}x{size[0]} pixels")
 
 
 def status_of(entries: Any) -> dict[int, str]:
@@ -124,6 +140,11 @@ def status_of(entries: Any) -> dict[int, str]:
             raise wrong_answer("not the status of a model")
         found[int(number)] = entry["state"]
     return found
+
+
+def _listed(value: Any) -> list | np.ndarray | None:
+    """A list, or an array with at least one dimension; None instead of anything else."""
+    return value if isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim) else None
 
 
 def _scored_boxes(outputs: Mapping[str, Any], count: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -139,20 +160,25 @@ def _scored_boxes(outputs: Mapping[str, Any], count: int, rows: int) -> tuple[np
 
 def _numbers(outputs: Mapping[str, Any], name: str, dtype: type, shape: tuple) -> np.ndarray:
     """An output of a batch of one, without its batch dimension."""
-    try:
-        array = np.asarray(outputs[name])
-        fits = array.ndim == len(shape) + 1 and array.shape[0] == 1
-        fits = fits and all(wanted in (None, size) for wanted, size in zip(shape, array.shape[1:]))
-        kinds = "iu" if dtype is np.int64 else "iuf"
-        if fits and (array.dtype.kind in kinds or not array.size):
-            with np.errstate(over="ignore"):
-                numbers = array[0].astype(dtype)
-            if np.isfinite(numbers).all():
-                return numbers
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        pass
+    array, kinds = _array(outputs[name]), "iu" if dtype is np.int64 else "iuf"
+    fits = array is not None and array.ndim == len(shape) + 1 and array.shape[0] == 1
+    fits = fits and all(wanted in (None, size) for wanted, size in zip(shape, array.shape[1:]))
+    if fits and (array.dtype.kind in kinds or not array.size):
+        with np.errstate(over="ignore"):
+            numbers = array[0].astype(dtype)
+        if np.isfinite(numbers).all():
+            return numbers
     wanted = ", ".join(str(size) if size is not None else "any" for size in (1, *shape))
     raise wrong_answer(f"{name} expects finite numbers of shape [{wanted}]")
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """An array of what JSON holds, which may be an array already; None of what holds more than numbers."""
+    if isinstance(value, np.ndarray):
+        return value
+    # In an array of text each place would be as wide as the longest text.
+    objects = np.array(value, object)
+    return np.array(value) if set(map(type, objects.flat)) <= {int, float} else None
 
 
 def _name(name: Any) -> str:

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Union
 
+import numpy as np
+
 from kind.errors import UserError
-from kind.serving.answers import Changes, Detections, changes_of, detections_of, image_of
+from kind.images.header import read_size
+from kind.serving.answers import Changes, Detections, changes_of, check_boxes, detections_of, image_of
 from kind.serving.errors import ServerError
 from kind.serving.installed import GRPC_CLIENT, REST_CLIENT, check_installed
 from kind.serving.limits import ANSWER_BYTES, SECONDS
@@ -157,7 +160,9 @@ class Client:
         """
         inputs = {"before_bytes": [_bytes_of(before)], "after_bytes": [_bytes_of(after)]}
         names = ("probability_bytes", "mask_bytes", "boxes", "areas", "scores", "number")
-        return changes_of(self._predict("detect_changes", inputs, names))
+        changes = changes_of(self._predict("detect_changes", inputs, names))
+        _check_boxes(changes.boxes, inputs["before_bytes"][0])
+        return changes
 
     def status(self) -> dict[int, str]:
         """The state of each version of the model, such as {2: "AVAILABLE", 1: "END"}."""
@@ -179,8 +184,11 @@ class Client:
         self, signature: str, image: Image, more: Sequence[str]
     ) -> tuple[Detections, Mapping[str, Any]]:
         names = ("boxes", "scores", "classes", "class_names", "number")
-        outputs = self._predict(signature, {"image_bytes": [_bytes_of(image)]}, (*names, *more))
-        return detections_of(outputs), outputs
+        data = _bytes_of(image)
+        outputs = self._predict(signature, {"image_bytes": [data]}, (*names, *more))
+        found = detections_of(outputs)
+        _check_boxes(found.boxes, data)
+        return found, outputs
 
     def _predict(self, signature: str, inputs: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
         outputs = self._retrying(lambda seconds: self._transport.predict(signature, inputs, names, seconds))
@@ -204,6 +212,15 @@ class Client:
                 if error.code != "UNAVAILABLE" or is_last:
                     raise
                 time.sleep(pause)
+
+
+def _check_boxes(boxes: np.ndarray, image: bytes) -> None:
+    """Raises ServerError when a box lies outside of an image, whichever way the server turns it."""
+    try:
+        side = max(read_size(image))
+    except UserError:  # a format that only the server knows
+        return
+    check_boxes(boxes, (side, side))
 
 
 def _bytes_of(image: Image) -> bytes:

@@ -111,7 +111,7 @@ class RestTransport:
         if packed.lower() != "identity":
             raise self._error(f"its answer is packed ({echoed(packed)})", "UNKNOWN")
         body = bytearray()
-        while part := response.read(_PART, decode_content=False):
+        while part := _read(response):
             body += part
             if len(body) > self._max_bytes:
                 raise self._error(f"its answer has more than {self._max_bytes} bytes", "UNKNOWN")
@@ -141,6 +141,14 @@ def _sent(value: Any) -> Any:
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode("ascii")}
     return [_sent(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+    """The next bytes of an answer."""
+    try:
+        return response.read(_PART, decode_content=False)
+    except ValueError as error:  # such as a chunk of less than 0 bytes
+        raise urllib3.exceptions.ProtocolError("damaged") from error
 
 
 def _received(value: Any) -> Any:

@@ -9,6 +9,7 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -21,6 +22,7 @@ from kind.serving.answers import changes_of, detections_of, image_of, status_of
 from kind.serving.client import Client
 from kind.serving.errors import ServerError
 from kind.serving.protos import TensorProto, predict_pb2
+from kind.serving.server.tensor_protos import proto_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
 ROWS = 3
@@ -37,6 +39,13 @@ def png(width, height):
     file = io.BytesIO()
     Image.new("RGB", (width, height)).save(file, "PNG")
     return file.getvalue()
+
+
+def nested(depth, value=1):
+    """A list in a list, and so on."""
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 def test_good_boxes_are_arrays_with_harmless_names():
@@ -77,6 +86,9 @@ def test_good_changes_are_arrays():
     [
         ("mask_bytes", ["text"]),
         ("areas", [[1.5, 0]]),
+        ("areas", [[2**40, 0]]),
+        ("areas", [[-5, 0]]),
+        ("areas", [[1, 2], [3]]),
         ("scores", [[2, 0]]),
         ("boxes", [[[0] * 4]]),
         ("number", [3]),
@@ -111,6 +123,12 @@ def test_changes_of_all_kinds_are_checked(name, value):
         ("class_names", [[1, 2, 3]]),
         ("class_names", [[["x"], "y", "z"]]),
         ("class_names", 7),
+        ("class_names", np.array(b"spot", object)),
+        ("class_names", np.array([b"spot"], object)),
+        ("class_names", nested(40)),
+        ("scores", [[0.5, 1], [0]]),
+        ("scores", nested(40)),
+        ("scores", nested(500)),
     ],
 )
 def test_boxes_of_all_kinds_are_checked(name, value):
@@ -118,7 +136,26 @@ def test_boxes_of_all_kinds_are_checked(name, value):
         detections_of({**GOOD, name: value})
 
 
-@pytest.mark.parametrize("value", [None, [], b"x", "x", ["x"], [b""], [b"a", b"b"], [[b"x"]], {}, 5, [None]])
+def test_text_among_numbers_takes_no_memory():
+    """NumPy would make each of 40 places as wide as the longest text: 12 MB times 40."""
+    scores = [["x" * 3_000_000, *"y" * 39]]
+    tracemalloc.start()
+    try:
+        for check, name in ((detections_of, "scores"), (detections_of, "class_names"), (changes_of, "areas")):
+            with pytest.raises(ServerError, match="answer is wrong"):
+                check({**COMPARED, **(GOOD if check is detections_of else {}), name: scores})
+        with pytest.raises(ServerError, match="no list of one image"):
+            image_of({"mask_bytes": scores[0]}, "mask_bytes")
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, [], b"x", "x", ["x"], [b""], [b"a", b"b"], [[b"x"]], {}, 5, [None]]
+    + [[[1], [1, 2]], [[[1], [1, 2]]], nested(40), np.array(b"x", object), np.array([[b"x"]], object)],
+)
 def test_an_image_is_bytes(value):
     with pytest.raises(ServerError, match="enhanced_bytes"):
         image_of({"enhanced_bytes": value}, "enhanced_bytes")
@@ -207,6 +244,9 @@ def sent(data):
     return lambda connection: connection.sendall(data)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 def endless(connection):
     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
@@ -226,6 +266,9 @@ def endless(connection):
         (sent(b"HTTP/1.1 500 \x1b[31m\r\n\r\n{}"), "HTTP 500"),
         (sent(b"HTTP/1.1 302 x\r\nLocation: file:///etc\r\n\r\n"), "HTTP 302"),
         (sent(b"\x00\x1b" * 1000), "cannot be reached"),
+        (sent(CHUNKED + b"-5\r\n{}\r\n"), "cannot be reached"),
+        (sent(CHUNKED + b"f" * 30 + b"\r\n{}\r\n"), "cannot be reached"),
+        (sent(CHUNKED + b"\xb2\r\n{}\r\n"), "cannot be reached"),
     ],
 )
 def test_answers_of_all_kinds_are_one_short_line(answer, message):
@@ -236,10 +279,9 @@ def test_answers_of_all_kinds_are_one_short_line(answer, message):
         assert len(str(caught.value)) < 400 and str(caught.value).isprintable()
 
 
-def test_a_folder_goes_on_after_bad_answers(tmp_path, capsys):
-    """Three photographs get a wrong size and nonsense, the fourth its own."""
-    answers = [{"outputs": [{"b64": base64.b64encode(png(4, 4)).decode()}]}, {"outputs": {"x": 1}}]
-    answers += [{"outputs": [{"b64": 5}]}, {"outputs": [{"b64": base64.b64encode(png(6, 5)).decode()}]}]
+@contextlib.contextmanager
+def answering(answers):
+    """(its address) of a server that answers one request after another with these objects."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -259,24 +301,71 @@ def test_a_folder_goes_on_after_bad_answers(tmp_path, capsys):
         def log_message(self, *_):
             pass
 
-    for number in range(4):
-        (tmp_path / f"{number}.png").write_bytes(png(6, 5))
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        words = ["--out", str(tmp_path / "out"), "--server", f"127.0.0.1:{server.server_port}"]
         try:
-            assert main(["remote", "enhance", str(tmp_path), *words]) == 1
+            yield f"127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
+
+
+def in_json(data):
+    return {"b64": base64.b64encode(data).decode()}
+
+
+def test_a_folder_goes_on_after_bad_answers(tmp_path, capsys):
+    """Five photographs get a wrong size and nonsense, the sixth its own."""
+    outputs = [[in_json(png(4, 4))], {"x": 1}, [{"b64": 5}], [[1], [1, 2]], nested(40), [in_json(png(6, 5))]]
+    for number in range(len(outputs)):
+        (tmp_path / f"{number}.png").write_bytes(png(6, 5))
+    with answering([{"outputs": each} for each in outputs]) as address:
+        words = ["--out", str(tmp_path / "out"), "--server", address]
+        assert main(["remote", "enhance", str(tmp_path), *words]) == 1
     errors = capsys.readouterr().err
     assert (
         "0.png: the server's answer has 4x4 pixels, the photograph 6x5" in errors
         and "Traceback" not in errors
     )
     assert "1.png: " in errors and "2.png: the server's answer is wrong" in errors
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["3.png"]
+    assert "3.png: the server's answer is wrong" in errors and "4.png: the server's answer is" in errors
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["5.png"]
+
+
+@pytest.mark.parametrize("far", [3e38, 1e9, 6 + 5])
+def test_boxes_outside_of_the_photograph_are_not_drawn(tmp_path, capsys, far):
+    """Pillow fails to draw the farthest and takes seconds for others; JSON has no infinity."""
+    (tmp_path / "0.png").write_bytes(png(6, 5))
+    (tmp_path / "1.png").write_bytes(png(6, 5))
+    relit = {"enhanced_bytes": [in_json(png(6, 5))]}
+    found = {**GOOD, "class_names": [["spot"] * ROWS]}
+    bad = {**relit, **found, "boxes": [[[-far, -far, far, far]] * ROWS]}
+    good = {**relit, **found, "boxes": [[[-0.5, 0, 6.5, 5]] * ROWS]}
+    with answering([{"outputs": bad}, {"outputs": good}]) as address:
+        words = ["--out", str(tmp_path / "out"), "--server", address]
+        assert main(["remote", "detect", str(tmp_path), *words]) == 1
+    errors = capsys.readouterr().err
+    assert "0.png: the server's answer is wrong: a box is not within the photograph" in errors
+    assert "Traceback" not in errors
+    boxes = json.loads((tmp_path / "out/detections.json").read_text())
+    assert boxes and {tuple(each["bbox"]) for each in boxes} == {(-0.5, 0, 7, 5)}
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_a_client_takes_boxes_of_a_photograph_that_may_be_turned(protocol):
+    """A server may turn a photograph upright, so its width may be the height."""
+    for right, is_good in ((9, True), (12, False)):
+        found = {**GOOD, "boxes": [[[0, 0, right, right]] * ROWS], "class_names": [["a", "b", "c"]]}
+        with contextlib.ExitStack() as stack:
+            if protocol == "rest":
+                address = stack.enter_context(answering([{"outputs": found}]))
+            else:
+                address = stack.enter_context(lying_grpc(response_of(found)))
+            client = stack.enter_context(Client(address, protocol, timeout=5, retries=0))
+            if not is_good:
+                stack.enter_context(pytest.raises(ServerError, match="not within the photograph"))
+            assert client.detect(png(9, 6)).boxes[0].tolist() == [0, 0, 9, 9]
 
 
 @contextlib.contextmanager
@@ -303,6 +392,19 @@ def lying_grpc(answer):
 def response(name="enhanced_bytes", **tensor):
     message = predict_pb2.PredictResponse()
     message.outputs[name].CopyFrom(TensorProto(**tensor))
+    return message.SerializeToString()
+
+
+def response_of(outputs):
+    """A PredictResponse of lists by name."""
+    message = predict_pb2.PredictResponse()
+    for name, value in outputs.items():
+        array = np.array(value)
+        kind = {"U": object, "f": np.float32, "i": np.float32 if name == "boxes" else np.int32}
+        array = array.astype(kind[array.dtype.kind])
+        if array.dtype == object:
+            array = np.array([[text.encode() for text in row] for row in value], object)
+        message.outputs[name].CopyFrom(proto_of(array))
     return message.SerializeToString()
 
 
