@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 _MOST_FIELDS = 1 << 16
-_LARGEST_FIELD = 1 << 20  # bytes, of what is neither a string of a tensor nor its content
+_MOST_OTHERS = 1 << 20  # bytes of all that is neither a string of a tensor nor its content
 _OUTPUTS, _VALUE = 1, 2  # of PredictResponse, and of an entry of its map
 _CONTENT, _STRING = 4, 8  # of TensorProto
 _MESSAGES = {(_OUTPUTS,), (_OUTPUTS, _VALUE)}
@@ -17,9 +17,10 @@ def check_answer(data: bytes) -> None:
     """Checks the size of a `PredictResponse` before it is unpacked.
 
     Raises:
-        ValueError: it is damaged, has more than 65,536 fields, or a long one that is no string.
+        ValueError: it is damaged, has more than 65,536 fields, or more than 1 MiB of what is neither a string
+            of a tensor nor its content.
     """
-    waiting, count = [((), memoryview(data))], 0
+    waiting, count, others = [((), memoryview(data))], 0, 0
     while waiting:
         path, message = waiting.pop()
         for number, content in _fields(message):
@@ -29,8 +30,10 @@ def check_answer(data: bytes) -> None:
             place = (*path, number)
             if place in _MESSAGES:
                 waiting.append((place, content))
-            elif len(content) > _LARGEST_FIELD and place not in _BYTES:
-                raise ValueError(f"a field of {len(content)} bytes")
+            elif place not in _BYTES:
+                others += len(content)
+                if others > _MOST_OTHERS:
+                    raise ValueError(f"more than {_MOST_OTHERS} bytes beside strings and contents")
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:

@@ -21,6 +21,7 @@ from kind.cli.main import main
 from kind.serving.answers import changes_of, detections_of, image_of, status_of
 from kind.serving.client import Client
 from kind.serving.errors import ServerError
+from kind.serving.message_sizes import check_answer
 from kind.serving.protos import TensorProto, predict_pb2
 from kind.serving.server.tensor_protos import proto_of
 
@@ -433,6 +434,10 @@ def entry(data, number=1):
     return head + bytes([size]) + data
 
 
+EMPTY_SIZES = entry(b"\x0a\x01a" + entry(entry(b"\x12\x00" * (500 << 10), 2), 2))
+"""An output whose shape takes 1000 KiB, and 28 times as much once it is unpacked."""
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
@@ -440,8 +445,9 @@ def entry(data, number=1):
         (b"\xff" * 99, "answer is wrong: damaged"),
         (entry(b"\x0a\x01a" + entry(HALF_A_MILLION, 2)), "more than 65536 fields"),
         (entry(b"") * 100_000, "more than 65536 fields"),
-        (entry(b"\x0a\x01a" + entry(entry(b"\x01" * (2 << 20), 7), 2)), "a field of 2097152 bytes"),
-        (entry(b"a" * (2 << 20), 2), "a field of 2097152 bytes"),
+        (entry(b"\x0a\x01a" + entry(entry(b"\x01" * (2 << 20), 7), 2)), "more than 1048576 bytes beside"),
+        (entry(b"a" * (2 << 20), 2), "more than 1048576 bytes beside"),
+        (EMPTY_SIZES * 2, "more than 1048576 bytes beside"),
         (b"a" * 9_000_000, "RESOURCE_EXHAUSTED"),
         (response(dtype=7, string_val=[b"x"], tensor_shape=shape(1 << 40)), "declares"),
         (response(dtype=1, float_val=[1.0], tensor_shape=shape(1 << 40)), "too large"),
@@ -462,6 +468,14 @@ def test_grpc_answers_of_all_kinds_are_one_short_line(answer, message):
     ):
         client.enhance(b"x")
     assert len(str(caught.value)) < 500 and str(caught.value).isprintable()
+
+
+def test_what_is_no_content_may_be_long_once():
+    check_answer(EMPTY_SIZES)
+    check_answer(response(dtype=7, string_val=[b"x" * (3 << 20)] * 2, tensor_shape=shape(2)))
+    check_answer(response(dtype=1, tensor_content=bytes(3 << 20), tensor_shape=shape(1)))
+    with pytest.raises(ValueError, match="more than 1048576 bytes"):
+        check_answer(EMPTY_SIZES * 2)
 
 
 def test_a_grpc_status_is_checked_before_it_is_unpacked():
