@@ -12,6 +12,7 @@ from kind.errors import UserError
 from kind.export.contract import IMAGE_INPUTS
 from kind.images.header import read_size
 from kind.serving.errors import echoed
+from kind.serving.limits import LONGEST_NAME
 from kind.serving.server.errors import ServingError, bad_request
 from kind.serving.server.tensor_protos import type_name
 
@@ -132,8 +133,14 @@ def check_rows(rows: int, largest: int) -> None:
 
 
 def signature_named(signatures: Mapping[str, Entry], name: str) -> Entry:
-    """The entry of a signature, "" being `serving_default`; ServingError when there is none."""
+    """The entry of a signature, "" being `serving_default`; ServingError when there is none.
+
+    One without an entry is FAILED_PRECONDITION, as in TensorFlow Serving; a name beyond the limit, which no
+    signature has, is INVALID_ARGUMENT.
+    """
     name = name or DEFAULT_SIGNATURE
+    if len(name) > LONGEST_NAME:
+        raise bad_request(f"a name of a signature has at most {LONGEST_NAME} characters")
     if name not in signatures:
         raise ServingError(
             "FAILED_PRECONDITION",

@@ -7,6 +7,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from kind.serving.errors import echoed
 from kind.serving.server.errors import ServingError, serving_error_of
 from kind.serving.server.messages import configs_of, status_message
+from kind.serving.server.signatures import signature_named
 from kind.serving.server.version_folders import ModelConfig
 from kind.serving.server.versions import ModelManager, State, Version
 
@@ -63,6 +64,14 @@ def test_the_status_names_no_folders(tmp_path):
     version.error = ServingError("NOT_FOUND", f"{tmp_path}/1/saved_model.pb: damaged")
     (entry,) = status_message([version]).model_version_status
     assert entry.status.error_message == "saved_model.pb: damaged"
+
+
+def test_long_names_of_signatures_are_invalid():
+    for name, code in (("x" * 201, "INVALID_ARGUMENT"), ("x" * 200, "FAILED_PRECONDITION")):
+        with pytest.raises(ServingError) as caught:
+            signature_named({"enhance": 1}, name)
+        assert caught.value.code == code and caught.value.http_status == 400
+        assert len(caught.value.message) < 300
 
 
 def reload(*base_paths):
