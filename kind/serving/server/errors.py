@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from pathlib import Path
 
 #: gRPC's status codes by number, which are TensorFlow's too, each with the HTTP status of TensorFlow Serving.
 _CODES = {
@@ -37,7 +39,9 @@ _WHERE = re.compile(
     re.MULTILINE,
 )
 _ASSERTED = re.compile(r"assertion failed: \[(.*?)\](?=\s*(?:assertion failed|$))", re.DOTALL)
-_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,'\"()]+/)+")
+_BELOW = r"(?:[^\s/\\:;,'\"()]+[/\\]+)*"  # folders below one
+# Of POSIX, of Windows and in URLs; a backslash alone may also be that of an escaped character.
+_FOLDERS = re.compile(rf"(?<!\w)(?:file:/+|[A-Za-z]:[/\\]+){_BELOW}" r"|(?<![\w.:/])/(?:[^\s/:;,'\"()]+/)+")
 
 
 class ServingError(Exception):
@@ -60,11 +64,12 @@ def bad_request(message: str) -> ServingError:
     return ServingError("INVALID_ARGUMENT", message)
 
 
-def serving_error_of(error: BaseException) -> ServingError:
+def serving_error_of(error: BaseException, folder: Path | None = None) -> ServingError:
     """Turns an exception that was raised while a model ran into a serving error.
 
     Args:
         error: a `ServingError` is returned unchanged; others get TensorFlow's code for them, or INTERNAL.
+        folder: of the model, see `without_folders`.
 
     Returns:
         The serving error; its message has no line breaks, no names of graph nodes and no folders.
@@ -74,12 +79,38 @@ def serving_error_of(error: BaseException) -> ServingError:
     if isinstance(error, MemoryError):
         return ServingError("RESOURCE_EXHAUSTED", "does not fit into memory: send fewer or smaller images")
     code, _ = _CODES.get(getattr(error, "error_code", None), ("INTERNAL", 500))
-    text = str(getattr(error, "message", None) or error)
+    text = without_folders(str(getattr(error, "message", None) or error), folder)
     text = " ".join(_TRACES.sub(" ", _WHERE.sub(" ", text)).split()) or type(error).__name__
     text = " ".join(_ASSERTED.findall(text)) or text
-    return ServingError(code, without_folders(text)[:_LONGEST_MESSAGE])
+    return ServingError(code, text[:_LONGEST_MESSAGE])
 
 
-def without_folders(text: str) -> str:
-    """A message in which only the last part of each path is left: where it lies is nobody else's business."""
+def without_folders(text: str, folder: Path | None = None) -> str:
+    """A message in which only the last part of each path is left: where it lies is nobody else's business.
+
+    Args:
+        text: the message.
+        folder: one that it may name. It and those that it lies in are found whatever their names hold; others
+            may hold no blanks, brackets, quotes, commas, colons or semicolons.
+    """
+    for place in _places(folder) if folder else ():
+        # After a separator comes what is left, and otherwise the folder itself is.
+        text = re.sub(rf"{_pattern(place)}(?:[/\\]+{_BELOW}|(?![\w.-]))", partial(_left, place), text)
     return _FOLDERS.sub("", text)
+
+
+def _places(folder: Path) -> list[Path]:
+    """A folder and those that it lies in, the longest first, but no root."""
+    places = {place for path in (folder, folder.absolute()) for place in (path, *path.parents)}
+    return sorted((place for place in places if place.name), key=lambda place: -len(str(place)))
+
+
+def _pattern(place: Path) -> str:
+    """Finds a path, also in a URL or with the other separators."""
+    start, names = re.escape(place.anchor.rstrip("/\\")), place.parts[bool(place.anchor) :]
+    root = rf"(?:file:[/\\]*)?{start}[/\\]+" if place.anchor else ""
+    return r"(?<![\w.-])(?<![\w.-][/\\])" + root + r"[/\\]+".join(map(re.escape, names))
+
+
+def _left(place: Path, found: re.Match) -> str:
+    return "" if found[0].endswith(("/", "\\")) else place.name

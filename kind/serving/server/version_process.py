@@ -190,7 +190,7 @@ class VersionProcess:
             self._broken = ""
         except (ServingError, OSError) as error:
             self._child.close()
-            reason = without_folders(getattr(error, "message", None) or str(error))
+            reason = without_folders(getattr(error, "message", None) or str(error), self._folder)
             self._broken = f"the model cannot be loaded again: {reason}"
             self._broken_since = time.monotonic()
             raise ServingError("UNAVAILABLE", self._broken) from error

@@ -207,7 +207,8 @@ class ModelManager:
         if not available:
             errors = [version.error.message for version in loaded if version.error]
             reason = errors[-1] if errors else f"no version folder in {config.base_path}"
-            raise bad_request(f"model {echoed(config.name)} cannot be served: {without_folders(reason)}")
+            reason = without_folders(reason, config.base_path)
+            raise bad_request(f"model {echoed(config.name)} cannot be served: {reason}")
         for label, number in config.labels.items():
             if number not in available:
                 raise ServingError(
@@ -278,9 +279,12 @@ class ModelManager:
         except Exception as error:
             if model:
                 model.close()
-            version.error, version.state = serving_error_of(error), State.END
+            refused = serving_error_of(error, folder)
+            message = without_folders(refused.message, folder)  # for those who ask for the status
+            version.error = ServingError(refused.code, message, refused.http_status)
+            version.state = State.END
             self._failed[folder] = files
-            print(f"kind: {folder} cannot be served: {version.error.message}", file=sys.stderr, flush=True)
+            print(f"kind: {folder} cannot be served: {refused.message}", file=sys.stderr, flush=True)
             return
         self._failed.pop(folder, None)
         self._on_load(version.name, loaded - started, time.monotonic() - loaded)

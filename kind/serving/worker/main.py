@@ -7,15 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
+from kind.serving.server.errors import ServingError, serving_error_of
 from kind.serving.server.processes import answer_calls
 from kind.serving.wire import Arrays
 
 
 class _Worker:
-    """Holds the version, once it is loaded."""
+    """Holds the version, once it is loaded, and its folder."""
+
+    folder: Path | None = None
 
     def answer(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
-        """Loads the version, warms it up, runs a signature, or stops a run."""
+        """Loads the version, warms it up, runs a signature, or stops a run; raises ServingError."""
+        try:
+            return self._answer(header, arrays)
+        except ServingError:
+            raise
+        except Exception as error:  # whose message may name the folder
+            raise serving_error_of(error, self.folder) from error
+
+    def _answer(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
         if header["do"] == "run":
             return {}, self.model.run(header["signature"], arrays, header["seconds"], header["call"])
         if header["do"] == "stop":
@@ -23,7 +34,8 @@ class _Worker:
             return {}, {}
         if header["do"] == "warm up":
             return {"count": self.model.warm_up()}, {}
-        return self._load(Path(header["folder"]), header["trust"])
+        self.folder = Path(header["folder"])
+        return self._load(self.folder, header["trust"])
 
     def _load(self, folder: Path, trust: bool) -> tuple[dict[str, Any], Arrays]:
         import numpy as np

@@ -1,11 +1,13 @@
 """Errors say what is wrong in the words of the docs, and nothing about the machine."""
 
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 from tensorflow_serving.config import model_server_config_pb2
 
 from kind.serving.errors import echoed
-from kind.serving.server.errors import ServingError, serving_error_of
+from kind.serving.server.errors import ServingError, serving_error_of, without_folders
 from kind.serving.server.messages import configs_of, status_message
 from kind.serving.server.signatures import signature_named
 from kind.serving.server.version_folders import ModelConfig
@@ -64,6 +66,88 @@ def test_the_status_names_no_folders(tmp_path):
     version.error = ServingError("NOT_FOUND", f"{tmp_path}/1/saved_model.pb: damaged")
     (entry,) = status_message([version]).model_version_status
     assert entry.status.error_message == "saved_model.pb: damaged"
+
+
+FOLDERS = ("/home/John Doe/my models/kind/1", "/srv/a (old)/kind's, new; [b]/1", "/home/me/C:\\x/kind/1")
+
+
+@pytest.mark.parametrize("folder", list(map(Path, FOLDERS)))
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{folder}: no graph", "1: no graph"),
+        ("'{folder}'", "'1'"),
+        ("{folder}/variables/variables.index is missing", "variables.index is missing"),
+        ("read {folder}/a.pb and {folder}/b.pb", "read a.pb and b.pb"),
+        ("file://{folder}/saved_model.pb: damaged", "saved_model.pb: damaged"),
+        ("no version folder in {folder.parent}", "no version folder in {folder.parent.name}"),
+        ("{folder.parent}/2: gone", "2: gone"),
+        ("{folder}0: gone", "10: gone"),
+    ],
+)
+def test_known_folders_vanish_whatever_their_names_hold(folder, text, message):
+    text, message = (each.format(folder=folder) for each in (text, message))
+    assert without_folders(text, folder) == message
+    assert serving_error_of(ValueError(text), folder).message == message
+
+
+def test_relative_folders_vanish_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("my models/kind/1")
+    for text in (f"{folder}/saved_model.pb: damaged", f"{folder.absolute()}/saved_model.pb: damaged"):
+        assert without_folders(text, folder) == "saved_model.pb: damaged"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (r"C:\Users\me\kind\1: gone", "1: gone"),
+        (r"C:\Users\me\kind\1\variables/variables.index: gone", "variables.index: gone"),
+        ("open 'D:/models/kind/a.pb'", "open 'a.pb'"),
+        ("file:///home/me/kind/a.pb: damaged", "a.pb: damaged"),
+        ("file:/home/me/a.pb", "a.pb"),
+        *[
+            (text,) * 2
+            for text in ("http://host/v1/models/kind", r"name a\x1b[31m\n", "4/5 of 1/2", "a:b c: /d")
+        ],
+    ],
+)
+def test_other_folders_vanish_by_their_form(text, message):
+    assert without_folders(text) == message
+
+
+def test_what_a_failed_version_says_names_no_folders(tmp_path):
+    base = tmp_path / "John Doe (old)" / "my models"
+    (base / "1").mkdir(parents=True)
+    (base / "1" / "saved_model.pb").touch()
+
+    def refuse(folder):
+        raise ServingError("NOT_FOUND", f"{folder}/saved_model.pb: damaged", 418)
+
+    manager = ModelManager([ModelConfig("kind", base)], refuse)
+    manager.poll()
+    (version,) = manager.status("kind")
+    error = version.error
+    assert (error.code, error.message, error.http_status) == ("NOT_FOUND", "saved_model.pb: damaged", 418)
+    for path, reason in ((base, "saved_model.pb: damaged"), (base / "no", "no version folder in no")):
+        with pytest.raises(ServingError, match=f"model new cannot be served: {reason}$"):
+            manager.reconfigure([ModelConfig("new", path)])
+
+
+def test_what_a_worker_says_names_no_folders(tmp_path):
+    from kind.serving.worker.main import _Worker
+
+    folder = tmp_path / "my models" / "1"
+    worker = _Worker()
+
+    class Model:
+        def warm_up(self):
+            raise tf.errors.NotFoundError(None, None, f"{folder}/assets/words: no such file")
+
+    worker.folder, worker.model = folder, Model()
+    with pytest.raises(ServingError) as caught:
+        worker.answer({"do": "warm up"}, {})
+    assert (caught.value.code, caught.value.message) == ("NOT_FOUND", "words: no such file")
 
 
 def test_long_names_of_signatures_are_invalid():
