@@ -17,7 +17,6 @@ from pathlib import Path
 import grpc
 
 from kind.constants import GRPC_PORT, REST_PORT
-from kind.enhancing.tiling.freed_memory import give_back_small_pieces
 from kind.errors import UserError
 from kind.serving.limits import GRACE, Limits
 from kind.serving.server.batching import Scheduler
@@ -33,16 +32,16 @@ from kind.serving.server.metrics import Metrics
 from kind.serving.server.origins import Sites, is_loopback
 from kind.serving.server.page_files import page_handlers
 from kind.serving.server.parameters import METRICS_PATH, UNBATCHED, Batching
-from kind.serving.server.processes import resident
 from kind.serving.server.rest import RestApi
 from kind.serving.server.rpc import add_services
 from kind.serving.server.service import Service
+from kind.serving.server.trimming import trim_in_background
 from kind.serving.server.version_folders import ModelConfig, version_folders
 from kind.serving.server.version_process import VersionProcess, Workers
 from kind.serving.server.versions import ModelManager, State
 
 _LONGEST_CLOSING, _LEAST_CLOSING = 0.5, 0.05  # seconds for connections to close once everything is answered
-_MOVED, _POLL_SECONDS = 8 << 20, 1.0  # bytes of memory
+_MOVED = 8 << 20  # bytes after which freed memory is given back: many half uploads leave holes in the heap
 _BETWEEN_COUNTS = 0.1  # seconds between two looks at gRPC's connections
 _OPEN = 20  # times as long as a new gRPC connection may be silent, it may stay open
 
@@ -220,7 +219,7 @@ async def _serve(settings: Settings) -> None:
         # What is there now stays. Looking through it for garbage would stop everybody for some 30 ms.
         gc.collect()
         gc.freeze()
-        trimming = asyncio.create_task(_trim_heap())
+        trim_in_background(_MOVED)
         loading = loop.create_task(server.load())
         stopping = asyncio.create_task(told.wait())
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -229,21 +228,10 @@ async def _serve(settings: Settings) -> None:
             said("ready")
         await stopping
         said("stopping: answering what has arrived")
-        trimming.cancel()
         loading.cancel()
         _end_after(settings.grace + _LONGEST_CLOSING)
     finally:
         await server.stop()
-
-
-async def _trim_heap() -> None:
-    """Gives freed memory back after it was needed: many half uploads leave holes in the heap."""
-    loop, before = asyncio.get_running_loop(), resident(os.getpid())
-    while True:
-        await asyncio.sleep(_POLL_SECONDS)
-        if abs(resident(os.getpid()) - before) > _MOVED:
-            await loop.run_in_executor(None, give_back_small_pieces)
-            before = resident(os.getpid())
 
 
 def _say_where(server: Server) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 from kind.enhancing.tiling.freed_memory import give_back_large_pieces
 from kind.serving.server.errors import ServingError, serving_error_of
 from kind.serving.server.processes import answer_calls
+from kind.serving.server.trimming import trim_in_background
 from kind.serving.wire import Arrays
+
+_MOVED = 64 << 20  # bytes after which freed memory is given back
 
 
 class _Worker:
@@ -51,4 +54,5 @@ class _Worker:
 def main() -> None:
     """The process's life."""
     give_back_large_pieces()  # as the command line does
+    trim_in_background(_MOVED)
     answer_calls(_Worker().answer)
