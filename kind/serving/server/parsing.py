@@ -29,7 +29,7 @@ _LARGE = 1 << 20  # bytes
 _MANY = 1 << 11  # values of JSON, each an object of Python
 _MOST_INPUTS = _MOST_OUTPUTS = 64
 _LATE = "the request was not read"
-_MOST_KEPT = 200 << 20  # bytes of memory with which the process stays
+_MOST_KEPT = 128 << 20  # bytes of memory with which the process stays
 
 
 class Request(NamedTuple):
