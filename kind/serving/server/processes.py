@@ -201,6 +201,7 @@ def answer_calls(answer: Answer) -> None:
         except BaseException as error:
             refused = serving_error_of(error)
             header, arrays = {"code": refused.code, "error": refused.message, "http": refused.http_status}, {}
+            del refused  # it leads to this frame, and the two would keep each other
         with writing:
             write_message(answers, {"call": number, **header}, arrays)
 
