@@ -47,14 +47,23 @@ class Front:
                 return _refused(request, 405, "Method Not Allowed", {"Allow": "GET, HEAD"})
             return await page(request)
         except (ServingError, MemoryError) as error:
-            refused = serving_error_of(error)
-            again = {"Retry-After": "1"} if refused.http_status == 503 else {}
-            return error_response(refused.message, refused.http_status, again)
+            return _told(error)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
             traceback.print_exc()
             return error_response("internal error; the server's log says more", 500)
+
+
+def _told(error: BaseException) -> web.Response:
+    """The answer to an error.
+
+    An error leads to the frames that it has passed. In one of them that names it, both would keep each other,
+    and the body of the request, until a garbage collection: where no other request comes, for ever.
+    """
+    refused = serving_error_of(error)
+    again = {"Retry-After": "1"} if refused.http_status == 503 else {}
+    return error_response(refused.message, refused.http_status, again)
 
 
 def _refused(

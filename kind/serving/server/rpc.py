@@ -140,12 +140,12 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         counted_as: see `Calls.open`.
     """
 
-    async def answered(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext):
+    async def answered(_: AsyncIterator[bytes], context: grpc.aio.ServicerContext):
         sender, seconds = sender_of(address_of(context.peer())), context.time_remaining()
         try:
             with calls.open(sender, "GRPC", counted_as, seconds=seconds) as call:
                 call.port = port_of(context.peer())
-                message = await answer(await _received(messages, call, calls), call)
+                message = await answer(await _received(context, call, calls), call)
                 message = message if isinstance(message, bytes) else message.SerializeToString()
                 return await call.send(context.write, message)
         except (ServingError, MemoryError) as error:
@@ -153,9 +153,7 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         except Exception:
             traceback.print_exc()
             code, message = "INTERNAL", "internal error; the server's log says more"
-        # Without the message: an abort stays in memory, with all that it interrupts, until a garbage
-        # collection.
-        del messages
+        # An abort stays in memory, with all that it interrupts, until a garbage collection: no message.
         await context.abort(grpc.StatusCode[code], message)
 
     return grpc.stream_stream_rpc_method_handler(answered)
@@ -167,12 +165,12 @@ def _told(error: BaseException) -> tuple[str, str]:
     return refused.code, refused.message
 
 
-async def _received(messages: AsyncIterator[bytes], call: Call, calls: Calls) -> bytes:
-    try:
-        async with calls.arriving(call):
-            message = await call.in_time(messages.__anext__(), "the message did not arrive")
-    except StopAsyncIteration:
-        raise bad_request("expected a message, received none") from None
+async def _received(context: grpc.aio.ServicerContext, call: Call, calls: Calls) -> bytes:
+    # Not from gRPC's iterator of messages, which keeps itself and the last one until a garbage collection.
+    async with calls.arriving(call):
+        message = await call.in_time(context.read(), "the message did not arrive")
+    if message is grpc.aio.EOF:
+        raise bad_request("expected a message, received none")
     call.hold(len(message))
     call.is_arriving = False
     return message
