@@ -17,6 +17,7 @@ from pathlib import Path
 import grpc
 
 from kind.constants import GRPC_PORT, REST_PORT
+from kind.enhancing.tiling.freed_memory import keep_small_pieces
 from kind.errors import UserError
 from kind.serving.limits import GRACE, Limits
 from kind.serving.server.batching import Scheduler
@@ -219,6 +220,7 @@ async def _serve(settings: Settings) -> None:
         # What is there now stays. Looking through it for garbage would stop everybody for some 30 ms.
         gc.collect()
         gc.freeze()
+        keep_small_pieces()
         trim_in_background(_MOVED)
         loading = loop.create_task(server.load())
         stopping = asyncio.create_task(told.wait())

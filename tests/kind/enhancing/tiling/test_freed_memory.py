@@ -6,7 +6,11 @@ import pytest
 import kind
 from kind.cli.main import main
 from kind.enhancing.enhancer import Enhancer
-from kind.enhancing.tiling.freed_memory import give_back_large_pieces, give_back_small_pieces
+from kind.enhancing.tiling.freed_memory import (
+    give_back_large_pieces,
+    give_back_small_pieces,
+    keep_small_pieces,
+)
 from kind.enhancing.tiling.plan import Windows
 
 
@@ -14,16 +18,16 @@ class Library:
     """A C library without the function."""
 
 
-@pytest.mark.parametrize("give_back", [give_back_large_pieces, give_back_small_pieces])
+@pytest.mark.parametrize("tell", [give_back_large_pieces, give_back_small_pieces, keep_small_pieces])
 @pytest.mark.parametrize("problem", [OSError, TypeError, None])
-def test_other_systems_are_left_as_they_are(monkeypatch, problem, give_back):
+def test_other_systems_are_left_as_they_are(monkeypatch, problem, tell):
     def load(name):
         if problem:
             raise problem("no such library")
         return Library()
 
     monkeypatch.setattr(ctypes, "CDLL", load)
-    give_back()
+    tell()
 
 
 def test_glibc_is_told(monkeypatch):
@@ -32,7 +36,8 @@ def test_glibc_is_told(monkeypatch):
     library.mallopt = lambda *setting: told.append(setting)
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
     give_back_large_pieces()
-    assert told == [(-3, 4 * 2**20)]
+    keep_small_pieces()
+    assert told == [(-3, 4 * 2**20), (-1, 4 * 2**20)]
 
 
 def test_the_command_line_sets_it_and_a_library_call_does_not(untrained_weights, monkeypatch, capsys):
