@@ -26,7 +26,7 @@ def decomposing(
     Returns:
         A function from `{low, high, …}`, float32 [H, W, 3], and a seed, int32 [2], to
         `{reflectance_low, illumination_low, reflectance_high, illumination_high}`, float32 [H, W, 3 or 1],
-        or what `then` makes of it.
+        with `side` also the images that were taken apart, `low` and `high`, or what `then` makes of it.
     """
 
     def take_apart(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -41,6 +41,8 @@ def decomposing(
         taken = {
             f"{name}_{which}": part[at] for name, part in parts for at, which in enumerate(("low", "high"))
         }
+        if side:
+            taken |= {"low": both[0], "high": both[1]}
         return then(taken, seed) if then else taken
 
     return take_apart

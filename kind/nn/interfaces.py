@@ -29,7 +29,7 @@ INTERFACES = {
     "decom": Interface((3,), (3, 1)),
     "restoration": Interface((3, 1), (3,)),
     "illumination": Interface((1, 1), (1,)),
-    "exposure": Interface((3, 1), (1,)),
+    "exposure": Interface((3, 1), (8, 1)),
     "lite": Interface((3,), (3, 1, 1)),
 }
 """Of stages that take any network with these channels; other stages go by the network's name."""

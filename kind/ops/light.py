@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -50,42 +51,40 @@ def linear_to_srgb(light: tf.Tensor) -> tf.Tensor:
     return tf.minimum(light * 12.92, power)  # the line is below the curve where it holds, and above elsewhere
 
 
-def soft_shoulder(light: tf.Tensor, gain: tf.Tensor, knee: float = KNEE) -> tf.Tensor:
+def soft_shoulder(light: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
     """Compresses light that a gain has raised, so that what was 1 before the gain is 1 after it.
 
-    Extended Reinhard (Reinhard et al., SIGGRAPH 2002, equation 4) above the knee k: with
+    Extended Reinhard (Reinhard et al., SIGGRAPH 2002, equation 4) above the knee k, `KNEE`: with
     u = (x - k) / (1 - k) and M = (gain - k) / (1 - k), k + (1 - k)·u·(1 + u / M²) / (1 + u). The slope at
     the knee is 1. A gain of 1 or less changes nothing.
 
     Args:
         light: x, float [...], linear light times the gain.
         gain: float, broadcast against `light`.
-        knee: k, in (0, 1).
 
     Returns:
         The same shape as `light`, at most 1 where `light` is at most max(gain, 1).
     """
-    above = tf.maximum(light - knee, 0.0) / (1.0 - knee)
-    largest = (tf.maximum(gain, 1.0) - knee) / (1.0 - knee)
+    above = tf.maximum(light - KNEE, 0.0) / (1.0 - KNEE)
+    largest = (tf.maximum(gain, 1.0) - KNEE) / (1.0 - KNEE)
     compressed = above * (1.0 + above / tf.square(largest)) / (1.0 + above)
-    return tf.minimum(light, knee) + (1.0 - knee) * compressed
+    return tf.minimum(light, KNEE) + (1.0 - KNEE) * compressed
 
 
-def expose(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE, *, keeps_hue: bool = False) -> tf.Tensor:
+def expose(image: tf.Tensor, stops: tf.Tensor, *, keeps_hue: bool = False) -> tf.Tensor:
     """A photograph under another exposure.
 
     Args:
         image: float32 [N, H, W, 3], sRGB in [0, 1].
         stops: float32, broadcast against `image`: each stop doubles the linear light.
-        knee: of `soft_shoulder`; a lower one keeps more of what was bright before.
         keeps_hue: compress the largest of R, G and B, and the others in proportion. Each by itself, they come
-            nearer to each other in highlights: orange turns yellow, and deep blue cyan. For one number of
-            stops for each image.
+            nearer to each other in highlights: orange turns yellow, and deep blue cyan. The stops must be the
+            same for all three.
 
     Returns:
         float32 [N, H, W, 3], sRGB in [0, 1]: black stays black, white stays white for stops from 0 on.
     """
-    shown, _ = _exposed(image, stops, knee, keeps_hue)
+    shown, _ = _exposed(image, stops, keeps_hue)
     return shown
 
 
@@ -115,19 +114,21 @@ def expose_trainably(image: tf.Tensor, stops: tf.Tensor) -> tf.Tensor:
     return shown, gradient
 
 
-def _exposed(image: tf.Tensor, stops: tf.Tensor, knee: float = KNEE, keeps_hue: bool = False):
+def _exposed(image: tf.Tensor, stops: tf.Tensor, keeps_hue: bool = False):
     """The exposed image, and (linear light before the shoulder, gain)."""
     gain = stops_to_gain(stops)
     light = srgb_to_linear(image) * gain
     if keeps_hue:
         largest = tf.reduce_max(light, axis=-1, keepdims=True)
-        compressed = light * (soft_shoulder(largest, gain, knee) / tf.maximum(largest, _LEAST_LIGHT))
+        compressed = light * (soft_shoulder(largest, gain) / tf.maximum(largest, _LEAST_LIGHT))
     else:
-        compressed = soft_shoulder(light, gain, knee)
+        compressed = soft_shoulder(light, gain)
     return linear_to_srgb(tf.clip_by_value(compressed, 0.0, 1.0)), (light, gain)
 
 
-def matching_stops(dark: tf.Tensor, bright: tf.Tensor) -> tf.Tensor:
+def matching_stops(
+    dark: tf.Tensor, bright: tf.Tensor, asked: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
+) -> tf.Tensor:
     """The exposure under which a dark image is on the whole as bright as another one; not differentiated.
 
     Compared is the mean BT.601 luma of what is averaged over 8×8 pixels first, so that noise which black has
@@ -136,6 +137,8 @@ def matching_stops(dark: tf.Tensor, bright: tf.Tensor) -> tf.Tensor:
     Args:
         dark: float32 [N, H, W, 3], sRGB in [0, 1].
         bright: the same scene, the same shape.
+        asked: from an image [N, h, w, 3] and stops [N] to the map that they stand for, [N, h, w, 1]; None
+            takes the same stops everywhere.
 
     Returns:
         Stops, float32 [N], from 0 to `MOST_STOPS`.
@@ -145,7 +148,8 @@ def matching_stops(dark: tf.Tensor, bright: tf.Tensor) -> tf.Tensor:
     stops = step = tf.fill(tf.shape(wanted), MOST_STOPS / 2.0)
     for _ in range(_HALVINGS):
         step /= 2.0
-        shown = _mean_luma(expose(dark, stops[:, tf.newaxis, tf.newaxis, tf.newaxis]))
+        places = asked(dark, stops) if asked else stops[:, tf.newaxis, tf.newaxis, tf.newaxis]
+        shown = _mean_luma(expose(dark, places))
         stops += tf.where(shown < wanted, step, -step)
     is_less = _mean_luma(dark) < wanted
     return tf.stop_gradient(tf.where(is_less, stops, 0.0))

@@ -9,54 +9,61 @@ from kind.data.decomposing import decomposing
 from kind.decom.model import decomposition_net
 from kind.illumination.config import ExposureConfig
 from kind.illumination.exposure_model import exposure_net
-from kind.illumination.exposure_stage import SPEC, ExposureStage, with_missing_light
+from kind.illumination.exposure_stage import SPEC, ExposureStage
+from kind.lite.model import lite_net
+from kind.nn.exposure_layers import MeanStops, SlicedStops, WholePlace
 from kind.nn.interfaces import WrongNetwork, check_interface
-from kind.ops.light import MOST_STOPS, expose
+from kind.ops.area import area_resized
+from kind.ops.light import expose
+from kind.training.layer_names import take_weights
 
 
-def decomposed(stops):
-    """A pair of which the dark image has so many stops less light."""
-    bright = tf.random.stateless_uniform([1, 32, 32, 3], [2, 3], 0.1, 0.7)
-    images = {"high": bright, "low": expose(bright, -stops)}
-    parts = {}
-    for side, image in images.items():
-        light = tf.reduce_max(image[0], axis=-1, keepdims=True)
-        parts |= {f"illumination_{side}": light, f"reflectance_{side}": image[0] / light}
-    return parts
-
-
-@pytest.mark.parametrize("stops", [0.0, 1.0, 4.5])
-def test_alpha_is_how_many_times_the_light_is_missing(stops):
-    sample = with_missing_light(decomposed(stops), tf.constant([0, 0]))
-    assert set(sample) == {"reflectance", "illumination", "log_alpha"} and sample["log_alpha"].shape == (1,)
-    assert float(sample["log_alpha"][0]) / np.log(2.0) == pytest.approx(stops, rel=0.02, abs=0.01)
-
-
-def test_nobody_asks_for_less_light_or_for_infinitely_more():
-    for stops, found in ((-1.0, 0.0), (30.0, MOST_STOPS)):
-        log_alpha = with_missing_light(decomposed(stops), tf.constant([0, 0]))["log_alpha"]
-        assert float(log_alpha[0]) / np.log(2.0) == pytest.approx(found, abs=0.01)
-
-
-def test_it_suggests_one_number_for_each_image():
+def test_it_suggests_a_grid_and_one_number_for_each_image():
     head = exposure_net()
-    assert head.count_params() < 60_000
-    found = head([np.zeros((2, 128, 128, 3), np.float32), np.ones((2, 128, 128, 1), np.float32)])
-    assert found.shape == (2, 1) and np.min(found) >= 0
+    assert head.count_params() == 98_928
+    parts = [np.zeros((2, 128, 128, 3), np.float32), np.ones((2, 128, 128, 1), np.float32)]
+    grid, log_alpha = head(parts)
+    assert grid.shape == (2, 16, 16, 8) and log_alpha.shape == (2, 1) and np.min(log_alpha) >= 0
     check_interface(head, "exposure")
     with pytest.raises(WrongNetwork):
         check_interface(head, "restoration")
 
 
-def test_it_learns_the_missing_light():
+def test_alpha_is_the_mean_of_the_stops_of_the_product():
+    head = exposure_net()
+    generator = np.random.default_rng(0)
+    parts = [generator.random((1, 128, 128, channels), np.float32) for channels in (3, 1)]
+    image = parts[0] * parts[1]
+    grid, log_alpha = head(parts)
+    stops = SlicedStops()([image, grid, WholePlace()(image)])
+    np.testing.assert_allclose(log_alpha, MeanStops()([image, stops]) * np.log(2.0), rtol=1e-4)
+
+
+def test_the_light_network_can_be_its_beginning():
+    head, light = exposure_net(), lite_net()
+    assert take_weights(head, light, partly=True) == []
+    image = np.random.default_rng(0).random((1, 128, 128, 3), np.float32)
+    parts = [image, np.ones((1, 128, 128, 1), np.float32)]
+    np.testing.assert_allclose(head(parts)[1], light(image)[2], rtol=1e-4)
+
+
+def test_it_learns_where_light_is_missing():
+    """Shadows at the left, where the truth is three stops brighter; at the right nothing is missing."""
     keras.utils.set_random_seed(0)
     stage = ExposureStage(exposure_net(), ExposureConfig(learning_rate=3e-3))
-    samples = [with_missing_light(decomposed(stops), tf.constant([0, 0])) for stops in (0.0, 1.0, 2.0, 3.0)]
-    batch = {key: tf.stack([sample[key] for sample in samples]) for key in samples[0]}
+    bright = tf.random.stateless_uniform([1, 128, 128, 3], [2, 3], 0.1, 0.7)
+    missing = np.where(np.arange(128) < 64, 3.0, 0.0).astype(np.float32)[
+        np.newaxis, np.newaxis, :, np.newaxis
+    ]
+    dark = expose(bright, -missing)
+    light = tf.reduce_max(dark, axis=-1, keepdims=True)
+    batch = {"reflectance": dark / light, "illumination": light, "low": dark, "high": bright}
     stage.set_up(steps_per_epoch=1)
-    before = float(stage.losses(batch, True)["stops"])
-    stage.fit(tf.data.Dataset.from_tensors(batch).repeat(40), steps_per_epoch=40, verbose=0)
-    assert float(stage.losses(batch, True)["stops"]) < 0.4 * before
+    before = float(stage.losses(batch, True)["absolute_error"])
+    stage.fit(tf.data.Dataset.from_tensors(batch).repeat(60), steps_per_epoch=60, verbose=0)
+    assert float(stage.losses(batch, True)["absolute_error"]) < 0.4 * before
+    stops = stage.visualisations(batch)[2] * 8.0
+    assert np.mean(stops[:, :, 8:56]) > np.mean(stops[:, :, 72:120]) + 1.5
 
 
 def test_samples_of_a_mixture_are_taken_apart_as_they_are_drawn():
@@ -70,7 +77,8 @@ def test_samples_of_a_mixture_are_taken_apart_as_they_are_drawn():
         for name, part in zip(("reflectance", "illumination"), net(image[tf.newaxis])):
             np.testing.assert_allclose(taken[f"{name}_{side}"], part[0], atol=1e-5)
     small = decomposing(net, 16, SPEC.prepare)(images, tf.constant([0, 0]))
-    assert small["reflectance"].shape == (16, 16, 3) and small["log_alpha"].shape == (1,)
+    assert small["reflectance"].shape == small["high"].shape == (16, 16, 3)
+    np.testing.assert_allclose(small["low"], area_resized(images["low"][tf.newaxis], 16, 16)[0], atol=1e-6)
 
 
 def test_the_dark_image_can_be_brought_to_its_light_first():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import openvino
@@ -12,11 +10,11 @@ from openvino import opset13 as op
 
 from kind.enhancing.fast import calibration
 from kind.enhancing.fast.enhancer import FastEnhancer, one_number
+from kind.enhancing.fast.exposure_branch import SIDE, Asked, Exposure, ExposureBranch, grid_for_tile
 from kind.enhancing.fast.kind_graph import KindGraph
 from kind.enhancing.fast.kind_networks import ThreeNetworks
 from kind.enhancing.fast.network_files import Weights
-from kind.enhancing.fast.operators import channels_first, channels_last, convolution, halved, integers, leaky
-from kind.enhancing.fast.soft_histogram import soft_histogram
+from kind.enhancing.fast.operators import channels_first, channels_last
 from kind.enhancing.fast.tile_plan import TilePlan
 from kind.enhancing.variants import VARIANTS
 from kind.errors import UserError
@@ -25,17 +23,7 @@ from kind.images.pixels import in_unit_range
 from kind.nn.forms import SHIPPED_WEIGHTS
 from kind.nn.weights_folder import beside, find_weights
 
-_SIDE = 128  # this and the limits below as in `kind.enhancing.three_networks`
-_BINS = 24
-_MANY_STOPS = 3.5
-_LEAST_ALPHA = 1e-6
 _LOWEST = 0.4  # of all channels that are rounded, below 0; the highest is 1
-
-
-class Suggestion(NamedTuple):
-    """What is said of a whole image: log₂ of α."""
-
-    stops: float
 
 
 class FastKind(FastEnhancer):
@@ -45,12 +33,13 @@ class FastKind(FastEnhancer):
     own_alpha = "suggested by the exposure head"
     plan = TilePlan(border=16, halo=112, stride=16, pixels=2_200_000)  # about 1 GiB
     ranges_file = SHIPPED_WEIGHTS / "kind.int8.json"
-    seen_as = Suggestion
+    seen_as = Exposure
 
     def __init__(self, files):
         """See `FastEnhancer`."""
         super().__init__(files)
-        self._look = self.compiled(_thumbnail_graph(self.weights))
+        self._take_apart = self.compiled(_thumbnail_graph(self.weights))
+        self._branch = ExposureBranch(self.weights["exposure"], self.compiled)
 
     @classmethod
     def from_files(cls, weights=None):
@@ -63,19 +52,11 @@ class FastKind(FastEnhancer):
             )
         return cls({**files, "exposure": head})
 
-    def judged(self, image: np.ndarray) -> Suggestion:
+    def judged(self, image: np.ndarray) -> Exposure:
         """See `FastEnhancer`."""
-        thumbnail = area_resized_array(image, _SIDE, _SIDE)
-        reflectance, shading, seen = (
-            np.array(values[0]) for values in self._look([thumbnail[np.newaxis]]).values()
-        )
-        values = np.concatenate([seen, soft_histogram(reflectance * shading, _BINS), [shading.mean()]])
-        for name in ("dense_1", "dense_2"):
-            kernel, bias = self.weights["exposure"][name]
-            values = values @ kernel + bias
-            values = np.maximum(0.2 * values, values)
-        kernel, bias = self.weights["exposure"]["log_alpha"]
-        return Suggestion(float(np.logaddexp(0.0, values @ kernel + bias)[0] / math.log(2.0)))
+        thumbnail = area_resized_array(image, SIDE, SIDE)
+        (product,) = self._take_apart([thumbnail[np.newaxis]]).values()
+        return self._branch(np.array(product[0]))
 
     def build(self, height, width, levels, in_levels, names):
         """See `FastEnhancer`."""
@@ -93,11 +74,14 @@ class FastKind(FastEnhancer):
 
     def inputs(self, part, seen, alpha, strength, origin, shape):
         """See `FastEnhancer`."""
-        stops = math.log2(max(alpha, _LEAST_ALPHA))
+        strips, columns = grid_for_tile(seen.grid, origin, part.shape[:2], shape)
+        asked = Asked.by(alpha, seen.stops)
         return {
             "image": part[np.newaxis],
-            "stops": one_number(stops),
-            "needed": one_number(1.0 - math.exp(-((max(stops, 0.0) / _MANY_STOPS) ** 2))),
+            "columns": columns,
+            "strips": strips,
+            "share": one_number(asked.share),
+            "rest": one_number(asked.rest),
             "strength": one_number(strength),
         }
 
@@ -114,12 +98,7 @@ def _as(dtype: np.dtype, image: np.ndarray) -> np.ndarray:
 
 
 def _thumbnail_graph(weights: Mapping[str, Weights]) -> openvino.Model:
-    """[1, 128, 128, 3] → its reflectance and illumination, and what the head's convolutions see, [1, 96]."""
-    thumbnail = op.parameter([1, _SIDE, _SIDE, 3], np.float32, "thumbnail")
+    """A thumbnail [1, 128, 128, 3] → the product of its reflectance and illumination, likewise."""
+    thumbnail = op.parameter([1, SIDE, SIDE, 3], np.float32, "thumbnail")
     reflectance, shading = ThreeNetworks(weights, {}).decomposition(channels_first(thumbnail))
-    values = op.concat([reflectance, shading], 1)
-    for number in (1, 2, 3):
-        values = halved(leaky(convolution(values, *weights["exposure"][f"conv_{number}"])))
-    places = integers(2, 3)
-    seen = op.concat([op.reduce_mean(values, places), op.reduce_max(values, places)], 1)
-    return openvino.Model([channels_last(reflectance), channels_last(shading), seen], [thumbnail], "look")
+    return openvino.Model([channels_last(op.multiply(reflectance, shading))], [thumbnail], "take_apart")

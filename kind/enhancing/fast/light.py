@@ -18,7 +18,7 @@ KNEE = 0.9
 _TOE, _SRGB_TOE = 0.0031308, 0.04045
 
 
-def expose(shown: Node, stops: Node, knee: float = KNEE, *, keeps_hue: bool = False) -> Node:
+def expose(shown: Node, stops: Node, *, keeps_hue: bool = False) -> Node:
     """See `kind.ops.light.expose`, of [1, 3, H, W] where hues are kept; the stops are broadcast."""
     gain = op.exp(op.multiply(stops, constant(math.log(2))))
     power = polynomial(shown, _to_linear())
@@ -28,23 +28,23 @@ def expose(shown: Node, stops: Node, knee: float = KNEE, *, keeps_hue: bool = Fa
     light = op.multiply(linear, gain)
     if keeps_hue:
         largest = op.reduce_max(light, integers(1), True)
-        compressed = op.divide(_shoulder(largest, gain, knee), op.maximum(largest, constant(1e-6)))
+        compressed = op.divide(_shoulder(largest, gain), op.maximum(largest, constant(1e-6)))
         light = op.multiply(light, compressed)
     else:
-        light = _shoulder(light, gain, knee)
+        light = _shoulder(light, gain)
     light = op.clamp(light, 0.0, 1.0)
     power = polynomial(op.sqrt(op.sqrt(op.maximum(light, constant(1e-6)))), _to_srgb())
     return op.select(op.less_equal(light, constant(_TOE)), op.multiply(light, constant(12.92)), power)
 
 
-def _shoulder(light: Node, gain: Node, knee: float) -> Node:
+def _shoulder(light: Node, gain: Node) -> Node:
     """See `kind.ops.light.soft_shoulder`."""
-    above = op.multiply(op.relu(op.subtract(light, constant(knee))), constant(1 / (1 - knee)))
-    largest = op.subtract(op.maximum(gain, constant(1.0)), constant(knee))
-    largest = op.multiply(largest, constant(1 / (1 - knee)))
+    above = op.multiply(op.relu(op.subtract(light, constant(KNEE))), constant(1 / (1 - KNEE)))
+    largest = op.subtract(op.maximum(gain, constant(1.0)), constant(KNEE))
+    largest = op.multiply(largest, constant(1 / (1 - KNEE)))
     slope = op.add(constant(1.0), op.divide(above, op.multiply(largest, largest)))
     above = op.divide(op.multiply(above, slope), op.add(constant(1.0), above))
-    return op.add(op.minimum(light, constant(knee)), op.multiply(above, constant(1 - knee)))
+    return op.add(op.minimum(light, constant(KNEE)), op.multiply(above, constant(1 - KNEE)))
 
 
 @functools.cache

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-import math
+from typing import NamedTuple
 
 import numpy as np
 
 from kind.enhancing.fast.enhancer import FastEnhancer, one_number
-from kind.enhancing.fast.lite_exposure import Exposure, ExposureBranch, spline
+from kind.enhancing.fast.exposure_branch import SIDE, Asked, ExposureBranch, grid_for_tile
 from kind.enhancing.fast.lite_graph import CELL, LiteGraph
 from kind.enhancing.fast.lite_unet import ROUNDED
 from kind.enhancing.fast.tile_plan import TilePlan
+from kind.images.area import area_resized_array
 from kind.nn.forms import SHIPPED_WEIGHTS
 from kind.nn.weights_folder import find_weights
 
-_FEWEST_STOPS, _MOST_STOPS, _SMALLEST = -30.0, 8.0, 1e-4
+_LARGEST_COLOUR = 0.5  # stops
+_MOST_STOPS, _SMALLEST = 8.0, 1e-4
 # Beyond so many stops, and so many above the suggested ones, more light makes nothing brighter, but takes
 # what is rounded to 8 bits out of the ranges that were measured.
 _MOST_WANTED, _MORE_CALIBRATED = 12.0, 2.0
+
+
+class Look(NamedTuple):
+    """What the tiles of an image need of all of it.
+
+    Attributes:
+        grid: bilateral grid of stops, float32 [16, 16, 8].
+        colour: stops for each channel, float32 [3].
+        summary: float32 [64].
+        stops: log₂ of the suggested α.
+    """
+
+    grid: np.ndarray
+    colour: np.ndarray
+    summary: np.ndarray
+    stops: float
 
 
 class FastLite(FastEnhancer):
@@ -28,7 +46,7 @@ class FastLite(FastEnhancer):
     plan = TilePlan(border=16, halo=128, stride=16, pixels=4_700_000)  # about 600 MiB
     frames_at_once = 4
     ranges_file = SHIPPED_WEIGHTS / "lite.int8.json"
-    seen_as = Exposure
+    seen_as = Look
 
     def __init__(self, files):
         """See `FastEnhancer`."""
@@ -41,9 +59,11 @@ class FastLite(FastEnhancer):
         """See `FastEnhancer`."""
         return cls(find_weights(("lite",), weights))
 
-    def judged(self, image: np.ndarray) -> Exposure:
+    def judged(self, image: np.ndarray) -> Look:
         """See `FastEnhancer`."""
-        return self._branch(image)
+        grid, summary, stops = self._branch(area_resized_array(image, SIDE, SIDE))
+        kernel, bias = self._own["colour_share"]
+        return Look(grid, _LARGEST_COLOUR * np.tanh(summary @ kernel + bias), summary, stops)
 
     def build(self, height, width, levels, in_levels, names):
         """See `FastEnhancer`."""
@@ -58,30 +78,26 @@ class FastLite(FastEnhancer):
 
     def inputs(self, part, seen, alpha, strength, origin, shape):
         """See `FastEnhancer`."""
-        rows, columns = (
-            spline(start, length, whole) for start, length, whole in zip(origin, part.shape, shape)
-        )
-        strips = np.tensordot(rows, seen.grid, 1).transpose(2, 0, 1)
+        strips, columns = grid_for_tile(seen.grid, origin, part.shape[:2], shape)
         scale, shift = (
             (seen.summary @ kernel + bias).reshape(1, -1, 1, 1)
             for kernel, bias in (self._own["coarse_scale"], self._own["coarse_shift"])
         )
-        wanted = max(math.log2(alpha), _FEWEST_STOPS) if alpha > 0 else _FEWEST_STOPS
-        wanted = min(wanted, max(_MOST_WANTED, seen.stops + _MORE_CALIBRATED))
-        more = max(wanted - seen.stops, 0.0)
-        share = min(max(wanted / max(seen.stops, _SMALLEST), 0.0), 1.0)
+        asked = Asked.by(alpha, seen.stops, max(_MOST_WANTED, seen.stops + _MORE_CALIBRATED))
         inputs = {
             "cells": _folded(part),
-            "columns": np.ascontiguousarray(columns.T),
-            "strips": np.ascontiguousarray(strips),
+            "columns": columns,
+            "strips": strips,
             "colour": np.tile(seen.colour, CELL**2).reshape(1, 1, 1, -1),
             "scale": scale,
             "shift": shift,
             "strength": one_number(strength),
-            "more": one_number(more),
+            "more": one_number(asked.more),
         }
-        if (1.0 - share) * _MOST_STOPS > _SMALLEST or wanted < 0:  # not for what rounding α leaves
-            inputs |= {"share": one_number(share), "rest": one_number(more + min(wanted, 0.0))}
+        if (
+            1.0 - asked.share
+        ) * _MOST_STOPS > _SMALLEST or asked.wanted < 0:  # not for what rounding α leaves
+            inputs |= {"share": one_number(asked.share), "rest": one_number(asked.rest)}
         return inputs
 
     def pixels_of(self, result):

@@ -16,6 +16,7 @@ from openvino import Node
 from openvino import opset13 as op
 
 from kind.constants import BT601
+from kind.enhancing.fast.exposure_branch import BINS, FLOOR, NODES
 from kind.enhancing.fast.light import expose
 from kind.enhancing.fast.lite_unet import UNet
 from kind.enhancing.fast.network_files import Weights
@@ -29,10 +30,8 @@ from kind.enhancing.fast.operators import (
 )
 
 CELL = 4
-NODES, BINS = 16, 8  # of the bilateral grid
 _PIXELS, _VALUES = CELL**2, 3 * CELL**2
-FLOOR = 0.02  # of the guide, and the limits below, as in `kind.nn.exposure_layers` and `kind.ops.light`
-_BLACK, _TINY = 1e-4, 1e-20
+_BLACK, _TINY = 1e-4, 1e-20  # and the limits below, as in `kind.nn.exposure_layers` and `kind.ops.light`
 _LINEAR_SHARE, _LARGEST_SHARE = 0.125, 0.25
 _BINOMIAL = np.float32([1, 4, 6, 4, 1]) / 16
 

@@ -38,20 +38,38 @@ def _restoration() -> _Shapes:
     return {_CONVOLUTION: _widths(3, *convolutions, ("restored_logits", 32, 3)), _TRANSPOSED: transposed}
 
 
+_BRANCH: _Shapes = {  # which decides the exposure, see `kind.nn.exposure_branch`
+    _CONVOLUTION: {
+        "glance_1": (3, 3, 9, 16),
+        "glance_2": (3, 3, 16, 32),
+        "glance_3": (3, 3, 32, 48),
+        "glance_1_of_2": (3, 3, 48, 48),
+        "glance_2_of_2": (3, 3, 48, 48),
+        "glance_context_1_mixed": (1, 1, 48, 48),
+        "glance_context_2_mixed": (1, 1, 48, 48),
+        "glance_context_3_mixed": (1, 1, 48, 48),
+        "grid_near": (3, 3, 48, 8),
+    },
+    _DENSE: {
+        "summary_1": (150, 64),
+        "summary_2": (64, 64),
+        "glance_scale": (64, 48),
+        "glance_shift": (64, 48),
+        "grid_everywhere": (64, 8),
+    },
+    _DEPTHWISE: {
+        "glance_context_1_wide": (5, 5, 48, 1),
+        "glance_context_2_wide": (9, 9, 48, 1),
+        "glance_context_3_wide": (5, 5, 48, 1),
+    },
+}
+
 #: Layers with weights of each network, by Keras' name of their class, in the network's order, and the shapes
 #: of their kernels.
 LAYERS: dict[str, _Shapes] = {
     "lite": {
         _CONVOLUTION: {
-            "glance_1": (3, 3, 9, 16),
-            "glance_2": (3, 3, 16, 32),
-            "glance_3": (3, 3, 32, 48),
-            "glance_1_of_2": (3, 3, 48, 48),
-            "glance_2_of_2": (3, 3, 48, 48),
-            "glance_context_1_mixed": (1, 1, 48, 48),
-            "glance_context_2_mixed": (1, 1, 48, 48),
-            "glance_context_3_mixed": (1, 1, 48, 48),
-            "grid_near": (3, 3, 48, 8),
+            **_BRANCH[_CONVOLUTION],
             "dark_cells": (1, 1, 48, 8),
             "stops_cells": (1, 1, 16, 2),
             "stem": (3, 3, 58, 44),
@@ -72,20 +90,12 @@ LAYERS: dict[str, _Shapes] = {
             "detail_folded": (3, 3, 44, 48),
         },
         _DENSE: {
-            "summary_1": (150, 64),
-            "summary_2": (64, 64),
-            "glance_scale": (64, 48),
-            "glance_shift": (64, 48),
-            "grid_everywhere": (64, 8),
+            **_BRANCH[_DENSE],
             "colour_share": (64, 3),
             "coarse_scale": (64, 48),
             "coarse_shift": (64, 48),
         },
-        _DEPTHWISE: {
-            "glance_context_1_wide": (5, 5, 48, 1),
-            "glance_context_2_wide": (9, 9, 48, 1),
-            "glance_context_3_wide": (5, 5, 48, 1),
-        },
+        _DEPTHWISE: _BRANCH[_DEPTHWISE],
     },
     "decom": {
         _CONVOLUTION: {
@@ -101,10 +111,7 @@ LAYERS: dict[str, _Shapes] = {
             3, ("conv_1", 2, 32), ("conv_2", 32, 32), ("conv_3", 32, 32), ("conv_4", 32, 1)
         ),
     },
-    "exposure": {
-        _CONVOLUTION: _widths(3, ("conv_1", 4, 16), ("conv_2", 16, 32), ("conv_3", 32, 48)),
-        _DENSE: {"dense_1": (151, 64), "dense_2": (64, 64), "log_alpha": (64, 1)},
-    },
+    "exposure": _BRANCH,
 }
 
 

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from kind.enhancing.enhancer import PARTS, Enhancer
-from kind.enhancing.light_network import LiteEnhancer, _stops_for
+from kind.enhancing.light_network import LiteEnhancer
+from kind.enhancing.stops import stops_for
 from kind.enhancing.tiling import plan as windows
 from kind.errors import UserError
 from kind.lite.model import lite_net
@@ -79,7 +80,7 @@ def test_doubling_alpha_is_one_stop(enhancer, net):
     assert suggested > 1.2
     lights = []
     for alpha in (suggested, 2 * suggested, 4 * suggested):
-        stops, more = _stops_for(
+        stops, more = stops_for(
             tf.constant([alpha]), tf.math.log([[suggested]]), tf.fill([1, 1, 1, 1], float(np.log2(suggested)))
         )
         lights.append(float(stops[0, 0, 0, 0]))

@@ -9,9 +9,11 @@ import tensorflow as tf
 from kind.decom.model import decomposition_net
 from kind.enhancing.borders import mirrored, mirrored_part, without_border
 from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.stops import stops_for
 from kind.enhancing.three_networks import KindEnhancer
 from kind.illumination.exposure_model import exposure_net
 from kind.illumination.model import adjustment_net
+from kind.nn.exposure_layers import SlicedStops
 from kind.nn.saving import save_net
 from kind.ops.light import expose
 from kind.restoration.unet import unet
@@ -35,6 +37,14 @@ def photograph():
     return np.clip(smooth.numpy() * 0.5, 0.0, 1.0)
 
 
+def stops_of(enhancer, photograph, alpha):
+    """The map E' that this α asks for."""
+    *_, grid, size, log_alpha = enhancer.collect_statistics(photograph[np.newaxis])
+    place = tf.concat([tf.zeros_like(size), size], axis=1)
+    stops = SlicedStops()([photograph[np.newaxis], grid, place])
+    return stops_for(tf.constant([alpha]), log_alpha, stops)[0].numpy()
+
+
 def test_alpha_1_gives_the_photograph_back(enhancer, photograph):
     np.testing.assert_allclose(enhancer(photograph, alpha=1.0).relit, photograph, atol=1e-6)
 
@@ -49,10 +59,11 @@ def test_white_stays_white_and_the_adjusted_illumination_is_never_below_the_own(
     white[10:20, 10:30] = 1.0
     made = enhancer(white, alpha=6.0)
     assert np.min(made.relit[10:20, 10:30]) > 0.999
-    exposed = expose(white[np.newaxis], math.log2(6.0), 0.7)
+    stops = stops_of(enhancer, white, 6.0)
+    exposed = expose(white[np.newaxis], stops, keeps_hue=True)
     dark = np.max(exposed[0], axis=-1) < 0.85
     own = without_border(enhancer.decom(mirrored(exposed, 16))[1], 16).numpy()[0, ..., 0]
-    floor = (1 - math.exp(-((math.log2(6.0) / 3.5) ** 2))) * own
+    floor = (1 - np.exp(-((stops[0, ..., 0] / 3.5) ** 2))) * own
     assert (made.adjusted[..., 0] >= floor - 1e-3)[dark].all()
 
 
@@ -64,7 +75,8 @@ def test_the_parts_make_the_result(enhancer, photograph):
 
 
 def test_reflectance_times_illumination_is_the_photograph(enhancer, photograph):
-    made, exposed = enhancer(photograph, alpha=4.0), expose(photograph[np.newaxis], 2.0, 0.7)
+    made = enhancer(photograph, alpha=4.0)
+    exposed = expose(photograph[np.newaxis], stops_of(enhancer, photograph, 4.0), keeps_hue=True)
     own = enhancer.decom(exposed)
     error_of_decom = np.abs(own[0] * own[1] - exposed).max()
     assert np.abs(made.reflectance * made.illumination - photograph).max() < error_of_decom + 0.05
@@ -79,9 +91,26 @@ def test_alpha_comes_from_the_head_and_a_number_wins(enhancer, photograph):
     batch = np.stack([photograph, photograph * 0.2])
     own = enhancer(batch).alpha
     parts = enhancer.decom(tf.image.resize(batch, [128, 128], method="area"))
-    expected = np.exp(enhancer.exposure(parts).numpy()[:, 0])
+    expected = np.exp(enhancer.exposure(parts)[1].numpy()[:, 0])
     np.testing.assert_allclose(own, expected, rtol=1e-3)
     assert enhancer(batch, alpha=tf.constant([2.0, np.nan])).alpha[0] == 2.0
+
+
+def test_shadows_get_more_light_than_what_is_bright(nets, photograph):
+    """Where the head's grid says so: none for the lumas of the upper bins, three stops for the lowest."""
+
+    class Head:
+        def __call__(self, parts, training=False):
+            grid = tf.tile(tf.constant([3.0, 3.0, 3.0, 3.0, -9.0, -9.0, -9.0, -9.0]), [256])
+            return tf.reshape(grid, [1, 16, 16, 8]), tf.constant([[math.log(4.0)]])
+
+    enhancer = KindEnhancer(**nets)
+    enhancer.exposure, enhancer.border = Head(), 16
+    image = np.where(np.arange(64)[np.newaxis, :, np.newaxis] < 32, 0.05, 0.8).astype(np.float32)
+    image = np.broadcast_to(image, (48, 64, 3)) + photograph * np.float32(0.02)
+    made = enhancer(image, parts=["relit"]).relit
+    np.testing.assert_allclose(made[:, 40:], image[:, 40:], atol=1e-3)
+    assert np.mean(made[:, :24]) > 2 * np.mean(image[:, :24])
 
 
 def test_tiles_give_the_same(nets, enhancer, photograph, monkeypatch):

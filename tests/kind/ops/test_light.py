@@ -105,7 +105,7 @@ def test_hues_are_kept_where_it_is_asked_for(stops):
         [[1.0, 0.6, 0.1], [0.1, 0.4, 0.9], [0.5, 0.5, 0.5], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     )
     image = tf.constant(colours[np.newaxis, np.newaxis])
-    plain, kept = (expose(image, tf.constant(stops), 0.7, keeps_hue=wanted) for wanted in (False, True))
+    plain, kept = (expose(image, tf.constant(stops), keeps_hue=wanted) for wanted in (False, True))
     before, after = (srgb_to_linear(each).numpy()[0, 0, :2] for each in (image, kept))
     proportions = before / before.max(axis=1, keepdims=True)
     np.testing.assert_allclose(after / after.max(axis=1, keepdims=True), proportions, atol=1e-4)

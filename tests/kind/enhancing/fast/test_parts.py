@@ -115,9 +115,9 @@ class TestExposure:
     @pytest.fixture(autouse=True)
     def _engine(self):
         pytest.importorskip("openvino", reason="the extra fast is not installed")
-        from kind.enhancing.fast import lite_exposure
+        from kind.enhancing.fast import exposure_branch
 
-        self.exposure = lite_exposure
+        self.exposure = exposure_branch
 
     def test_spline(self):
         expected = exposure_layers._spline(8, 16, tf.constant([5.0]), tf.constant([50.0]))[0]

@@ -1,8 +1,9 @@
-"""The exposure branch of the light network: what it says of a whole photograph, from a thumbnail of it."""
+"""The exposure branch of either variant: what it says of a whole photograph, from a thumbnail of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +13,10 @@ from openvino import opset13 as op
 
 from kind.constants import BT601
 from kind.enhancing.fast.light import KNEE
-from kind.enhancing.fast.lite_graph import BINS, FLOOR, NODES
 from kind.enhancing.fast.network_files import Weights
 from kind.enhancing.fast.operators import (
     channels_first,
     channels_last,
-    constant,
     convolution,
     dense,
     depthwise,
@@ -25,28 +24,27 @@ from kind.enhancing.fast.operators import (
     leaky,
 )
 from kind.enhancing.fast.soft_histogram import soft_histogram
-from kind.images.area import area_resized_array
 from kind.images.srgb import to_linear, to_srgb
 
 SIDE = 128
-_VIEWS = (6.0, 36.0)  # these, as in `lite.model` and `kind.nn.exposure_layers`
+NODES, BINS = 16, 8  # of the bilateral grid
+FLOOR = 0.02  # of the guide
+_VIEWS = (6.0, 36.0)  # these, as in `kind.nn.exposure_branch` and `kind.nn.exposure_layers`
 _HISTOGRAM_BINS = 24
-_LARGEST_COLOUR = 0.5
 _NO_STOPS = 16.0
+_FEWEST_STOPS, _SMALLEST = -30.0, 1e-4
 
 
 class Exposure(NamedTuple):
-    """What the tiles of an image need of all of it.
+    """What the branch says of a photograph.
 
     Attributes:
         grid: bilateral grid of stops, float32 [16, 16, 8].
-        colour: stops for each channel, float32 [3].
         summary: float32 [64].
         stops: log₂ of the suggested α.
     """
 
     grid: np.ndarray
-    colour: np.ndarray
     summary: np.ndarray
     stops: float
 
@@ -58,19 +56,62 @@ class ExposureBranch:
         """Takes the weights, and what makes an `openvino.Model` ready to run."""
         self._run = prepare(_graph(weights))
 
-    def __call__(self, image: np.ndarray) -> Exposure:
-        """Suggests the exposure of one photograph, [H, W, 3]: float32 in [0, 1], or unsigned integers."""
-        thumbnail = area_resized_array(image, SIDE, SIDE)
+    def __call__(self, thumbnail: np.ndarray) -> Exposure:
+        """Suggests the exposure of one photograph, of which it gets the thumbnail, float32 [128, 128, 3]."""
         light = to_linear(thumbnail)
         views = [thumbnail, *(to_srgb(np.minimum(light * gain, 1.0)) for gain in _VIEWS)]
         inputs = (
             np.concatenate(views, axis=-1)[np.newaxis],
             soft_histogram(thumbnail, _HISTOGRAM_BINS)[np.newaxis],
         )
-        grid, colour, summary = (np.array(values[0]) for values in self._run(inputs).values())
+        grid, summary = (np.array(values[0]) for values in self._run(inputs).values())
         spread = (thumbnail.max(0).max(0) - thumbnail.min(0).min(0)).max()
         grid = grid - np.float32(_NO_STOPS * (1.0 - np.clip((255.0 * spread - 1.0) / 2.0, 0.0, 1.0)))
-        return Exposure(grid, colour, summary, _mean_stops(thumbnail, grid))
+        return Exposure(grid, summary, _mean_stops(thumbnail, grid))
+
+
+class Asked(NamedTuple):
+    """What an α asks for, see `kind.enhancing.stops`: E' is `share` · E + `rest`.
+
+    Attributes:
+        wanted: log₂ of α.
+        share: from 0 to 1.
+        more: stops above the suggested α.
+        rest: `more`, or those below 0.
+    """
+
+    wanted: float
+    share: float
+    more: float
+    rest: float
+
+    @classmethod
+    def by(cls, alpha: float, suggested: float, most: float = math.inf) -> Asked:
+        """Of α, log₂ of the suggested α, and the most stops that are asked for."""
+        wanted = max(math.log2(alpha), _FEWEST_STOPS) if alpha > 0 else _FEWEST_STOPS
+        wanted = min(wanted, most)
+        more = max(wanted - suggested, 0.0)
+        share = min(max(wanted / max(suggested, _SMALLEST), 0.0), 1.0)
+        return cls(wanted, share, more, more + min(wanted, 0.0))
+
+
+def grid_for_tile(
+    grid: np.ndarray, origin: Sequence[int], size: Sequence[int], whole: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A grid along the rows and columns of a tile, whose product the map of stops is interpolated from.
+
+    Args:
+        grid: float32 [16, 16, 8].
+        origin: row and column of the tile's first pixel.
+        size: of the tile, height and width.
+        whole: of the image.
+
+    Returns:
+        float32 [8, height, 16] and [16, width].
+    """
+    rows, columns = map(spline, origin, size, whole)
+    strips = np.tensordot(rows, grid, 1).transpose(2, 0, 1)
+    return np.ascontiguousarray(strips), np.ascontiguousarray(columns.T)
 
 
 def spline(start: int, length: int, whole: int) -> np.ndarray:
@@ -84,7 +125,7 @@ def spline(start: int, length: int, whole: int) -> np.ndarray:
 
 
 def _graph(weights: Weights) -> openvino.Model:
-    """Views [1, 128, 128, 9] and histogram [1, 54] → grid [1, 16, 16, 8], colour [1, 3], summary [1, 64]."""
+    """Views [1, 128, 128, 9] and histogram [1, 54] → grid [1, 16, 16, 8], summary [1, 64]."""
     views = op.parameter([1, SIDE, SIDE, 9], np.float32, "views")
     histogram = op.parameter([1, 2 * _HISTOGRAM_BINS + 6], np.float32, "histogram")
     values = channels_first(views)
@@ -104,9 +145,7 @@ def _graph(weights: Weights) -> openvino.Model:
         values = op.add(values, convolution(wide, *weights[f"glance_context_{number}_mixed"]))
     near = convolution(values, *weights["grid_near"])
     grid = op.add(near, _plane(dense(summary, *weights["grid_everywhere"])))
-    colour = op.tanh(dense(summary, *weights["colour_share"]))
-    colour = op.multiply(colour, constant(_LARGEST_COLOUR))
-    return openvino.Model([channels_last(grid), colour, summary], [views, histogram], "exposure")
+    return openvino.Model([channels_last(grid), summary], [views, histogram], "exposure")
 
 
 def _plane(values: Node) -> Node:
