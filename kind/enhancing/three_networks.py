@@ -161,23 +161,23 @@ class KindEnhancer(Enhancer):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
         if self.exposure is None:
             return *value_range(images), _published_alpha(images)
-        thumbnails = area_resized(images, SIDE, SIDE)
-        return *value_range(images), *self._suggestion(thumbnails, tf.shape(images))
+        parts = self.networks["decom"](area_resized(images, SIDE, SIDE), training=False)
+        return *value_range(images), *self._suggestion(parts, tf.shape(images))
 
     def collect_statistics_of(self, images):
         """See `Enhancer`."""
         if self.exposure is None:
             return *range_of_array(images), _published_alpha(images)
         thumbnails = np.stack([area_resized_array(image, SIDE, SIDE) for image in images])
-        return *range_of_array(images), *self._suggestion(tf.constant(thumbnails), images.shape)
+        parts = self.networks["decom"](tf.constant(thumbnails), training=False)
+        return *range_of_array(images), *self._suggestion(parts, images.shape)
 
     def chosen_alpha(self, alpha, seen):
         """See `Enhancer`: the published default, or what the head suggests."""
         return tf.where(tf.math.is_nan(alpha), tf.exp(seen[-1][:, 0]), alpha)
 
-    def _suggestion(self, thumbnails, shape):
-        """What the head makes of the decomposition of thumbnails of images of a shape: grid, size, log α."""
-        parts = self.networks["decom"](thumbnails, training=False)
+    def _suggestion(self, parts, shape):
+        """What the head makes of decomposed thumbnails of images of a shape: grid, size, log α."""
         grid, log_alpha = self.exposure(parts, training=False)
         return grid, image_sizes(shape), log_alpha
 
