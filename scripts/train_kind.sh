@@ -3,8 +3,8 @@
 # (docs/training.md says how these came about): hours on two cores; run it again to resume.
 # usage: scripts/train_kind.sh DATA START RUNS [FLAG ...]
 #   DATA   folder with lol_train, lol_rest, stacks, sice, coco128 and vehicles (docs/mixture.md says what they hold)
-#   START  folder with decom, restoration and illumination trained on LOL (docs/training.md), which these runs begin with,
-#          and lite, the light network that the head begins with
+#   START  folder with decom, restoration and illumination trained on LOL (docs/training.md), which these runs begin with;
+#          the exposure head begins with the light network that ships
 #   RUNS   folder for the run folders; `kind enhance --variant kind --weights RUNS` uses them
 #   FLAG   given to every run, after its own, such as --epochs 1 to try the script
 set -euo pipefail
@@ -31,7 +31,7 @@ run decom decom "${mixture[@]}" --init-from "$start/decom" --epochs 9 --steps 20
 run restoration restoration "${mixture[@]}" --decom "$runs/decom" --init-from "$start/restoration" --epochs 40 --steps 60 \
   --batch 8 --patch 96 --target-power 1 --learning-rate 3e-4 --clip-norm 0.5 --average-decay 0.99 --precision bfloat16 \
   --decode-side 320 "$@"
-run exposure exposure_first "${mixture[@]}" --decom "$runs/decom" --init-from "$start/lite" --init-partly --epochs 16 \
+run exposure exposure_first "${mixture[@]}" --decom "$runs/decom" --init-from kind/weights/lite.keras --init-partly --epochs 16 \
   --steps 50 --batch 32 --learning-rate 5e-4 --average-decay 0.99 --decode-side 320 --validate-epochs 4 "$@"
 run exposure exposure "${backlit[@]}" --decom "$runs/decom" --init-from "$runs/exposure_first" --epochs 8 --steps 50 \
   --batch 32 --learning-rate 3e-4 --average-decay 0.99 --decode-side 320 --validate-epochs 2 "$@"
