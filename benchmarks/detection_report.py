@@ -39,7 +39,7 @@ def report(bench: Bench, blocks: Sequence[Block], tuned: Sequence[Tuned]) -> str
         from benchmarks.fine_tuning import WITH_NEW_TWINS
 
         parts += ["**Fine-tuned for each input:**", markdown_table(tuned_table(tuned))]
-        judged = [row.name for row in WITH_NEW_TWINS if row.needs_networks]
+        judged = [row.name for row in WITH_NEW_TWINS if row.learns_reflectance]
         tables.append(tuned_targets_table(tuned, judged))
     parts += [f"**Targets**, by the figure itself, whatever its interval: {counted_words(tables)}."]
     parts += [markdown_table(table) for table in tables]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.detection_cells import Cell, is_kept, kept, load_finder, measure
 from benchmarks.detection_pictures import LIGHTS, RAW, Division, Input, Light, Pictures, divided, inputs_of
-from benchmarks.detection_tables import Tuned
+from benchmarks.detection_tables import ON_NEW_TWINS, Tuned
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Training(NamedTuple):
         name: of the row.
         stage: "detection" or "adapt".
         input: what the detector is given when it is tested.
-        reference: of the stage adapt.
+        reference: of the stage adapt; without one no term is about reflectance, and what is left is the
+            detection loss of the dark twin and of the bright photograph.
         joint: of the stage detection.
         new_twins: of the stage detection: as those that see by themselves, but nothing else is learned.
     """
@@ -61,13 +62,19 @@ class Training(NamedTuple):
         return self.joint or self.stage == "adapt"
 
     @property
+    def learns_reflectance(self) -> bool:
+        """Whether the targets are about it."""
+        return self.joint or bool(self.reference)
+
+    @property
     def darkens(self) -> bool:
         """Whether photographs are made dark in every step, instead of once for all time."""
         return self.needs_networks or self.new_twins
 
 
 WITH_NEW_TWINS = (
-    Training("raw, new twins", "detection", RAW, new_twins=True),
+    Training(ON_NEW_TWINS, "detection", RAW, new_twins=True),
+    Training("raw, new twins and bright", "adapt", RAW),
     Training("adapted, retinex", "adapt", RAW, reference="retinex"),
     Training("adapted, ciconv", "adapt", RAW, reference="ciconv"),
     Training("joint", "detection", Input("joint reflectance", "reflectance", "joint"), joint=True),
@@ -254,7 +261,7 @@ def config_of(flags, row: Training, seed: int) -> DetectionConfig:
         row: what is trained; what makes new twins in every epoch takes more epochs.
         seed: random seed.
     """
-    from kind.detection.adaptation.config import AdaptationConfig
+    from kind.detection.adaptation.config import WEIGHTS, AdaptationConfig
     from kind.detection.config import DetectionConfig
 
     times = flags.twins if row.darkens else 1
@@ -275,7 +282,9 @@ def config_of(flags, row: Training, seed: int) -> DetectionConfig:
         scale=0.25,
     )
     if row.stage == "adapt":
-        given = {"reference": row.reference, "decoder_rate": _DECODER_RATE}
+        given = {"reference": row.reference or "ciconv", "decoder_rate": _DECODER_RATE}
+        if not row.reference:
+            given |= dict.fromkeys(set(WEIGHTS) - {"dark_weight", "bright_weight"}, 0.0)
         return AdaptationConfig(**{**AdaptationConfig.defaults(given), **settings, **given})
     return DetectionConfig(joint=row.joint, **settings)
 

@@ -41,6 +41,7 @@ from kind.data.drawn_objects import CLASSES
 from kind.data.generated_scenes import write_scenes
 from kind.data.photographs import Photograph, split_photographs
 from kind.decom.model import decomposition_net
+from kind.detection.adaptation.config import WEIGHTS
 from kind.detection.model import build_detector
 from kind.detection.sizes import Proportions
 from kind.errors import UserError
@@ -300,17 +301,26 @@ def test_fine_tuned_detectors_are_compared_with_the_one_fine_tuned_on_dark():
     assert lines[1][7:9] == ["+0.100", "+0.100 to +0.100"]
     table = tuned_targets_table([tuned], ["adapted, retinex", "joint", "stretched"])
     assert [(line[4], line[-1]) for line in table.lines] == [("joint", "yes"), ("stretched", "no")]
+    with_twins = tuned._replace(cells={**cells, "raw, new twins": [cell(0.41), cell(0.43)]})
+    lines = tuned_table([with_twins]).lines
+    assert lines[1][7:11] == ["+0.100", "+0.100 to +0.100", "-0.010", "-0.010 to -0.010"]
+    assert lines[3][9:11] == ["–", "–"] and len(lines[0]) == len(tuned_table([with_twins]).head)
+    table = tuned_targets_table([with_twins], ["joint"])
+    assert [line[-1] for line in table.lines] == ["yes", "no"]
 
 
 def test_every_fine_tuning_takes_as_many_steps():
     flags = SimpleNamespace(epochs=2, twins=3, darken="published", batch=4, image_size=64, learning_rate=1e-4)
     rows = trainings(["half"])
-    assert [row.name for row in rows[-4:]] == [row.name for row in WITH_NEW_TWINS] and len(rows) == 9
+    assert [row.name for row in rows[-5:]] == [row.name for row in WITH_NEW_TWINS] and len(rows) == 10
     for row in rows:
         config = config_of(flags, row, 7)
         copies = 1 if row.darkens else flags.twins  # of each photograph, in each epoch
         assert config.epochs * copies == 6 and config.seed == 7
         assert (config.darken == "none") != row.darkens and config.validate_epochs == config.epochs
+    control = config_of(flags, next(row for row in rows if row.name == "raw, new twins and bright"), 7)
+    assert control.dark_weight == control.bright_weight == 1.0
+    assert not any(getattr(control, name) for name in WEIGHTS[2:])
     assert [row.name for row in trainings(["half"], ["joint"])] == ["raw", "joint"]
     with pytest.raises(UserError, match="received 'nothing'"):
         trainings(["half"], ["nothing"])
