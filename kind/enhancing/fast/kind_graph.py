@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,14 +10,14 @@ from openvino import Node
 from openvino import opset13 as op
 
 from kind.constants import BT601
-from kind.enhancing.fast.exposure_branch import BINS, FLOOR, NODES
+from kind.enhancing.fast.exposure_branch import BINS, NODES
 from kind.enhancing.fast.kind_networks import ThreeNetworks
 from kind.enhancing.fast.light import expose
 from kind.enhancing.fast.network_files import Weights
 from kind.enhancing.fast.operators import Range, channels_first, channels_last, constant, integers
+from kind.enhancing.fast.slicing import BINOMIAL, guide_position, stops_of
 
 _WHITE_FROM, _MANY_STOPS = 0.85, 3.5  # as in `kind.enhancing.three_networks`
-_BINOMIAL = np.float32([1, 4, 6, 4, 1]) / 16
 
 
 class KindGraph:
@@ -74,18 +73,13 @@ def _input(name: str, shape: list[int], dtype: type = np.float32) -> Node:
 def _sliced(shown: Node, strips: Node, columns: Node) -> Node:
     """The map of stops, [1, 1, h, w], see `kind.nn.exposure_layers.SlicedStops`."""
     margin = integers(0, 0, 2, 2)
-    kernel = np.float32(BT601)[np.newaxis, :, np.newaxis, np.newaxis] * np.outer(_BINOMIAL, _BINOMIAL)
+    kernel = np.float32(BT601)[np.newaxis, :, np.newaxis, np.newaxis] * np.outer(BINOMIAL, BINOMIAL)
     wide = op.pad(shown, margin, margin, "edge")
     luma = op.convolution(wide, constant(kernel), [1, 1], [0, 0], [0, 0], [1, 1])
-    root = math.sqrt(FLOOR)
-    guide = op.subtract(op.sqrt(op.add(op.relu(luma), constant(FLOOR))), constant(root))
-    position = op.multiply(guide, constant((BINS - 1) / (math.sqrt(1 + FLOOR) - root)))
     numbers = constant(np.arange(BINS, dtype=np.float32).reshape(1, BINS, 1, 1))
-    hats = op.relu(op.subtract(constant(1.0), op.abs(op.subtract(position, numbers))))
+    hats = op.relu(op.subtract(constant(1.0), op.abs(op.subtract(guide_position(luma), numbers))))
     planes = op.unsqueeze(op.matmul(strips, columns, False, False), integers(0))
-    logits = op.reduce_sum(op.multiply(planes, hats), integers(1), True)
-    soft = op.softplus(op.multiply(logits, constant(2.0)))
-    return op.minimum(op.multiply(soft, constant(0.5)), constant(8.0))
+    return stops_of(op.reduce_sum(op.multiply(planes, hats), integers(1), True))
 
 
 def _where_needed(exposed: Node, shading: Node, restored: Node, adjusted: Node, stops: Node) -> Node:

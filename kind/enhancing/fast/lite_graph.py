@@ -16,7 +16,7 @@ from openvino import Node
 from openvino import opset13 as op
 
 from kind.constants import BT601
-from kind.enhancing.fast.exposure_branch import BINS, FLOOR, NODES
+from kind.enhancing.fast.exposure_branch import BINS, NODES
 from kind.enhancing.fast.light import expose
 from kind.enhancing.fast.lite_unet import UNet
 from kind.enhancing.fast.network_files import Weights
@@ -28,12 +28,12 @@ from kind.enhancing.fast.operators import (
     convolution,
     integers,
 )
+from kind.enhancing.fast.slicing import BINOMIAL, guide_position, stops_of
 
 CELL = 4
 _PIXELS, _VALUES = CELL**2, 3 * CELL**2
 _BLACK, _TINY = 1e-4, 1e-20  # and the limits below, as in `kind.nn.exposure_layers` and `kind.ops.light`
 _LINEAR_SHARE, _LARGEST_SHARE = 0.125, 0.25
-_BINOMIAL = np.float32([1, 4, 6, 4, 1]) / 16
 
 
 class LiteGraph:
@@ -94,18 +94,14 @@ class LiteGraph:
         """The map of stops, [1, h, w, 16], made in rows of pixels, by one product; see `SlicedStops`."""
         columns = self._input("columns", [NODES, CELL * width])
         strips = self._input("strips", [BINS, CELL * height, NODES])
-        luma = _rows_of_cells(_smooth_luma(shown), height, width)
-        root = math.sqrt(FLOOR)
-        guide = op.subtract(op.sqrt(op.add(op.relu(luma), constant(FLOOR))), constant(root))
-        position = op.multiply(guide, constant((BINS - 1) / (math.sqrt(1 + FLOOR) - root)))
+        position = guide_position(_rows_of_cells(_smooth_luma(shown), height, width))
         planes = op.split(op.matmul(strips, columns, False, False), constant(0, np.int64), BINS)
         logits = None
         for number, plane in enumerate(planes.outputs()):
             distance = op.abs(op.subtract(position, constant(number)))
             part = op.multiply(plane, op.relu(op.subtract(constant(1.0), distance)))
             logits = op.add(logits, part) if logits else part
-        soft = op.softplus(op.multiply(logits, constant(2.0)))
-        return _cells_of_rows(op.minimum(op.multiply(soft, constant(0.5)), constant(8.0)), height, width)
+        return _cells_of_rows(stops_of(logits), height, width)
 
     def _restored(self, shown: Node, stops: Node, raised: Node, exposed: Node) -> Node:
         """R̂, [1, h, w, 48]."""
@@ -209,6 +205,6 @@ def _smoothing_kernel() -> np.ndarray:
     kernel = np.zeros((3, 3, _PIXELS, _PIXELS), np.float32)
     for row, column, down, across in np.ndindex(CELL, CELL, 5, 5):
         (cell_row, y), (cell_column, x) = divmod(row + down - 2, CELL), divmod(column + across - 2, CELL)
-        weight = _BINOMIAL[down] * _BINOMIAL[across]
+        weight = BINOMIAL[down] * BINOMIAL[across]
         kernel[cell_row + 1, cell_column + 1, y * CELL + x, row * CELL + column] += weight
     return kernel

@@ -135,6 +135,24 @@ class TestExposure:
         expected = exposure_layers.MeanStops()([thumbnail[np.newaxis], stops])
         assert self.exposure._mean_stops(thumbnail, grid) == pytest.approx(expected.numpy().item(), abs=1e-4)
 
+    def test_slicing(self):
+        """Of a grid whose planes hold their own numbers, the slice is the guide's position."""
+        import openvino
+        from openvino import opset13 as op
+
+        from kind.enhancing.fast import slicing
+        from kind.enhancing.fast.engine import CORE
+
+        grey = np.linspace(0, 1, 200, dtype=np.float32)
+        grid = np.broadcast_to(np.arange(8, dtype=np.float32), (1, 16, 16, 8))
+        place = tf.constant([[0.0, 0.0, 1.0, 1.0]])
+        images = np.broadcast_to(grey[:, np.newaxis, np.newaxis, np.newaxis], (200, 1, 1, 3))
+        expected = [exposure_layers.SlicedStops()([image[np.newaxis], grid, place]) for image in images]
+        luma = op.parameter([200], np.float32)
+        model = openvino.Model([slicing.stops_of(slicing.guide_position(luma))], [luma], "stops")
+        (found,) = CORE.compile_model(model, "CPU")([grey]).values()
+        np.testing.assert_allclose(found, np.ravel(expected), atol=1e-4)
+
 
 class TestCalibration:
     calibration = None
