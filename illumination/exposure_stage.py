@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from kind.illumination.config import ExposureConfig
 from kind.illumination.exposure_model import exposure_net
+from kind.losses.pixel import l1, log_squared_error
 from kind.nn.exposure_layers import SlicedStops, WholePlace
 from kind.ops.light import expose
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
 _CELL = 4  # pixels of a thumbnail along each axis whose mean is compared: noise is not exposure
-_SMALLEST_ERROR = 1e-4  # squared; 40 dB
 
 
 def with_images(sample: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -53,12 +53,8 @@ class ExposureStage(Stage):
         """|·| and ln (·)² of the exposed image, which is averaged over small cells first."""
         images = sample["low"], self._stops(sample, training), sample["high"]
         dark, stops, bright = (tf.nn.avg_pool2d(values, _CELL, _CELL, "SAME") for values in images)
-        error = expose(dark, stops, keeps_hue=True) - bright
-        squared = tf.reduce_mean(tf.square(error), axis=[1, 2, 3])
-        terms = {
-            "absolute_error": tf.reduce_mean(tf.abs(error)),
-            "log_error": tf.reduce_mean(tf.math.log(squared + _SMALLEST_ERROR)),
-        }
+        exposed = expose(dark, stops, keeps_hue=True)
+        terms = {"absolute_error": l1(exposed, bright), "log_error": log_squared_error(exposed, bright)}
         total = sum(weight * terms[name] for name, weight in self.term_weights(self.config).items())
         return {"loss": total, **terms}, {}
 

@@ -12,6 +12,7 @@ from kind.enhancing.light_branches import branches
 from kind.lite.config import LiteConfig
 from kind.lite.model import LARGEST_COLOUR, lite_net
 from kind.losses import catalogue
+from kind.losses.pixel import log_squared_error
 from kind.losses.ssim_loss import ssim_loss
 from kind.nn.exposure_layers import faded
 from kind.ops.area import area_resized
@@ -22,7 +23,6 @@ from kind.training.added_losses import IMAGE_INPUTS, compared_images
 from kind.training.stage import Stage
 from kind.training.stage_spec import StageSpec
 
-_SMALLEST_ERROR = 1e-4  # squared; 40 dB
 _COARSER = 8  # pixels of a photograph to one on which exposures are compared
 _MOST_STOPS = 2.0
 _MATCHING_STEPS = 4
@@ -93,10 +93,9 @@ class LiteStage(Stage):
             }, {}
         shown, tint = true_exposure(low, stops, colour, high) if training else (stops, colour)
         restored = parts.restoration([low, shown, tint, summary], training=training)
-        squared_errors = tf.reduce_mean(tf.square(restored - high), axis=[1, 2, 3])
         terms = {
             "absolute_error": tf.reduce_mean(tf.abs(restored - high)),
-            "log_error": tf.reduce_mean(tf.math.log(squared_errors + _SMALLEST_ERROR)),
+            "log_error": log_squared_error(restored, high),
             "ssim_loss": ssim_loss(restored, high),
             "exposure": exposure,
             "features": self._feature_error(restored, high) if training else tf.constant(0.0),

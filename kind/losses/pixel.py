@@ -86,6 +86,23 @@ def charbonnier(
     return averaged(tf.sqrt(tf.square(output - target) + epsilon**2), per_image)
 
 
+def log_squared_error(
+    output: tf.Tensor, target: tf.Tensor, *, epsilon: float = SMALLEST_ERROR, per_image: bool = False
+) -> tf.Tensor:
+    """ln(MSE of each image + ε): `log_mse` without its unit, a term of stages of our own.
+
+    Args:
+        output: float32 [N, H, W, C] in [0, 1].
+        target: the same shape.
+        epsilon: ε, above 0.
+        per_image: keep the loss of each image instead of averaging over the batch.
+
+    Returns:
+        float32 scalar, or [N]; from ln ε = -9.2, which identical images give.
+    """
+    return averaged(tf.math.log(mse(output, target, per_image=True) + epsilon), per_image)
+
+
 def log_mse(
     output: tf.Tensor, target: tf.Tensor, *, epsilon: float = SMALLEST_ERROR, per_image: bool = False
 ) -> tf.Tensor:
@@ -103,5 +120,5 @@ def log_mse(
     Returns:
         float32 scalar, or [N]; decibels from 10·log₁₀ ε = -40, which identical images give.
     """
-    errors = mse(output, target, per_image=True)
-    return averaged(tf.math.log(errors + epsilon) * (10.0 / math.log(10.0)), per_image)
+    logarithms = log_squared_error(output, target, epsilon=epsilon, per_image=True)
+    return averaged(logarithms * (10.0 / math.log(10.0)), per_image)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from scipy import ndimage, special
 
 from kind.losses.catalogue import CATALOGUE
+from kind.losses.pixel import log_squared_error
 from kind.ops.ms_ssim import SMALLEST_SIDE, ms_ssim
 
 RANDOM = np.random.default_rng(0)
@@ -34,6 +35,8 @@ def test_losses_of_single_pixels():
     assert value("huber", A, B, delta=0.2) == close(special.huber(0.2, D).mean())
     errors = (D**2).reshape(2, -1).mean(axis=1)
     assert value("log-mse", A, B) == close(np.mean(10 * np.log10(errors + 1e-4)))
+    assert float(log_squared_error(A, B)) == close(np.mean(np.log(errors + 1e-4)))
+    np.testing.assert_allclose(log_squared_error(A, B, per_image=True), np.log(errors + 1e-4), rtol=1e-5)
 
 
 def test_penalties_of_weights():
