@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 #: gRPC's status codes by number, which are TensorFlow's too, each with the HTTP status of TensorFlow Serving.
 _CODES = {
@@ -83,6 +84,25 @@ def serving_error_of(error: BaseException, folder: Path | None = None) -> Servin
     text = " ".join(_TRACES.sub(" ", _WHERE.sub(" ", text)).split()) or type(error).__name__
     text = " ".join(_ASSERTED.findall(text)) or text
     return ServingError(code, text[:_LONGEST_MESSAGE])
+
+
+class ErrorWords(NamedTuple):
+    """What a `ServingError` says, without the error; the attributes are those of `ServingError`."""
+
+    code: str
+    message: str
+    http_status: int
+
+
+def words_of(error: BaseException) -> ErrorWords:
+    """What an error is answered with, see `serving_error_of`.
+
+    An error leads to the frames that it has passed. In one of them that names it, both would keep each other,
+    and the request, until a garbage collection: where no other request comes, for ever. Its words lead to
+    nothing.
+    """
+    refused = serving_error_of(error)
+    return ErrorWords(refused.code, refused.message, refused.http_status)
 
 
 def without_folders(text: str, folder: Path | None = None) -> str:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from kind.serving.errors import echoed
 from kind.serving.server.connections import NOSNIFF, error_response
-from kind.serving.server.errors import ServingError, serving_error_of
+from kind.serving.server.errors import ErrorWords, ServingError, words_of
 from kind.serving.server.origins import Sites
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
@@ -47,7 +47,7 @@ class Front:
                 return _refused(request, 405, "Method Not Allowed", {"Allow": "GET, HEAD"})
             return await page(request)
         except (ServingError, MemoryError) as error:
-            return _told(error)
+            return _told(words_of(error))
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
@@ -55,15 +55,9 @@ class Front:
             return error_response("internal error; the server's log says more", 500)
 
 
-def _told(error: BaseException) -> web.Response:
-    """The answer to an error.
-
-    An error leads to the frames that it has passed. In one of them that names it, both would keep each other,
-    and the body of the request, until a garbage collection: where no other request comes, for ever.
-    """
-    refused = serving_error_of(error)
-    again = {"Retry-After": "1"} if refused.http_status == 503 else {}
-    return error_response(refused.message, refused.http_status, again)
+def _told(words: ErrorWords) -> web.Response:
+    again = {"Retry-After": "1"} if words.http_status == 503 else {}
+    return error_response(words.message, words.http_status, again)
 
 
 def _refused(

@@ -20,7 +20,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from kind.serving.server.errors import ServingError, serving_error_of
+from kind.serving.server.errors import ServingError, words_of
 from kind.serving.wire import Arrays, read_message, write_message
 
 if sys.platform == "linux":
@@ -199,9 +199,8 @@ def answer_calls(answer: Answer) -> None:
         try:
             header, arrays = answer(header, arrays)
         except BaseException as error:
-            refused = serving_error_of(error)
-            header, arrays = {"code": refused.code, "error": refused.message, "http": refused.http_status}, {}
-            del refused  # it leads to this frame, and the two would keep each other
+            words = words_of(error)
+            header, arrays = {"code": words.code, "error": words.message, "http": words.http_status}, {}
         with writing:
             write_message(answers, {"call": number, **header}, arrays)
 

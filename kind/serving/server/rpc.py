@@ -21,7 +21,7 @@ from kind.serving.protos import (
     regression_pb2,
 )
 from kind.serving.server.calls import Call, Calls, sender_of
-from kind.serving.server.errors import ServingError, bad_request, serving_error_of
+from kind.serving.server.errors import ServingError, bad_request, words_of
 from kind.serving.server.messages import configs_of, status_message
 from kind.serving.server.parsing import parsed, spec_of
 from kind.serving.server.service import Service
@@ -149,7 +149,7 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
                 message = message if isinstance(message, bytes) else message.SerializeToString()
                 return await call.send(context.write, message)
         except (ServingError, MemoryError) as error:
-            code, message = _told(error)
+            code, message, _ = words_of(error)
         except Exception:
             traceback.print_exc()
             code, message = "INTERNAL", "internal error; the server's log says more"
@@ -157,12 +157,6 @@ def handler_of(answer: Answer, calls: Calls, counted_as: str = "") -> grpc.RpcMe
         await context.abort(grpc.StatusCode[code], message)
 
     return grpc.stream_stream_rpc_method_handler(answered)
-
-
-def _told(error: BaseException) -> tuple[str, str]:
-    """Code and message of an error; it itself would keep the message that it was raised for."""
-    refused = serving_error_of(error)
-    return refused.code, refused.message
 
 
 async def _received(context: grpc.aio.ServicerContext, call: Call, calls: Calls) -> bytes:

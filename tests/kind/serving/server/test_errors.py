@@ -1,5 +1,7 @@
 """Errors say what is wrong in the words of the docs, and nothing about the machine."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import tensorflow as tf
 from tensorflow_serving.config import model_server_config_pb2
 
 from kind.serving.errors import echoed
-from kind.serving.server.errors import ServingError, serving_error_of, without_folders
+from kind.serving.server.errors import ServingError, serving_error_of, without_folders, words_of
 from kind.serving.server.messages import configs_of, status_message
 from kind.serving.server.signatures import signature_named
 from kind.serving.server.version_folders import ModelConfig
@@ -43,6 +45,28 @@ def test_two_assertions_are_both_bare():
     text = "2 root error(s) found.\n(0) INVALID_ARGUMENT: assertion failed: [a[0]: x]\n\t [[{{node A}}]]\n"
     text += "(1) INVALID_ARGUMENT: assertion failed: [a[0]: x]\n\t [[{{node B}}]]\n0 successful operations."
     assert serving_error_of(tf.errors.InvalidArgumentError(None, None, text)).message == "a[0]: x a[0]: x"
+
+
+@pytest.mark.parametrize("make", [lambda: ServingError("NOT_FOUND", "no model", 418), MemoryError])
+def test_the_words_of_an_error_keep_nothing_alive(make):
+    class Body:
+        pass
+
+    def answered(body):
+        try:
+            raise make()
+        except (ServingError, MemoryError) as error:
+            words = words_of(error)
+        return words, weakref.ref(body)
+
+    gc.disable()
+    try:
+        words, body = answered(Body())
+        assert body() is None
+    finally:
+        gc.enable()
+    expected = serving_error_of(make())
+    assert words == (expected.code, expected.message, expected.http_status)
 
 
 def test_what_is_repeated_is_short_and_harmless():
