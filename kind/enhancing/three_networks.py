@@ -137,8 +137,7 @@ class KindEnhancer(Enhancer):
         if self.exposure is not None:
             restored, adjusted = _where_needed(seen_by_networks, shading, restored, adjusted, stops)
             shading *= light_ratio(tile, seen_by_networks, -stops)
-        # An image of one colour tells nothing of its exposure, and comes back as it is.
-        is_plain = high <= low
+        is_plain = _is_plain(low, high)
         restored = tf.where(is_plain, tile, restored)
         adjusted = tf.where(is_plain, 1.0, adjusted)
         return Enhanced(stretched, reflectance, shading, restored, adjusted, alpha=alpha)
@@ -173,13 +172,25 @@ class KindEnhancer(Enhancer):
         return *range_of_array(images), *self._suggestion(parts, images.shape)
 
     def chosen_alpha(self, alpha, seen):
-        """See `Enhancer`: the published default, or what the head suggests."""
-        return tf.where(tf.math.is_nan(alpha), tf.exp(seen[-1][:, 0]), alpha)
+        """See `Enhancer`: the published default; or what the head suggests, 1 for an image of one grey.
+
+        The head does not see that there is one grey alone: the decomposition makes contrast at the borders.
+        """
+        low, high, *_, log_suggested = seen
+        suggested = tf.exp(log_suggested[:, 0])
+        if self.exposure is not None:
+            suggested = tf.where(_is_plain(low, high)[:, 0, 0, 0], 1.0, suggested)
+        return tf.where(tf.math.is_nan(alpha), suggested, alpha)
 
     def _suggestion(self, parts, shape):
         """What the head makes of decomposed thumbnails of images of a shape: grid, size, log α."""
         grid, log_alpha = self.exposure(parts, training=False)
         return grid, image_sizes(shape), log_alpha
+
+
+def _is_plain(low, high):
+    """Whether images are of one grey, by their value range: it tells nothing of their exposure."""
+    return high <= low
 
 
 def _published_alpha(images):

@@ -60,8 +60,9 @@ class FastFrames:
     def __call__(self, frame: np.ndarray, statistics: Statistics) -> tuple[np.ndarray, float]:
         """Enhances a frame, uint8 [H, W, 3], with statistics of such frames: uint8 [H, W, 3], and α."""
         *arrays, (stops,), (given,) = statistics
-        alpha = float(2.0 ** (stops if math.isnan(given) else given))
         seen = self._enhancer.seen_as(*arrays, float(stops))
+        suggested = 0.0 if self._enhancer.stays_as_it_is(frame) else stops
+        alpha = float(2.0 ** (suggested if math.isnan(given) else given))
         free = self._free.get()
         try:
             return free.relit(frame, seen, alpha, self._strength), alpha

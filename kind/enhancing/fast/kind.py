@@ -58,6 +58,10 @@ class FastKind(FastEnhancer):
         (product,) = self._take_apart([thumbnail[np.newaxis]]).values()
         return self._branch(np.array(product[0]))
 
+    def stays_as_it_is(self, image):
+        """See `FastEnhancer`; an image of one grey tells nothing of its exposure."""
+        return image.min() == image.max()
+
     def build(self, height, width, levels, in_levels, names):
         """See `FastEnhancer`."""
         return KindGraph(self.weights, self.ranges).build(height, width, levels, in_levels)
@@ -86,8 +90,8 @@ class FastKind(FastEnhancer):
         }
 
     def fill(self, result, image, seen, alpha, strength, progress=None):
-        """See `FastEnhancer`; an image of one colour tells nothing of its exposure, and stays as it is."""
-        if image.min() == image.max():
+        """See `FastEnhancer`."""
+        if self.stays_as_it_is(image):
             result[:] = image if image.dtype == result.dtype else _as(result.dtype, in_unit_range(image))
         else:
             super().fill(result, image, seen, alpha, strength, progress)

@@ -37,6 +37,16 @@ def photograph():
     return np.clip(smooth.numpy() * 0.5, 0.0, 1.0)
 
 
+class Head:
+    """Says of any image that the lumas of the lower bins lack three stops, others none; and an α of 4."""
+
+    def __call__(self, parts, training=False):
+        count = tf.shape(parts[0])[0]
+        bins = tf.constant([3.0, 3.0, 3.0, 3.0, -9.0, -9.0, -9.0, -9.0])
+        grid = tf.tile(tf.reshape(bins, [1, 1, 1, 8]), [count, 16, 16, 1])
+        return grid, tf.fill([count, 1], math.log(4.0))
+
+
 def stops_of(enhancer, photograph, alpha):
     """The map E' that this α asks for."""
     *_, grid, size, log_alpha = enhancer.collect_statistics(photograph[np.newaxis])
@@ -96,14 +106,20 @@ def test_alpha_comes_from_the_head_and_a_number_wins(enhancer, photograph):
     assert enhancer(batch, alpha=tf.constant([2.0, np.nan])).alpha[0] == 2.0
 
 
+def test_for_an_image_of_one_grey_alpha_is_1(nets, photograph):
+    enhancer = KindEnhancer(**nets)
+    enhancer.exposure, enhancer.border = Head(), 16
+    plain = np.full((48, 64, 3), 0.03, np.float32)
+    made = enhancer(np.stack([plain, photograph]))
+    np.testing.assert_allclose(made.alpha, [1.0, 4.0])
+    np.testing.assert_array_equal(made.relit[0], plain)
+    assert enhancer.suggested_alpha(plain) == 1.0
+    assert enhancer(plain, alpha=3.0).alpha == 3.0
+    assert KindEnhancer(**nets)(plain).alpha == 5.0  # as published
+
+
 def test_shadows_get_more_light_than_what_is_bright(nets, photograph):
-    """Where the head's grid says so: none for the lumas of the upper bins, three stops for the lowest."""
-
-    class Head:
-        def __call__(self, parts, training=False):
-            grid = tf.tile(tf.constant([3.0, 3.0, 3.0, 3.0, -9.0, -9.0, -9.0, -9.0]), [256])
-            return tf.reshape(grid, [1, 16, 16, 8]), tf.constant([[math.log(4.0)]])
-
+    """Where the head's grid says so."""
     enhancer = KindEnhancer(**nets)
     enhancer.exposure, enhancer.border = Head(), 16
     image = np.where(np.arange(64)[np.newaxis, :, np.newaxis] < 32, 0.05, 0.8).astype(np.float32)

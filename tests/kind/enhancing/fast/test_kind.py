@@ -8,6 +8,7 @@ from kind.nn.forms import SHIPPED_WEIGHTS
 
 pytest.importorskip("openvino", reason="the extra fast is not installed")
 
+from kind.enhancing.fast.frames import FastFrames
 from kind.enhancing.fast.kind import FastKind
 from kind.enhancing.fast.kind_networks import ROUNDED
 
@@ -29,3 +30,17 @@ def test_an_image_of_one_colour_stays_as_it_is():
     image = np.full((40, 50, 3), 7, np.uint8)
     np.testing.assert_array_equal(fast(image, 8.0, levels=True).relit, image)
     np.testing.assert_allclose(fast(image / np.float32(255), 8.0).relit, image / 255, atol=1e-6)
+
+
+def test_for_an_image_of_one_grey_alpha_is_1():
+    fast = FastKind.from_files()
+    plain, other = np.full((40, 50, 3), 7, np.uint8), np.full((40, 50, 3), 7, np.uint8)
+    other[0, 0] = 9
+    assert fast.suggested_alpha(plain) == 1.0
+    assert fast.suggested_alpha(plain / np.float32(255)) == 1.0
+    assert fast(plain).alpha == 1.0 and fast(plain, 3.0).alpha == 3.0
+    expected = np.float32(2.0 ** fast.judged(other).stops)
+    assert expected > 1.0
+    np.testing.assert_array_equal(fast(np.stack([plain, other]), [np.nan, np.nan]).alpha, [1.0, expected])
+    frames = FastFrames(fast)
+    assert frames(plain, frames.statistics(plain))[1] == 1.0
