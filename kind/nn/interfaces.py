@@ -54,14 +54,18 @@ def check_interface(net: keras.Model, stage: str) -> None:
         stage: whose it must be; one that is not in `INTERFACES` checks the network itself.
 
     Raises:
-        WrongNetwork: when it takes or gives other numbers of channels, or anything but lists of images.
+        WrongNetwork: when it takes or gives other numbers of channels, or anything but lists of images; says
+            what to do with a network of the stage's own name, which another version made.
     """
     if stage not in INTERFACES:
         return
     found = interface_of(net)
     is_image = all(tensor.shape.rank == 4 for tensor in net.inputs)
     if found != INTERFACES[stage] or not is_image or net.name == _JOINED:
-        raise WrongNetwork(f"holds {shown(net.name)} ({found}); expected {stage} ({INTERFACES[stage]})")
+        is_of_another_version = net.name == stage
+        advice = f"; train it anew: kind train {stage}" if is_of_another_version else ""
+        expected = f"expected {stage} ({INTERFACES[stage]})"
+        raise WrongNetwork(f"holds {shown(net.name)} ({found}); {expected}{advice}")
 
 
 def check_class(config: object, stage: str) -> None:

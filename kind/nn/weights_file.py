@@ -26,6 +26,10 @@ class UnreadableWeights(ValueError):
     """An array that is missing or is not what the network needs; the message names it, but no file."""
 
 
+class OtherShapes(UnreadableWeights):
+    """An array that is missing or has another shape: the weights are those of another network."""
+
+
 def read_arrays(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """Reads arrays of known names and shapes.
 
@@ -85,11 +89,11 @@ def check_shapes(
         shapes: of each array of the network, by path.
 
     Raises:
-        UnreadableWeights: when an array is missing or has another shape.
+        OtherShapes: when an array is missing or has another shape.
     """
     for name, shape in shapes.items():
         if name not in arrays:
-            raise UnreadableWeights(f"it has no array {name}")
+            raise OtherShapes(f"it has no array {name}")
         _check_shape(arrays[name], name, shape)
 
 
@@ -140,7 +144,7 @@ def _values(dataset: h5py.Dataset, name: str, shape: tuple[int, ...] | None = No
 
 def _check_shape(array: np.ndarray | h5py.Dataset, name: str, shape: tuple[int, ...]) -> None:
     if array.shape != shape:
-        raise UnreadableWeights(f"its array {name} has the shape {array.shape}; the network needs {shape}")
+        raise OtherShapes(f"its array {name} has the shape {array.shape}; the network needs {shape}")
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:

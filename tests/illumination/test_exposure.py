@@ -1,5 +1,7 @@
 """The exposure head: what it is asked for, and that it can learn it."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,12 +9,17 @@ from tensorflow import keras
 
 from kind.data.decomposing import decomposing
 from kind.decom.model import decomposition_net
+from kind.enhancing.enhancer import Enhancer
+from kind.enhancing.fast.network_files import read_network
+from kind.errors import UserError
 from kind.illumination.config import ExposureConfig
 from kind.illumination.exposure_model import exposure_net
 from kind.illumination.exposure_stage import SPEC, ExposureStage
 from kind.lite.model import lite_net
 from kind.nn.exposure_layers import MeanStops, SlicedStops, WholePlace
+from kind.nn.forms import SHIPPED_WEIGHTS
 from kind.nn.interfaces import WrongNetwork, check_interface
+from kind.nn.saving import save_net
 from kind.ops.area import area_resized
 from kind.ops.light import expose
 from kind.training.layer_names import take_weights
@@ -27,6 +34,27 @@ def test_it_suggests_a_grid_and_one_number_for_each_image():
     check_interface(head, "exposure")
     with pytest.raises(WrongNetwork):
         check_interface(head, "restoration")
+
+
+def test_a_head_of_an_earlier_version_is_refused_with_what_to_do(tmp_path):
+    reflectance = keras.Input((None, None, 3), name="reflectance")
+    illumination = keras.Input((None, None, 1), name="illumination")
+    values = keras.layers.Concatenate()([reflectance, illumination])
+    values = keras.layers.Conv2D(16, 3, name="conv_1")(values)
+    log_alpha = keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(values))
+    head = keras.Model([reflectance, illumination], log_alpha, name="exposure")
+    save_net(head, tmp_path / "exposure.keras")
+    for stage in ("decom", "restoration", "illumination"):
+        shutil.copy(SHIPPED_WEIGHTS / f"{stage}.keras", tmp_path)
+    with pytest.raises(UserError, match=r"exposure\.keras: .*train it anew: kind train exposure$"):
+        Enhancer.load(tmp_path, variant="kind")
+    with pytest.raises(UserError, match=r"exposure\.keras: .*train it anew: kind train exposure$"):
+        read_network(tmp_path / "exposure.keras", "exposure")
+    with pytest.raises(UserError, match=r"decom\.keras: .*needs \(3, 3, 9, 16\); train it anew"):
+        read_network(tmp_path / "decom.keras", "exposure")
+    # A decomposition of another architecture may be right in float32.
+    with pytest.raises(UserError, match=r"illumination\.keras: .*needs \(3, 3, 3, 32\)$"):
+        read_network(tmp_path / "illumination.keras", "decom")
 
 
 def test_alpha_is_the_mean_of_the_stops_of_the_product():

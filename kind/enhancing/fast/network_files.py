@@ -9,12 +9,14 @@ import numpy as np
 
 from kind.errors import UserError
 from kind.nn.archive import WEIGHTS, Archive, UnreadableArchive
-from kind.nn.weights_file import UnreadableWeights, read_layer_arrays
+from kind.nn.weights_file import OtherShapes, UnreadableWeights, read_layer_arrays
 
 Weights = dict[str, tuple[np.ndarray, ...]]
 """Kernel and bias, float32, by the layer's name; transposed convolutions have no bias."""
 
 _Shapes = dict[str, dict[str, tuple[int, ...]]]
+
+_OF_ONE_FORM = ("lite", "exposure")  # others of these names were made by another version
 
 _CONVOLUTION, _TRANSPOSED, _DENSE, _DEPTHWISE = "conv2d", "conv2d_transpose", "dense", "depthwise_conv2d"
 
@@ -128,15 +130,18 @@ def read_network(path: Path, network: str) -> Weights:
     Raises:
         UserError: when the file cannot be read, or holds another network.
     """
+    advice = f"; train it anew: kind train {network}" if network in _OF_ONE_FORM else ""
     places = _places(LAYERS[network])
     shapes = {place: shape for of_layer in places.values() for place, shape in of_layer.items()}
     try:
         with Archive(path) as archive:
             arrays = read_layer_arrays(archive.read(WEIGHTS), shapes)
+    except OtherShapes as error:
+        raise UserError(f"{path}: {error}{advice}") from error
     except (UnreadableArchive, UnreadableWeights) as error:
         raise UserError(f"{path}: {error}") from error
     if len(arrays) != len(shapes):
-        raise UserError(f"{path}: holds another network than the one that int8 is for")
+        raise UserError(f"{path}: holds another network than the one that int8 is for{advice}")
     return {
         name: tuple(np.asarray(arrays[place], np.float32) for place in of_layer)
         for name, of_layer in places.items()
