@@ -1,4 +1,8 @@
-"""A moving average of a network's weights, which often does better than the weights themselves."""
+"""A moving average of a network's weights, which often does better than the weights themselves.
+
+The moving statistics of batch normalisations are averaged too, as YOLOv5 and timm do: the statistics of now
+belong to the weights of now, not to their average.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +16,34 @@ class WeightAverage:
     """Exponential moving average of variables, of decay min(d, (1 + n) / (10 + n)): quicker at the start.
 
     Attributes:
-        averages: one variable for each averaged one, in their order.
+        averages: one variable for each weight, in their order.
+        averaged_statistics: the same for the statistics.
     """
 
-    def __init__(self, variables: Sequence[tf.Variable], decay: float, steps: tf.Variable) -> None:
+    def __init__(
+        self,
+        weights: Sequence[tf.Variable],
+        decay: float,
+        steps: tf.Variable,
+        statistics: Sequence[tf.Variable] = (),
+    ) -> None:
         """Starts from the variables' values as they are.
 
         Args:
-            variables: to average.
+            weights: to average.
             decay: d, in (0, 1).
             steps: n, the number of finished optimizer steps.
+            statistics: to average as well, see `kind.training.layer_names.statistics`.
         """
-        self._variables = list(variables)
+        self._variables, self._statistics = [*weights, *statistics], list(statistics)
         self._average = tf.train.ExponentialMovingAverage(decay, num_updates=steps)
         self._average.apply(self._variables)  # makes the averages, equal to the variables
-        self.averages = [self._average.average(variable) for variable in self._variables]
+        self.averages = list(map(self._average.average, weights))
+        self.averaged_statistics = list(map(self._average.average, statistics))
 
-    def restart(self) -> None:
-        """Forgets the past: the averages become the variables' present values."""
-        for variable, average in zip(self._variables, self.averages):
+    def restart_statistics(self) -> None:
+        """Makes the averages of the statistics their present values: of those before, nothing is known."""
+        for variable, average in zip(self._statistics, self.averaged_statistics):
             average.assign(variable)
 
     def update(self) -> None:
@@ -39,10 +52,13 @@ class WeightAverage:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """Gives the variables their averages for the length of a `with` block."""
+        """Gives the variables their averages for the length of a `with` block.
+
+        Replicas, whose statistics differ, go on with the mean of theirs, as after a checkpoint.
+        """
         kept = [variable.numpy() for variable in self._variables]
-        for variable, average in zip(self._variables, self.averages):
-            variable.assign(average)
+        for variable in self._variables:
+            variable.assign(self._average.average(variable))
         try:
             yield
         finally:

@@ -21,7 +21,7 @@ from kind.training.manifest import (
     write_manifest,
 )
 from kind.training.run_folder import RunFolder
-from kind.training.stage import Stage
+from kind.training.stage import AVERAGED_STATISTICS, Stage
 
 _KEPT = 2
 
@@ -96,9 +96,20 @@ class TrainingCheckpoint:
         return None
 
     def _read(self, prefix: Path, epoch: int) -> None:
-        """Restores one checkpoint; ValueError with the reason when it cannot be."""
+        """Restores one checkpoint; ValueError with the reason when it cannot be.
+
+        Where an earlier version did not average the statistics, their average begins with those of now.
+        """
         try:
-            self._checkpoint.read(str(prefix)).assert_existing_objects_matched()
+            checkpoint = self._checkpoint
+            names = {name.split("/")[0] for name, _ in tf.train.list_variables(str(prefix))}
+            if AVERAGED_STATISTICS not in names:
+                state = self._stage.state()
+                del state[AVERAGED_STATISTICS]
+                checkpoint = tf.train.Checkpoint(**state, epoch=self._epoch)
+            checkpoint.read(str(prefix)).assert_existing_objects_matched()
+            if AVERAGED_STATISTICS not in names and self._stage.average:
+                self._stage.average.restart_statistics()
         except (tf.errors.OpError, IndexError, ValueError, AssertionError) as error:
             raise ValueError(f"cannot be restored ({str(error).splitlines()[0]})") from error
         if int(self._epoch.numpy()) != epoch:

@@ -77,6 +77,25 @@ def rate_groups(net: keras.Model, multipliers: Sequence[str]) -> dict[float, lis
     return groups
 
 
+def statistics(net: keras.Model, learnt: Sequence[tf.Variable]) -> list[tf.Variable]:
+    """Finds what changes while a network is trained although no gradient changes it.
+
+    Args:
+        net: after `freeze`.
+        learnt: the weights that are stepped, now or later.
+
+    Returns:
+        The other floating-point variables of layers that are not frozen for good, such as the moving mean and
+        variance of a batch normalisation.
+    """
+    known = {variable.ref() for variable in learnt}
+    found = {}
+    for layer in named_layers(net).values():
+        if layer.trainable or any(variable.ref() in known for variable in layer.weights):
+            found.update({variable.ref(): variable for variable in layer.weights})
+    return [one for key, one in found.items() if key not in known and one.dtype.is_floating]
+
+
 def take_weights(net: keras.Model, source: keras.Model, *, partly: bool = False) -> list[str]:
     """Copies the weights of layers with the same path and shapes.
 

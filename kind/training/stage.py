@@ -14,11 +14,14 @@ from kind.training import adversary
 from kind.training.added_losses import AddedLosses, Comparison
 from kind.training.averaging import WeightAverage
 from kind.training.config import StageConfig
-from kind.training.layer_names import freeze, rate_groups
+from kind.training.layer_names import freeze, rate_groups, statistics
 from kind.training.optimizers import EpochSchedule, GroupedOptimizer
 
 #: What the error of a training step says before all loss terms, when one of them is not finite.
 NOT_FINITE = "loss terms"
+
+#: Name in `Stage.state` of what checkpoints of earlier versions lack.
+AVERAGED_STATISTICS = "averaged_statistics"
 
 
 class _Kept:
@@ -133,8 +136,8 @@ class Stage(keras.Model):
             self._adversary = adversary.Adversary(config, self.channels, steps_per_epoch)
         self.average = None
         if config.average_decay:
-            variables = self.grouped_optimizer.all_weights
-            self.average = WeightAverage(variables, config.average_decay, self.grouped_optimizer.steps)
+            learnt, steps = self.grouped_optimizer.all_weights, self.grouped_optimizer.steps
+            self.average = WeightAverage(learnt, config.average_decay, steps, statistics(self.net, learnt))
         # All steps of up to 32 run in one call into TensorFlow, without Python between them.
         self.compile(self.grouped_optimizer.optimizers[0], steps_per_execution=min(steps_per_epoch, 32))
 
@@ -184,8 +187,13 @@ class Stage(keras.Model):
 
     def state(self) -> dict[str, tf.Variable | keras.Model | list]:
         """All that changes while training, by name: what a backup keeps."""
-        averages = self.average.averages if self.average else []
-        state = {"net": self.net, "optimizers": self.grouped_optimizer.optimizers, "averages": averages}
+        average = self.average
+        state = {
+            "net": self.net,
+            "optimizers": self.grouped_optimizer.optimizers,
+            "averages": average.averages if average else [],
+            AVERAGED_STATISTICS: average.averaged_statistics if average else [],
+        }
         if self._adversary:
             state.update(discriminator=self._adversary.net, its_optimizer=self._adversary.optimizer)
         return state

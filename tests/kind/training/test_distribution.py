@@ -1,5 +1,7 @@
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -73,3 +75,44 @@ def test_only_a_cluster_is_rejoined(monkeypatch, capsys, error):
         raise error(None, None, "gone")
     assert commands == [(sys.executable, [sys.executable, "train_stage.py", "decom"])]
     assert "lost a worker" in capsys.readouterr().err
+
+
+REPLICAS = """
+import sys
+
+import kind
+import numpy as np
+import tensorflow as tf
+
+sys.path.insert(0, sys.argv[1])
+from conftest import TinyConfig, TinyStage, batches, tiny_net
+
+processor = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    stage = TinyStage(tiny_net(), TinyConfig(average_decay=0.6))
+    stage.set_up(1)
+expected = stage.net.get_weights()
+stream = iter(strategy.experimental_distribute_dataset(batches(batch=4)))
+step = tf.function(lambda sample: strategy.run(stage.train_step, [sample]))
+for number in range(1, 9):
+    step(next(stream))
+    decay, live = min(0.6, (1 + number) / (10 + number)), stage.net.get_weights()
+    expected = [decay * then + (1 - decay) * now for then, now in zip(expected, live)]
+first, second = stage.net.get_layer("norm").moving_mean.values
+assert not np.array_equal(first, second)
+with stage.kept_weights():
+    for now, then in zip(stage.net.get_weights(), expected):
+        np.testing.assert_allclose(now, then, rtol=1e-5, atol=1e-6)
+for now, then in zip(stage.net.get_weights(), live):
+    np.testing.assert_array_equal(now, then)
+"""
+
+
+@pytest.mark.slow
+def test_the_statistics_of_two_replicas_are_averaged_together():
+    """In a process of its own: logical devices are made before TensorFlow starts."""
+    command = [sys.executable, "-c", REPLICAS, str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

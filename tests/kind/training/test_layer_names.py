@@ -3,7 +3,7 @@ import pytest
 from tensorflow import keras
 
 from kind.errors import UserError
-from kind.training.layer_names import freeze, named_layers, rate_groups, take_weights
+from kind.training.layer_names import freeze, named_layers, rate_groups, statistics, take_weights
 
 
 def inner(name, filters=2):
@@ -33,6 +33,17 @@ def test_freezing_by_pattern():
     trained = {path for path, layer in named_layers(net).items() if layer.trainable_variables}
     assert trained == {"right/first", "right/second"}
     assert len(net.trainable_variables) == 4
+
+
+def test_statistics_are_those_of_layers_that_learn_now_or_later():
+    net = nested()
+    freeze(net, ["left/*"])
+    left, right = (layers.get_layer("norm") for layers in (net.get_layer("left"), net.get_layer("right")))
+    assert statistics(net, net.trainable_variables) == right.non_trainable_variables
+    assert len(right.non_trainable_variables) == 2
+    later = [*net.trainable_variables, left.gamma, left.beta]
+    expected = [left.moving_mean, left.moving_variance, *right.non_trainable_variables]
+    assert statistics(net, later) == expected
 
 
 def test_nothing_is_frozen_without_patterns():

@@ -12,6 +12,7 @@ from kind.training.loop import train
 from kind.training.precision import precision
 from kind.training.run_changes import with_recorded_cycle
 from kind.training.run_folder import RunFolder, describe
+from kind.training.stage import AVERAGED_STATISTICS
 
 RECIPES = {
     "adam": {},
@@ -155,6 +156,47 @@ def test_the_average_is_what_is_validated_and_kept(tiny, tmp_path):
     recorded = json.loads((tmp_path / "averaged" / "metrics.jsonl").read_text().splitlines()[-1])
     assert recorded["val_loss"] == pytest.approx(np.mean(values), rel=1e-5)
     assert not np.array_equal(live, averaged.get_layer("encode").kernel)
+
+
+def test_weights_and_statistics_are_averaged_alike(tiny):
+    """Every variable of the network that is kept against NumPy, step by step."""
+    stage = tiny.stage(tiny.net(), tiny.config(average_decay=0.6))
+    stage.set_up(tiny.steps)
+    expected = stage.net.get_weights()
+    for step, sample in enumerate(tiny.stream().take(8), start=1):
+        stage.train_step(sample)
+        decay = min(0.6, (1 + step) / (10 + step))
+        now = stage.net.get_weights()
+        expected = [decay * then + (1 - decay) * value for then, value in zip(expected, now)]
+    with stage.kept_weights():
+        kept = stage.net.get_weights()
+    names = [variable.name for variable in stage.net.weights]
+    assert any("moving_mean" in name for name in names)
+    for name, ours, its, live in zip(names, kept, expected, now):
+        np.testing.assert_allclose(ours, its, rtol=1e-5, atol=1e-7, err_msg=name)
+        assert not np.array_equal(ours, live), name
+    assert all(map(np.array_equal, stage.net.get_weights(), now))
+
+
+def test_a_run_of_before_statistics_were_averaged_goes_on(tiny, tmp_path, monkeypatch):
+    class Earlier(tiny.stage):
+        def state(self):
+            return {name: part for name, part in super().state().items() if name != AVERAGED_STATISTICS}
+
+    with monkeypatch.context() as context:
+        context.setattr(tiny, "stage", Earlier)
+        run(tiny, tmp_path, epochs=2, average_decay=0.9)
+    stage = tiny.stage(tiny.net(seed=1), tiny.config(average_decay=0.9))
+    stage.set_up(tiny.steps)
+    restored = TrainingCheckpoint(RunFolder(tmp_path), stage).restore()
+    assert restored.epoch == 2 and not restored.passed_over
+    norm = stage.net.get_layer("norm")
+    mean, gamma = norm.moving_mean.numpy(), norm.gamma.numpy()
+    with stage.kept_weights():
+        assert np.array_equal(norm.moving_mean, mean) and not np.array_equal(norm.gamma, gamma)
+    run(tiny, tmp_path, epochs=4, average_decay=0.9)
+    names = {name for name, _ in tf.train.list_variables(str(tmp_path / "backup" / "ckpt-4"))}
+    assert any(name.startswith(AVERAGED_STATISTICS) for name in names)
 
 
 def test_16_bit_training_leaves_a_float32_network(tiny, tmp_path):
