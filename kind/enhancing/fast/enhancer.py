@@ -155,7 +155,7 @@ class FastEnhancer(abc.ABC):
             with self.computing():
                 seen = self.judged(image)
             if math.isnan(alphas[number]):
-                alphas[number] = self._suggested(image, seen)
+                alphas[number] = self.suggested_by(image, seen)
             self.fill(relit[number], image, seen, float(alphas[number]), strength, progress)
         if images.ndim == 3:
             return Enhanced(relit=relit[0], alpha=alphas[0])
@@ -172,7 +172,7 @@ class FastEnhancer(abc.ABC):
         image = given_images(image)
         with self.computing():
             seen = self.judged(image)
-        return float(self._suggested(image, seen))
+        return float(self.suggested_by(image, seen))
 
     def alpha_for_brightness(
         self, image: np.ndarray, brightness: float, *, fusion: str = "plain", strength: float = 1.0
@@ -231,6 +231,10 @@ class FastEnhancer(abc.ABC):
         """Whether an image, [H, W, 3], comes back unchanged under any α; the suggested one is 1 then."""
         return False
 
+    def suggested_by(self, image: np.ndarray, seen: NamedTuple) -> float:
+        """α for an image, [H, W, 3], of which is known what was seen of it."""
+        return 1.0 if self.stays_as_it_is(image) else 2.0**seen.stops
+
     @abc.abstractmethod
     def inputs(
         self, part: np.ndarray, seen: NamedTuple, alpha: float, strength: float, origin, shape
@@ -268,10 +272,6 @@ class FastEnhancer(abc.ABC):
             result[row.keep_start : row.keep_stop, column.keep_start : column.keep_stop] = kept
             if progress:
                 progress(done, len(windows))
-
-    def _suggested(self, image: np.ndarray, seen: NamedTuple) -> float:
-        """α for an image, [H, W, 3], of which is known what was seen of it."""
-        return 1.0 if self.stays_as_it_is(image) else 2.0**seen.stops
 
     def _run(self, form: tuple, inputs: dict[str, np.ndarray]) -> np.ndarray:
         """Computes a tile by the graph for arguments of `build`; the last graphs are kept."""

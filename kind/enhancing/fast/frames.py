@@ -61,8 +61,7 @@ class FastFrames:
         """Enhances a frame, uint8 [H, W, 3], with statistics of such frames: uint8 [H, W, 3], and α."""
         *arrays, (stops,), (given,) = statistics
         seen = self._enhancer.seen_as(*arrays, float(stops))
-        suggested = 0.0 if self._enhancer.stays_as_it_is(frame) else stops
-        alpha = float(2.0 ** (suggested if math.isnan(given) else given))
+        alpha = self._enhancer.suggested_by(frame, seen) if math.isnan(given) else float(2.0**given)
         free = self._free.get()
         try:
             return free.relit(frame, seen, alpha, self._strength), alpha

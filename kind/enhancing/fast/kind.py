@@ -60,7 +60,9 @@ class FastKind(FastEnhancer):
 
     def stays_as_it_is(self, image):
         """See `FastEnhancer`; an image of one grey tells nothing of its exposure."""
-        return image.min() == image.max()
+        first = image[0, 0, 0]
+        is_first_row = (image[0] == first).all()  # which spares nearly all images the rest
+        return bool(is_first_row and (image == first).all())
 
     def build(self, height, width, levels, in_levels, names):
         """See `FastEnhancer`."""
