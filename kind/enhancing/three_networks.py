@@ -24,7 +24,13 @@ from kind.nn.weights_folder import beside, find_weights
 from kind.ops.area import area_resized
 from kind.ops.fusion import MASK_REACH
 from kind.ops.light import expose, light_ratio, matching_stops
-from kind.ops.stretch import min_max_stretch, range_of_array, stretched_by, value_range
+from kind.ops.stretch import (
+    channel_ranges,
+    channel_ranges_of_array,
+    min_max_stretch,
+    over_channels,
+    stretched_by,
+)
 
 STAGES = VARIANTS["kind"].stages
 EXPOSURE = "exposure"
@@ -119,11 +125,11 @@ class KindEnhancer(Enhancer):
         return TilePlan(halo, coarsest, max(map(values_per_pixel, nets)), self.precision == "bfloat16")
 
     def make(self, tile, alpha, seen, origin):
-        """See `Enhancer`; what must be known is the value range, with a head grid and size, and log α."""
+        """See `Enhancer`; known must be the channels' ranges, with a head grid and size, and log α."""
         decom, restoration, illumination = self.networks.values()
         low, high, *of_stops, log_suggested = seen
         if self.exposure is None:
-            stretched = seen_by_networks = stretched_by(tile, low, high)
+            stretched = seen_by_networks = stretched_by(tile, *over_channels(low, high))
             ratio = alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
         else:
             grid, size = of_stops
@@ -137,7 +143,7 @@ class KindEnhancer(Enhancer):
         if self.exposure is not None:
             restored, adjusted = _where_needed(seen_by_networks, shading, restored, adjusted, stops)
             shading *= light_ratio(tile, seen_by_networks, -stops)
-        is_plain = _is_plain(low, high)
+        is_plain = _is_of_one_colour(low, high)
         restored = tf.where(is_plain, tile, restored)
         adjusted = tf.where(is_plain, 1.0, adjusted)
         return Enhanced(stretched, reflectance, shading, restored, adjusted, alpha=alpha)
@@ -159,27 +165,27 @@ class KindEnhancer(Enhancer):
     def collect_statistics(self, images):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
         if self.exposure is None:
-            return *value_range(images), _published_alpha(images)
+            return *channel_ranges(images), _published_alpha(images)
         parts = self.networks["decom"](area_resized(images, SIDE, SIDE), training=False)
-        return *value_range(images), *self._suggestion(parts, tf.shape(images))
+        return *channel_ranges(images), *self._suggestion(parts, tf.shape(images))
 
     def collect_statistics_of(self, images):
         """See `Enhancer`."""
         if self.exposure is None:
-            return *range_of_array(images), _published_alpha(images)
+            return *channel_ranges_of_array(images), _published_alpha(images)
         thumbnails = np.stack([area_resized_array(image, SIDE, SIDE) for image in images])
         parts = self.networks["decom"](tf.constant(thumbnails), training=False)
-        return *range_of_array(images), *self._suggestion(parts, images.shape)
+        return *channel_ranges_of_array(images), *self._suggestion(parts, images.shape)
 
     def chosen_alpha(self, alpha, seen):
-        """See `Enhancer`: the published default; or what the head suggests, 1 for an image of one grey.
+        """See `Enhancer`: the published default; or what the head suggests, 1 for an image of one colour.
 
-        The head does not see that there is one grey alone: the decomposition makes contrast at the borders.
+        The head does not see that there is one colour alone: the decomposition makes contrast at the borders.
         """
         low, high, *_, log_suggested = seen
         suggested = tf.exp(log_suggested[:, 0])
         if self.exposure is not None:
-            suggested = tf.where(_is_plain(low, high)[:, 0, 0, 0], 1.0, suggested)
+            suggested = tf.where(_is_of_one_colour(low, high)[:, 0, 0, 0], 1.0, suggested)
         return tf.where(tf.math.is_nan(alpha), suggested, alpha)
 
     def _suggestion(self, parts, shape):
@@ -188,9 +194,9 @@ class KindEnhancer(Enhancer):
         return grid, image_sizes(shape), log_alpha
 
 
-def _is_plain(low, high):
-    """Whether images are of one grey, by their value range: it tells nothing of their exposure."""
-    return high <= low
+def _is_of_one_colour(low, high):
+    """Whether images are, by the ranges of their channels: it tells nothing of their exposure."""
+    return tf.reduce_all(high <= low, axis=-1, keepdims=True)
 
 
 def _published_alpha(images):

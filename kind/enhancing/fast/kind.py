@@ -59,8 +59,8 @@ class FastKind(FastEnhancer):
         return self._branch(np.array(product[0]))
 
     def stays_as_it_is(self, image):
-        """See `FastEnhancer`; an image of one grey tells nothing of its exposure."""
-        first = image[0, 0, 0]
+        """See `FastEnhancer`; an image of one colour tells nothing of its exposure."""
+        first = image[0, 0]
         is_first_row = (image[0] == first).all()  # which spares nearly all images the rest
         return bool(is_first_row and (image == first).all())
 

@@ -130,18 +130,18 @@ def read_network(path: Path, network: str) -> Weights:
     Raises:
         UserError: when the file cannot be read, or holds another network.
     """
-    advice = f"; train it anew: kind train {network}" if network in _OF_ONE_FORM else ""
+    what_to_do = f"train it anew: kind train {network}" if network in _OF_ONE_FORM else "take float32"
     places = _places(LAYERS[network])
     shapes = {place: shape for of_layer in places.values() for place, shape in of_layer.items()}
     try:
         with Archive(path) as archive:
             arrays = read_layer_arrays(archive.read(WEIGHTS), shapes)
     except OtherShapes as error:
-        raise UserError(f"{path}: {error}{advice}") from error
+        raise UserError(f"{path}: {error}; {what_to_do}") from error
     except (UnreadableArchive, UnreadableWeights) as error:
         raise UserError(f"{path}: {error}") from error
     if len(arrays) != len(shapes):
-        raise UserError(f"{path}: holds another network than the one that int8 is for{advice}")
+        raise UserError(f"{path}: holds another network than the one that int8 is for; {what_to_do}")
     return {
         name: tuple(np.asarray(arrays[place], np.float32) for place in of_layer)
         for name, of_layer in places.items()

@@ -106,16 +106,22 @@ def test_alpha_comes_from_the_head_and_a_number_wins(enhancer, photograph):
     assert enhancer(batch, alpha=tf.constant([2.0, np.nan])).alpha[0] == 2.0
 
 
-def test_for_an_image_of_one_grey_alpha_is_1(nets, photograph):
+@pytest.mark.parametrize("colour", ([0.03, 0.03, 0.03], [0.04, 0.08, 0.13]))
+def test_an_image_of_one_colour_comes_back_with_alpha_1(nets, photograph, colour):
     enhancer = KindEnhancer(**nets)
     enhancer.exposure, enhancer.border = Head(), 16
-    plain = np.full((48, 64, 3), 0.03, np.float32)
+    plain = np.full((48, 64, 3), colour, np.float32)
     made = enhancer(np.stack([plain, photograph]))
     np.testing.assert_allclose(made.alpha, [1.0, 4.0])
     np.testing.assert_array_equal(made.relit[0], plain)
     assert enhancer.suggested_alpha(plain) == 1.0
     assert enhancer(plain, alpha=3.0).alpha == 3.0
-    assert KindEnhancer(**nets)(plain).alpha == 5.0  # as published
+    as_published = KindEnhancer(**nets)(plain)
+    assert as_published.alpha == 5.0
+    np.testing.assert_array_equal(as_published.relit, plain)
+    almost = np.copy(plain)
+    almost[0, 0, 2] += 0.01
+    assert enhancer.suggested_alpha(almost) == pytest.approx(4.0)
 
 
 def test_shadows_get_more_light_than_what_is_bright(nets, photograph):

@@ -25,17 +25,22 @@ def test_what_is_rounded_is_found_in_the_graph():
     assert set(nodes) == {f"{network}/{layer}" for network, layers in ROUNDED.items() for layer in layers}
 
 
-def test_an_image_of_one_colour_stays_as_it_is():
+COLOURS = (7, (9, 20, 33))
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_an_image_of_one_colour_stays_as_it_is(colour):
     fast = FastKind.from_files()
-    image = np.full((40, 50, 3), 7, np.uint8)
+    image = np.full((40, 50, 3), colour, np.uint8)
     np.testing.assert_array_equal(fast(image, 8.0, levels=True).relit, image)
     np.testing.assert_allclose(fast(image / np.float32(255), 8.0).relit, image / 255, atol=1e-6)
 
 
-def test_for_an_image_of_one_grey_alpha_is_1():
+@pytest.mark.parametrize("colour", COLOURS)
+def test_for_an_image_of_one_colour_alpha_is_1(colour):
     fast = FastKind.from_files()
-    plain, other = np.full((40, 50, 3), 7, np.uint8), np.full((40, 50, 3), 7, np.uint8)
-    other[0, 0] = 9
+    plain, other = np.full((40, 50, 3), colour, np.uint8), np.full((40, 50, 3), colour, np.uint8)
+    other[0, 0, 0] = 12
     assert fast.suggested_alpha(plain) == 1.0
     assert fast.suggested_alpha(plain / np.float32(255)) == 1.0
     assert fast(plain).alpha == 1.0 and fast(plain, 3.0).alpha == 3.0
