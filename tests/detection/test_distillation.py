@@ -139,24 +139,27 @@ def precision(stage, label):
 
 @pytest.mark.slow
 def test_the_student_keeps_the_old_classes_better_with_a_teacher():
-    """The new data shows objects of the old class without boxes, which teaches that they are nothing."""
+    """The new data shows objects of the old class without boxes, which teaches that they are nothing.
+
+    Scores alone do not help here: the boxes of the old class are forgotten as well.
+    """
     tf.keras.utils.set_random_seed(0)
     settings = {"image_size": SIZE, "batch": 8, "epochs": 1, "warmup_epochs": 0, "average_decay": 0.0}
     settings.update(optimizer="adamw", learning_rate=2e-3, schedule="constant")
     teacher = build_detector(TINY, ["square"])
     trained(DetectionStage(teacher, DetectionConfig(**settings)), {0}, 150, seed=1)
     student = extended(teacher, ["square", "bar"])
-    alone = DetectionStage(copy_of(student), DetectionConfig(**settings))
-    config = DetectionConfig(**settings, response_weight=0.1)  # so small a network forgets at once
-    taught = DistillingStage(copy_of(student), config, teacher)
-    before = precision(alone, 0)
-    for stage in (alone, taught):
-        trained(stage, {1}, 100, seed=2)
-    figures = {
-        name: [precision(stage, label) for label in (0, 1)]
-        for name, stage in (("alone", alone), ("taught", taught))
+    by_scores, by_boxes = {"response_weight": 0.1}, {"response_weight": 0.1, "box_response_weight": 0.1}
+    stages = {
+        "alone": DetectionStage(copy_of(student), DetectionConfig(**settings)),
+        "scores": DistillingStage(copy_of(student), DetectionConfig(**settings, **by_scores), teacher),
+        "boxes": DistillingStage(copy_of(student), DetectionConfig(**settings, **by_boxes), teacher),
     }
+    before = precision(stages["alone"], 0)
+    for stage in stages.values():
+        trained(stage, {1}, 100, seed=2)
+    figures = {name: [precision(stage, label) for label in (0, 1)] for name, stage in stages.items()}
     print(before, figures)
     assert before > 0.8
-    assert figures["taught"][0] > figures["alone"][0] + 0.2
-    assert figures["taught"][1] > 0.5  # and learns the new one
+    assert figures["boxes"][0] > max(figures["alone"][0], figures["scores"][0]) + 0.3
+    assert figures["boxes"][1] > 0.5  # and learns the new one
