@@ -18,7 +18,7 @@ from kind.enhancing.variants import VARIANTS
 from kind.images.area import area_resized_array
 from kind.metrics.protocols import target_ratio
 from kind.nn.exposure_branch import SIDE
-from kind.nn.exposure_layers import SlicedStops, WholePlace
+from kind.nn.exposure_layers import SlicedStops, WholePlace, seen_contrast
 from kind.nn.saving import load_net, weights_digest
 from kind.nn.weights_folder import beside, find_weights
 from kind.ops.area import area_resized
@@ -30,6 +30,7 @@ from kind.ops.stretch import (
     min_max_stretch,
     over_channels,
     stretched_by,
+    value_range,
 )
 
 STAGES = VARIANTS["kind"].stages
@@ -125,15 +126,15 @@ class KindEnhancer(Enhancer):
         return TilePlan(halo, coarsest, max(map(values_per_pixel, nets)), self.precision == "bfloat16")
 
     def make(self, tile, alpha, seen, origin):
-        """See `Enhancer`; known must be the channels' ranges, with a head grid and size, and log α."""
+        """See `Enhancer`; what must be known are ranges, with a head what it says, and log α."""
         decom, restoration, illumination = self.networks.values()
         low, high, *of_stops, log_suggested = seen
         if self.exposure is None:
-            stretched = seen_by_networks = stretched_by(tile, *over_channels(low, high))
+            stretched = seen_by_networks = stretched_by(tile, low, high)
             ratio = alpha[:, tf.newaxis, tf.newaxis, tf.newaxis]
         else:
-            grid, size = of_stops
-            stops = SlicedStops()([tile, grid, tile_place(size, origin)])
+            grid, contrast, size = of_stops
+            stops = contrast * SlicedStops()([tile, grid, tile_place(size, origin)])
             stops, _ = stops_for(alpha, log_suggested, stops)
             stretched, ratio = tile, 1.0
             seen_by_networks = expose(tile, stops, keeps_hue=True)
@@ -152,10 +153,10 @@ class KindEnhancer(Enhancer):
         """See `Enhancer`; as published α = mean(L_high / (L_low + 1e-4))."""
         images = [tf.constant(image[np.newaxis]) for image in (dark, target)]
         if self.exposure is not None:
-            *_, grid, _, log_suggested = self.collect_statistics(images[0])
+            *_, grid, contrast, _, log_suggested = self.collect_statistics(images[0])
 
             def asked(image, stops):
-                own = SlicedStops()([image, grid, WholePlace()(image)])
+                own = contrast * SlicedStops()([image, grid, WholePlace()(image)])
                 return stops_for(2.0**stops, log_suggested, own)[0]
 
             return float(2.0 ** matching_stops(*images, asked)[0])
@@ -165,37 +166,36 @@ class KindEnhancer(Enhancer):
     def collect_statistics(self, images):
         """See `Enhancer`; a thumbnail of a large image needs no tiles."""
         if self.exposure is None:
-            return *channel_ranges(images), _published_alpha(images)
-        parts = self.networks["decom"](area_resized(images, SIDE, SIDE), training=False)
-        return *channel_ranges(images), *self._suggestion(parts, tf.shape(images))
+            return *value_range(images), _published_alpha(images)
+        thumbnails = area_resized(images, SIDE, SIDE)
+        parts = self.networks["decom"](thumbnails, training=False)
+        return *channel_ranges(images), *self._suggestion(parts, thumbnails, tf.shape(images))
 
     def collect_statistics_of(self, images):
         """See `Enhancer`."""
         if self.exposure is None:
-            return *channel_ranges_of_array(images), _published_alpha(images)
-        thumbnails = np.stack([area_resized_array(image, SIDE, SIDE) for image in images])
-        parts = self.networks["decom"](tf.constant(thumbnails), training=False)
-        return *channel_ranges_of_array(images), *self._suggestion(parts, images.shape)
+            return *over_channels(*channel_ranges_of_array(images)), _published_alpha(images)
+        thumbnails = tf.constant(np.stack([area_resized_array(image, SIDE, SIDE) for image in images]))
+        parts = self.networks["decom"](thumbnails, training=False)
+        return *channel_ranges_of_array(images), *self._suggestion(parts, thumbnails, images.shape)
 
     def chosen_alpha(self, alpha, seen):
-        """See `Enhancer`: the published default; or what the head suggests, 1 for an image of one colour.
+        """See `Enhancer`: the published default; or what the head suggests."""
+        return tf.where(tf.math.is_nan(alpha), tf.exp(seen[-1][:, 0]), alpha)
 
-        The head does not see that there is one colour alone: the decomposition makes contrast at the borders.
+    def _suggestion(self, parts, thumbnails, shape):
+        """What the head makes of decomposed thumbnails of images of a shape: grid, share of it, size, log α.
+
+        The head does not see whether there is one colour alone, or noise: the decomposition makes contrast
+        at the borders, and out of noise.
         """
-        low, high, *_, log_suggested = seen
-        suggested = tf.exp(log_suggested[:, 0])
-        if self.exposure is not None:
-            suggested = tf.where(_is_of_one_colour(low, high)[:, 0, 0, 0], 1.0, suggested)
-        return tf.where(tf.math.is_nan(alpha), suggested, alpha)
-
-    def _suggestion(self, parts, shape):
-        """What the head makes of decomposed thumbnails of images of a shape: grid, size, log α."""
         grid, log_alpha = self.exposure(parts, training=False)
-        return grid, image_sizes(shape), log_alpha
+        contrast = seen_contrast(thumbnails)
+        return grid, contrast, image_sizes(shape), contrast[:, 0, 0] * log_alpha
 
 
 def _is_of_one_colour(low, high):
-    """Whether images are, by the ranges of their channels: it tells nothing of their exposure."""
+    """Whether images are, by the ranges of their channels; as published, of one grey, by the value range."""
     return tf.reduce_all(high <= low, axis=-1, keepdims=True)
 
 

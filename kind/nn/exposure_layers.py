@@ -20,6 +20,8 @@ from kind.ops.light import expose_trainably, linear_to_srgb, srgb_to_linear
 
 _FLOOR = 0.02  # 5 of 255
 _LINEAR_SHARE, _LARGEST_SHARE = 0.125, 0.25  # of the headroom
+_PARTS = 16
+_NO_CONTRAST, _CONTRAST = 2.0 / 255.0, 4.0 / 255.0
 _NO_STOPS = 16.0  # below the largest of a grid's logits, after which the softplus is 0
 
 
@@ -117,24 +119,38 @@ class SoftHistogram(_Float32Layer):
         return {**super().get_config(), "bins": self.bins}
 
 
+def seen_contrast(thumbnails: tf.Tensor) -> tf.Tensor:
+    """How much of images is more than one colour with noise, by the means of 16×16 parts of a thumbnail.
+
+    0 where they differ by at most 2 of 255, 1 from 4 of 255 on: the darkest of LOL's photographs has 7.6.
+
+    Args:
+        thumbnails: float [N, S, S, 3] in [0, 1].
+
+    Returns:
+        float32 [N, 1, 1, 1] in [0, 1].
+    """
+    side = max(thumbnails.shape[1] // _PARTS, 1)
+    parts = tf.nn.avg_pool2d(tf.cast(thumbnails, tf.float32), side, side, "VALID")
+    spread = tf.reduce_max(parts, axis=[1, 2]) - tf.reduce_min(parts, axis=[1, 2])  # [N, 3]
+    largest = tf.reduce_max(spread, axis=-1)[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    return tf.clip_by_value((largest - _NO_CONTRAST) / (_CONTRAST - _NO_CONTRAST), 0.0, 1.0)
+
+
 @saved_layer("kind")
 class SeenContrast(_Float32Layer):
-    """Takes all stops out of a grid where an image holds nothing but one colour.
+    """Takes all stops out of a grid where an image holds nothing but one colour, or noise.
 
-    How many stops a constant image is under cannot be told. Below a range of 1 of 255 in the thumbnail
-    nothing is seen; from 3 of 255 on the grid stays as it is.
+    How many stops such an image is under cannot be told; see `seen_contrast`.
 
-    Input: [thumbnail float [N, H, W, 3] in [0, 1], grid float [N, G, G, bins]].
+    Input: [thumbnail float [N, S, S, 3] in [0, 1], grid float [N, G, G, bins]].
     Output: float32 [N, G, G, bins].
     """
 
     def call(self, inputs):
         """Lowers `inputs[1]`."""
         thumbnail, grid = inputs
-        axes = [1, 2]
-        spread = tf.reduce_max(thumbnail, axes) - tf.reduce_min(thumbnail, axes)  # [N, 3]
-        seen = tf.clip_by_value((255.0 * tf.reduce_max(spread, axis=-1) - 1.0) / 2.0, 0.0, 1.0)
-        return grid - _NO_STOPS * (1.0 - seen)[:, tf.newaxis, tf.newaxis, tf.newaxis]
+        return grid - _NO_STOPS * (1.0 - seen_contrast(thumbnail))
 
     def compute_output_shape(self, input_shape):
         """The grid's."""

@@ -155,7 +155,7 @@ class FastEnhancer(abc.ABC):
             with self.computing():
                 seen = self.judged(image)
             if math.isnan(alphas[number]):
-                alphas[number] = self.suggested_by(image, seen)
+                alphas[number] = 2.0**seen.stops
             self.fill(relit[number], image, seen, float(alphas[number]), strength, progress)
         if images.ndim == 3:
             return Enhanced(relit=relit[0], alpha=alphas[0])
@@ -172,7 +172,7 @@ class FastEnhancer(abc.ABC):
         image = given_images(image)
         with self.computing():
             seen = self.judged(image)
-        return float(self.suggested_by(image, seen))
+        return float(2.0**seen.stops)
 
     def alpha_for_brightness(
         self, image: np.ndarray, brightness: float, *, fusion: str = "plain", strength: float = 1.0
@@ -226,14 +226,6 @@ class FastEnhancer(abc.ABC):
     @abc.abstractmethod
     def judged(self, image: np.ndarray) -> NamedTuple:
         """What the networks say of a whole image, [H, W, 3]: `seen_as`; within `computing`."""
-
-    def stays_as_it_is(self, image: np.ndarray) -> bool:
-        """Whether an image, [H, W, 3], comes back unchanged under any α; the suggested one is 1 then."""
-        return False
-
-    def suggested_by(self, image: np.ndarray, seen: NamedTuple) -> float:
-        """α for an image, [H, W, 3], of which is known what was seen of it."""
-        return 1.0 if self.stays_as_it_is(image) else 2.0**seen.stops
 
     @abc.abstractmethod
     def inputs(

@@ -31,7 +31,8 @@ NODES, BINS = 16, 8  # of the bilateral grid
 FLOOR = 0.02  # of the guide
 _VIEWS = (6.0, 36.0)  # these, as in `kind.nn.exposure_branch` and `kind.nn.exposure_layers`
 _HISTOGRAM_BINS = 24
-_NO_STOPS = 16.0
+_NO_STOPS = np.float32(16.0)
+_NO_CONTRAST, _CONTRAST = 2.0 / 255.0, 4.0 / 255.0
 _FEWEST_STOPS, _SMALLEST = -30.0, 1e-4
 
 
@@ -65,9 +66,16 @@ class ExposureBranch:
             soft_histogram(thumbnail, _HISTOGRAM_BINS)[np.newaxis],
         )
         grid, summary = (np.array(values[0]) for values in self._run(inputs).values())
-        spread = (thumbnail.max(0).max(0) - thumbnail.min(0).min(0)).max()
-        grid = grid - np.float32(_NO_STOPS * (1.0 - np.clip((255.0 * spread - 1.0) / 2.0, 0.0, 1.0)))
+        grid = grid - _NO_STOPS * (1 - seen_contrast(thumbnail))
         return Exposure(grid, summary, _mean_stops(thumbnail, grid))
+
+
+def seen_contrast(thumbnail: np.ndarray) -> np.float32:
+    """See `kind.nn.exposure_layers.seen_contrast`; of one, float32 [128, 128, 3]."""
+    size = SIDE // NODES
+    parts = thumbnail.reshape(NODES, size, NODES, size, 3).mean((1, 3))
+    spread = (parts.max((0, 1)) - parts.min((0, 1))).max()
+    return np.float32(np.clip((spread - _NO_CONTRAST) / (_CONTRAST - _NO_CONTRAST), 0.0, 1.0))
 
 
 class Asked(NamedTuple):

@@ -61,7 +61,7 @@ class FastFrames:
         """Enhances a frame, uint8 [H, W, 3], with statistics of such frames: uint8 [H, W, 3], and α."""
         *arrays, (stops,), (given,) = statistics
         seen = self._enhancer.seen_as(*arrays, float(stops))
-        alpha = self._enhancer.suggested_by(frame, seen) if math.isnan(given) else float(2.0**given)
+        alpha = float(2.0 ** (stops if math.isnan(given) else given))
         free = self._free.get()
         try:
             return free.relit(frame, seen, alpha, self._strength), alpha

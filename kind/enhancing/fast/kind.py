@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import openvino
@@ -10,7 +11,13 @@ from openvino import opset13 as op
 
 from kind.enhancing.fast import calibration
 from kind.enhancing.fast.enhancer import FastEnhancer, one_number
-from kind.enhancing.fast.exposure_branch import SIDE, Asked, Exposure, ExposureBranch, grid_for_tile
+from kind.enhancing.fast.exposure_branch import (
+    SIDE,
+    Asked,
+    ExposureBranch,
+    grid_for_tile,
+    seen_contrast,
+)
 from kind.enhancing.fast.kind_graph import KindGraph
 from kind.enhancing.fast.kind_networks import ThreeNetworks
 from kind.enhancing.fast.network_files import Weights
@@ -26,6 +33,20 @@ from kind.nn.weights_folder import beside, find_weights
 _LOWEST = 0.4  # of all channels that are rounded, below 0; the highest is 1
 
 
+class Seen(NamedTuple):
+    """What the tiles of an image need of all of it.
+
+    Attributes:
+        grid: bilateral grid of stops, float32 [16, 16, 8].
+        contrast: the share of these stops that the image gets, float32 scalar; see `seen_contrast`.
+        stops: log₂ of the suggested α.
+    """
+
+    grid: np.ndarray
+    contrast: np.ndarray
+    stops: float
+
+
 class FastKind(FastEnhancer):
     """See `FastEnhancer`, and `kind.enhancing.three_networks.KindEnhancer`."""
 
@@ -33,7 +54,7 @@ class FastKind(FastEnhancer):
     own_alpha = "suggested by the exposure head"
     plan = TilePlan(border=16, halo=112, stride=16, pixels=2_200_000)  # about 1 GiB
     ranges_file = SHIPPED_WEIGHTS / "kind.int8.json"
-    seen_as = Exposure
+    seen_as = Seen
 
     def __init__(self, files):
         """See `FastEnhancer`."""
@@ -52,17 +73,13 @@ class FastKind(FastEnhancer):
             )
         return cls({**files, "exposure": head})
 
-    def judged(self, image: np.ndarray) -> Exposure:
+    def judged(self, image: np.ndarray) -> Seen:
         """See `FastEnhancer`."""
         thumbnail = area_resized_array(image, SIDE, SIDE)
         (product,) = self._take_apart([thumbnail[np.newaxis]]).values()
-        return self._branch(np.array(product[0]))
-
-    def stays_as_it_is(self, image):
-        """See `FastEnhancer`; an image of one colour tells nothing of its exposure."""
-        first = image[0, 0]
-        is_first_row = (image[0] == first).all()  # which spares nearly all images the rest
-        return bool(is_first_row and (image == first).all())
+        grid, _, stops = self._branch(np.array(product[0]))
+        contrast = seen_contrast(thumbnail)  # the decomposition makes some of its own
+        return Seen(grid, contrast, float(contrast) * stops)
 
     def build(self, height, width, levels, in_levels, names):
         """See `FastEnhancer`."""
@@ -86,17 +103,23 @@ class FastKind(FastEnhancer):
             "image": part[np.newaxis],
             "columns": columns,
             "strips": strips,
-            "share": one_number(asked.share),
+            "share": one_number(asked.share * seen.contrast),
             "rest": one_number(asked.rest),
             "strength": one_number(strength),
         }
 
     def fill(self, result, image, seen, alpha, strength, progress=None):
         """See `FastEnhancer`."""
-        if self.stays_as_it_is(image):
+        if _is_of_one_colour(image):
             result[:] = image if image.dtype == result.dtype else _as(result.dtype, in_unit_range(image))
         else:
             super().fill(result, image, seen, alpha, strength, progress)
+
+
+def _is_of_one_colour(image: np.ndarray) -> bool:
+    first = image[0, 0]
+    is_first_row = (image[0] == first).all()  # which spares nearly all images the rest
+    return bool(is_first_row and (image == first).all())
 
 
 def _as(dtype: np.dtype, image: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ class Head:
 
 def stops_of(enhancer, photograph, alpha):
     """The map E' that this α asks for."""
-    *_, grid, size, log_alpha = enhancer.collect_statistics(photograph[np.newaxis])
+    *_, grid, _, size, log_alpha = enhancer.collect_statistics(photograph[np.newaxis])
     place = tf.concat([tf.zeros_like(size), size], axis=1)
     stops = SlicedStops()([photograph[np.newaxis], grid, place])
     return stops_for(tf.constant([alpha]), log_alpha, stops)[0].numpy()
@@ -116,12 +116,20 @@ def test_an_image_of_one_colour_comes_back_with_alpha_1(nets, photograph, colour
     np.testing.assert_array_equal(made.relit[0], plain)
     assert enhancer.suggested_alpha(plain) == 1.0
     assert enhancer(plain, alpha=3.0).alpha == 3.0
-    as_published = KindEnhancer(**nets)(plain)
-    assert as_published.alpha == 5.0
-    np.testing.assert_array_equal(as_published.relit, plain)
-    almost = np.copy(plain)
-    almost[0, 0, 2] += 0.01
-    assert enhancer.suggested_alpha(almost) == pytest.approx(4.0)
+    assert KindEnhancer(**nets)(plain).alpha == 5.0  # as published
+
+
+def test_light_is_given_as_far_as_there_is_contrast_beyond_noise(nets):
+    enhancer = KindEnhancer(**nets)
+    enhancer.exposure, enhancer.border = Head(), 16
+    image = np.full((480, 640, 3), [0.1, 0.15, 0.2], np.float32)
+    noisy = image + np.random.default_rng(0).normal(0.0, 3 / 255, image.shape).astype(np.float32)
+    made = enhancer(noisy, parts=["relit"])
+    assert made.alpha == 1.0
+    np.testing.assert_allclose(made.relit, noisy, atol=1e-6)
+    for levels, expected in ((1.9, 1.0), (3.0, 4.0**0.5), (4.1, 4.0)):
+        image[:240] = image[240:] + np.float32(levels / 255)
+        assert enhancer.suggested_alpha(image) == pytest.approx(expected, rel=1e-3)
 
 
 def test_shadows_get_more_light_than_what_is_bright(nets, photograph):

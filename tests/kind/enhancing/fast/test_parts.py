@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kind.enhancing import precision
 from kind.enhancing.fast import installed, loading
+from kind.enhancing.fast.exposure_branch import seen_contrast
 from kind.enhancing.fast.given import given_images
 from kind.enhancing.fast.network_files import LAYERS, digest_of, read_network
 from kind.enhancing.fast.soft_histogram import soft_histogram
@@ -206,3 +207,13 @@ class TestCalibration:
         path.write_text(text)
         with pytest.raises(UserError, match="install the package anew"):
             self.calibration.read_extremes(path, "abc")
+
+
+def test_contrast_beyond_noise_is_what_keras_sees():
+    generator = np.random.default_rng(0)
+    for amplitude in (0.001, 0.02, 0.03, 0.04, 0.5):
+        thumbnail = (0.1 + amplitude * generator.random((128, 128, 3))).astype(np.float32)
+        thumbnail[:40] += amplitude / 3
+        expected = exposure_layers.seen_contrast(thumbnail[np.newaxis]).numpy()
+        np.testing.assert_allclose(seen_contrast(thumbnail), expected[0, 0, 0, 0], atol=1e-4)
+    assert seen_contrast(np.full((128, 128, 3), 0.3, np.float32)) == 0
