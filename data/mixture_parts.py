@@ -12,7 +12,6 @@ import numpy as np
 from kind.data.arrays import find_unusable, write_array
 from kind.data.dark_twins import PRESETS
 from kind.data.photographs import (
-    Part,
     Photograph,
     find_bright_photographs,
     is_pairs,
@@ -23,6 +22,7 @@ from kind.data.sources import DECODING_VERSION, Progress, Source, content_digest
 from kind.errors import UserError
 from kind.images.area import area_resized_array
 from kind.images.photo import read_photo
+from kind.training.part_text import Part
 
 THUMBNAIL = 128
 """Side of the thumbnails that exposure is judged by, in pixels."""
@@ -38,7 +38,7 @@ class MixturePart:
         training: samples `{low, high}`, or `{high}` of bright photographs.
         validation: the same of held-out scenes; None when there are none.
         thumbnails: of the training pairs' dark images, `{low}`, 128×128; None for bright photographs.
-        twins: see `data.photographs.Part`.
+        twins: see `kind.training.part_text.Part`.
     """
 
     name: str

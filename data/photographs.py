@@ -12,29 +12,11 @@ from kind.data.pair_folders import part_root, sides_of
 from kind.data.pairs import SUFFIXES, Pair, find_pairs, is_pair_list
 from kind.errors import UserError
 from kind.images.finding import entries_of
+from kind.training.part_text import Part, read_part
 
 _TEST_PLACES = (0, 5, 10)  # of each 16 photographs by sorted name: 24 of 128
 _VALIDATION_PLACE = 13
 _PERIOD = 16
-
-
-class Part(NamedTuple):
-    """One part of a mixture, as the command line gives it.
-
-    Attributes:
-        name: a word of the user's own.
-        folder: holds pairs, see `data.pairs.find_pairs`, or photographs, perhaps in `images/`.
-        weight: how often samples are drawn from it, relative to the other parts.
-        held_out: validation scenes are held out; otherwise all of it is trained on.
-        twins: preset of the dark twins, a key of `data.dark_twins.PRESETS`; half of their frames are crops.
-            "" takes all in their shares, and no crops.
-    """
-
-    name: str
-    folder: Path
-    weight: float
-    held_out: bool = True
-    twins: str = ""
 
 
 class Photograph(NamedTuple):
@@ -52,15 +34,11 @@ def parse_part(text: str) -> Part:
     """
     if "=" not in text and (Path(text).is_dir() or is_pair_list(text)):
         return Part(Path(text).name, Path(text), 1.0)
-    match = re.fullmatch(r"([\w.-]+)=(.+?):([0-9.eE+-]+)(:all)?(?::([a-z][a-z-]*))?", text)
-    try:
-        weight = float(match[3])
-    except (TypeError, ValueError):
-        weight = 0.0
-    if not weight > 0:
+    part = read_part(text)
+    if part is None:
         form = "NAME=DIR:WEIGHT[:all][:PRESET] with a weight above 0"
         raise UserError(f"--data expects DIR, or {form}; received {text!r}")
-    return Part(match[1], Path(match[2]), weight, held_out=match[4] is None, twins=match[5] or "")
+    return part
 
 
 def is_pairs(folder: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kind.constants import VALIDATION_EVERY
+from kind.training.part_text import read_part
 
 
 def split_record(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,9 +24,9 @@ def split_record(config: Mapping[str, Any]) -> dict[str, Any]:
     parts = config.get("mixture")
     if not isinstance(parts, list):
         return {"validation_every": config.get("validation_every"), "held_out": "sample"}
-    texts = [part for part in parts if isinstance(part, str)]
+    read = [read_part(part) for part in parts if isinstance(part, str)]
     return {
         "validation_every": VALIDATION_EVERY,
         "held_out": "scene",
-        "trained_whole": [text.partition("=")[0] for text in texts if "=" in text and text.endswith(":all")],
+        "trained_whole": [part.name for part in read if part and not part.held_out],
     }

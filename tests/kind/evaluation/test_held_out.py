@@ -96,6 +96,15 @@ def test_a_mixture_holds_out_scenes_and_of_some_parts_nothing(run):
     assert (found.every, found.scenes) == (1, 3) and "they record mixed one scene in 10" in found.notes[0]
 
 
+@pytest.mark.parametrize(
+    "text, whole", [("dark=a:0.1:all:deep", ("dark",)), ("dark=a:0.1:deep", ()), ("dark=b:all:0.1", ())]
+)
+def test_a_part_with_a_preset_is_trained_whole_too(run, text, whole):
+    mixed = run("mixed", 10)
+    mixed.with_name("config.json").write_text(json.dumps({"stage": "lite", "mixture": ["lol=a:0.2", text]}))
+    assert recorded_split(mixed) == RecordedSplit(10, by_scene=True, whole=whole)
+
+
 def test_an_earlier_packed_record_is_told(tmp_path):
     (tmp_path / "training.json").write_text('{"lite": {"validation_every": 10}}')
     networks = {"lite": tmp_path / "lite.keras"}
