@@ -15,7 +15,7 @@ from kind.cli.enhancer_options import add_precision_argument
 from kind.cli.markdown_option import add_markdown_argument
 from kind.cli.named_path import NamedPath
 from kind.cli.profile import parse_sizes
-from kind.cli.scored_networks import add_results_argument
+from kind.cli.scored_networks import add_results_argument, files_of
 from kind.enhancing.variants import VARIANTS, shipped_variants, variants_in
 from kind.errors import UserError
 
@@ -200,12 +200,11 @@ class _Scored:
     def _score_pairs(self, arguments, networks: Sequence[Network], metrics: Metrics) -> None:
         from kind.cli.evaluate_images import pairs
         from kind.evaluation.methods import Folder
-        from kind.nn.weights_folder import find_weights
 
         files = {
             f"{entry.name}: {stage}": path
             for entry, network in zip(_entries(arguments.variants, arguments.weights), networks)
-            for stage, path in find_weights(network.enhancer.originals, entry.folder).items()
+            for stage, path in files_of(network.enhancer, entry.folder).items()
         }
         images = pairs(arguments.data, arguments.split, None, files)
         folders = [Folder(folder, images.samples, name) for name, folder in arguments.pred]

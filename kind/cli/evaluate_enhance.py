@@ -17,7 +17,7 @@ from kind.cli.evaluate_images import Images, pairs, photographs
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.options import add_alpha_argument, add_fusion_argument, add_validation_every_argument
-from kind.cli.scored_networks import add_networks_arguments, add_results_argument, named_networks
+from kind.cli.scored_networks import add_networks_arguments, add_results_argument, files_of, named_networks
 from kind.errors import UserError
 
 if TYPE_CHECKING:
@@ -225,13 +225,10 @@ def _network(
     from kind.evaluation.methods import Network
     from kind.evaluation.scoring import DIGITS
     from kind.nn.saving import SHIPPED_WEIGHTS
-    from kind.nn.weights_folder import beside, find_weights
 
     enhancer = Enhancer.load(folder, precision, variant)
-    files = find_weights(enhancer.originals, folder)
+    files = files_of(enhancer, folder)
     network = Network(enhancer, alpha, fusion, name)
-    heads = network.digests.keys() - files.keys()
-    files.update({head: beside(next(iter(files.values())), head) for head in heads})
     digests = [
         f"{stage} {digest[:DIGITS]}{' (ships)' if files[stage].parent == SHIPPED_WEIGHTS else ''}"
         for stage, digest in network.digests.items()

@@ -16,7 +16,7 @@ from kind.cli.enhancer_options import add_precision_argument
 from kind.cli.json_lines import emit
 from kind.cli.markdown_option import add_table_arguments, write_tables
 from kind.cli.options import add_alpha_argument, add_seed_argument
-from kind.cli.scored_networks import add_networks_arguments, named_networks
+from kind.cli.scored_networks import add_networks_arguments, files_of, named_networks
 from kind.constants import VALIDATION_EVERY
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ def _enhancers(arguments: argparse.Namespace) -> dict[str, Enhancer]:
 def _split_notes(arguments: argparse.Namespace, enhancers: Mapping[str, Enhancer]) -> list[str]:
     """What a reader must know of validation images that the networks' training may not have held out."""
     from kind.evaluation.held_out import held_out_images
-    from kind.nn.weights_folder import find_weights
 
     if arguments.split == "test":
         return []
@@ -127,7 +126,7 @@ def _split_notes(arguments: argparse.Namespace, enhancers: Mapping[str, Enhancer
         {
             f"{name}: {stage}": file
             for name, folder, _ in found
-            for stage, file in find_weights(enhancers[name].originals, folder).items()
+            for stage, file in files_of(enhancers[name], folder).items()
         },
         VALIDATION_EVERY,
     )

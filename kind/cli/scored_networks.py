@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kind.cli.named_path import NamedPath
 from kind.enhancing.variants import DEFAULT_VARIANT, VARIANTS, variant_of
+
+if TYPE_CHECKING:
+    from kind.enhancing.enhancer import Enhancer
 
 
 def add_networks_arguments(parser: argparse.ArgumentParser, default: str = "the weights that ship") -> None:
@@ -56,3 +60,23 @@ def named_networks(
         chosen = dict.fromkeys(variants or [variant_of(folder)])
         for variant in chosen:
             yield name if len(chosen) == 1 else f"{name}, {variant}", folder, variant
+
+
+def files_of(enhancer: Enhancer, folder: Path | None) -> dict[str, Path]:
+    """The file of each network that an enhancer uses, by its stage: of its exposure head too, if it has one.
+
+    Args:
+        enhancer: what `Enhancer.load` made of the folder.
+        folder: see `kind.nn.weights_folder.find_weights`.
+
+    Returns:
+        Files in the order of `enhancer.digests()`.
+
+    Raises:
+        UserError: see `kind.nn.weights_folder.find_weights`.
+    """
+    from kind.nn.weights_folder import beside, find_weights
+
+    files = find_weights(enhancer.originals, folder)
+    first = next(iter(files.values()))
+    return {stage: files.get(stage) or beside(first, stage) for stage in enhancer.digests()}

@@ -10,9 +10,11 @@ import pytest
 from kind.cli.evaluate import main
 from kind.cli.evaluate_exposures import _split_notes
 from kind.cli.named_path import NamedPath
+from kind.cli.scored_networks import files_of
 from kind.data.exposure_cases import case_count, cases_of, chosen_images
 from kind.data.pairs import Pair
 from kind.data.samples import write_pairs
+from kind.enhancing.enhancer import Enhancer
 from kind.errors import UserError
 from kind.evaluation.exposure_tables import figures_table
 from kind.evaluation.exposures import score
@@ -98,7 +100,7 @@ def test_the_command_scores_networks_and_baselines(photographs, tmp_path, capsys
 
 
 def test_networks_that_held_out_other_images_are_told(tmp_path):
-    enhancers = {"a": SimpleNamespace(originals={"lite": None})}
+    enhancers = {"a": SimpleNamespace(originals={"lite": None}, digests=lambda: {"lite": ""})}
     flags = argparse.Namespace(split="validation", weights=[NamedPath("a", tmp_path)], variant=["lite"])
     (tmp_path / "lite.keras").touch()
 
@@ -116,3 +118,28 @@ def test_networks_that_held_out_other_images_are_told(tmp_path):
     assert "may have seen most of these images" in note
     flags.split = "test"
     assert notes({"held_out": "sample"}) == []
+
+
+def test_an_exposure_head_that_held_out_nothing_is_told(tmp_path):
+    networks = dict.fromkeys(("decom", "restoration", "illumination"))
+    records = {name: {"validation_every": 10, "held_out": "scene"} for name in networks}
+    records["exposure"] = {**records["decom"], "trained_whole": ["night"]}
+    (tmp_path / "training.json").write_text(json.dumps(records))
+    for name in records:
+        (tmp_path / f"{name}.keras").touch()
+    flags = argparse.Namespace(split="validation", weights=[NamedPath("a", tmp_path)], variant=["kind"])
+    with_head = SimpleNamespace(originals=networks, digests=lambda: dict.fromkeys(records, ""))
+    (note,) = _split_notes(flags, {"a": with_head})
+    assert note.startswith("training held nothing out of night (in a: exposure)")
+    without = SimpleNamespace(originals=networks, digests=lambda: dict.fromkeys(networks, ""))
+    assert _split_notes(flags, {"a": without}) == []
+
+
+def test_the_head_that_ships_is_among_the_files_of_its_enhancer():
+    files = files_of(Enhancer.load(variant="kind"), None)
+    assert [path.name for path in files.values()] == [
+        "decom.keras",
+        "restoration.keras",
+        "illumination.keras",
+        "exposure.keras",
+    ]
