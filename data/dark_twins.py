@@ -1,8 +1,9 @@
 """Bright photographs as dark as people take them: named distributions of exposure, light, noise and JPEG.
 
 A twin is made in linear light: a uniform number of stops, a smooth field of stops that spares what is
-bright, white-balance errors, shot and read noise, 8-bit rounding, and JPEG after that, because that is
-what people have. Twins of the published dark ISP (`data.darkening`) go through the last two steps as well.
+bright, white-balance errors, and shot and read noise, a part of it smoothed over 3×3 pixels. Some presets
+apply a tone curve to the sRGB values after that. Then come 8-bit rounding and JPEG, because that is what
+people have. Twins of the published dark ISP (`data.darkening`) go through the last two steps as well.
 Everything is a pure function of the photograph and a seed, in TensorFlow operations.
 """
 
