@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from kind.data.exposure_cases import case_count, cases_of, chosen_images
     from kind.evaluation.exposure_tables import facts, figures_table, lines_of
-    from kind.evaluation.exposures import ExposureFigures, score
+    from kind.evaluation.exposures import GroupFigures, score
     from kind.reports.progress import Progress
     from kind.reports.table import markdown_list, markdown_table, text_table
     from kind.reports.writing import write_csv
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     table = figures_table(found)
     if arguments.markdown:
         arguments.markdown.write(f"{markdown_list(about)}\n\n{markdown_table(table)}")
-    head = ["case", "method", *ExposureFigures._fields]
+    head = ["case", "method", *GroupFigures._fields]
     files = [arguments.out / "exposures.csv", *write_tables(arguments, table, head, lines_of(found))]
     write_csv(files[0], head, lines_of(found))
     for line in lines_of(found):

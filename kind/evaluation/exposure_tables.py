@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kind.enhancing.enhancer import Enhancer
-from kind.evaluation.exposures import AUTO_MEAN, ExposureFigures
+from kind.evaluation.exposures import AUTO_MEAN, GroupFigures
 from kind.reports.table import NOTHING, Table
 
 _DIGITS = 12
@@ -21,9 +21,11 @@ _COLUMNS = {
     "chroma": ("chroma", 2, 1),
     "hue": ("hue ° ↓", 1, 1),
     "border": ("border", 2, 1),
+    "psnr_lowest": ("lowest PSNR ↑", 2, 1),
+    "worse": ("worse than input ↓", 0, 1),
 }
 
-Figures = Mapping[str, Mapping[str, ExposureFigures]]
+Figures = Mapping[str, Mapping[str, GroupFigures]]
 """For each case, for each method, what `kind.evaluation.exposures.score` returns."""
 
 
@@ -73,7 +75,8 @@ def facts(
             "raw protocol, outputs in 8 bits. PSNR of identical images counts as 60 dB. "
             "GT-mean by the mean of R, G and B. Blown: pixels "
             "clipped in the output and not in the truth. Chroma: CIELAB, output over truth, median. Hue: "
-            "mean shift. Border: error of the outer 8 pixels over that of the rest",
+            "mean shift. Border: error of the outer 8 pixels over that of the rest. Lowest: of the worst "
+            "image. Worse: images with a lower PSNR than the input has itself, and below 40 dB",
         ),
     ]
 

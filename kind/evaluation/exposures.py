@@ -21,6 +21,7 @@ AUTO_MEAN = 0.42
 _SEARCH_STEPS = 24
 _MOST_STOPS = 10.0
 _BEST_PSNR = 60.0  # dB, of identical images
+_UNSEEN_PSNR = 40.0  # dB, from which on an error is hardly seen
 
 Enhance = Callable[[np.ndarray], np.ndarray]
 
@@ -50,6 +51,29 @@ class ExposureFigures(NamedTuple):
     chroma: float
     hue: float
     border: float
+
+
+class GroupFigures(NamedTuple):
+    """Figures of one method over the images of a group.
+
+    Attributes:
+        psnr, psnr_mean, ssim, delta_e, blown, hue, border: means of `ExposureFigures`; infinite PSNR counts
+            as 60 dB.
+        chroma: the median.
+        psnr_lowest: of the worst image.
+        worse: how many images have a lower PSNR than the input itself, and below 40 dB.
+    """
+
+    psnr: float
+    psnr_mean: float
+    ssim: float
+    delta_e: float
+    blown: float
+    chroma: float
+    hue: float
+    border: float
+    psnr_lowest: float
+    worse: int
 
 
 def exposure_figures(output: np.ndarray, truth: np.ndarray) -> ExposureFigures:
@@ -104,7 +128,7 @@ def score(
     cases: Iterable[Case],
     methods: dict[str, Enhance],
     progress: Callable[[int], None] | None = None,
-) -> dict[str, dict[str, ExposureFigures]]:
+) -> dict[str, dict[str, GroupFigures]]:
     """Scores methods on images with truth.
 
     Args:
@@ -113,23 +137,29 @@ def score(
         progress: called with the number of cases that are done.
 
     Returns:
-        For each group, for each method, means over its images (of chroma the median); infinite PSNR counts
-        as 60 dB.
+        For each group, for each method, the figures over its images.
     """
     found: dict[str, dict[str, list[ExposureFigures]]] = {}
+    alone: dict[str, list[float]] = {}
     for done, (group, image, truth) in enumerate(cases, start=1):
+        alone.setdefault(group, []).append(psnr(_in_levels(image), truth))
         for name, enhance in methods.items():
-            output = np.rint(np.clip(enhance(image), 0, 1) * 255).astype(np.float32) / 255
-            figures = exposure_figures(output, truth)
+            figures = exposure_figures(_in_levels(enhance(image)), truth)
             found.setdefault(group, {}).setdefault(name, []).append(figures)
         if progress:
             progress(done)
     return {
-        group: {name: _means(rows) for name, rows in by_method.items()} for group, by_method in found.items()
+        group: {name: _over(rows, alone[group]) for name, rows in by_method.items()}
+        for group, by_method in found.items()
     }
 
 
-def _means(rows: list[ExposureFigures]) -> ExposureFigures:
+def _in_levels(image: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.float32) / 255
+
+
+def _over(rows: list[ExposureFigures], alone: list[float]) -> GroupFigures:
+    """Figures of a group, with the PSNR that its images have themselves."""
     found = {}
     for name, column in zip(ExposureFigures._fields, np.array(rows, np.float64).T):
         if name.startswith("psnr"):
@@ -138,4 +168,6 @@ def _means(rows: list[ExposureFigures]) -> ExposureFigures:
         # The ratio of a nearly grey photograph may be anything: one must not decide the mean.
         middle = np.median if name == "chroma" else np.mean
         found[name] = float(middle(defined)) if defined.size else math.nan
-    return ExposureFigures(**found)
+    worse = sum(row.psnr < min(own, _UNSEEN_PSNR) for row, own in zip(rows, alone))
+    lowest = min(*(row.psnr for row in rows), _BEST_PSNR)
+    return GroupFigures(**found, psnr_lowest=lowest, worse=worse)

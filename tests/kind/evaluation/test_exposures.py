@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from kind.evaluation.exposures import _means, auto_exposure, exposure_figures, score
+from kind.evaluation.exposures import _over, auto_exposure, exposure_figures, score
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,19 @@ def test_scores_are_means_by_group_and_method(photograph):
     assert found["b"]["input"].psnr == 60
     half = exposure_figures(np.rint(0.5 * photograph * 255).astype(np.float32) / 255, photograph)
     assert found["a"]["input"].psnr == pytest.approx((60 + half.psnr) / 2)
+    assert found["a"]["input"].psnr_lowest == pytest.approx(half.psnr)
+
+
+def test_images_that_are_better_left_alone_are_counted(photograph):
+    cases = [("a", share * photograph, photograph) for share in (1.0, 0.5, 0.25)]
+    methods = {"input": lambda image: image, "double": lambda image: np.minimum(2 * image, 1)}
+    methods["one level"] = lambda image: image - np.float32(1 / 255)
+    found = score(cases, methods)["a"]
+    # An error of one level cannot be seen in a right photograph, but is further from the truth in dark ones.
+    assert [found[name].worse for name in methods] == [0, 1, 2]
 
 
 def test_only_psnr_is_limited_to_60(photograph):
     far = exposure_figures(photograph, photograph)._replace(hue=120.0, delta_e=80.0)
-    means = _means([far, far])
+    means = _over([far, far], [np.inf, np.inf])
     assert means.psnr == means.psnr_mean == 60 and means.hue == 120 and means.delta_e == 80
