@@ -15,10 +15,15 @@ HALF, DARK_LOSS, BRIGHT_LOSS = 0.5, 0.005, 0.01
 """Targets: least share of what darkness took that comes back; most loss at little noise, and when bright."""
 
 _MAIN = "map_50"
-ON_DARK, ON_NEW_TWINS = "raw", "raw, new twins"
+ON_DARK, ON_NEW_TWINS, WITH_BRIGHT = "raw", "raw, new twins", "raw, new twins and bright"
 """The rows that fine-tuned detectors are compared with: fine-tuned on the dark twins as they are, which are
-made once for all time, and on new ones in every epoch, as detectors that see by themselves are."""
-_FINE_TUNED = {ON_DARK: "fine-tuned on dark", ON_NEW_TWINS: "fine-tuned on new dark twins"}
+made once for all time; on new ones in every epoch, as detectors that see by themselves are; and on these and
+the bright photographs, which adapted ones see as well: what they have more is by reflectance."""
+_FINE_TUNED = {
+    ON_DARK: "fine-tuned on dark",
+    ON_NEW_TWINS: "fine-tuned on new dark twins",
+    WITH_BRIGHT: "fine-tuned on new dark twins and bright",
+}
 
 
 class Block(NamedTuple):
@@ -139,20 +144,19 @@ def tuned_table(tuned: Sequence[Tuned]) -> Table:
     head = ["photographs", "detector", "light", "fine-tuned", "mAP50", "lowest", "highest"]
     references = [row for row in _FINE_TUNED if any(row in part.cells for part in tuned)]
     compared = [title for row in references for title in (f"minus {row}", "95 %")]
-    head += [*compared, "mAP50-95", *compared]
+    head += [*compared, "mAP50-95"]
     lines = []
     for part in tuned:
         for row, cells in part.cells.items():
             values = [cell.figures[_MAIN] for cell in cells]
             line = [part.photographs, part.detector, part.light.title, row]
             line += [_mean(values), _figure(min(values, default=None)), _figure(max(values, default=None))]
-            for key in FIGURES:
-                line += [_mean([cell.figures[key] for cell in cells])] if key != _MAIN else []
-                for reference in references:
-                    is_other = row != reference and reference in part.cells
-                    less = mean_difference(cells, part.cells[reference], key) if is_other else None
-                    line += _estimated(less, "+.3f")
-            lines.append(line)
+            for reference in references:
+                is_other = row != reference and reference in part.cells
+                less = mean_difference(cells, part.cells[reference], _MAIN) if is_other else None
+                line += _estimated(less, "+.3f")
+            others = [key for key in FIGURES if key != _MAIN]
+            lines.append([*line, *(_mean([cell.figures[key] for cell in cells]) for key in others)])
     return Table(head, lines, range(4))
 
 

@@ -307,6 +307,9 @@ def test_fine_tuned_detectors_are_compared_with_the_one_fine_tuned_on_dark():
     assert lines[3][9:11] == ["–", "–"] and len(lines[0]) == len(tuned_table([with_twins]).head)
     table = tuned_targets_table([with_twins], ["joint"])
     assert [line[-1] for line in table.lines] == ["yes", "no"]
+    with_bright = {**with_twins.cells, "raw, new twins and bright": [cell(0.4), cell(0.4)]}
+    table = tuned_targets_table([tuned._replace(cells=with_bright)], ["joint"])
+    assert [line[-2] for line in table.lines][-1] == "+0.010 (+0.000 to +0.020)"
 
 
 def test_every_fine_tuning_takes_as_many_steps():
