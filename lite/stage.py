@@ -12,6 +12,7 @@ from kind.enhancing.light_branches import branches
 from kind.lite.config import LiteConfig
 from kind.lite.model import LARGEST_COLOUR, lite_net
 from kind.losses import catalogue
+from kind.losses.features import relative_features
 from kind.losses.pixel import log_squared_error
 from kind.losses.ssim_loss import ssim_loss
 from kind.nn.exposure_layers import faded
@@ -105,15 +106,12 @@ class LiteStage(Stage):
         return {"loss": total, **terms}, {"restored": compared_images(restored, high, low)}
 
     def _feature_error(self, restored, high):
-        """Mean over the levels of |φ(R̂) - φ(S_high)| / mean |φ(S_high)|, φ the frozen detector's features."""
+        """`relative_features` of R̂ and S_high, φ the frozen detector's features."""
         if self._features is None:
             return tf.constant(0.0)
-        errors = []
         # The bright image teaches, so nothing is learnt through it.
         wanted = [tf.stop_gradient(level) for level in self._features(high, training=False)]
-        for now, then in zip(self._features(restored, training=False), wanted):
-            errors.append(tf.reduce_mean(tf.abs(now - then)) / (tf.reduce_mean(tf.abs(then)) + 1e-6))
-        return tf.add_n(errors) / len(errors)
+        return relative_features(self._features(restored, training=False), wanted)
 
     def image_metrics(self, sample):
         """PSNR in dB as it is and scaled to the bright image's mean, SSIM, and the sample's group."""

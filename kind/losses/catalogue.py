@@ -125,6 +125,9 @@ CATALOGUE: dict[str, Entry] = {
     "illumination-smoothness": Entry(illumination_smoothness, ILLUMINATION_AND_IMAGE, _RETINEX),
     "illumination-tv": Entry(zero_reference.illumination_tv, ILLUMINATION, _RETINEX),
     "perceptual": Entry(features.perceptual, FEATURES, _FEATURES, keras_pairs.PerceptualLoss),
+    "relative-features": Entry(
+        features.relative_features, FEATURES, _FEATURES, keras_pairs.RelativeFeaturesLoss
+    ),
     "texture": Entry(features.texture, FEATURES, _FEATURES, keras_pairs.TextureLoss),
     "minimax-generator": Entry(adversarial.minimax_generator, FAKE, _FEATURES),
     "non-saturating-generator": Entry(adversarial.non_saturating_generator, FAKE, _FEATURES),

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from kind.losses.reduction import averaged
 
+_SMALLEST = 1e-6
+
 
 def perceptual(
     output: Sequence[tf.Tensor], target: Sequence[tf.Tensor], *, per_image: bool = False
@@ -26,6 +28,29 @@ def perceptual(
         float32 scalar, or [N]; from 0, which identical images give.
     """
     return tf.add_n([averaged(tf.square(now - then), per_image) for now, then in zip(output, target)])
+
+
+def relative_features(
+    output: Sequence[tf.Tensor], target: Sequence[tf.Tensor], *, per_image: bool = False
+) -> tf.Tensor:
+    """Mean over j of |φ_j(output) - φ_j(target)| / mean |φ_j(target)|: alike to a detector at every level.
+
+    Source: this project; the idea is that of `perceptual`, in which a detector's first level outweighs all
+    others. Here: each level counts by how much it differs from what it is.
+
+    Args:
+        output: features of the output by level, float32 [N, H_j, W_j, C_j] each.
+        target: those of the target, the same shapes.
+        per_image: keep the loss of each image instead of averaging over the batch.
+
+    Returns:
+        float32 scalar, or [N]; from 0, which identical images give.
+    """
+    levels = [
+        averaged(tf.abs(now - then), True) / (averaged(tf.abs(then), True) + _SMALLEST)
+        for now, then in zip(output, target)
+    ]
+    return averaged(tf.add_n(levels) / len(levels), per_image)
 
 
 def texture(

@@ -240,6 +240,12 @@ class PerceptualLoss(_FeatureLoss):
     function = staticmethod(features.perceptual)
 
 
+class RelativeFeaturesLoss(_FeatureLoss):
+    """`kind.losses.features.relative_features` of each image, of the features of a given network."""
+
+    function = staticmethod(features.relative_features)
+
+
 class TextureLoss(_FeatureLoss):
     """`kind.losses.features.texture` of each image, of the features of a given network."""
 

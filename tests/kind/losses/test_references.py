@@ -204,6 +204,8 @@ def test_features():
     second = [RANDOM.random(part.shape) for part in first]
     expected = sum(((a - b) ** 2).mean() for a, b in zip(first, second))
     assert value("perceptual", first, second) == close(expected)
+    shares = [(np.abs(a - b).mean((1, 2, 3)) / b.mean((1, 2, 3))).mean() for a, b in zip(first, second)]
+    assert value("relative-features", first, second) == close(np.mean(shares))
     grams = [
         [np.einsum("nhwc,nhwd->ncd", part, part) / part.shape[1] / part.shape[2] for part in side]
         for side in (first, second)
