@@ -14,7 +14,7 @@ from kind.detection.keras_cv_parts import Task, YOLOV8Backbone, YOLOV8Detector, 
 from kind.detection.letterbox import GREY
 from kind.detection.sizes import PUBLISHED_INPUT_SIZE, SIZES, Proportions
 from kind.errors import UserError
-from kind.nn.file_schema import LONGEST_LABEL, MOST_CLASSES, Refused, label, real, several, whole
+from kind.nn.file_schema import LONGEST_LABEL, MOST_CLASSES, Refused, label, optional, real, several, whole
 from kind.nn.known_layers import saved_layer
 
 BOX_FORMAT = "xyxy"
@@ -36,7 +36,7 @@ class Detector(Task):
         backbone: names its features at strides 2 to 32 in `pyramid_level_inputs`.
         class_names: by class number.
         num_classes: how many.
-        input_size: see `__init__`; also `canvas`, `fpn_depth` and `class_channels`.
+        input_size: see `__init__`; also `canvas`, `fpn_depth`, `downsample_depth` and `class_channels`.
     """
 
     architecture: ClassVar[str]
@@ -52,6 +52,7 @@ class Detector(Task):
         class_channels: int,
         input_size: int = PUBLISHED_INPUT_SIZE,
         canvas: float = GREY,
+        downsample_depth: int | None = None,
         **kwargs,
     ) -> None:
         """Builds the graph; `build_detector` is shorter.
@@ -64,24 +65,30 @@ class Detector(Task):
             input_size: longer side, in pixels, of the images that it was trained on and finds objects in by
                 default; the graph takes any.
             canvas: the grey in [0, 1] that fills the input where no image is, as in its training.
+            downsample_depth: bottlenecks in the two blocks of the pyramid that follow a downsampling;
+                `fpn_depth` by default.
             kwargs: of `keras.Model`, such as `name`.
         """
         levels = backbone.pyramid_level_inputs
         features = [backbone.get_layer(levels[level]).output for level in ("P3", "P4", "P5")]
-        outputs = self.graph(backbone, features, len(class_names), fpn_depth, class_channels)
+        depths = fpn_depth, downsample_depth or fpn_depth
+        outputs = self.graph(backbone, features, len(class_names), depths, class_channels)
         # Not the next class's constructor: KerasCV's would build its own pyramid and head.
         Task.__init__(self, inputs=backbone.input, outputs=outputs, **kwargs)
         self.backbone = backbone
         self.class_names = tuple(class_names)
         self.num_classes = len(self.class_names)
         self.fpn_depth = fpn_depth
+        self.downsample_depth = downsample_depth
         self.class_channels = class_channels
         self.input_size = input_size
         self.canvas = canvas
         self.bounding_box_format = BOX_FORMAT
 
     @staticmethod
-    def graph(backbone: keras.Model, features: list, classes: int, fpn_depth: int, width: int) -> dict:
+    def graph(
+        backbone: keras.Model, features: list, classes: int, depths: tuple[int, int], width: int
+    ) -> dict:
         """Pyramid and heads on the backbone's features: the outputs `boxes` and `classes`."""
         raise NotImplementedError
 
@@ -103,7 +110,8 @@ class Detector(Task):
         return self(keras.utils.unpack_x_y_sample_weight(data)[0], training=False)
 
     def get_config(self) -> dict:
-        """What `__init__` takes."""
+        """What `__init__` takes; files of detectors with one depth are as they always were."""
+        one_more = {"downsample_depth": self.downsample_depth} if self.downsample_depth else {}
         return {
             "name": self.name,
             "backbone": keras.saving.serialize_keras_object(self.backbone),
@@ -112,6 +120,7 @@ class Detector(Task):
             "class_channels": self.class_channels,
             "input_size": self.input_size,
             "canvas": self.canvas,
+            **one_more,
         }
 
     @classmethod
@@ -127,6 +136,7 @@ _SETTINGS = {
     "class_channels": CHANNELS,
     "input_size": whole(1, 1 << 16),
     "canvas": real,
+    "downsample_depth": optional(DEPTH),
 }
 """What a file may say of a detector besides its backbone: names, and numbers that any detector may have."""
 
@@ -139,7 +149,8 @@ class YoloV8(Detector, YOLOV8Detector):
     """A `YOLOV8Detector` whose graph is that of YOLOv8 at every size and class count.
 
     KerasCV: the pyramid's two downsampling blocks always have two bottlenecks. Here: `fpn_depth`, as in
-    YOLOv8; two would leave dead convolutions in sizes n and s and have no room for l and x.
+    YOLOv8; two would leave dead convolutions in sizes n and s and have no room for l and x. KerasCV's own
+    detectors keep their two by `downsample_depth`.
     KerasCV: a class branch is as wide as there are classes, or as P3. Here: its width is an argument, so that
     a detector for other classes keeps everything before its last layer.
     KerasCV: the last layers start at any score. Here: at a rare object's, with kernels near zero (Lin et al.,
@@ -158,9 +169,9 @@ class YoloV8(Detector, YOLOV8Detector):
         self.label_encoder = YOLOV8LabelEncoder(num_classes=self.num_classes)
 
     @staticmethod
-    def graph(backbone, features, classes, fpn_depth, width):
+    def graph(backbone, features, classes, depths, width):
         """See `detection.yolov8`."""
-        return yolov8.heads(yolov8.pyramid(features, fpn_depth), classes, width)
+        return yolov8.heads(yolov8.pyramid(features, depths), classes, width)
 
 
 @saved_layer("detection", backbone=saved_darknet, **_SETTINGS)
@@ -176,10 +187,10 @@ class YoloX(Detector):
     class_layers = yolox.CLASS_LAYERS
 
     @staticmethod
-    def graph(backbone, features, classes, fpn_depth, width):
+    def graph(backbone, features, classes, depths, width):
         """See `detection.yolox`."""
         depthwise = backbone.use_depthwise
-        features = yolox.pyramid(features, fpn_depth, depthwise=depthwise)
+        features = yolox.pyramid(features, depths, depthwise=depthwise)
         return yolox.heads(features, classes, width, depthwise=depthwise)
 
 
@@ -192,6 +203,7 @@ def build_detector(
     class_names: Sequence[str],
     *,
     class_channels: int | None = None,
+    downsample_depth: int | None = None,
     name: str = "detector",
 ) -> Detector:
     """Builds a detector with new weights.
@@ -200,6 +212,7 @@ def build_detector(
         proportions: a name in `kind.detection.sizes.SIZES`, or proportions of one's own; channels are even.
         class_names: at least one; class c is called `class_names[c]`.
         class_channels: see `Detector`; the published choice by default.
+        downsample_depth: see `Detector`.
         name: of the model.
 
     Returns:
@@ -244,6 +257,7 @@ def build_detector(
         proportions.fpn_depth,
         class_channels or width,
         proportions.input_size,
+        downsample_depth=downsample_depth,
         name=name,
     )
 
@@ -266,7 +280,7 @@ def _check_names(class_names: Sequence[str]) -> None:
 
 
 def proportions_of(net: Detector) -> Proportions:
-    """The proportions that `build_detector` was given."""
+    """The proportions that `build_detector` was given; KerasCV's detectors also have a `downsample_depth`."""
     backbone = net.backbone
     return Proportions(
         tuple(backbone.stackwise_channels),
@@ -278,8 +292,13 @@ def proportions_of(net: Detector) -> Proportions:
     )
 
 
-def size_name(proportions: Proportions) -> str:
+def size_name(net: Detector) -> str:
     """Architecture and published size, such as "YOLOv8 n" or "YOLOX nano"; or "YOLOv8 of its own size"."""
-    same = (name for name, size in SIZES.items() if size[:5] == proportions[:5])
-    name = next(same, "of its own size").removeprefix(f"{proportions.architecture}-")
-    return f"{ARCHITECTURES[proportions.architecture].title} {name}"
+    proportions = proportions_of(net)
+    same = (
+        name
+        for name, size in SIZES.items()
+        if size[:5] == proportions[:5] and net.downsample_depth in (None, net.fpn_depth)
+    )
+    name = next(same, "of its own size").removeprefix(f"{net.architecture}-")
+    return f"{net.title} {name}"

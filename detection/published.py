@@ -29,6 +29,7 @@ _LONGEST_REASON = 150
 _PRESET_CONFIG, _PRESET_WEIGHTS = "config.json", "model.weights.h5"
 _LARGEST_CONFIG, _LARGEST_NUMBER = 1 << 20, 2048
 _LARGEST_WEIGHTS = 1 << 30  # bytes; YOLOv8 x has 273 MB
+_DOWNSAMPLE_DEPTH = 2  # of KerasCV's pyramids, whatever `fpn_depth` is
 _MEASURED_SIZES = (320, 416, 608)
 # What a saved preset is, and which of its settings say how large it is.
 _KINDS = (
@@ -244,9 +245,15 @@ def _with_backbone(backbone: keras.Model, class_names: Sequence[str]) -> Detecto
 def _converted(found: YOLOV8Detector) -> Detector:
     """Our detector with the weights of KerasCV's."""
     proportions = _proportions(found.backbone)._replace(fpn_depth=found.fpn_depth)
+    downsample_depth = None if found.fpn_depth == _DOWNSAMPLE_DEPTH else _DOWNSAMPLE_DEPTH
     names = PASCAL_VOC if found.num_classes == len(PASCAL_VOC) else range(found.num_classes)
     width = max(found.num_classes, proportions.channels[1])  # KerasCV's rule
-    net = build_detector(proportions, [str(name) for name in names], class_channels=width)
+    net = build_detector(
+        proportions,
+        [str(name) for name in names],
+        class_channels=width,
+        downsample_depth=downsample_depth,
+    )
     copy_weights(found.backbone, net.backbone)
     own = {layer.name for layer in net.backbone.layers}
     copy_weights(found, net, but=list(own))

@@ -25,7 +25,13 @@ def with_classes(net: Detector, class_names: Sequence[str]) -> Detector:
         UserError: when a class name is given twice.
     """
     check_class_names(class_names)
-    other = build_detector(proportions_of(net), class_names, class_channels=net.class_channels, name=net.name)
+    other = build_detector(
+        proportions_of(net),
+        class_names,
+        class_channels=net.class_channels,
+        downsample_depth=net.downsample_depth,
+        name=net.name,
+    )
     other.canvas = net.canvas
     copy_weights(net, other, but=other.class_layers)
     return other

@@ -25,11 +25,20 @@ _PRIOR_BOXES, _PRIOR_SIDE = 5.0, 640.0
 _KERNEL_DEVIATION = 0.01
 
 
-def pyramid(features, depth: int):
-    """YOLOv8's path aggregation: down from P5 to P3, and up again; same shapes as `features`."""
+def pyramid(features, depths: tuple[int, int]):
+    """YOLOv8's path aggregation: down from P5 to P3, and up again; same shapes as `features`.
+
+    Args:
+        features: Keras tensors [N, H, W, C] of the backbone at strides 8, 16 and 32.
+        depths: bottlenecks in both blocks of the first way, and in both of the second.
+
+    Returns:
+        Three Keras tensors.
+    """
+    first, second = depths
     p3, p4, p5 = features
 
-    def block(inputs, like, name):
+    def block(inputs, like, depth, name):
         joined = keras.layers.Concatenate(name=f"{name}_join")(inputs)
         return apply_csp_block(joined, channels=like.shape[-1], depth=depth, shortcut=False, name=name)
 
@@ -40,12 +49,12 @@ def pyramid(features, depth: int):
         return apply_conv_bn(values, values.shape[-1], kernel_size=3, strides=2, name=name)
 
     # The names are KerasCV's, so that its weights fit.
-    p4p5 = block([double(p5, "pa_fpn_p5"), p4], p4, "pa_fpn_p4p5")
-    p3p4p5 = block([double(p4p5, "pa_fpn_p4p5"), p3], p3, "pa_fpn_p3p4p5")
+    p4p5 = block([double(p5, "pa_fpn_p5"), p4], p4, first, "pa_fpn_p4p5")
+    p3p4p5 = block([double(p4p5, "pa_fpn_p4p5"), p3], p3, first, "pa_fpn_p3p4p5")
     down_1 = halve(p3p4p5, "pa_fpn_p3p4p5_downsample1")
-    middle = block([down_1, p4p5], p4, "pa_fpn_p3p4p5_downsample1_block")
+    middle = block([down_1, p4p5], p4, second, "pa_fpn_p3p4p5_downsample1_block")
     down_2 = halve(middle, "pa_fpn_p3p4p5_downsample2")
-    return [p3p4p5, middle, block([down_2, p5], p5, "pa_fpn_p3p4p5_downsample2_block")]
+    return [p3p4p5, middle, block([down_2, p5], p5, second, "pa_fpn_p3p4p5_downsample2_block")]
 
 
 def heads(pyramid, classes: int, class_channels: int) -> dict:

@@ -20,12 +20,12 @@ CLASS_LAYERS = tuple(f"yolox_head_{level}_class_prediction" for level in (1, 2, 
 _PRIOR = -math.log((1 - 0.01) / 0.01)  # published: new detectors start at a probability of 0.01
 
 
-def pyramid(features, depth: int, *, depthwise: bool) -> list:
+def pyramid(features, depths: tuple[int, int], *, depthwise: bool) -> list:
     """Path aggregation (Liu et al., PANet, CVPR 2018): down from P5 to P3, and up again.
 
     Args:
         features: Keras tensors [N, H, W, C] of the backbone at strides 8, 16 and 32.
-        depth: bottlenecks in each of the four blocks.
+        depths: bottlenecks in both blocks of the first way, and in both of the second.
         depthwise: see `detection.darknet.convolution`.
 
     Returns:
@@ -33,8 +33,9 @@ def pyramid(features, depth: int, *, depthwise: bool) -> list:
     """
     p3, p4, p5 = features
     widths = [part.shape[-1] for part in features]
+    first, second = depths
 
-    def block(inputs, channels, name):
+    def block(inputs, channels, depth, name):
         joined = keras.layers.Concatenate(name=f"{name}_inputs")(inputs)
         return cross_stage_partial(joined, channels, depth, residual=False, depthwise=depthwise, name=name)
 
@@ -45,13 +46,13 @@ def pyramid(features, depth: int, *, depthwise: bool) -> list:
         return convolution(values, channels, 3, 2, depthwise=depthwise, name=name)
 
     lateral = convolution(p5, widths[1], name="pa_fpn_lateral")
-    middle = block([double(lateral, "pa_fpn_lateral"), p4], widths[1], "pa_fpn_p4p5")
+    middle = block([double(lateral, "pa_fpn_lateral"), p4], widths[1], first, "pa_fpn_p4p5")
     reduced = convolution(middle, widths[0], name="pa_fpn_reduce")
-    fine = block([double(reduced, "pa_fpn_reduce"), p3], widths[0], "pa_fpn_p3p4p5")
+    fine = block([double(reduced, "pa_fpn_reduce"), p3], widths[0], first, "pa_fpn_p3p4p5")
     down = halve(fine, widths[0], "pa_fpn_p3_downsample")
-    middle = block([down, reduced], widths[1], "pa_fpn_p4_out")
+    middle = block([down, reduced], widths[1], second, "pa_fpn_p4_out")
     down = halve(middle, widths[1], "pa_fpn_p4_downsample")
-    return [fine, middle, block([down, lateral], widths[2], "pa_fpn_p5_out")]
+    return [fine, middle, block([down, lateral], widths[2], second, "pa_fpn_p5_out")]
 
 
 def heads(features, classes: int, width: int, *, depthwise: bool) -> dict:

@@ -121,7 +121,7 @@ def _detector_file(name: str, folder: bool = False) -> Path:
 
 
 def _write_detector(net: Detector, out: Path, source: str) -> None:
-    from kind.detection.model import proportions_of, size_name
+    from kind.detection.model import size_name
     from kind.nn.saving import save_net
 
     try:
@@ -130,8 +130,7 @@ def _write_detector(net: Detector, out: Path, source: str) -> None:
         raise UserError(f"{out}: the detector cannot be written there: {error.strerror or error}") from error
     names = net.class_names
     shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
-    size = size_name(proportions_of(net))
-    print(f"detector: {out} ({size}, {len(names)} classes: {shown}), from {source}")
+    print(f"detector: {out} ({size_name(net)}, {len(names)} classes: {shown}), from {source}")
 
 
 def _import_checkpoints(family: str, given: dict[str, str], out: Path) -> None:

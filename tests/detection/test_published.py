@@ -11,9 +11,12 @@ from keras_cv.src.utils.preset_utils import save_to_preset
 
 from kind.data.annotations.class_names import PASCAL_VOC
 from kind.detection import published
+from kind.detection.model import size_name
 from kind.detection.predictor import load_detector
+from kind.detection.reuse import with_classes
 from kind.detection.sizes import SIZES
 from kind.errors import UserError
+from kind.nn.saving import save_net
 
 IMAGE = tf.constant(np.random.default_rng(0).random((1, 64, 64, 3), np.float32))
 
@@ -40,14 +43,33 @@ def test_a_backbones_weights_arrive_and_its_range_is_ours(monkeypatch, small_siz
     np.testing.assert_allclose(net.backbone(IMAGE), preset(IMAGE * 255), rtol=1e-4)
 
 
-def test_a_detectors_outputs_stay(monkeypatch, small_sizes):
+@pytest.mark.parametrize("depth", [1, 2, 3])  # KerasCV's downsampling blocks have depth 2 in all
+def test_a_detectors_outputs_stay(monkeypatch, small_sizes, depth):
     backbone = YOLOV8Backbone([16, 16, 32, 32], [1, 1, 1, 1], include_rescaling=True)
-    preset = randomised(YOLOV8Detector(backbone, 20, "xyxy", fpn_depth=2))
+    preset = randomised(YOLOV8Detector(backbone, 20, "xyxy", fpn_depth=depth))
     monkeypatch.setattr(YOLOV8Detector, "from_preset", lambda name, bounding_box_format: preset)
     net = published.detector_from_preset("yolo_v8_m_pascalvoc")
     assert net.class_names == PASCAL_VOC
     for name, values in preset(IMAGE * 255).items():
         np.testing.assert_allclose(net(IMAGE)[name], values, rtol=1e-4, atol=1e-5)
+    assert np.array_equal(with_classes(net, ["face"])(IMAGE)["boxes"], net(IMAGE)["boxes"])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # saving in HDF5, KerasCV's choice
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_saved_preset_of_another_depth_is_a_detector_that_can_be_saved(tmp_path, depth):
+    backbone = YOLOV8Backbone(
+        stackwise_channels=[16, 16, 32, 32], stackwise_depth=[1, 1, 1, 1], include_rescaling=True
+    )
+    preset = randomised(YOLOV8Detector(backbone, 3, "xyxy", fpn_depth=depth))
+    save_to_preset(preset, tmp_path / "preset")
+    net = load_detector(tmp_path / "preset")
+    save_net(net, tmp_path / "net.keras")
+    loaded = load_detector(tmp_path / "net.keras")
+    assert (loaded.fpn_depth, loaded.downsample_depth) == (depth, 2)
+    assert size_name(loaded) == "YOLOv8 of its own size"
+    for name, values in preset(IMAGE * 255).items():
+        np.testing.assert_allclose(loaded(IMAGE)[name], values, rtol=1e-4, atol=1e-5)
 
 
 def test_without_a_network_there_is_one_line(monkeypatch):

@@ -144,6 +144,7 @@ def test_keras_alone_opens_detectors_after_the_package(files, tmp_path):
     "change",
     [
         lambda settings: settings.update(fpn_depth=10**9),
+        lambda settings: settings.update(downsample_depth=0),
         lambda settings: settings.update(class_channels=0),
         lambda settings: settings.update(input_size="640"),
         lambda settings: settings.update(class_names=["a\n\x1b[31mred"]),
