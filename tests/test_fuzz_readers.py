@@ -231,7 +231,7 @@ class Fuzzing:
                 "images.json": json.dumps(coco, indent=1),
                 "found.csv": "image,class,score,left,top,right,bottom\na.png , car , 0.5 , 1 , 2 , 3 , 4\n"
                 * 2,
-                "texts/a.txt": "car 0.5 1 2 3 4\n0 .5 .5 .4 .4 .9\n",
+                "texts/a.txt": "1 .2 .3 .1 .1 .5\n0 .5 .5 .4 .4 .9\n",
                 "texts/classes.txt": "car\nbus\n",
             },
             "metrics": {

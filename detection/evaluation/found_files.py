@@ -25,6 +25,8 @@ _BROKEN = (ValueError, TypeError, KeyError, AttributeError, OverflowError, Recur
 # COCO's category ids leave these numbers out.
 _GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 _COCO_IDS = [number for number in range(1, 91) if number not in _GAPS]
+_ROUNDING = 1e-5
+_LARGEST_PART = 2.0  # no part of an image is more, and hardly any data set's boxes end before two pixels
 _COLUMNS = ("image", "class", "score", "left", "top", "right", "bottom")
 
 
@@ -35,6 +37,15 @@ class Row(NamedTuple):
     label: str
     score: float
     box: tuple[float, float, float, float]
+
+
+class _Line(NamedTuple):
+    """One line of a text file: where it is, its image's name, its first word, the numbers after that."""
+
+    where: str
+    image: str
+    first: str
+    values: list[float]
 
 
 class FoundBoxes(NamedTuple):
@@ -56,7 +67,9 @@ def read_found(path: str | Path, images: Sequence[AnnotatedImage], class_names: 
     COCO's own (the number in the image's file name, and its 90 category ids); or one COCO file with images,
     categories and annotations with scores. A `.csv` file with the columns image, class, score, left, top,
     right, bottom. A folder with a text file for each image: class name, score and corners in pixels, or
-    YOLO's class number, centre, size and score.
+    YOLO's class number, centre, size and score. All text files of a folder are of one form. Where every line
+    begins with a number, which may be a class's name, it is YOLO's if all values are from 0 to 1, as no
+    corners in pixels are.
 
     Args:
         path: the file or folder.
@@ -67,7 +80,8 @@ def read_found(path: str | Path, images: Sequence[AnnotatedImage], class_names: 
         The boxes.
 
     Raises:
-        UserError: when the file is missing, in another form, or names an image that is not there.
+        UserError: when the file is missing, in another form, or names an image that is not there, or a score
+            is not from 0 to 1.
     """
     path = Path(path)
     sizes = {image.path.stem: image.size for image in images}
@@ -108,6 +122,11 @@ def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImag
     for row in rows:
         if not all(map(math.isfinite, (row.score, *row.box))):
             raise UserError(f"{path}: a box of {row.image} has a side or score that is not a number")
+        if not _is_part(row.score):
+            raise UserError(
+                f"{path}: a box of {row.image} has the score {row.score:g}; expected scores from 0 to 1: "
+                "divide percentages by 100"
+            )
         if row.box[2] < row.box[0] or row.box[3] < row.box[1]:
             sides = " ".join(f"{side:g}" for side in row.box)
             raise UserError(f"{path}: a box of {row.image} is inverted: left, top, right, bottom are {sides}")
@@ -173,30 +192,87 @@ def _table_rows(path: Path) -> Iterator[Row]:
 
 def _text_rows(folder: Path, sizes: dict[str, tuple[int, int]], class_names: Sequence[str]) -> Iterator[Row]:
     files = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".txt"}
-    if list_of_names := files.pop("classes.txt", None):
+    list_of_names = files.pop("classes.txt", None)
+    if list_of_names:
         lines = list_of_names.read_text(encoding="utf-8-sig").splitlines()
         class_names = [line.strip() for line in lines]
-    for file in sorted(files.values()):
-        for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
-            if words := line.split():
-                yield _text_row(file, number, words, sizes, class_names)
+    lines = [line for file in sorted(files.values()) for line in _text_lines(file)]
+    if _is_yolo(lines, listed=list_of_names is not None):
+        return (_yolo_row(line, sizes, class_names) for line in lines)
+    return map(_tool_row, lines)
 
 
-def _text_row(
-    file: Path, number: int, words: list[str], sizes: dict[str, tuple[int, int]], class_names: Sequence[str]
-) -> Row:
-    """A class's name, a score and corners in pixels; or its number, a box or polygon by YOLO, and a score."""
-    where, image = f"{file.name}, line {number}", file.stem
-    first, values = words[0], [*map(float, words[1:])]
-    if not first.isdecimal():
-        if len(words) != 6:
-            raise ValueError(f"{where}: expected six columns, found {len(words)}")
-        return Row(image, first.replace("_", " "), values[0], tuple(values[1:]))
-    if image not in sizes:
-        raise ValueError(f"{file.name}: no image of that name in the data set")
-    if int(first) >= len(class_names):
-        raise ValueError(f"{where}: there is no class {first}")
-    box = relative_box(values[:-1], sizes[image])
+def _text_lines(file: Path) -> Iterator[_Line]:
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        where = f"{file.name}, line {number}"
+        if words := line.split():
+            try:
+                yield _Line(where, file.stem, words[0], [*map(float, words[1:])])
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from None
+
+
+def _is_part(value: float) -> bool:
+    """Whether a number is from 0 to 1, but for how it was rounded."""
+    return -_ROUNDING <= value <= 1 + _ROUNDING
+
+
+def _is_yolo(lines: Sequence[_Line], *, listed: bool) -> bool:
+    """Whether the lines of all files are in YOLO's form; otherwise they are in that of mAP tools.
+
+    Args:
+        lines: of all files.
+        listed: whether `classes.txt` says what class numbers mean.
+
+    Raises:
+        ValueError: when they can be in neither, or are in both.
+    """
+    numbered = [line for line in lines if line.first.isdecimal()]
+    named = next((line for line in lines if not line.first.isdecimal()), None)
+    beyond = next((line for line in numbered if not all(map(_is_part, line.values))), None)
+    if not numbered:
+        return False
+    if named and not beyond:
+        raise ValueError(
+            f"{numbered[0].where} is in YOLO's form and {named.where} is not: expected one form in all files"
+        )
+    if named or not beyond:
+        return not named
+    strange = next((line for line in numbered if not _is_of_tools(line)), None)
+    in_pixels = any(max(line.values, default=0.0) > _LARGEST_PART for line in numbered)
+    if listed or strange or not in_pixels:
+        where, _, _, values = strange or beyond
+        shown = " ".join(f"{value:g}" for value in values[:7])
+        raise ValueError(
+            f"{where}: expected YOLO's class number, centre, size and score, all from 0 to 1 in every file, "
+            f"or without classes.txt a class, a score and left, top, right, bottom in pixels; received {shown}"
+        )
+    return False
+
+
+def _is_of_tools(line: _Line) -> bool:
+    """Whether a line can be a class, a score and corners in pixels."""
+    if len(line.values) != 5:
+        return False
+    score, left, top, right, bottom = line.values
+    return _is_part(score) and left <= right and top <= bottom
+
+
+def _tool_row(line: _Line) -> Row:
+    """A class's name, a score and corners in pixels."""
+    if len(line.values) != 5:
+        raise ValueError(f"{line.where}: expected six columns, found {len(line.values) + 1}")
+    return Row(line.image, line.first.replace("_", " "), line.values[0], tuple(line.values[1:]))
+
+
+def _yolo_row(line: _Line, sizes: dict[str, tuple[int, int]], class_names: Sequence[str]) -> Row:
+    """A class's number, a box or polygon by YOLO, and a score."""
+    if line.image not in sizes:
+        raise ValueError(f"{line.image}.txt: no image of that name in the data set")
+    if int(line.first) >= len(class_names):
+        raise ValueError(f"{line.where}: there is no class {line.first}")
+    box = relative_box(line.values[:-1], sizes[line.image])
     if box is None:
-        raise ValueError(f"{where}: expected six columns, or a polygon and a score; found {len(words)}")
-    return Row(image, class_names[int(first)], values[-1], box)
+        found = len(line.values) + 1
+        raise ValueError(f"{line.where}: expected six columns, or a polygon and a score; found {found}")
+    return Row(line.image, class_names[int(line.first)], line.values[-1], box)

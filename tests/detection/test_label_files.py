@@ -112,6 +112,7 @@ def test_cocos_own_numbers_need_no_explanation(tmp_path):
 
 
 COLUMNS = "image,class,score,left,top,right,bottom"
+SCORED = '[{{"image_id": 9, "category_id": 1, "score": {}, "bbox": [0, 0, 1, 1]}}]'
 LARGE = json.dumps([{"image_id": 1, "category_id": 1, "score": 1, "bbox": [10**400, 0, 1, 1]}])
 
 
@@ -145,6 +146,36 @@ LARGE = json.dumps([{"image_id": 1, "category_id": 1, "score": 1, "bbox": [10**4
         ("a.txt", "", "expected a .json or .csv file, or a folder"),
         ("d/one.txt", "cat 0.5 1 2\n", "one.txt, line 1: expected six columns, found 4"),
         ("d/one.txt", "7 0.5 0.5 0.1 0.1 0.5\n", "there is no class 7"),
+        (
+            "d/one.txt",
+            "0 0.5 0.5 1.5 0.1 0.5\n",
+            "one.txt, line 1: expected YOLO's class number, centre, size",
+        ),
+        (
+            "d/one.txt",
+            "0 0.1 0.2 0.3 1.4 1.0\n",
+            "all from 0 to 1 in every file",
+        ),  # no corners in pixels either
+        ("d/one.txt", "0 7 1 2 30 40\n", "one.txt, line 1: expected YOLO's class number, centre, size"),
+        ("d/one.txt", "0 0.5 9 2 3 40\n", "received 0.5 9 2 3 40"),
+        ("d/one.txt", "0 0.5 nan 2 3 40\n", "received 0.5 nan 2 3 40"),
+        ("d/one.txt", "0 0.5 x 2 3 40\n", "one.txt, line 1: could not convert string to float"),
+        (
+            "d/one.txt",
+            "0 0.5 0.5 0.1 0.1 0.5\ncat 0.5 1 2 3 4\n",
+            "one.txt, line 1 is in YOLO's form and one.txt, line 2 is not: expected one form in all files",
+        ),
+        (
+            "d/one.txt",
+            "cat 97 1 2 30 40\n",
+            "a box of one has the score 97; expected scores from 0 to 1: divide",
+        ),
+        ("a.csv", f"{COLUMNS}\none.png,cat,-0.1,0,0,1,1\n", "a box of one.png has the score -0.1; expected"),
+        (
+            "a.json",
+            SCORED.format("1.5"),
+            "a box of 000000000009 has the score 1.5; expected scores from 0 to 1",
+        ),
         ("d/three.txt", "0 0.5 0.5 0.1 0.1 0.5\n", "three.txt: no image of that name"),
     ],
 )
@@ -155,6 +186,23 @@ def test_what_is_wrong_is_one_line(name, content, message, tmp_path):
     with pytest.raises(UserError) as caught:
         read_found(path.parent if "/" in name else path, IMAGES, NAMES)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_classes_may_be_called_by_numbers(tmp_path):
+    names = ("0", "1")
+    write_labels(tmp_path, "text", SEARCHED, names)
+    boxes = read_found(tmp_path / "text", IMAGES, names)
+    found = boxes.by_image[IMAGES[0].path]
+    assert boxes.class_names == names and found.classes.tolist() == [1, 0]
+    np.testing.assert_allclose(found.boxes, FOUND.boxes, atol=1e-2)
+    np.testing.assert_allclose(found.scores, FOUND.scores, atol=1e-4)
+    # A name beside them is no other form; beside a list of names, numbers are YOLO's only.
+    (tmp_path / "text/two.txt").write_text("cat 0.5 1 2 3 4\n")
+    assert read_found(tmp_path / "text", IMAGES, names).class_names == ("0", "1", "cat")
+    (tmp_path / "text/two.txt").write_text("")
+    (tmp_path / "text/classes.txt").write_text("cat\ndog\n")
+    with pytest.raises(UserError, match="one.txt, line 1: expected YOLO's class number"):
+        read_found(tmp_path / "text", IMAGES, names)
 
 
 def test_a_missing_file_is_named(tmp_path):
