@@ -311,3 +311,14 @@ def test_boxes_of_another_program_are_scored_like_our_own(run, data, tmp_path):
     assert line["figures"]["map_50"] == pytest.approx(41 / 101)
     code, _, errors = run("--data", data, "--found", tmp_path / "none.csv")
     assert code == 2 and "none.csv: cannot be read" in errors
+
+
+def test_a_folder_without_boxes_is_refused_and_empty_files_count(run, data, tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    code, printed, errors = run("--data", data, "--found", folder)
+    assert (code, printed, errors.count("\n")) == (2, "", 1)
+    assert "theirs: no text file is named like an image" in errors
+    (folder / "1.txt").write_text("")
+    code, printed, _ = run("--data", data, "--found", folder)
+    assert code == 0 and "0 boxes in 0 images, from theirs" in printed

@@ -27,6 +27,7 @@ _GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 _COCO_IDS = [number for number in range(1, 91) if number not in _GAPS]
 _ROUNDING = 1e-5
 _LARGEST_PART = 2.0  # no part of an image is more, and hardly any data set's boxes end before two pixels
+_LIST_OF_NAMES = "classes.txt"
 _COLUMNS = ("image", "class", "score", "left", "top", "right", "bottom")
 
 
@@ -80,13 +81,16 @@ def read_found(path: str | Path, images: Sequence[AnnotatedImage], class_names: 
         The boxes.
 
     Raises:
-        UserError: when the file is missing, in another form, or names an image that is not there, or a score
-            is not from 0 to 1.
+        UserError: when the file is missing, in another form, or names an image that is not there; when a
+            score is not from 0 to 1; when a folder has no text file for any image (an empty file says that
+            nothing was found in its image).
     """
     path = Path(path)
     sizes = {image.path.stem: image.size for image in images}
+    places = _places(images)
     try:
         if path.is_dir():
+            _check_folder(path, places)
             rows = _text_rows(path, sizes, class_names)
         elif path.stat().st_size > _LARGEST_FILE:
             raise ValueError("it is larger than 1 GiB")
@@ -96,7 +100,7 @@ def read_found(path: str | Path, images: Sequence[AnnotatedImage], class_names: 
             rows = _table_rows(path)
         else:
             raise ValueError("expected a .json or .csv file, or a folder of text files")
-        return _sorted_by_image(path, list(rows), images)
+        return _sorted_by_image(path, list(rows), places)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     except UserError as error:
@@ -111,11 +115,47 @@ def _tails(path: Path) -> list[str]:
     return ["/".join(path.parts[start:]) for start in range(len(path.parts))]
 
 
-def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImage]) -> FoundBoxes:
+def _places(images: Sequence[AnnotatedImage]) -> dict[str, set[Path]]:
+    """The images that each name may mean."""
     places = defaultdict(set)
     for image, name_in_tables in zip(images, distinct_paths([image.path for image in images])):
         for name in (*_tails(image.path), image.path.stem, name_in_tables):
             places[name].add(image.path)
+    return places
+
+
+def _called(name: str, places: dict[str, set[Path]]) -> set[Path]:
+    """The images that a name, also with folders or a suffix of its own, means."""
+    names = (name, *_tails(Path(name)), Path(name).stem)
+    return next((places[name] for name in names if name in places), set())
+
+
+def _text_files(folder: Path) -> dict[str, Path]:
+    """The text files of a folder by name in small letters, sorted."""
+    return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".txt"}
+
+
+def _check_folder(folder: Path, places: dict[str, set[Path]]) -> None:
+    """Refuses a folder that would count as nothing found in any image.
+
+    Raises:
+        UserError: when it has neither a text file that is named like an image, nor one that names boxes.
+    """
+    texts = [path for name, path in _text_files(folder).items() if name != _LIST_OF_NAMES]
+    if any(_called(path.stem, places) or path.stat().st_size for path in texts):
+        return
+    if any(path.suffix.lower() == ".xml" for path in folder.iterdir()):
+        raise UserError(
+            f"{folder}: Pascal VOC's files (.xml) are not read as found boxes; give COCO's, or a folder of "
+            "text files: kind detect --labels coco, yolo or text"
+        )
+    raise UserError(
+        f"{folder}: no text file is named like an image of the data set; expected NAME.txt for each image "
+        "NAME, an empty one where nothing was found, or else a .json or .csv file"
+    )
+
+
+def _sorted_by_image(path: Path, rows: list[Row], places: dict[str, set[Path]]) -> FoundBoxes:
     names = tuple(sorted({row.label for row in rows}))
     numbers = {name: number for number, name in enumerate(names)}
     found: dict[Path, list[Row]] = defaultdict(list)
@@ -130,8 +170,7 @@ def _sorted_by_image(path: Path, rows: list[Row], images: Sequence[AnnotatedImag
         if row.box[2] < row.box[0] or row.box[3] < row.box[1]:
             sides = " ".join(f"{side:g}" for side in row.box)
             raise UserError(f"{path}: a box of {row.image} is inverted: left, top, right, bottom are {sides}")
-        names_of_it = (row.image, *_tails(Path(row.image)), Path(row.image).stem)
-        known = next((places[name] for name in names_of_it if name in places), None)
+        known = _called(row.image, places)
         if not known:
             raise UserError(f"{path}: {row.image}: no image of that name in the data set")
         if len(known) > 1:
@@ -191,8 +230,8 @@ def _table_rows(path: Path) -> Iterator[Row]:
 
 
 def _text_rows(folder: Path, sizes: dict[str, tuple[int, int]], class_names: Sequence[str]) -> Iterator[Row]:
-    files = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".txt"}
-    list_of_names = files.pop("classes.txt", None)
+    files = _text_files(folder)
+    list_of_names = files.pop(_LIST_OF_NAMES, None)
     if list_of_names:
         lines = list_of_names.read_text(encoding="utf-8-sig").splitlines()
         class_names = [line.strip() for line in lines]
@@ -245,7 +284,8 @@ def _is_yolo(lines: Sequence[_Line], *, listed: bool) -> bool:
         shown = " ".join(f"{value:g}" for value in values[:7])
         raise ValueError(
             f"{where}: expected YOLO's class number, centre, size and score, all from 0 to 1 in every file, "
-            f"or without classes.txt a class, a score and left, top, right, bottom in pixels; received {shown}"
+            "or without classes.txt a class, a score and left, top, right, bottom in pixels; received "
+            f"{shown or 'none'}"
         )
     return False
 

@@ -38,8 +38,10 @@ def test_what_is_written_is_read_back(form, tmp_path):
         path = paths[0] if form == "results" else paths[2]
     else:
         (path,) = write_labels(tmp_path, form, SEARCHED, NAMES)
-    if form == "voc":
-        return  # annotations, which no tool takes for predictions
+    if form == "voc":  # annotations, which no tool takes for predictions
+        with pytest.raises(UserError, match="voc: Pascal VOC's files .* --labels coco, yolo or text"):
+            read_found(path, IMAGES, NAMES)
+        return
     boxes = read_found(path, IMAGES, NAMES)
     assert boxes.class_names == ("cat", "dining table")
     (place,) = boxes.by_image
@@ -186,6 +188,20 @@ def test_what_is_wrong_is_one_line(name, content, message, tmp_path):
     with pytest.raises(UserError) as caught:
         read_found(path.parent if "/" in name else path, IMAGES, NAMES)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [None, "classes.txt", "three.txt", "one.csv"])
+def test_a_folder_without_any_images_text_file_is_refused(name, tmp_path):
+    if name:
+        (tmp_path / name).write_text("cat\n" if name == "classes.txt" else "")
+    with pytest.raises(UserError, match="no text file is named like an image of the data set") as caught:
+        read_found(tmp_path, IMAGES, NAMES)
+    assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_empty_file_says_that_nothing_was_found(tmp_path):
+    (tmp_path / "two.txt").write_text("")
+    assert read_found(tmp_path, IMAGES, NAMES) == ((), {})
 
 
 def test_classes_may_be_called_by_numbers(tmp_path):
