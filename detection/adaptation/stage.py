@@ -26,7 +26,7 @@ Decomposition = Callable[[tf.Tensor], Sequence[tf.Tensor]]
 NAMES = tuple(name.removesuffix("_weight") for name in WEIGHTS)
 """The terms, in the order of their weights."""
 
-_DARKEST_DECODING, _SMALLEST_ALIGNMENT, _LOWEST_SCORE = 1e-3, 1e-9, 0.01
+_SMALLEST_DECODING, _SMALLEST_ALIGNMENT, _LOWEST_SCORE = 1 / 20, 1e-9, 0.01
 _SPAN = {"retinex": 1.0, "ciconv": 8.0}  # of the reference's values, for SSIM
 _DECODER_GROUP = "decoder/*"
 
@@ -103,7 +103,7 @@ class AdaptationStage(DetectionStage):
         return {
             **self._totalled(found),
             **self._compared(outputs, sample, SCORED_CONFIDENCE),
-            "decoded_range": _range(self._decoder(outputs["early"], training=False)),
+            **self._extents(sample, self._decoder(outputs["early"], training=False)),
             "highest_score": tf.reduce_max(outputs["classes"]),
         }
 
@@ -111,9 +111,10 @@ class AdaptationStage(DetectionStage):
         """Names the failures that this way of training is known for."""
         found = list(super().complaints(values))
         count = len(values)
-        if max(float(value["decoded_range"]) for value in values) < _DARKEST_DECODING:
+        if all(map(_is_black_or_flat, values)):
             found.append(
-                f"the decoder gives one flat colour in all {count} validation images: its output is dead"
+                f"the decoder's output is black or flat in all {count} validation images: below 1/20 of the "
+                "reference's mean or range"
             )
         if self.config.alignment_weight and max(float(v["alignment"]) for v in values) < _SMALLEST_ALIGNMENT:
             found.append(
@@ -151,6 +152,17 @@ class AdaptationStage(DetectionStage):
             lambda: dict(self._whole(images, training=False)),
             lambda: dict(self._whole(images, training=True)),
         )
+
+    def _extents(self, sample: dict[str, tf.Tensor], decoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Range and mean absolute value of a decoding and of its reference, where the photograph is."""
+        reference, _ = self._reference(Twins(sample["image"], sample["bright"]))
+        inside = sample["bright"][..., 0] >= 0.0
+        found = {}
+        for name, values in (("decoded", decoded), ("reference", reference)):
+            values = tf.cast(tf.boolean_mask(values, inside), tf.float32)
+            found[f"{name}_range"] = tf.reduce_max(values) - tf.reduce_min(values)
+            found[f"{name}_mean"] = tf.reduce_mean(tf.abs(values))
+        return found
 
     def _unless_off(self, name: str, term: Callable[[], tf.Tensor]) -> tf.Tensor:
         return term() if getattr(self.config, f"{name}_weight") else tf.constant(0.0)
@@ -223,9 +235,12 @@ def check_stepped(net: keras.Model, stepped: Sequence[tf.Variable]) -> None:
         raise ValueError(f"the optimizer does not step {len(missing)} trained weights, such as {missing[0]}")
 
 
-def _range(decoded: tf.Tensor) -> tf.Tensor:
-    """How far the decoding's values lie apart; of a black image 0."""
-    return tf.cast(tf.reduce_max(decoded) - tf.reduce_min(decoded), tf.float32)
+def _is_black_or_flat(value: dict[str, tf.Tensor]) -> bool:
+    """Whether a decoding has next to nothing of its reference, by `validation_values`."""
+    return any(
+        float(value[f"decoded_{what}"]) < _SMALLEST_DECODING * float(value[f"reference_{what}"])
+        for what in ("range", "mean")
+    )
 
 
 def frozen(net: keras.Model) -> Decomposition:
