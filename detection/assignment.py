@@ -66,6 +66,7 @@ def assign(
     boxes = tf.pad(boxes, [[0, 0], [0, 1], [0, 0]])
     classes = tf.pad(classes, [[0, 0], [0, 1]], constant_values=-1)
     with tf.control_dependencies([check] if check is not None else []):  # None when run eagerly
+        # Targets are constants: otherwise the loss falls by predictions that lower their own targets.
         scores, predicted = tf.stop_gradient(scores), tf.stop_gradient(predicted)
     inside = tf.reduce_all(
         (centres > boxes[:, :, tf.newaxis, :2]) & (centres < boxes[:, :, tf.newaxis, 2:]), axis=-1

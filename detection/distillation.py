@@ -59,6 +59,7 @@ class DistillingStage(DetectionStage):
         terms = super().losses_of(images, outputs, sample)
         lower, upper = self._teacher_parts
         taught = upper(lower(images, training=False), training=False)
+        # The teacher is what is kept: it shall not move towards the student.
         taught = {name: tf.stop_gradient(values) for name, values in taught.items()}
         config, zero = self.config, tf.constant(0.0)
         features = boxes = zero

@@ -173,6 +173,7 @@ def preprocessing(kind: str, enhancer: Enhancer | None = None, alpha: float = DE
         if kind == "raw":
             return on_grey(canvases, canvases)
         seen = detector_input(enhancer, filled(canvases), kind, alpha)
+        # The enhancer is given and stays as it is; a backward run through it would cost time for nothing.
         return on_grey(tf.stop_gradient(seen), canvases)
 
     return preprocess

@@ -246,4 +246,5 @@ def _is_black_or_flat(value: dict[str, tf.Tensor]) -> bool:
 def frozen(net: keras.Model) -> Decomposition:
     """A decomposition that no step changes, as a function."""
     net.trainable = False
+    # Its parts are what is learned from: the loss shall not fall because they become easier.
     return lambda images: [tf.stop_gradient(part) for part in net(images, training=False)]
