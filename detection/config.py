@@ -22,6 +22,7 @@ class DetectionConfig(StageConfig):
         "similarity_weight",
         "alignment_weight",
     )
+    only_with: ClassVar[dict[str, str]] = {"box_response_weight": "teacher"}
 
     input: Literal["reflectance", "relit", "stretched", "raw", "ciconv"] = option(
         DEFAULT_INPUT, "image that the detector receives"

@@ -24,6 +24,8 @@ WEIGHTS = (
 _OF_ILLUMINATION = ("reconstruction_weight", "interchange_weight")
 
 _OF_DETECTION = ("joint", "twins", "freeze_epochs", "similarity_weight", "box_response_weight")
+# Likewise, but these have defaults, which older runs record.
+_OF_DETECTION_TOO = ("alpha", "feature_weight", "response_weight", "box_temperature")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class AdaptationConfig(DetectionConfig):
     """
 
     joint_weights = ()  # this stage has terms of its own
+    unused = (*_OF_DETECTION, *_OF_DETECTION_TOO)
+    only_with = {}
 
     input: Literal["raw"] = option("raw", "image that the detector receives: the photograph as it is")
     reference: Literal["retinex", "ciconv"] = option(

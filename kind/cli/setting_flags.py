@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from kind.enhancing.precision import WITHOUT_INT8, chosen_precision
+from kind.errors import UserError
 from kind.training.config import StageConfig, flag_of
 
 Config = TypeVar("Config", bound=StageConfig)
@@ -45,7 +46,27 @@ def add_flags(parser: argparse.ArgumentParser, config_class: type) -> None:
             how["metavar"] = "N"
         if item.name == "lookahead" and "radam" not in typing.get_args(hints["optimizer"]):
             text = argparse.SUPPRESS  # it would be refused
+        if item.name in config_class.unused:
+            text = argparse.SUPPRESS
         parser.add_argument(flag_of(item.name), dest=item.name, default=None, help=text, **how)
+
+
+def check_useful(config_class: type[StageConfig], arguments: argparse.Namespace) -> None:
+    """Refuses flags that would do nothing.
+
+    Args:
+        config_class: the stage's dataclass.
+        arguments: parsed by a parser that `add_flags` prepared; a flag that was not given is None.
+
+    Raises:
+        UserError: naming the flag.
+    """
+    for name in config_class.unused:
+        if getattr(arguments, name) is not None:
+            raise UserError(f"{flag_of(name)} does nothing in this stage; leave it out")
+    for name, other in config_class.only_with.items():
+        if getattr(arguments, name) and not getattr(arguments, other):
+            raise UserError(f"{flag_of(name)} expects {flag_of(other)}, without which it does nothing")
 
 
 def config_from_flags(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kind.cli.options import add_cache_argument, add_old_name
-from kind.cli.setting_flags import add_flags, config_from_flags
+from kind.cli.setting_flags import add_flags, check_useful, config_from_flags
 from kind.cli.stages import STAGES, Surroundings
 from kind.cli.terminal import run_guarded
 from kind.data.pair_lists import PairGlobs
@@ -155,6 +155,8 @@ def _train(flags: argparse.Namespace, interruption: Interruption) -> None:
     _check_data(flags)
     if flags.init_partly and not flags.init_from:
         raise UserError("--init-partly expects --init-from RUN; received no --init-from")
+    if not _is_recorded(flags.run_folder):  # a run that was begun with such flags goes on
+        check_useful(entry.config, flags)
     config = config_from_flags(entry.config, flags, recorded, **(entry.quick if flags.quick else {}))
     config = _as_long_as_begun(config, flags.run_folder)
 
@@ -220,6 +222,12 @@ def _recorded(flags: argparse.Namespace, config: type[StageConfig]) -> dict[str,
     if flags.data is None and not flags.quick and "mixture" in more:
         flags.data = list(more["mixture"])
     return settings
+
+
+def _is_recorded(path: Path) -> bool:
+    from kind.training.run_folder import RunFolder
+
+    return RunFolder(path).config_file.is_file()
 
 
 def _as_long_as_begun(config: StageConfig, path: Path) -> StageConfig:

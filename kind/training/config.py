@@ -52,6 +52,10 @@ class StageConfig:
 
     #: Settings that must be at least so much.
     least: ClassVar[dict[str, int]] = {"epochs": 1, "batch": 1, "validate_epochs": 1}
+    #: Settings that the stage does nothing with: their flags are refused, and not in `--help`.
+    unused: ClassVar[tuple[str, ...]] = ()
+    #: Settings whose flags do nothing without another flag, and that flag's name.
+    only_with: ClassVar[dict[str, str]] = {}
 
     seed: int = option(0, "random seed for initial weights, sample order and augmentation")
     epochs: int = option(2000, "passes over the training samples")

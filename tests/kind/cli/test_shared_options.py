@@ -78,6 +78,36 @@ def test_help_offers_what_is_accepted_and_says_it_in_sentences(name, parser):
         assert ",int8" not in text
     if name in ("train detection", "train adapt"):
         assert "--lookahead" not in text
+    if name == "train adapt":
+        for flag in ("--alpha", "--freeze-epochs", "--joint", "--twins", "--similarity-weight"):
+            assert f"{flag} " not in text
+        assert "with --teacher" not in text and "--alignment-weight " in text
+
+
+ADAPT, DETECTION = ["train", "adapt"], ["train", "detection"]
+
+
+@pytest.mark.parametrize(
+    "words, flag, message",
+    [
+        (ADAPT, "--feature-weight 0.5", "--feature-weight does nothing in this stage; leave it out"),
+        (ADAPT, "--response-weight 0", "--response-weight does nothing"),
+        (ADAPT, "--box-temperature 3", "--box-temperature does nothing"),
+        (ADAPT, "--alpha 3", "--alpha does nothing"),
+        (ADAPT, "--joint", "--joint does nothing in this stage"),
+        (DETECTION, "--box-response-weight 0.1", "--box-response-weight expects --teacher, without which"),
+    ],
+)
+def test_flags_that_would_do_nothing_are_refused_unless_the_run_has_begun(
+    words, flag, message, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    command = [*words, "--data", str(tmp_path / "none"), "--run", str(run), *flag.split()]
+    assert main(command) == 2 and message in capsys.readouterr().err
+    assert not run.exists()
+    run.mkdir()
+    (run / "config.json").write_text("{}")
+    assert main(command) == 2 and message not in capsys.readouterr().err  # there are no data
 
 
 @pytest.mark.parametrize(
