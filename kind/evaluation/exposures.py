@@ -53,27 +53,13 @@ class ExposureFigures(NamedTuple):
     border: float
 
 
-class GroupFigures(NamedTuple):
-    """Figures of one method over the images of a group.
-
-    Attributes:
-        psnr, psnr_mean, ssim, delta_e, blown, hue, border: means of `ExposureFigures`; infinite PSNR counts
-            as 60 dB.
-        chroma: the median.
-        psnr_lowest: of the worst image.
-        worse: how many images have a lower PSNR than the input itself, and below 40 dB.
-    """
-
-    psnr: float
-    psnr_mean: float
-    ssim: float
-    delta_e: float
-    blown: float
-    chroma: float
-    hue: float
-    border: float
-    psnr_lowest: float
-    worse: int
+GroupFigures = NamedTuple(
+    "GroupFigures",
+    [*((name, float) for name in ExposureFigures._fields), ("psnr_lowest", float), ("worse", int)],
+)
+"""Figures of one method over the images of a group: means of `ExposureFigures` (of chroma the median;
+infinite PSNR counts as 60 dB), the PSNR of the worst image, and how many images have a lower PSNR than the
+input itself, and below 40 dB."""
 
 
 def exposure_figures(output: np.ndarray, truth: np.ndarray) -> ExposureFigures:
